@@ -1,0 +1,45 @@
+"""Everything a plugin author imports: `hookimpl`, the hook specifications and the protocols of what plugins offer."""
+
+from jivsbench.api.hookspecs import PROJECT, HookSpecs, hookimpl
+from jivsbench.api.protocols import (
+    Cache,
+    CacheClient,
+    CheckContext,
+    Connection,
+    Connector,
+    Guard,
+    GuardRequest,
+    ReadLimits,
+    Reporter,
+    Response,
+    RowReader,
+    SecurityCheck,
+    TableLoader,
+    TargetApi,
+    TargetVariant,
+    UserContext,
+    Workload,
+)
+
+__all__ = [
+    "PROJECT",
+    "Cache",
+    "CacheClient",
+    "CheckContext",
+    "Connection",
+    "Connector",
+    "Guard",
+    "GuardRequest",
+    "HookSpecs",
+    "ReadLimits",
+    "Reporter",
+    "Response",
+    "RowReader",
+    "SecurityCheck",
+    "TableLoader",
+    "TargetApi",
+    "TargetVariant",
+    "UserContext",
+    "Workload",
+    "hookimpl",
+]

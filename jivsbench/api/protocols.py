@@ -1,0 +1,395 @@
+"""The seams between the host and its plugins, as small protocols. An optional ability is a protocol of its own."""
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from jivsbench.model.finding import CheckResult, Severity
+from jivsbench.model.record import RunRecord
+from jivsbench.model.scenario import WorkloadSpec
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource, ServerFacts
+from jivsbench.model.statistics import CacheStatistics
+from jivsbench.model.summary import Report, Summary, Verdict
+from jivsbench.model.table import ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """Limits on one session's reads."""
+
+    connect_timeout_s: float = 5.0
+    query_timeout_s: float = 30.0
+    batch_rows: int = 1000
+
+
+class Connection(Protocol):
+    """One read-only session with a source. Used by one thread at a time; only `cancel` may be called from another."""
+
+    def test(self) -> ServerFacts:
+        """Ask the server who it is. Raises EnvironmentProblem when it does not answer."""
+        ...
+
+    def is_alive(self) -> bool:
+        """One cheap round trip: can this session be handed out? Never raises."""
+        ...
+
+    def tables(self) -> tuple[TableName, ...]:
+        """Tables and views this session can see, without the system catalogue."""
+        ...
+
+    def begin(self, snapshot: str | None = None) -> str | None:
+        """Start a read-only transaction with one consistent view until `reset`.
+
+        With `snapshot`, join the view that another session's `begin` returned. Returns a name that other
+        sessions can join, or None when the source cannot share its view.
+        """
+        ...
+
+    def schema(self, request: ExtractionRequest) -> TableSchema:
+        """Columns that the request yields, in order. Raises MissingObjectError naming table or column."""
+        ...
+
+    def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:
+        """Split a request into at most `streams` disjoint parts of about equal rows; one part when splitting does not pay."""
+        ...
+
+    def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
+        """Stream a partition as record batches of exactly `partition.schema.to_arrow()`.
+
+        Memory stays bounded however large the partition is. Raises TypePolicyError naming table and column for a
+        value that does not fit, and ExtractionError when the server ends the query.
+        """
+        ...
+
+    def fingerprint(self, partition: Partition) -> Fingerprint:
+        """What the server says the partition holds, under the same view as `read`."""
+        ...
+
+    def cancel(self) -> None:
+        """End the running query on the server, from any thread. Returns at once; does nothing when idle."""
+        ...
+
+    def reset(self) -> None:
+        """Roll back and clear what the last user left in the session, so that it is like a fresh one. Raises when it cannot."""
+        ...
+
+    def close(self) -> None:
+        """End the session. Never raises; may be called twice."""
+        ...
+
+
+class Connector(Protocol):
+    """Opens sessions with one kind of source. Stateless: the core owns the pools."""
+
+    @property
+    def name(self) -> str:
+        """Unique name, as written in configuration."""
+        ...
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """URL schemes that it opens, e.g. ("postgresql", "postgres")."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """SQL dialect by sqlglot's name, for guards; empty when the source knows no SQL."""
+        ...
+
+    def connect(self, source: DataSource, limits: ReadLimits) -> Connection:
+        """Open a read-only session. Raises SourceUnreachableError, AccessDeniedError or MissingObjectError within the timeout.
+
+        The message names host and database, never a part of the password.
+        """
+        ...
+
+
+@runtime_checkable
+class RowReader(Protocol):
+    """Optional ability of a Connection: rows as Python objects, one at a time. Only a profile without `batching` asks for it."""
+
+    def read_rows(self, partition: Partition) -> Iterator[tuple[object, ...]]:
+        """Stream a partition row by row; values are those of the driver."""
+        ...
+
+
+@runtime_checkable
+class TableLoader(Protocol):
+    """Optional ability of a Connector: write seeded test data. Uses a session of its own, which may write."""
+
+    def load_table(
+        self, source: DataSource, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch], indexes: Sequence[str]
+    ) -> int:
+        """Create the table (the first column is the primary key), fill it, index the named columns. Returns rows written.
+
+        All or nothing. Raises OutputError when the table exists already.
+        """
+        ...
+
+    def drop_table(self, source: DataSource, table: TableName) -> bool:
+        """Drop the table; False when there was none."""
+        ...
+
+
+class CacheClient(Protocol):
+    """An open cache, used by many threads. Never raises on a cache fault: a failed look-up is a miss and counts as an error."""
+
+    def get(self, key: str) -> bytes | None:
+        """The stored bytes, or None."""
+        ...
+
+    def set(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Store bytes for at most `ttl_s` seconds."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Forget one key."""
+        ...
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Forget every key that starts with `prefix`, taken literally. Returns how many."""
+        ...
+
+    def statistics(self) -> CacheStatistics:
+        """Totals since it was opened."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its connections. May be called twice."""
+        ...
+
+
+class Cache(Protocol):
+    """Opens one kind of cache."""
+
+    @property
+    def name(self) -> str:
+        """Unique name, as written in configuration."""
+        ...
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """URL schemes that it opens, e.g. ("redis", "rediss", "valkey"); empty when it needs no URL."""
+        ...
+
+    def open(self, url: Secret | None, prefix: str, timeout_s: float) -> CacheClient:
+        """Open it; every key is stored under `prefix`. Raises CacheUnreachableError when it does not answer in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRequest:
+    """What a guard sees: the request, the dialect of its source, and the tables that the source's owner allows."""
+
+    request: ExtractionRequest
+    dialect: str
+    tables: tuple[str, ...] | None
+
+
+class Guard(Protocol):
+    """Looks at every extraction request before a connection is borrowed."""
+
+    @property
+    def name(self) -> str:
+        """Unique name, as written in configuration."""
+        ...
+
+    def review(self, request: GuardRequest) -> None:
+        """Return for yes; raise GuardRefusedError, with a reason that repeats no value, for no."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer as a workload or a check sees it: status (0 when there was none) and the decoded JSON body, if any."""
+
+    status: int
+    body: object
+
+
+class TargetApi(Protocol):
+    """A small HTTP client for the API of a running target."""
+
+    def call(self, method: str, path: str, body: object = None) -> Response:
+        """One request under /api/v1; never raises for an HTTP status."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TargetVariant:
+    """A target to attack: the one under test, the hardened reference, or one made vulnerable on purpose.
+
+    `plugins` are extra plugin modules (`package.module`) to load; `guards` replace the profile's, `connector` the source's.
+    """
+
+    name: str
+    plugins: tuple[str, ...] = ()
+    guards: tuple[str, ...] | None = None
+    connector: str | None = None
+
+
+class CheckContext(Protocol):
+    """What a check may use: the target's public API, and an oracle of its own that never asks the target."""
+
+    @property
+    def target(self) -> TargetApi:
+        """The public API of the running target, with a token of role ADMIN."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Name of the data source that the target extracts from."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """SQL dialect of that source."""
+        ...
+
+    @property
+    def table(self) -> str:
+        """Table of seeded rows that the check may read through the target."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """True for the large corpora of the nightly run."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random choice."""
+        ...
+
+    def oracle(self) -> AbstractContextManager[Connection]:
+        """A session with the source that does not pass through the target."""
+        ...
+
+    def loader(self) -> TableLoader | None:
+        """Writes tables of the check's own into the source; None when the connector cannot."""
+        ...
+
+    def data_source(self) -> DataSource:
+        """The source itself, for `loader`."""
+        ...
+
+    def read_output(self, job: object) -> pa.Table:
+        """The rows that a finished job wrote, from the disk. `job` is the body of GET /extractions/{id}."""
+        ...
+
+
+class SecurityCheck(Protocol):
+    """Attacks or inspects a running target."""
+
+    @property
+    def id(self) -> str:
+        """Unique id, e.g. "SEC-001"."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What a pass means, in one line."""
+        ...
+
+    @property
+    def severity(self) -> Severity:
+        """How bad a failure is."""
+        ...
+
+    @property
+    def vulnerable(self) -> TargetVariant:
+        """The positive control: a target that this check MUST fail."""
+        ...
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Attack the target. The outcome is PASS, FAIL, NOT_TESTED or NOT_APPLICABLE; the host adds INVALID by the controls."""
+        ...
+
+
+class UserContext(Protocol):
+    """What a workload sees of its virtual user. Every call is timed and counted by the recorder."""
+
+    @property
+    def random(self) -> random.Random:
+        """This user's own seeded random source."""
+        ...
+
+    @property
+    def spec(self) -> WorkloadSpec:
+        """The scenario's workload settings."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Name of the data source to extract from."""
+        ...
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of the table when the run was planned."""
+        ...
+
+    def call(self, operation: str, method: str, path: str, body: object = None) -> Response:
+        """One timed request; `operation` is its name in figures, from a small fixed set."""
+        ...
+
+    def wait_for_job(self, job_id: str, timeout_s: float) -> Response:
+        """Long-poll until the job ends or the time is up; counted as a wait, not as a call."""
+        ...
+
+    def job(self) -> AbstractContextManager["JobSpan"]:
+        """Time one whole job; it counts as failed unless `completed` was called."""
+        ...
+
+
+class JobSpan(Protocol):
+    """The running clock of one whole job."""
+
+    def completed(self, rows_read: int, rows_written: int, rows_expected: int) -> None:
+        """The job ended COMPLETED; rows that differ make it an error of class wrong_rows. Stops the clock."""
+        ...
+
+    def failed(self, state: str, code: str) -> None:
+        """The job ended FAILED or CANCELLED, never ended ("TIMEOUT") or was not created ("REFUSED"). Stops the clock."""
+        ...
+
+
+class Workload(Protocol):
+    """What one virtual user does, again and again."""
+
+    @property
+    def name(self) -> str:
+        """Unique name, as written in a scenario."""
+        ...
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Names of the operations it times, so that gates can be checked before any load is sent."""
+        ...
+
+    def iterate(self, user: UserContext) -> None:
+        """One iteration. Must use only `user` for input and output."""
+        ...
+
+
+class Reporter(Protocol):
+    """Renders one file of a run, from the record alone."""
+
+    @property
+    def name(self) -> str:
+        """Unique name."""
+        ...
+
+    @property
+    def filename(self) -> str:
+        """Name of the file in the run's folder."""
+        ...
+
+    def render(self, record: RunRecord, summary: Summary, verdict: Verdict) -> Report:
+        """Render; pure: the same input gives the same bytes."""
+        ...

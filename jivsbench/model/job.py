@@ -1,0 +1,63 @@
+"""Extraction jobs: their states, and what one extraction did."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """PENDING -> RUNNING -> COMPLETED | FAILED | CANCELLED; a pending job can be cancelled too."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """True when the job will not change any more."""
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Phase(StrEnum):
+    """Parts of one extraction, in order; each has a duration, so that a slow job says where the time went."""
+
+    GUARD = "guard"
+    POOL_WAIT = "pool_wait"
+    SCHEMA = "schema"
+    READ = "read"
+    WRITE = "write"
+    VERIFY = "verify"
+    COMMIT = "commit"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """How long one phase of an extraction took, summed over its streams."""
+
+    phase: Phase
+    duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A finished output file. `name` is relative to the job's folder."""
+
+    name: str
+    row_count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionResult:
+    """What one verified extraction did. Built only after rows read = rows written = rows the source has."""
+
+    folder: str
+    files: tuple[OutputFile, ...]
+    rows_read: int
+    rows_written: int
+    rows_in_source: int
+    streams: int
+    snapshot: str | None
+    phases: tuple[PhaseTime, ...]
+    duration_ns: int

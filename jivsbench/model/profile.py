@@ -1,0 +1,106 @@
+"""Profiles: named sets of core settings, in which every optimisation is a switch that can be turned off alone."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """Limits of one source's pool, and the cap over all pools together."""
+
+    max_size: int = 10
+    min_idle: int = 2
+    borrow_timeout_s: float = 5.0
+    idle_timeout_s: float = 300.0
+    max_lifetime_s: float = 600.0
+    validation_timeout_s: float = 3.0
+    leak_report_s: float = 60.0
+    total_max: int = 80
+    """Connections of all source pools together stay at or below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataPoolLimits:
+    """Limits of the job store's own connection pool."""
+
+    size: int
+    max_overflow: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTimes:
+    """How long each kind of metadata stays in the cache. Rows never enter it."""
+
+    data_source_s: float = 3600.0
+    schema_s: float = 1800.0
+    statistics_s: float = 300.0
+    running_job_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """The optimisations. All off is the honest "before"; nothing is slowed on purpose."""
+
+    batching: bool
+    """Rows travel as Arrow batches. Off: row by row, as Python objects."""
+    streams: int
+    """Parallel readers of one extraction. 1 is off."""
+    pool: bool
+    """Connections to a source are borrowed and returned. Off: one connection per job, opened and closed."""
+    cache: bool
+    """Metadata is read through the cache. Off: always from the job store."""
+    join_fetch: bool
+    """Jobs and their sources come in one query. Off: one query more per job (N+1)."""
+    metadata_pool: bool
+    """The job store's pool has 50/10/5 s. Off: 20/5/30 s."""
+    compression: bool
+    """Parquet output is compressed with zstd. Off: plain pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named configuration of the extraction core."""
+
+    name: str
+    switches: Switches
+    guards: tuple[str, ...] | None = None
+    """Names of the guards in force. None: every guard that is loaded, and at least one. Empty: none, said in so many words."""
+    cache: str | None = None
+    """Name of the cache plugin. None: the one the configuration names, else `memory`."""
+    pool: PoolLimits = field(default_factory=PoolLimits)
+    metadata: MetadataPoolLimits = field(default_factory=lambda: MetadataPoolLimits(20, 5, 30.0))
+    cache_times: CacheTimes = field(default_factory=CacheTimes)
+    batch_rows: int = 1000
+    job_workers: int = 10
+    """Extractions that run at the same time; more wait in a bounded queue."""
+    queue_limit: int = 1000
+    query_timeout_s: float = 30.0
+    job_timeout_s: float = 120.0
+
+
+LEGACY = Profile(
+    "legacy",
+    Switches(
+        batching=False,
+        streams=1,
+        pool=False,
+        cache=False,
+        join_fetch=False,
+        metadata_pool=False,
+        compression=False,
+    ),
+)
+OPTIMIZED = Profile(
+    "optimized",
+    Switches(
+        batching=True,
+        streams=4,
+        pool=True,
+        cache=True,
+        join_fetch=True,
+        metadata_pool=True,
+        compression=True,
+    ),
+    metadata=MetadataPoolLimits(50, 10, 5.0),
+)
+PROFILES = (LEGACY, OPTIMIZED)

@@ -1,0 +1,190 @@
+"""The record of one run: everything that was measured, and nothing that was concluded from it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jivsbench.model.finding import CheckResult, SecurityScore
+from jivsbench.model.profile import Profile
+from jivsbench.model.sample import ErrorCount, OperationInterval
+from jivsbench.model.scenario import Block, Scenario
+
+FORMAT_VERSION = 1
+
+
+class RunKind(StrEnum):
+    """A run has one arm; a comparison has two, the baseline first."""
+
+    RUN = "run"
+    COMPARISON = "comparison"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do, decided before anything starts. Holds no secret: it is written to plan.json."""
+
+    kind: RunKind
+    scenario: Scenario
+    profiles: tuple[Profile, ...]
+    blocks: tuple[Block, ...]
+    seed: int
+    time_scale: float
+    table_rows: int
+    source_label: str
+    """Connector, host and database of the source, without user or password."""
+    cache_label: str
+
+    @property
+    def baseline(self) -> str | None:
+        """Name of the arm that the others are compared with."""
+        return self.profiles[0].name if self.kind is RunKind.COMPARISON else None
+
+    @property
+    def candidate(self) -> str:
+        """Name of the arm that is judged."""
+        return self.profiles[-1].name
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFacts:
+    """A loaded plugin: where it comes from and which hooks it implements."""
+
+    name: str
+    version: str
+    origin: str
+    hooks: tuple[str, ...]
+    offers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The machine and the versions that a run was measured with. No host name, user name or path."""
+
+    jivsbench_version: str
+    python_version: str
+    platform: str
+    cpu_model: str
+    cpu_count: int
+    memory_bytes: int
+    load_average_1m: float
+    source_server: str
+    cache_server: str
+    plugins: tuple[PluginFacts, ...]
+    git_commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """One block as it was: times in ns since the load started; counts by the rules of `BlockPhase`."""
+
+    index: int
+    pair: int
+    arm: str
+    start_ns: int
+    measured_ns: int
+    """When the washout ended."""
+    end_ns: int
+    drained_ns: int
+    """When the last operation of the block had ended."""
+    jobs: int
+    rows: int
+    errors: int
+    job_mean_ns: float | None
+    job_p50_ns: float | None
+    job_p95_ns: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """One second of one arm, for charts. Percentiles are of the jobs that ended in that second; None without any."""
+
+    second: int
+    users: int
+    jobs: int
+    rows: int
+    calls: int
+    errors: int
+    job_p50_ns: float | None
+    job_p95_ns: float | None
+    job_p99_ns: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorRow:
+    """One look at a target: its process tree, and what it says of its pools and its cache. None: could not be read."""
+
+    second: float
+    rss_bytes: int | None
+    pss_bytes: int | None
+    cpu_s: float | None
+    """CPU seconds of the tree since it started."""
+    threads: int | None
+    handles: int | None
+    pool_active: int | None
+    pool_idle: int | None
+    pool_waiting: int | None
+    cache_hits: int | None
+    cache_misses: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobTotals:
+    """Conservation: created = completed + failed + timed out + cancelled. Rows as the target reported them for completed jobs."""
+
+    created: int
+    completed: int
+    failed: int
+    timed_out: int
+    cancelled: int
+    rows_read: int
+    rows_written: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArmRecord:
+    """What one profile's target did under the load."""
+
+    profile: Profile
+    guards: tuple[str, ...]
+    """Names of the guards that were in force, as the running target reported them."""
+    operations: tuple[OperationInterval, ...]
+    """Totals per operation over the phases that count for latency (measured and drain)."""
+    all_errors: tuple[ErrorCount, ...]
+    call_count: int
+    call_errors: int
+    job_errors: int
+    """Errors over all phases, washout included."""
+    totals: JobTotals
+    series: tuple[SeriesRow, ...]
+    monitor: tuple[MonitorRow, ...]
+    blocks: tuple[BlockRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorFacts:
+    """What the load generator says of itself, so that a run can judge its own validity."""
+
+    cpu_ratio: float | None
+    """CPU seconds of the generator per second of one core."""
+    lag_p99_ns: float | None
+    users_planned_max: int
+    users_reached_max: int
+    operations: int
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Everything of one run. `invalid` holds the reasons for which it says nothing about the target; empty when valid."""
+
+    format_version: int
+    run_id: str
+    started_at: str
+    """UTC, ISO 8601."""
+    duration_s: float
+    plan: Plan
+    environment: Environment
+    arms: tuple[ArmRecord, ...]
+    generator: GeneratorFacts | None
+    checks: tuple[CheckResult, ...]
+    score: SecurityScore | None
+    invalid: tuple[str, ...]

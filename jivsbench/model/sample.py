@@ -1,0 +1,66 @@
+"""Samples of operations, counted per second into intervals."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jivsbench.model.histogram import Histogram
+from jivsbench.model.scenario import BlockPhase
+
+
+class OperationKind(StrEnum):
+    """`call`: one HTTP request. `wait`: a long poll, as long as the job, not the server, takes. `job`: a whole extraction."""
+
+    CALL = "call"
+    WAIT = "wait"
+    JOB = "job"
+
+
+class ErrorClass(StrEnum):
+    """Why an operation failed. `code` beside it says more (an HTTP status, an error name); never a message."""
+
+    CONNECTION = "connection"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    CLIENT = "4xx"
+    SERVER = "5xx"
+    WRONG_ROWS = "wrong_rows"
+    JOB_FAILED = "job_failed"
+    JOB_CANCELLED = "job_cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCount:
+    """How often one class and code of error was seen."""
+
+    error: ErrorClass
+    code: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationInterval:
+    """One operation in one interval, by the three clocks. Failed operations count in the histograms too.
+
+    response = end - intended start; service = end - actual start; lag = actual start - intended start.
+    """
+
+    operation: str
+    kind: OperationKind
+    count: int
+    rows: int
+    errors: tuple[ErrorCount, ...]
+    response: Histogram
+    service: Histogram
+    lag: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One second of load against one arm: what ended in it. One line of intervals.jsonl."""
+
+    second: int
+    arm: str
+    block: int
+    phase: BlockPhase
+    users: int
+    operations: tuple[OperationInterval, ...]

@@ -1,0 +1,39 @@
+"""Where rows come from: a named data source, and what its server says of itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jivsbench.model.secret import Secret
+
+
+class TypePolicy(StrEnum):
+    """What becomes of a value that its Arrow type cannot hold."""
+
+    ERROR = "error"
+    TEXT = "text"
+    NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A named source: which connector reads it, and the URL (with the password in it) that opens it."""
+
+    name: str
+    connector: str
+    url: Secret
+    type_policy: TypePolicy = TypePolicy.ERROR
+    tables: tuple[str, ...] | None = None
+    """Tables that may be read. None: all but the system catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a server says of itself, read when a source is tested."""
+
+    product: str
+    version: str
+    user: str
+    database: str
+    may_write: bool
+    """True when the session's role can write: a finding for an extraction account."""
+    max_connections: int | None = None

@@ -1,0 +1,103 @@
+"""Summaries and verdicts: what the numbers say, and what the gates make of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jivsbench.model.gate import Gate, GateOutcome, Unit
+
+
+class Provenance(StrEnum):
+    """Where a figure comes from. Gates accept `measured` and `derived` alone."""
+
+    MEASURED = "measured"
+    DERIVED = "derived"
+    IMPORTED = "imported"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of one arm. `value` is in `unit`; None when it was not measured, and then `method` says why."""
+
+    arm: str
+    metric: str
+    statistic: str
+    value: float | None
+    unit: Unit
+    samples: int
+    provenance: Provenance
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The candidate's figure divided by the baseline's, from paired blocks. The interval is None when there are too few pairs."""
+
+    metric: str
+    statistic: str
+    baseline: str
+    candidate: str
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    confidence: float
+    pairs: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All figures and effects of a run."""
+
+    figures: tuple[Figure, ...]
+    effects: tuple[Effect, ...]
+
+    def figure(self, arm: str, metric: str, statistic: str) -> Figure | None:
+        """The figure of that name, or None when the run has no such figure."""
+        wanted = (arm, metric, statistic)
+        return next((f for f in self.figures if (f.arm, f.metric, f.statistic) == wanted), None)
+
+    def effect(self, metric: str, statistic: str) -> Effect | None:
+        """The effect of that name, or None when the run compares nothing or lacks it."""
+        return next((e for e in self.effects if (e.metric, e.statistic) == (metric, statistic)), None)
+
+
+class VerdictOutcome(StrEnum):
+    """How a run ends. INVALID says nothing about the target."""
+
+    PASSED = "PASSED"
+    CONDITIONAL = "CONDITIONAL"
+    FAILED = "FAILED"
+    INVALID = "INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate and how it ended. `value` is in the gate's unit."""
+
+    gate: Gate
+    text: str
+    outcome: GateOutcome
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The end of a run: its outcome, every gate, the reasons when it is not green, the conditions when it is conditional."""
+
+    outcome: VerdictOutcome
+    gates: tuple[GateResult, ...]
+    reasons: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One rendered file of a run."""
+
+    reporter: str
+    filename: str
+    media_type: str
+    content: bytes

@@ -1,0 +1,111 @@
+"""Tables, columns, partitions and the requests that name them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table's name as the catalogue has it: never quoted, never folded."""
+
+    name: str
+    namespace: str | None = None
+    """The schema on PostgreSQL; None means the connection's own default."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+
+def parse_table_name(text: str) -> TableName:
+    """`orders` or `sales.orders`; only the first dot separates.
+
+    >>> parse_table_name("sales.orders")
+    TableName(name='orders', namespace='sales')
+    """
+    namespace, dot, name = text.partition(".")
+    return TableName(name, namespace) if dot else TableName(text)
+
+
+class Operator(StrEnum):
+    """How a filter compares its column with its value."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+    LIKE = "like"
+    IN = "in"
+    IS_NULL = "is null"
+    IS_NOT_NULL = "is not null"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition on one column; several are joined by AND. `values` holds one value, several for IN, none for IS NULL.
+
+    A value is data: a connector binds or quotes it, and compares it in the column's own type.
+    """
+
+    column: str
+    operator: Operator
+    values: tuple[str | int | float | bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionRequest:
+    """What is to be extracted: a table (with columns and filters) or a query, never both.
+
+    `columns` empty means all. `row_limit` None means no limit; with a limit and no order, which rows come is the server's choice.
+    """
+
+    source: str
+    table: TableName | None = None
+    query: str | None = None
+    columns: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    row_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the server declares it, and the Arrow type it is read as."""
+
+    name: str
+    server_type: str
+    arrow_type: pa.DataType
+    is_nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """The columns a request yields, in order."""
+
+    columns: tuple[Column, ...]
+
+    def to_arrow(self) -> pa.Schema:
+        """The Arrow schema of every batch that is read under this schema."""
+        return pa.schema([pa.field(c.name, c.arrow_type, nullable=c.is_nullable) for c in self.columns])
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A disjoint part of a request. The union of a request's partitions is the request.
+
+    `predicate` is SQL text made by the connector alone, from catalogue facts, never from a user's text; empty for the whole.
+    """
+
+    index: int
+    request: ExtractionRequest
+    schema: TableSchema
+    predicate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What the server says a partition holds, under the snapshot that read it."""
+
+    row_count: int

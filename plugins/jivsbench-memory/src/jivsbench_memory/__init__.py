@@ -1,0 +1,1 @@
+"""A cache in the process's own memory, for jivsbench."""

@@ -1,0 +1,1 @@
+"""Security checks for jivsbench: active attacks on a running extraction service."""

@@ -1,0 +1,1 @@
+"""SQL guard for jivsbench: an allow-list over the syntax tree."""

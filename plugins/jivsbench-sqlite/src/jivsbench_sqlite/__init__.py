@@ -1,0 +1,1 @@
+"""SQLite connector for jivsbench: the reference that needs no server."""
