@@ -97,7 +97,7 @@ def start_child(
 ) -> Child:
     """Start a child whose errors (and output, unless it is read) are appended to `log`.
 
-    `user` names a system user to run as, with its own group, for a parent that is root.
+    `user` names a system user to run as, with its own primary group, for a parent that is root.
     """
     with log.open("ab") as sink:
         process = subprocess.Popen(  # noqa: S603 - argv is built by us, never by a shell
@@ -109,7 +109,7 @@ def start_child(
             env=env,
             start_new_session=True,
             user=user,
-            group=user,
+            group=primary_group(user),
             extra_groups=[] if user else None,
             preexec_fn=None if holds_stdin else build_parent_death_signal(),  # noqa: PLW1509 - one prctl, no locks taken
         )
@@ -125,6 +125,15 @@ def start_python_child(name: str, module: str, *, log: Path, message: str, reads
         # It died at once; whoever waits for its first answer finds out and reads the log.
         return child
     return child
+
+
+def primary_group(user: str | None) -> int | None:
+    """Group id that a system user's processes run with; None for None."""
+    if user is None:
+        return None
+    import pwd
+
+    return pwd.getpwnam(user).pw_gid
 
 
 def build_parent_death_signal() -> Callable[[], None] | None:

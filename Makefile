@@ -1,0 +1,42 @@
+# Python 3.11+ with venv is all that these targets assume; they make everything else themselves.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench nightly format
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(or $(shell command -v uv),$(BIN)/uv)
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(READY) ## the main job on embedded servers: data, legacy against optimized, checks, verdict, report
+	@$(BIN)/jivsbench demo
+
+test: $(READY) ## every test but the nightly ones, with coverage
+	@sh tests/browser/install_chromium.sh
+	$(PYTEST) -m "not nightly" --benchmark-disable --cov --cov-report=term:skip-covered
+
+lint: $(READY) ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## benchmarks of the hot parts, as ratios within one run
+	$(PYTEST) tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,iqr,ops,rounds
+
+nightly: $(READY) ## the long suites: full corpora, long loads, packaging
+	@sh tests/browser/install_chromium.sh
+	$(PYTEST) --benchmark-disable --hypothesis-profile=nightly --timeout=3600
+
+format: $(READY) ## put the code into shape
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+$(READY): pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
+	@command -v uv >/dev/null || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jivsbench needs Python 3.11 or newer, and $(PYTHON) is %d.%d: run make PYTHON=python3.12" % sys.version_info[:2])'
+	@command -v uv >/dev/null || { echo "making the environment in $(VENV)"; $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv; }
+	@$(UV) sync --quiet --locked --inexact --all-packages --extra standard
+	@touch $(READY)

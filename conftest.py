@@ -1,0 +1,60 @@
+"""Fixtures that every test, of the host and of its plugins, can use: real servers, embedded and not."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from jivsbench.embedded import PostgresServer, ValkeyServer, start_postgres, start_valkey
+
+
+def _require_answer(host: str, port: int, product: str) -> None:
+    """A server that this project did not start must answer: elsewhere its tests are skipped, in CI that is a failure."""
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        reason = f"no {product} answers on {host}:{port}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{reason}, and in CI its tests may not be skipped")
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres() -> Iterator[PostgresServer]:
+    """An embedded PostgreSQL with an owner and a reader."""
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres_url(embedded_postgres: PostgresServer) -> str:
+    """URL of the owner of the embedded PostgreSQL."""
+    return embedded_postgres.owner_url.reveal()
+
+
+@pytest.fixture(scope="session")
+def embedded_valkey() -> Iterator[ValkeyServer]:
+    """An embedded Valkey."""
+    with start_valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedded_valkey_url(embedded_valkey: ValkeyServer) -> str:
+    """URL of the embedded Valkey."""
+    return embedded_valkey.url.reveal()
+
+
+@pytest.fixture(scope="session")
+def real_postgres_url() -> str:
+    """URL of a PostgreSQL that this project did not start."""
+    _require_answer("127.0.0.1", 5432, "PostgreSQL")
+    return os.environ.get("JIVSBENCH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+
+@pytest.fixture(scope="session")
+def real_redis_url() -> str:
+    """URL of a Redis that this project did not start."""
+    _require_answer("127.0.0.1", 6379, "Redis")
+    return os.environ.get("JIVSBENCH_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")

@@ -1,0 +1,63 @@
+"""`check`: a target of its own, attacked by the security checks."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
+from jivsbench.app.data import load_dataset, test_source
+from jivsbench.app.progress import Listener, Step
+from jivsbench.app.servers import Workbench, open_servers
+from jivsbench.app.targets import start_target
+from jivsbench.config import Settings, find_profile
+from jivsbench.dataset import TABLE, Dataset
+from jivsbench.extract.guards import require_guards
+from jivsbench.model.finding import CheckOutcome, CheckResult, SecurityScore
+from jivsbench.plugins import Registry
+
+_ROWS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """Which checks, against which profile, how thoroughly."""
+
+    only: tuple[str, ...]
+    profile: str
+    is_full: bool
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the checks found."""
+
+    results: tuple[CheckResult, ...]
+    score: SecurityScore | None
+
+    def has(self, outcome: CheckOutcome) -> bool:
+        """True when any check ended so."""
+        return any(result.outcome is outcome for result in self.results)
+
+
+def run_security_checks(settings: Settings, registry: Registry, options: CheckOptions, listener: Listener) -> Assessment:
+    """Start a target, attack it, and say what was found."""
+    checks = tuple(registry.check(name) for name in options.only) if options.only else registry.checks
+    profile = find_profile(settings, options.profile)
+    require_guards(profile, registry.guards)
+    security = Security(checks, str(TABLE), is_full=options.is_full, seed=options.seed)
+    work = Path(tempfile.mkdtemp(prefix="jivsbench-checks-"))
+    try:
+        with open_servers(settings, registry, listener) as servers:
+            if servers.source_is_embedded:
+                load_dataset(registry, servers.owner, Dataset(_ROWS), listener)
+            test_source(registry, servers.source)
+            bench = Workbench(settings, registry, servers, listener)
+            listener(Step(f"starting the extraction service: {profile.name}"))
+            with start_target(bench, profile, work, work / "target.log") as target:
+                results = add_missing_guard(profile, attack(bench, target, security, work, work))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Assessment(results, score_results(results))

@@ -1,0 +1,100 @@
+"""`doctor`: looks at everything that a run would use, and says what is missing."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jivsbench.app.data import count_rows, test_source
+from jivsbench.app.servers import named_source
+from jivsbench.config import Settings
+from jivsbench.dataset import TABLE
+from jivsbench.embedded import find_postgres_programs, find_valkey_program
+from jivsbench.errors import JivsbenchError, MissingObjectError, OutputError
+from jivsbench.model.secret import format_url_without_secret
+from jivsbench.model.source import DataSource
+from jivsbench.plugins import Registry
+
+_FREE_BYTES: Final = 2 * 2**30
+_CACHE_TIMEOUT_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing that was looked at. `is_fatal` when no run can succeed like this."""
+
+    subject: str
+    is_good: bool
+    is_fatal: bool
+    found: str
+
+
+def diagnose(settings: Settings, registry: Registry) -> Iterator[Diagnosis]:
+    """Look at everything a run would use, each on its own, so that one fault hides no other."""
+    yield Diagnosis("python", is_good=True, is_fatal=False, found=sys.version.split()[0])
+    offers = f"{len(registry.plugins)} loaded; guards: {', '.join(guard.name for guard in registry.guards) or 'none'}"
+    yield Diagnosis("plugins", bool(registry.guards), is_fatal=not registry.guards, found=offers)
+    source = named_source(settings, registry)
+    if source is None:
+        yield _look("embedded PostgreSQL", lambda: f"no source is named, this one is used: {find_postgres_programs()}")
+    else:
+        yield from _diagnose_source(registry, source)
+    yield _diagnose_cache(settings, registry)
+    yield _look("reports folder", lambda: _find_writable(settings.reports_dir))
+
+
+def _diagnose_source(registry: Registry, source: DataSource) -> Iterator[Diagnosis]:
+    label = format_url_without_secret(source.url)
+
+    def describe() -> str:
+        facts = test_source(registry, source)
+        return f"{label}: {facts.product} {facts.version}, user {facts.user}, {facts.max_connections or 'unlimited'} connections"
+
+    reached = _look("source", describe)
+    yield reached
+    if not reached.is_good:
+        return
+    may_write = test_source(registry, source).may_write
+    grant = "can write: an extraction account should only read" if may_write else "can only read"
+    yield Diagnosis("grants", not may_write, is_fatal=False, found=f"its user {grant}")
+    try:
+        yield Diagnosis("test data", True, is_fatal=False, found=f"{count_rows(registry, source, TABLE):,} rows in {TABLE}")
+    except MissingObjectError:
+        found = f"no table {TABLE}: scenarios need it, `jivsbench data load` makes it"
+        yield Diagnosis("test data", is_good=False, is_fatal=False, found=found)
+
+
+def _diagnose_cache(settings: Settings, registry: Registry) -> Diagnosis:
+    url = settings.cache_url
+    if url is None:
+        return _look("embedded Valkey", lambda: f"no cache is named, this one is used: {find_valkey_program()}")
+
+    def describe() -> str:
+        cache = registry.cache_for_url(url)
+        cache.open(url, "jivsbench:doctor:", _CACHE_TIMEOUT_S).close()
+        return f"{format_url_without_secret(url)}: answers ({cache.name})"
+
+    return _look("cache", describe)
+
+
+def _find_writable(folder: Path) -> str:
+    nearest = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    try:
+        probe = nearest / ".jivsbench-write-probe"
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as exc:
+        raise OutputError(f"{nearest} cannot be written ({exc.strerror}): choose another folder with --reports-dir") from exc
+    free_bytes = shutil.disk_usage(nearest).free
+    if free_bytes < _FREE_BYTES:
+        raise OutputError(f"{nearest} has {free_bytes / 2**30:.1f} GiB free, a run may need {_FREE_BYTES / 2**30:.0f}: make room")
+    return f"{folder}: writable, {free_bytes / 2**30:.1f} GiB free"
+
+
+def _look(subject: str, describe: Callable[[], str]) -> Diagnosis:
+    try:
+        return Diagnosis(subject, is_good=True, is_fatal=False, found=describe())
+    except JivsbenchError as exc:
+        return Diagnosis(subject, is_good=False, is_fatal=True, found=str(exc))

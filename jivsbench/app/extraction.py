@@ -1,0 +1,48 @@
+"""`extract`: one verified extraction in this process."""
+
+from pathlib import Path
+
+from jivsbench.app.servers import named_source
+from jivsbench.config import Settings
+from jivsbench.errors import OutputError, UnknownNameError
+from jivsbench.extract.extractor import Extractor
+from jivsbench.extract.guards import require_guards
+from jivsbench.model.job import ExtractionResult
+from jivsbench.model.profile import Profile
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+from jivsbench.model.table import ExtractionRequest
+from jivsbench.plugins import Registry
+
+
+def extract_table(
+    registry: Registry, profile: Profile, source: DataSource, request: ExtractionRequest, folder: Path
+) -> ExtractionResult:
+    """Extract into `folder`, which must not exist yet. Returns only what was verified; else raises and leaves no file."""
+    if folder.exists():
+        raise OutputError(f"the extraction was to be written to {folder}, which exists already: name a new folder with --to")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"the folder {folder.parent} cannot be made ({exc.strerror}): name another with --to") from exc
+    extractor = Extractor(
+        connectors={connector.name: connector for connector in registry.connectors},
+        guards=require_guards(profile, registry.guards),
+        profile=profile,
+        output_dir=folder.parent,
+    )
+    try:
+        return extractor.extract(folder.name, source, request)
+    finally:
+        extractor.close()
+
+
+def find_source(settings: Settings, registry: Registry, name: str) -> DataSource:
+    """A source of the configuration by name, or a URL."""
+    if "://" in name:
+        url = Secret(name)
+        return DataSource("main", registry.connector_for_url(url).name, url)
+    named = named_source(settings, registry)
+    if named is None or named.name != name:
+        raise UnknownNameError.among("source", name, [named.name] if named else [])
+    return named

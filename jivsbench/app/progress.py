@@ -1,0 +1,30 @@
+"""How a use case tells its caller what it is doing; the command line shows it, tests collect it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jivsbench.load.progress import LoadProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step has begun. `expected_s` is how long it takes, where the plan says so."""
+
+    text: str
+    expected_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the user should know; not a failure."""
+
+    text: str
+
+
+Event = Step | Note | LoadProgress
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A listener for callers that show nothing."""
+    del event

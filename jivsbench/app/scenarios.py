@@ -1,0 +1,108 @@
+"""`run` and `demo`: a scenario against one profile, and two profiles against each other."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from jivsbench.app.checks import Security
+from jivsbench.app.conclusion import Outcome
+from jivsbench.app.data import count_rows, load_dataset, test_source
+from jivsbench.app.environment import read_environment
+from jivsbench.app.plans import DEFAULT_SEED, plan_comparison, plan_run
+from jivsbench.app.progress import Listener, Note, Step
+from jivsbench.app.run import carry_out
+from jivsbench.app.servers import Workbench, open_servers
+from jivsbench.config import Settings, find_profile, load_scenario, scale_scenario, scenario_folders
+from jivsbench.dataset import TABLE, Dataset
+from jivsbench.extract.guards import require_guards
+from jivsbench.model.record import Environment
+from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
+from jivsbench.model.table import parse_table_name
+from jivsbench.plugins import Registry
+
+DEMO_ROWS: Final = 100_000
+DEMO_USERS: Final = 10
+DEMO_EXTRACTION_ROWS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user chose for one run."""
+
+    scenario: str
+    profile: str
+    time_scale: float = 1.0
+    seed: int = DEFAULT_SEED
+    with_checks: bool = False
+    data_rows: int = DEMO_ROWS
+    """Rows of the test table that an embedded source is filled with."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How long and how finely the demo compares."""
+
+    pairs: int = 8
+    block_s: float = 5.0
+    washout_s: float = 1.0
+    data_rows: int = DEMO_ROWS
+    seed: int = DEFAULT_SEED
+
+
+def run_scenario(settings: Settings, registry: Registry, options: RunOptions, listener: Listener) -> Outcome:
+    """Run a scenario against one profile. Everything the user wrote is checked before a server starts."""
+    scenario = _find_scenario(registry, options.scenario)
+    scaled = scale_scenario(scenario, options.time_scale)
+    profile = find_profile(settings, options.profile)
+    require_guards(profile, registry.guards)
+    with open_servers(settings, registry, listener) as servers:
+        bench = Workbench(settings, registry, servers, listener)
+        environment, rows = _prepare(bench, scaled.workload.table, options.data_rows)
+        plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
+        checks = registry.checks if options.with_checks else ()
+        return carry_out(bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed))
+
+
+def run_demo(settings: Settings, registry: Registry, options: DemoOptions, listener: Listener) -> Outcome:
+    """The main job: embedded servers, seeded rows, legacy against optimized in alternating blocks, checks, verdict, report."""
+    gates = _find_scenario(registry, "quality-gate").gates
+    scenario = Scenario(
+        name="demo",
+        title=f"legacy against optimized, {DEMO_USERS} users, {DEMO_EXTRACTION_ROWS:,}-row extractions",
+        workload=WorkloadSpec(name="extraction", table=str(TABLE), rows=DEMO_EXTRACTION_ROWS),
+        stages=(Stage(0.0, DEMO_USERS, is_step=True), Stage(options.block_s, DEMO_USERS)),
+        gates=gates,
+    )
+    legacy, optimized = find_profile(settings, "legacy"), find_profile(settings, "optimized")
+    own = replace(settings, source=None, cache_url=None)
+    with open_servers(own, registry, listener) as servers:
+        bench = Workbench(own, registry, servers, listener)
+        environment, rows = _prepare(bench, str(TABLE), options.data_rows)
+        plan = plan_comparison(
+            scenario,
+            legacy,
+            optimized,
+            servers,
+            rows,
+            pairs=options.pairs,
+            washout_s=options.washout_s,
+            seed=options.seed,
+        )
+        return carry_out(bench, plan, environment, Security(registry.checks, str(TABLE), seed=options.seed))
+
+
+def _find_scenario(registry: Registry, name: str) -> Scenario:
+    operations = {operation for workload in registry.workloads for operation in workload.operations}
+    return load_scenario(name, scenario_folders(), operations)
+
+
+def _prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:
+    """Data where an embedded source needs it; who the server is; how many rows the table has."""
+    servers, registry = bench.servers, bench.registry
+    if servers.source_is_embedded:
+        bench.listener(Step(f"loading {data_rows:,} seeded rows into table {TABLE}", expected_s=data_rows / 20_000))
+        load_dataset(registry, servers.owner, Dataset(data_rows), bench.listener)
+    facts = test_source(registry, servers.source)
+    if facts.may_write:
+        bench.listener(Note(f"the user of source '{servers.source.name}' can write: an extraction account should only read"))
+    environment = read_environment(facts, servers.cache_label, registry.plugins)
+    return environment, count_rows(registry, servers.source, parse_table_name(table))

@@ -1,0 +1,87 @@
+"""Starts targets: one extraction service a profile, each a process of its own."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jivsbench.api import TargetVariant
+from jivsbench.app.servers import Workbench
+from jivsbench.load.spec import LoadArm
+from jivsbench.model.profile import Profile
+from jivsbench.service.auth import Role
+from jivsbench.service.launcher import RunningService, start_service
+from jivsbench.service.spec import ServiceSpec, SourceSpec, TokenSpec
+
+REFERENCE = TargetVariant("reference")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A running target, and the folder that its outputs go to."""
+
+    profile: Profile
+    service: RunningService
+    output_dir: Path
+
+    def as_load_arm(self) -> LoadArm:
+        """The target as the load child sees it."""
+        return LoadArm(self.profile.name, self.service.base_url, self.service.admin_token, self.service.pid)
+
+
+def build_service_spec(
+    bench: Workbench,
+    profile: Profile,
+    output_dir: Path,
+    *,
+    variant: TargetVariant = REFERENCE,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    admin_token: str | None = None,
+) -> ServiceSpec:
+    """What a target needs to know; by default with a fresh token and a free loopback port."""
+    settings, servers = bench.settings, bench.servers
+    source = servers.source
+    return ServiceSpec(
+        profile=profile if variant.guards is None else replace(profile, guards=variant.guards),
+        sources=(
+            SourceSpec(
+                name=source.name,
+                connector=variant.connector or source.connector,
+                url=source.url.reveal(),
+                type_policy=source.type_policy,
+                tables=source.tables,
+            ),
+        ),
+        cache_name=servers.cache_name,
+        cache_url=servers.cache_url.reveal() if servers.cache_url else None,
+        metadata_url=settings.metadata_url.reveal() if settings.metadata_url else None,
+        output_dir=str(output_dir),
+        host=host,
+        port=port,
+        tokens=(TokenSpec(token=admin_token or secrets.token_urlsafe(32), role=Role.ADMIN),),
+        plugins=(*settings.plugins, *variant.plugins),
+        disabled_plugins=settings.disabled_plugins,
+    )
+
+
+@contextmanager
+def start_target(
+    bench: Workbench, profile: Profile, work: Path, log: Path, variant: TargetVariant = REFERENCE
+) -> Iterator[Target]:
+    """One target, gone at the end of the block."""
+    output_dir = work / f"{profile.name}-{variant.name}"
+    output_dir.mkdir(mode=0o700)
+    spec = build_service_spec(bench, profile, output_dir, variant=variant)
+    with start_service(spec, log) as service:
+        yield Target(profile, service, output_dir)
+
+
+@contextmanager
+def start_targets(bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path) -> Iterator[tuple[Target, ...]]:
+    """One target a profile, all of them up before the block begins."""
+    with ExitStack() as stack:
+        yield tuple(
+            stack.enter_context(start_target(bench, profile, work, logs / f"target-{profile.name}.log")) for profile in profiles
+        )

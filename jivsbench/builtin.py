@@ -1,0 +1,24 @@
+"""The host's own plugin: the workload and the reporters that come with it, through the same door as everybody's."""
+
+from collections.abc import Iterable
+
+from jivsbench.api import Reporter, Workload, hookimpl
+
+
+@hookimpl
+def jivsbench_register_workloads() -> Iterable[Workload]:
+    """The workload `extraction`."""
+    from jivsbench.load.extraction import ExtractionWorkload
+
+    return [ExtractionWorkload()]
+
+
+@hookimpl
+def jivsbench_register_reporters() -> Iterable[Reporter]:
+    """HTML, JSON, JUnit and Markdown."""
+    from jivsbench.report.html import HtmlReporter
+    from jivsbench.report.json import JsonReporter
+    from jivsbench.report.junit import JunitReporter
+    from jivsbench.report.markdown import MarkdownReporter
+
+    return [HtmlReporter(), JsonReporter(), JunitReporter(), MarkdownReporter()]

@@ -1,0 +1,49 @@
+"""Options that several commands share, and how they become settings."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from jivsbench.config import Overrides, Settings, load_settings
+from jivsbench.plugins import Registry, load_registry
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_DEFAULT_CONFIG = Path("jivsbench.toml")
+
+
+def source_options(command: _Command) -> _Command:
+    """--source-url, --cache-url."""
+    command = click.option(
+        "--cache-url", help="Redis or Valkey to cache metadata in. Default: the configuration, else embedded."
+    )(command)
+    return click.option("--source-url", help="Database to extract from. Default: the configuration, else embedded PostgreSQL.")(
+        command
+    )
+
+
+def reports_option(command: _Command) -> _Command:
+    """--reports-dir."""
+    return click.option("--reports-dir", type=click.Path(file_okay=False), help="Folder for runs. Default: reports.")(command)
+
+
+def json_option(command: _Command) -> _Command:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def read_settings(
+    ctx: click.Context, *, source_url: str | None = None, cache_url: str | None = None, reports_dir: str | None = None
+) -> Settings:
+    """Settings from the file, the environment and the command's own options, in that order of rising strength."""
+    named = ctx.find_root().params.get("config")
+    path = Path(named) if named else (_DEFAULT_CONFIG if _DEFAULT_CONFIG.exists() else None)
+    overrides = Overrides(source_url=source_url, cache_url=cache_url, reports_dir=reports_dir)
+    return load_settings(path, os.environ, overrides)
+
+
+def read_registry(settings: Settings) -> Registry:
+    """Every plugin that the settings allow."""
+    return load_registry(extra_modules=settings.plugins, disabled=settings.disabled_plugins)

@@ -1,0 +1,114 @@
+"""Prints the end of a run: a small table, the gates, the verdict, the path of the report."""
+
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jivsbench.app.conclusion import Outcome
+from jivsbench.cli.failure import exit_code_of_verdict
+from jivsbench.cli.terminal import print_json, result_console
+from jivsbench.exitcodes import ExitCode
+from jivsbench.model.gate import GateOutcome
+from jivsbench.model.metrics import find_metric
+from jivsbench.model.summary import Effect, Figure, VerdictOutcome
+from jivsbench.report.formatting import NOT_MEASURED, format_quantity, format_ratio, format_ratio_interval
+
+_ROWS = (
+    ("throughput", "throughput.records", "rate"),
+    ("job p50", "job.response", "p50"),
+    ("job p95", "job.response", "p95"),
+    ("job p99", "job.response", "p99"),
+    ("job errors", "job.errors", "ratio"),
+    ("HTTP errors", "http.errors", "ratio"),
+    ("cache hits", "cache.hits", "ratio"),
+    ("peak memory", "target.memory", "max"),
+)
+_COLOURS = {
+    VerdictOutcome.PASSED: "bold green",
+    VerdictOutcome.CONDITIONAL: "bold yellow",
+    VerdictOutcome.FAILED: "bold red",
+    VerdictOutcome.INVALID: "bold magenta",
+}
+_GATE_COLOURS = {
+    GateOutcome.EXCEEDED: "green",
+    GateOutcome.MET: "green",
+    GateOutcome.FAILED: "red",
+    GateOutcome.INCONCLUSIVE: "magenta",
+    GateOutcome.NO_DATA: "red",
+}
+
+
+def finish(outcome: Outcome, *, as_json: bool) -> ExitCode:
+    """Print a run's end on stdout and give its exit code."""
+    if as_json:
+        print_json(
+            {
+                "run_id": outcome.record.run_id,
+                "outcome": outcome.verdict.outcome,
+                "reasons": outcome.verdict.reasons,
+                "conditions": outcome.verdict.conditions,
+                "gates": [asdict(gate) for gate in outcome.verdict.gates],
+                "figures": [asdict(figure) for figure in outcome.summary.figures],
+                "effects": [asdict(effect) for effect in outcome.summary.effects],
+                "report": str(outcome.report),
+            }
+        )
+    else:
+        _print(outcome, result_console())
+    return exit_code_of_verdict(outcome.verdict)
+
+
+def _print(outcome: Outcome, console: Console) -> None:
+    if outcome.record.arms:
+        console.print()
+        console.print(_figures(outcome))
+    console.print()
+    for gate in outcome.verdict.gates:
+        colour = _GATE_COLOURS[gate.outcome]
+        console.print(
+            f"[{colour}]{gate.outcome.value:>12}[/]  {escape(gate.text)}  [dim]{escape(gate.reason)}[/]", soft_wrap=True
+        )
+    for check in outcome.record.checks:
+        counts = f"{check.attempted} attacks, {check.reached} reached the target" if check.attempted else check.reason
+        console.print(
+            f"{check.outcome.value:>12}  {check.check_id} {escape(check.title)}  [dim]{escape(counts)}[/]", soft_wrap=True
+        )
+    console.print()
+    console.print(f"verdict: [{_COLOURS[outcome.verdict.outcome]}]{outcome.verdict.outcome.value}[/]")
+    for reason in outcome.verdict.reasons:
+        console.print(f"  - {escape(reason)}", soft_wrap=True)
+    for condition in outcome.verdict.conditions:
+        console.print(f"  condition: {escape(condition)}", soft_wrap=True)
+    for problem in outcome.problems:
+        console.print(f"  plugin: {escape(problem)}", soft_wrap=True)
+    console.print(f"report:  {escape(str(outcome.report))}", soft_wrap=True)
+
+
+def _figures(outcome: Outcome) -> Table:
+    arms = [arm.profile.name for arm in outcome.record.arms]
+    table = Table("", box=None, pad_edge=False, header_style="bold")
+    for arm in arms:
+        table.add_column(arm, justify="right")
+    if len(arms) > 1:
+        table.add_column("ratio (95 % interval)", justify="right")
+    for label, metric, statistic in _ROWS:
+        cells = [_format(outcome.summary.figure(arm, metric, statistic)) for arm in arms]
+        if len(arms) > 1:
+            cells.append(_format_effect(outcome.summary.effect(metric, statistic)))
+        table.add_row(label, *cells)
+    return table
+
+
+def _format(figure: Figure | None) -> str:
+    return NOT_MEASURED if figure is None else format_quantity(figure.value, figure.unit, find_metric(figure.metric).better)
+
+
+def _format_effect(effect: Effect | None) -> str:
+    if effect is None or effect.ratio is None:
+        return "-"
+    ratio = format_ratio(effect.ratio, find_metric(effect.metric).better)
+    if effect.ratio_low is None or effect.ratio_high is None:
+        return ratio
+    return f"{ratio} ({format_ratio_interval(effect.ratio_low, effect.ratio_high)})"

@@ -1,0 +1,31 @@
+"""`jivsbench plugins`."""
+
+import click
+
+from jivsbench.cli.options import json_option, read_registry, read_settings
+from jivsbench.exitcodes import ExitCode
+
+
+@click.command()
+@json_option
+@click.pass_context
+def plugins(ctx: click.Context, as_json: bool) -> ExitCode:
+    """List plugins: name, version, origin, hooks, and what each offers."""
+    registry = read_registry(read_settings(ctx))
+    if as_json:
+        from dataclasses import asdict
+
+        from jivsbench.cli.terminal import print_json
+
+        print_json([asdict(plugin) for plugin in registry.plugins])
+        return ExitCode.PASSED
+    from rich.table import Table
+
+    from jivsbench.cli.terminal import result_console
+
+    table = Table("name", "version", "origin", "hooks", "offers", box=None, pad_edge=False, header_style="bold")
+    for plugin in registry.plugins:
+        hooks = "\n".join(hook.removeprefix("jivsbench_") for hook in plugin.hooks)
+        table.add_row(plugin.name, plugin.version, plugin.origin, hooks, "\n".join(plugin.offers))
+    result_console().print(table)
+    return ExitCode.PASSED
