@@ -114,8 +114,8 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
         build_arm(
             profile=target.profile,
             guards=target.service.guards,
-            intervals=(interval for interval in read_intervals(intervals) if interval.arm == target.profile.name),
-            blocks=[block for block in outcome.blocks if block.arm == target.profile.name],
+            intervals=read_intervals(intervals),
+            blocks=outcome.blocks,
             totals=totals[target.profile.name],
             monitor=monitor.rows(target.profile.name),
         )

@@ -11,7 +11,7 @@ from jivsbench.app.plans import DEFAULT_SEED, plan_comparison, plan_run
 from jivsbench.app.progress import Listener, Note, Step
 from jivsbench.app.run import carry_out
 from jivsbench.app.servers import Workbench, open_servers
-from jivsbench.config import Settings, find_profile, load_scenario, scale_scenario, scenario_folders
+from jivsbench.config import Settings, find_profile, load_quality_gate, load_scenario, scale_scenario, scenario_folders
 from jivsbench.dataset import TABLE, Dataset
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.record import Environment
@@ -64,7 +64,7 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
 
 def run_demo(settings: Settings, registry: Registry, options: DemoOptions, listener: Listener) -> Outcome:
     """The main job: embedded servers, seeded rows, legacy against optimized in alternating blocks, checks, verdict, report."""
-    gates = _find_scenario(registry, "quality-gate").gates
+    gates = load_quality_gate(scenario_folders(), _operations(registry))
     scenario = Scenario(
         name="demo",
         title=f"legacy against optimized, {DEMO_USERS} users, {DEMO_EXTRACTION_ROWS:,}-row extractions",
@@ -91,8 +91,12 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
 
 
 def _find_scenario(registry: Registry, name: str) -> Scenario:
-    operations = {operation for workload in registry.workloads for operation in workload.operations}
-    return load_scenario(name, scenario_folders(), operations)
+    return load_scenario(name, scenario_folders(), _operations(registry))
+
+
+def _operations(registry: Registry) -> frozenset[str]:
+    """Names of all operations that the loaded workloads time, for checking gates."""
+    return frozenset(operation for workload in registry.workloads for operation in workload.operations)
 
 
 def _prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from jivsbench.config import starter_config
+from jivsbench.config import CONFIG_FILENAME, starter_config
 from jivsbench.errors import OutputError
 from jivsbench.exitcodes import ExitCode
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path("jivsbench.toml"))
+@click.argument("path", type=click.Path(path_type=Path), default=Path(CONFIG_FILENAME))
 def init(path: Path) -> ExitCode:
     """Write a commented configuration file that works as it stands."""
     try:

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
-from jivsbench.config import Overrides, Settings, load_settings
+from jivsbench.config import Overrides, Settings, find_config, load_settings
+from jivsbench.model.secret import Secret
 from jivsbench.plugins import Registry, load_registry
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_DEFAULT_CONFIG = Path("jivsbench.toml")
 
 
 def source_options(command: _Command) -> _Command:
@@ -39,8 +39,12 @@ def read_settings(
 ) -> Settings:
     """Settings from the file, the environment and the command's own options, in that order of rising strength."""
     named = ctx.find_root().params.get("config")
-    path = Path(named) if named else (_DEFAULT_CONFIG if _DEFAULT_CONFIG.exists() else None)
-    overrides = Overrides(source_url=source_url, cache_url=cache_url, reports_dir=reports_dir)
+    path = Path(named) if named else find_config(Path())
+    overrides = Overrides(
+        source_url=Secret(source_url) if source_url else None,
+        cache_url=Secret(cache_url) if cache_url else None,
+        reports_dir=Path(reports_dir) if reports_dir else None,
+    )
     return load_settings(path, os.environ, overrides)
 
 

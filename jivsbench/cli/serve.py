@@ -12,8 +12,8 @@ from jivsbench.exitcodes import ExitCode
 @click.command()
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the service.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one.")
-@click.option("--output", default="extractions", show_default=True, type=click.Path(path_type=Path), help="Folder for extractions.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
+@click.option("--output", default="extractions", show_default=True, type=click.Path(path_type=Path), help="Folder to write to.")
 @source_options
 @click.pass_context
 def serve(

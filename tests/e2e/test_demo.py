@@ -1,0 +1,35 @@
+"""The demo: two profiles in alternating blocks on embedded servers, checks, verdict, report - in a short form."""
+
+import json
+from pathlib import Path
+
+import psutil
+from command import run
+
+from jivsbench.exitcodes import ExitCode
+
+
+def test_the_demo_compares_checks_and_reports(tmp_path: Path) -> None:
+    """Both arms are measured in paired blocks, both checks run, the verdict and the report's path end the output."""
+    before = {process.pid for process in psutil.process_iter()}
+    ended = run("demo", "--pairs", "6", "--block", "2", cwd=tmp_path, timeout_s=170)
+    (bundle,) = (tmp_path / "reports" / "runs").iterdir()
+    found = json.loads((bundle / "run.json").read_text())
+    record = found["record"]
+
+    assert "Traceback" not in ended.stderr
+    assert record["invalid"] == [], ended.stdout + ended.stderr
+    assert ended.status in {ExitCode.PASSED, ExitCode.CONDITIONAL, ExitCode.GATE_FAILED}
+    assert [arm["profile"]["name"] for arm in record["arms"]] == ["legacy", "optimized"]
+    assert [len(arm["blocks"]) for arm in record["arms"]] == [6, 6]
+    assert {check["check_id"]: check["outcome"] for check in record["checks"]} == {"SEC-001": "PASS", "SEC-003": "PASS"}
+    assert all(arm["totals"]["rows_read"] == arm["totals"]["rows_written"] for arm in record["arms"])
+    assert all(arm["totals"]["failed"] == 0 for arm in record["arms"])
+    effects = {(effect["metric"], effect["statistic"]): effect for effect in found["summary"]["effects"]}
+    assert effects["throughput.records", "rate"]["ratio_low"] > 1
+    for word in ("throughput", "job p95", "cache hits", "peak memory", "verdict: ", str(bundle.name)):
+        assert word in ended.stdout
+    left = [
+        p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "jivsbench" in " ".join(p.info["cmdline"] or [])
+    ]
+    assert left == []

@@ -1,0 +1,204 @@
+"""Whole runs on real servers: they measure, judge and report; cut short, they say so and leave nothing running."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from command import run, start
+
+from jivsbench.exitcodes import ExitCode
+
+SCENARIO = """
+name = "short"
+title = "Four users extract 500 rows each"
+gates = ["job.errors ratio < 1 %", "rows.lost count <= 0", "http.response p95 < 5 s"]
+[workload]
+name = "extraction"
+table = "bench_rows"
+rows = 500
+[[stages]]
+duration = "2s"
+users = 4
+[[stages]]
+duration = "{hold}s"
+users = 4
+"""
+
+
+def _scenario(folder: Path, hold_s: int = 6) -> None:
+    (folder / "scenarios").mkdir()
+    (folder / "scenarios" / "short.toml").write_text(SCENARIO.format(hold=hold_s))
+
+
+def _bundle(folder: Path) -> Path:
+    runs = list((folder / "reports" / "runs").iterdir())
+    assert len(runs) == 1
+    return runs[0]
+
+
+def _wait_for_load(folder: Path, process: subprocess.Popen[str]) -> Path:
+    """The bundle's folder, once operations have been recorded."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        for intervals in folder.glob("reports/runs/*/intervals.jsonl"):
+            if intervals.stat().st_size:
+                return intervals.parent
+        time.sleep(0.1)
+    raise AssertionError(f"the load did not begin: {process.communicate(timeout=10)}")
+
+
+def _wait_until_gone(processes: list[psutil.Process], timeout_s: float = 10) -> list[psutil.Process]:
+    return psutil.wait_procs(processes, timeout=timeout_s)[1]
+
+
+def _check_a_complete_bundle(bundle: Path, stdout: str) -> None:
+    record = json.loads((bundle / "run.json").read_text())["record"]
+    arm = record["arms"][0]
+    totals = arm["totals"]
+
+    assert record["invalid"] == []
+    assert totals["created"] == totals["completed"] + totals["failed"] + totals["timed_out"] + totals["cancelled"]
+    assert totals["completed"] > 20
+    assert totals["failed"] == 0
+    assert totals["rows_read"] == totals["rows_written"] == totals["completed"] * 500
+    assert arm["monitor"]
+    assert arm["guards"] == ["sqlguard"]
+    assert {"report.html", "run.json", "junit.xml", "summary.md", "plan.json", "intervals.jsonl", "monitor.jsonl"} <= {
+        path.name for path in bundle.iterdir()
+    }
+    assert ET.parse(bundle / "junit.xml").getroot().findall(".//failure") == []
+    assert "verdict: PASSED" in stdout
+    assert str(bundle / "report.html").endswith(stdout.rsplit("report:", 1)[1].strip())
+
+
+@pytest.mark.parametrize("profile", ["optimized", "legacy"])
+def test_a_scenario_runs_on_a_named_source(tmp_path: Path, loaded_source: str, embedded_valkey_url: str, profile: str) -> None:
+    """`run` measures both profiles on servers that the user names, and every row is accounted for."""
+    _scenario(tmp_path)
+    ended = run(
+        "run",
+        "short",
+        "--profile",
+        profile,
+        cwd=tmp_path,
+        JIVSBENCH_SOURCE_URL=loaded_source,
+        JIVSBENCH_CACHE_URL=embedded_valkey_url,
+    )
+
+    assert ended.status == ExitCode.PASSED, ended.stdout + ended.stderr
+    _check_a_complete_bundle(_bundle(tmp_path), ended.stdout)
+
+
+def test_a_finished_run_is_judged_and_rendered_again(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
+    """`gate` gives the same verdict from the bundle alone, `report` the same bytes; other gates give another verdict."""
+    _scenario(tmp_path, hold_s=3)
+    first = run(
+        "run", "short", "--json", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source, JIVSBENCH_CACHE_URL=embedded_valkey_url
+    )
+    bundle = _bundle(tmp_path)
+    page = (bundle / "report.html").read_bytes()
+    (tmp_path / "scenarios" / "strict.toml").write_text(
+        SCENARIO.format(hold=3).replace('"short"', '"strict"').replace("http.response p95 < 5 s", "http.response p95 < 0.001 ms")
+    )
+    again = run("gate", "latest", "--json", cwd=tmp_path)
+    strict = run("gate", bundle.name, "--gates", "strict", cwd=tmp_path)
+    (bundle / "report.html").unlink()
+    rendered = run("report", cwd=tmp_path)
+
+    assert (first.status, again.status, strict.status) == (ExitCode.PASSED, ExitCode.PASSED, ExitCode.GATE_FAILED)
+    assert json.loads(first.stdout)["gates"] == json.loads(again.stdout)["gates"]
+    assert rendered.status == ExitCode.PASSED
+    assert (bundle / "report.html").read_bytes() == page
+
+
+def test_ctrl_c_keeps_the_bundle_and_leaves_no_process(tmp_path: Path, loaded_source: str) -> None:
+    """Exit code 130, every child gone, the bundle there and marked invalid."""
+    _scenario(tmp_path, hold_s=60)
+    process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
+    bundle = _wait_for_load(tmp_path, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == ExitCode.INTERRUPTED, stderr
+    assert "Traceback" not in stderr
+    assert len(children) >= 3
+    assert _wait_until_gone(children) == []
+    assert "interrupted by the user" in json.loads((bundle / "run.json").read_text())["record"]["invalid"][0]
+    assert "INVALID" in (bundle / "summary.md").read_text()
+
+
+def test_a_target_that_dies_makes_the_run_invalid(tmp_path: Path, loaded_source: str) -> None:
+    """Exit code 4, and the message says which target died and when."""
+    _scenario(tmp_path, hold_s=60)
+    process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
+    bundle = _wait_for_load(tmp_path, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    (target,) = [child for child in children if "jivsbench.service" in child.cmdline()]
+
+    os.kill(target.pid, signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == ExitCode.INVALID, stdout + stderr
+    assert "Traceback" not in stderr
+    assert "target 'optimized' died" in stdout
+    assert _wait_until_gone(children) == []
+    assert json.loads((bundle / "run.json").read_text())["verdict"]["outcome"] == "INVALID"
+
+
+def test_a_profile_without_guards_reports_an_open_critical(tmp_path: Path, loaded_source: str) -> None:
+    """`guards = []` runs, and its report carries SEC-001 as an open CRITICAL, so the verdict is FAILED."""
+    _scenario(tmp_path, hold_s=2)
+    (tmp_path / "jivsbench.toml").write_text('[profiles.bare]\nbase = "optimized"\nguards = []\n')
+    ended = run("run", "short", "--profile", "bare", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
+    bundle = _bundle(tmp_path)
+
+    assert ended.status == ExitCode.GATE_FAILED, ended.stdout + ended.stderr
+    checks = json.loads((bundle / "run.json").read_text())["record"]["checks"]
+    assert [(c["check_id"], c["outcome"], c["severity"]) for c in checks] == [("SEC-001", "FAIL", "CRITICAL")]
+    for name in ("report.html", "summary.md", "junit.xml"):
+        assert "SEC-001" in (bundle / name).read_text()
+
+
+def test_no_guard_at_all_is_refused(tmp_path: Path, loaded_source: str) -> None:
+    """With the guard's plugin disabled and no word of it in the profile, nothing starts: exit code 5."""
+    ended = run("run", "baseline", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source, JIVSBENCH_DISABLE_PLUGINS="sqlguard")
+
+    assert ended.status == ExitCode.ENVIRONMENT, ended.stderr
+    assert "guards = []" in ended.error
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_run_on_servers_of_others(tmp_path: Path, real_postgres_url: str, real_redis_url: str) -> None:
+    """The whole way - data, doctor, baseline, extract, drop - on a PostgreSQL and a Redis that this project did not start."""
+    servers = {"JIVSBENCH_SOURCE_URL": real_postgres_url, "JIVSBENCH_CACHE_URL": real_redis_url}
+    run("data", "drop", cwd=tmp_path, **servers)
+    try:
+        loaded = run("data", "load", "10k", cwd=tmp_path, **servers)
+        doctor = run("doctor", cwd=tmp_path, **servers)
+        verified = run("data", "verify", "10k", cwd=tmp_path, **servers)
+        measured = run("run", "baseline", "--time-scale", "0.03", cwd=tmp_path, **servers)
+        extracted = run("extract", "main", "bench_rows", "--to", "rows", "--json", cwd=tmp_path, **servers)
+    finally:
+        dropped = run("data", "drop", cwd=tmp_path, **servers)
+
+    assert [e.status for e in (loaded, doctor, verified, extracted, dropped)] == [ExitCode.PASSED] * 5, (
+        doctor.stdout,
+        extracted.stderr,
+    )
+    # Whether the machine keeps the scenario's limits is the machine's affair; that the run counts is ours.
+    assert measured.status in {ExitCode.PASSED, ExitCode.GATE_FAILED}, measured.stdout + measured.stderr
+    record = json.loads((_bundle(tmp_path) / "run.json").read_text())["record"]
+    assert record["invalid"] == []
+    assert record["arms"][0]["totals"]["completed"] > 0
+    assert record["environment"]["source_server"].startswith("PostgreSQL")
+    assert json.loads(extracted.stdout)["rows_in_source"] == 10_000
+    assert sum(pq.read_metadata(path).num_rows for path in (tmp_path / "rows").glob("*.parquet")) == 10_000
