@@ -1,0 +1,41 @@
+"""From a record to its summary: every figure of the catalogue for every arm, and in a comparison every effect."""
+
+from collections.abc import Sequence
+
+from jivsbench.analysis.effects import pair_effects, plain_effect
+from jivsbench.analysis.figures import list_figures
+from jivsbench.analysis.findings import list_finding_figures
+from jivsbench.analysis.readings import choose_memory_kind
+from jivsbench.model.metrics import CATALOGUE
+from jivsbench.model.record import ArmRecord, RunRecord
+from jivsbench.model.summary import Effect, Figure, Summary
+
+
+def summarize(record: RunRecord) -> Summary:
+    """All figures and effects of a run. A figure that was not measured is None and says why.
+
+    Security findings are those of the plan's candidate, the one profile that the checks attack.
+    """
+    memory = choose_memory_kind(record.arms)
+    figures = [figure for arm in record.arms for figure in list_figures(arm, memory)]
+    figures += list_finding_figures(record.plan.candidate, record.checks)
+    return Summary(tuple(figures), _list_effects(record, figures))
+
+
+def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect, ...]:
+    baseline = _find_arm(record, record.plan.baseline)
+    candidate = _find_arm(record, record.plan.candidate)
+    if baseline is None or candidate is None:
+        return ()
+    by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in figures}
+    effects = list(pair_effects(baseline.blocks, candidate.blocks))
+    for metric in CATALOGUE:
+        for statistic in metric.statistics:
+            if statistic in metric.plain:
+                before = by_name[baseline.profile.name, metric.name, statistic]
+                effects.append(plain_effect(before, by_name[candidate.profile.name, metric.name, statistic]))
+    return tuple(effects)
+
+
+def _find_arm(record: RunRecord, name: str | None) -> ArmRecord | None:
+    return next((arm for arm in record.arms if arm.profile.name == name), None)

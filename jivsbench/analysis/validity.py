@@ -1,0 +1,97 @@
+"""Does a run say anything about its target? Each reason why not is one sentence with the figure and its limit."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from jivsbench.analysis.readings import find_restart, has_readings
+from jivsbench.model.histogram import merge_histograms
+from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
+from jivsbench.model.sample import OperationKind
+
+MAX_GENERATOR_CPU_RATIO: Final = 0.85
+MAX_LAG_NS: Final = 5e6
+MAX_LAG_OF_SERVICE: Final = 0.1
+LAG_FLOOR_NS: Final = 2e6
+MAX_USERS_OFF: Final = 0.01
+
+
+def find_invalidities(record: RunRecord) -> tuple[str, ...]:
+    """Every reason for which the run is invalid; empty when it is valid."""
+    if not record.arms:
+        return () if record.checks else ("the run measured nothing: it has no arm and no security check",)
+    reasons = [reason for arm in record.arms for reason in _judge_arm(arm)]
+    reasons += _judge_generator(record)
+    reasons += _judge_blocks(record)
+    return tuple(reasons)
+
+
+def lag_limit_ns(service_p50_ns: float | None) -> float:
+    """How late the generator may send its calls (p99), given how fast the target answers them (p50).
+
+    The rule is the smaller of 5 ms and a tenth of the service time, so that at most a tenth of what a user is said to
+    wait is the generator's own doing. For a target that answers in 1 ms that would be 0.1 ms, less than the clock of a
+    healthy generator on shared cores can keep: with timerfd pacing its lag p99 was measured at 0.5 ms for 2,000 calls a
+    second and below 2 ms up to 5,000. So the limit never falls below 2 ms: under it, lag is the machine's scheduler and
+    not a saturated generator. Lag is part of every response time, never taken out of it, so the floor cannot make a
+    target look faster than it is; it can only make a fast one look up to 2 ms slower, in both arms alike.
+    """
+    if service_p50_ns is None:
+        return MAX_LAG_NS
+    return max(LAG_FLOOR_NS, min(MAX_LAG_NS, service_p50_ns * MAX_LAG_OF_SERVICE))
+
+
+def _judge_arm(arm: ArmRecord) -> Iterator[str]:
+    name, totals = arm.profile.name, arm.totals
+    if not totals.completed:
+        yield f"no job of {name} completed: {totals.created} were created, at least 1 must complete"
+    ended = totals.completed + totals.failed + totals.timed_out + totals.cancelled
+    if totals.created != ended:
+        yield (
+            f"jobs of {name} are not conserved: {totals.created} created, but {totals.completed} completed"
+            f" + {totals.failed} failed + {totals.timed_out} timed out + {totals.cancelled} cancelled = {ended}"
+        )
+    if not has_readings(arm.monitor):
+        yield f"the monitor read nothing of {name}: {len(arm.monitor)} looks, none of them gave memory or CPU, at least 1 must"
+    restart = find_restart(arm.monitor)
+    if restart is not None:
+        yield f"the target of {name} was restarted during the load, 0 restarts are allowed: {restart}"
+
+
+def _judge_generator(record: RunRecord) -> Iterator[str]:
+    facts = record.generator
+    if facts is None:
+        yield "the load generator reported nothing of itself, so its saturation cannot be ruled out"
+        return
+    if facts.cpu_ratio is None:
+        yield f"the load generator's CPU is unknown, at most {MAX_GENERATOR_CPU_RATIO:.0%} of its core is allowed"
+    elif facts.cpu_ratio > MAX_GENERATOR_CPU_RATIO:
+        yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
+    yield from _judge_lag(record, facts)
+    planned, reached = facts.users_planned_max, facts.users_reached_max
+    if abs(reached - planned) > planned * MAX_USERS_OFF:
+        yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
+
+
+def _judge_lag(record: RunRecord, facts: GeneratorFacts) -> Iterator[str]:
+    medians = [median for median in map(_service_p50_ns, record.arms) if median is not None]
+    # One generator drives all arms: the fastest of them sets the limit.
+    limit_ns = lag_limit_ns(min(medians, default=None))
+    if facts.lag_p99_ns is None:
+        yield f"the load generator's lag is unknown, its p99 may be at most {limit_ns / 1e6:.3g} ms"
+    elif facts.lag_p99_ns > limit_ns:
+        yield f"the load generator's lag p99 was {facts.lag_p99_ns / 1e6:.4g} ms, at most {limit_ns / 1e6:.3g} ms is allowed"
+
+
+def _service_p50_ns(arm: ArmRecord) -> float | None:
+    return merge_histograms(part.service for part in arm.operations if part.kind is OperationKind.CALL).percentile_ns(50)
+
+
+def _judge_blocks(record: RunRecord) -> Iterator[str]:
+    done = {(block.pair, block.arm) for arm in record.arms for block in arm.blocks if block.end_ns > block.measured_ns}
+    planned = {(block.pair, block.arm) for block in record.plan.blocks}
+    broken = {pair for pair, _arm in planned - done}
+    if not broken:
+        return
+    pairs = len({pair for pair, _arm in planned})
+    unit = "pairs of blocks" if record.plan.kind is RunKind.COMPARISON else "blocks"
+    yield f"{len(broken)} of {pairs} {unit} are incomplete, 0 are allowed: the load ended early or a block had no measured time"

@@ -1,0 +1,176 @@
+"""The catalogue of metrics: every figure a run can have, its unit, and which way is better.
+
+A figure that is not listed here does not exist: the summary fills this catalogue and nothing else, a gate that names
+anything else is refused before any load is sent, and docs/gates.md lists exactly this.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from jivsbench.model.gate import Unit
+
+JOB_OPERATION: Final = "job"
+_OPERATION_RESPONSE: Final = re.compile(r"([a-z][a-z0-9_-]*)\.response")
+_LATENCY: Final = ("p50", "p90", "p95", "p99", "mean", "max")
+# What one unit is in the first unit of its dimension. Units of different dimensions never convert.
+_DIMENSIONS: Final = ({Unit.MILLISECONDS: 1.0, Unit.SECONDS: 1000.0},)
+
+
+class Direction(StrEnum):
+    """Which way a figure improves."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One kind of figure. A relative gate may judge `paired` and `plain` statistics, no others."""
+
+    name: str
+    unit: Unit
+    statistics: tuple[str, ...]
+    better: Direction
+    meaning: str
+    paired: tuple[str, ...] = ()
+    """Statistics that every block of a comparison has, so that their change has an interval."""
+    plain: tuple[str, ...] = ()
+    """Statistics that an arm has only once: their change is a plain ratio, without an interval."""
+    needs_jobs: bool = False
+    """True when only a workload that times whole jobs produces it."""
+
+
+OPERATION_METRIC: Final = Metric(
+    "<operation>.response",
+    Unit.MILLISECONDS,
+    _LATENCY,
+    Direction.LOWER,
+    "one operation of the workload, from its intended start to its end",
+)
+"""Stands for one metric per operation of the scenario's workload."""
+
+CATALOGUE: Final[tuple[Metric, ...]] = (
+    replace(OPERATION_METRIC, name="http.response", meaning="all HTTP calls, from the intended start to the end; no long polls"),
+    replace(OPERATION_METRIC, name="http.service", meaning="all HTTP calls, from the actual start to the end; no long polls"),
+    replace(
+        OPERATION_METRIC, name="http.lag", meaning="how late the load generator sent its calls: its own fault, not the target's"
+    ),
+    replace(
+        OPERATION_METRIC,
+        name="job.response",
+        meaning="whole extraction jobs, from the intended start until the result is known",
+        paired=("mean", "p50", "p95"),
+        needs_jobs=True,
+    ),
+    OPERATION_METRIC,
+    Metric(
+        "http.errors",
+        Unit.PERCENT,
+        ("ratio",),
+        Direction.LOWER,
+        "failed HTTP requests, long polls included, of all that were sent",
+        plain=("ratio",),
+    ),
+    Metric(
+        "job.errors",
+        Unit.PERCENT,
+        ("ratio",),
+        Direction.LOWER,
+        "jobs that failed, timed out, were cancelled, refused or returned wrong rows, of all that were tried",
+        plain=("ratio",),
+        needs_jobs=True,
+    ),
+    Metric(
+        "throughput.records",
+        Unit.RECORDS_PER_MINUTE,
+        ("rate",),
+        Direction.HIGHER,
+        "rows of completed jobs per minute of measured time",
+        paired=("rate",),
+        needs_jobs=True,
+    ),
+    Metric(
+        "throughput.jobs",
+        Unit.JOBS_PER_SECOND,
+        ("rate",),
+        Direction.HIGHER,
+        "completed jobs per second of measured time",
+        paired=("rate",),
+        needs_jobs=True,
+    ),
+    Metric(
+        "cache.hits",
+        Unit.PERCENT,
+        ("ratio",),
+        Direction.HIGHER,
+        "look-ups during the load that the metadata cache answered",
+        plain=("ratio",),
+    ),
+    Metric(
+        "target.memory",
+        Unit.MEBIBYTES,
+        ("max", "mean"),
+        Direction.LOWER,
+        "memory of the target's process tree: PSS, or RSS where the system has no PSS",
+        plain=("max", "mean"),
+    ),
+    Metric(
+        "target.cpu",
+        Unit.CORES,
+        ("mean",),
+        Direction.LOWER,
+        "CPU seconds of the target's process tree per second",
+        plain=("mean",),
+    ),
+    Metric(
+        "rows.lost",
+        Unit.COUNT,
+        ("count",),
+        Direction.LOWER,
+        "rows read but not written (or the reverse), plus jobs that returned wrong rows",
+        needs_jobs=True,
+    ),
+    Metric("findings.critical", Unit.COUNT, ("count",), Direction.LOWER, "open findings of severity CRITICAL"),
+    Metric("findings.high", Unit.COUNT, ("count",), Direction.LOWER, "open findings of severity HIGH"),
+)
+
+
+def find_metric(name: str) -> Metric | None:
+    """The metric of that name; for any other `<operation>.response` that operation's metric; else None."""
+    for metric in CATALOGUE:
+        if metric.name == name:
+            return metric
+    if _OPERATION_RESPONSE.fullmatch(name):
+        return replace(OPERATION_METRIC, name=name)
+    return None
+
+
+def list_metrics(operations: Collection[str]) -> tuple[Metric, ...]:
+    """The metrics that a workload with these operations produces, in the catalogue's order."""
+    fixed = {metric.name for metric in CATALOGUE}
+    own = (f"{operation}.response" for operation in operations)
+    of_operations = tuple(replace(OPERATION_METRIC, name=name) for name in sorted(own) if name not in fixed)
+    produced: list[Metric] = []
+    for metric in CATALOGUE:
+        if metric is OPERATION_METRIC:
+            produced.extend(of_operations)
+        elif JOB_OPERATION in operations or not metric.needs_jobs:
+            produced.append(metric)
+    return tuple(produced)
+
+
+def convert_unit(value: float, unit: Unit, wanted: Unit) -> float | None:
+    """The value in another unit of the same dimension; None when there is no way from one to the other.
+
+    >>> convert_unit(0.5, Unit.SECONDS, Unit.MILLISECONDS)
+    500.0
+    """
+    if unit is wanted:
+        return value
+    for factors in _DIMENSIONS:
+        if unit in factors and wanted in factors:
+            return value * factors[unit] / factors[wanted]
+    return None

@@ -1,0 +1,83 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jivsbench.errors import GateError
+from jivsbench.model.gate import Change, Comparator, Gate, GateSeverity, Unit
+from jivsbench.model.gate_text import check_gate, format_gate, parse_gate
+from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Direction, find_metric
+
+OPERATIONS = ("create", "start", "wait", "statistics", "job")
+RISING = (Comparator.GREATER, Comparator.GREATER_OR_EQUAL)
+FALLING = (Comparator.LESS, Comparator.LESS_OR_EQUAL)
+NAMES = [metric.name for metric in CATALOGUE if metric is not OPERATION_METRIC] + [f"{name}.response" for name in OPERATIONS]
+
+
+@st.composite
+def gates(draw) -> Gate:
+    """Any gate that makes sense: right unit, right direction, possible limit, goal at least as hard as the limit."""
+    metric = find_metric(draw(st.sampled_from(NAMES)))
+    changes = (None, *Change) if metric.paired + metric.plain else (None,)
+    change = draw(st.sampled_from(changes))
+    statistic = draw(st.sampled_from(metric.paired + metric.plain if change else metric.statistics))
+    unit = Unit.PERCENT if change else metric.unit
+    least, most = (-1e6, 1e6) if change else (0, 100 if unit is Unit.PERCENT else 1e12)
+    numbers = st.floats(least, most, allow_nan=False) | st.integers(int(least), int(most)).map(float)
+    rises = (metric.better is Direction.HIGHER) != (change is Change.REDUCTION)
+    comparator = draw(st.sampled_from(RISING if rises else FALLING))
+    limit, goal = draw(numbers), draw(st.none() | numbers)
+    if goal is not None and (goal < limit if rises else goal > limit):
+        limit, goal = goal, limit
+    return Gate(metric.name, statistic, comparator, limit, unit, change, goal, draw(st.sampled_from(GateSeverity)))
+
+
+def read(text: str) -> Gate | str:
+    """The gate, or the message that refuses it."""
+    try:
+        return parse_gate(text)
+    except GateError as error:
+        return str(error)
+
+
+@given(gates())
+def test_a_formatted_gate_parses_to_the_same_gate(gate):
+    """Text and value are two forms of one thing."""
+    assert parse_gate(format_gate(gate)) == gate
+
+
+@given(gates())
+def test_every_sensible_gate_can_be_answered_by_a_comparison_of_jobs(gate):
+    """What parses for a known operation also passes the check before the load."""
+    check_gate(gate, OPERATIONS, is_comparison=True)
+
+    assert find_metric(gate.metric) is not None
+
+
+@given(gates(), st.sampled_from([" ", "   ", "\t"]))
+def test_space_between_words_does_not_matter(gate, space):
+    """A gate may be aligned in its file."""
+    assert parse_gate(space + format_gate(gate).replace(" ", space) + space) == gate
+
+
+@given(
+    st.text(max_size=60)
+    | st.lists(st.sampled_from([*NAMES, "p95", "ratio", "<", ">=", "5", "%", "ms", "goal", "warn", "growth"])).map(" ".join)
+)
+def test_any_other_text_is_refused_with_a_gate_error_or_makes_sense(text):
+    """No text crashes the parser, and what it accepts survives being written down."""
+    gate = read(text)
+
+    if isinstance(gate, Gate):
+        assert parse_gate(format_gate(gate)) == gate
+    else:
+        assert gate.startswith("gate ")
+        assert "\n" not in gate
+
+
+@given(gates())
+def test_a_worse_figure_never_meets_what_a_better_one_misses(gate):
+    """Every accepted gate points in the direction in which its metric is better."""
+    metric = find_metric(gate.metric)
+    better_is_greater = (metric.better is Direction.HIGHER) != (gate.change is Change.REDUCTION)
+    worse, better = (gate.limit - 1, gate.limit + 1) if better_is_greater else (gate.limit + 1, gate.limit - 1)
+
+    assert gate.comparator.holds(better, gate.limit) >= gate.comparator.holds(worse, gate.limit)

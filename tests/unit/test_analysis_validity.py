@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import pytest
+
+from jivsbench.analysis import find_invalidities
+from jivsbench.analysis.validity import lag_limit_ns
+from jivsbench.model.record import JobTotals
+from tests.unit.analysis_records import MS, build_arm_record, build_check, build_comparison, build_look, build_record, change_arm
+
+RUN = build_record(build_arm_record())
+
+
+def change_generator(**changes):
+    """The healthy run with another load generator."""
+    return replace(RUN, generator=replace(RUN.generator, **changes))
+
+
+@pytest.mark.parametrize("record", [RUN, build_comparison(), build_record(checks=(build_check(),))])
+def test_a_healthy_run_is_valid(record):
+    """A run, a comparison and a run of security checks alone say what they measured."""
+    assert find_invalidities(record) == ()
+
+
+@pytest.mark.parametrize(
+    ("record", "parts"),
+    [
+        (build_record(checks=()), ("measured nothing",)),
+        (
+            change_arm(RUN, totals=JobTotals(5, 0, 5, 0, 0, 0, 0)),
+            ("no job of optimized completed", "5 were created", "at least 1"),
+        ),
+        (change_arm(RUN, totals=JobTotals(9, 5, 1, 1, 1, 0, 0)), ("not conserved", "9 created", "= 8")),
+        (replace(RUN, generator=None), ("reported nothing of itself",)),
+        (change_generator(cpu_ratio=0.8501), ("85.01% of its core, at most 85%",)),
+        (change_generator(cpu_ratio=None), ("CPU is unknown", "85%")),
+        (change_generator(lag_p99_ns=5.01 * MS), ("lag p99 was 5.01 ms, at most 5 ms",)),
+        (change_generator(lag_p99_ns=None), ("lag is unknown", "5 ms")),
+        (change_generator(users_reached_max=9), ("9 users were reached of 10 planned", "1%")),
+        (change_generator(users_reached_max=11), ("11 users were reached",)),
+        (change_arm(RUN, monitor=()), ("monitor read nothing of optimized", "0 looks")),
+        (change_arm(RUN, monitor=(build_look(0, pss_mib=None, cpu_s=None),)), ("monitor read nothing", "1 looks")),
+        (change_arm(RUN, monitor=(build_look(0, cpu_s=9), build_look(1, cpu_s=0.5))), ("restarted", "9.00 s to 0.50 s")),
+        (change_arm(RUN, monitor=(build_look(0, hits=90), build_look(1, hits=3))), ("restarted", "from 90 to 3")),
+        (change_arm(RUN, blocks=()), ("1 of 1 blocks are incomplete",)),
+        (
+            change_arm(build_comparison(12), blocks=build_comparison(9).arms[1].blocks),
+            ("3 of 12 pairs of blocks are incomplete",),
+        ),
+    ],
+)
+def test_each_reason_is_one_sentence_with_the_figure_and_the_limit(record, parts):
+    """One thing is wrong with each record, and exactly that is said."""
+    (reason,) = find_invalidities(record)
+
+    assert all(part in reason for part in parts), reason
+
+
+@pytest.mark.parametrize(
+    ("service_p50_ms", "limit_ms"),
+    [(None, 5.0), (100.0, 5.0), (50.0, 5.0), (30.0, 3.0), (20.0, 2.0), (1.0, 2.0), (0.01, 2.0)],
+)
+def test_lag_may_be_a_tenth_of_the_service_time_between_two_and_five_milliseconds(service_p50_ms, limit_ms):
+    """Below 2 ms lag is the scheduler's, above 5 ms it is the generator's, in between it must stay a tenth."""
+    service_p50_ns = None if service_p50_ms is None else service_p50_ms * MS
+
+    assert lag_limit_ns(service_p50_ns) == pytest.approx(limit_ms * MS)
+
+
+def test_the_restart_of_a_small_child_process_is_not_the_target_s():
+    """A tree that loses a tenth of its CPU time lost a child; the target itself goes on."""
+    looks = (build_look(0, cpu_s=10), build_look(1, cpu_s=9), build_look(2, cpu_s=11))
+
+    assert find_invalidities(change_arm(RUN, monitor=looks)) == ()
+
+
+def test_every_reason_of_a_broken_run_is_listed():
+    """The first reason never hides the others."""
+    record = change_arm(change_generator(cpu_ratio=0.99, users_reached_max=3), monitor=(), blocks=())
+
+    assert len(find_invalidities(record)) == 4
