@@ -39,8 +39,7 @@ def connect(registry: Registry, source: DataSource, query_timeout_s: float = 30.
 def load_dataset(registry: Registry, owner: DataSource, dataset: Dataset, listener: Listener) -> LoadedTable:
     """Create, fill and index the test table. Raises OutputError when it exists already."""
     started_s = time.monotonic()
-    with connect(registry, owner, _LOAD_TIMEOUT_S) as connection:
-        rows = find_loader(connection, owner).load_table(owner, TABLE, SCHEMA, _tell(dataset, listener), INDEXED)
+    rows = find_loader(registry, owner).load_table(owner, TABLE, SCHEMA, _tell(dataset, listener), INDEXED)
     return LoadedTable(str(TABLE), rows, dataset.seed, time.monotonic() - started_s)
 
 
@@ -52,8 +51,7 @@ def verify_loaded(registry: Registry, source: DataSource, dataset: Dataset) -> N
 
 def drop_dataset(registry: Registry, owner: DataSource) -> bool:
     """Drop the test table; False when there was none."""
-    with connect(registry, owner) as connection:
-        return find_loader(connection, owner).drop_table(owner, TABLE)
+    return find_loader(registry, owner).drop_table(owner, TABLE)
 
 
 def count_rows(registry: Registry, source: DataSource, table: TableName) -> int:
@@ -71,10 +69,11 @@ def test_source(registry: Registry, source: DataSource) -> ServerFacts:
         return connection.test()
 
 
-def find_loader(connection: Connection, owner: DataSource) -> TableLoader:
-    """The connection's ability to write test data. Raises EnvironmentProblem when it has none."""
-    if isinstance(connection, TableLoader):
-        return connection
+def find_loader(registry: Registry, owner: DataSource) -> TableLoader:
+    """The connector's ability to write test data. Raises EnvironmentProblem when it has none."""
+    connector = registry.connector(owner.connector)
+    if isinstance(connector, TableLoader):
+        return connector
     raise EnvironmentProblem(
         f"test data was to be loaded into source '{owner.name}', but its connector '{owner.connector}' cannot write: "
         "use a connector that can (postgres, sqlite)"

@@ -38,8 +38,9 @@ def _remove_older_than(folder: Path, moment_s: float) -> None:
         return
     for job in jobs:
         try:
-            is_old = job.stat().st_mtime < moment_s
-        except FileNotFoundError:
+            # Only a finished job has a manifest; the job store may live in the same folder.
+            is_old = (job / "manifest.json").stat().st_mtime < moment_s
+        except (FileNotFoundError, NotADirectoryError):
             continue
         if is_old:
             shutil.rmtree(job, ignore_errors=True)

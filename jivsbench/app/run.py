@@ -113,7 +113,7 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
     records = tuple(
         build_arm(
             profile=target.profile,
-            guards=target.service.guards,
+            guards=target.guards,
             intervals=read_intervals(intervals),
             blocks=outcome.blocks,
             totals=totals[target.profile.name],

@@ -4,10 +4,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
+
+import urllib3
 
 from jivsbench.api import TargetVariant
 from jivsbench.app.servers import Workbench
+from jivsbench.errors import EnvironmentProblem
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.profile import Profile
 from jivsbench.service.auth import Role
@@ -24,6 +28,8 @@ class Target:
     profile: Profile
     service: RunningService
     output_dir: Path
+    guards: tuple[str, ...]
+    """Names of the guards in force, as the running service says."""
 
     def as_load_arm(self) -> LoadArm:
         """The target as the load child sees it."""
@@ -75,7 +81,7 @@ def start_target(
     output_dir.mkdir(mode=0o700)
     spec = build_service_spec(bench, profile, output_dir, variant=variant)
     with start_service(spec, log) as service:
-        yield Target(profile, service, output_dir)
+        yield Target(profile, service, output_dir, _ask_guards(service))
 
 
 @contextmanager
@@ -85,3 +91,13 @@ def start_targets(bench: Workbench, profiles: Sequence[Profile], work: Path, log
         yield tuple(
             stack.enter_context(start_target(bench, profile, work, logs / f"target-{profile.name}.log")) for profile in profiles
         )
+
+
+def _ask_guards(service: RunningService) -> tuple[str, ...]:
+    """The guards that are really in force, which is not always what a profile says."""
+    answer = urllib3.request(
+        "GET", f"{service.base_url}/api/v1/profile", headers={"Authorization": f"Bearer {service.admin_token}"}, timeout=10.0
+    )
+    if answer.status != HTTPStatus.OK:
+        raise EnvironmentProblem(f"the extraction service was asked for its guards and answered {answer.status}: see its log")
+    return tuple(answer.json()["guards"])

@@ -11,7 +11,7 @@ from jivsbench.cli.failure import exit_code_of_verdict
 from jivsbench.cli.terminal import print_json, result_console
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.gate import GateOutcome
-from jivsbench.model.metrics import find_metric
+from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
 from jivsbench.report.formatting import NOT_MEASURED, format_quantity, format_ratio, format_ratio_interval
 
@@ -102,13 +102,18 @@ def _figures(outcome: Outcome) -> Table:
 
 
 def _format(figure: Figure | None) -> str:
-    return NOT_MEASURED if figure is None else format_quantity(figure.value, figure.unit, find_metric(figure.metric).better)
+    return NOT_MEASURED if figure is None else format_quantity(figure.value, figure.unit, _better(figure.metric))
 
 
 def _format_effect(effect: Effect | None) -> str:
     if effect is None or effect.ratio is None:
         return "-"
-    ratio = format_ratio(effect.ratio, find_metric(effect.metric).better)
+    ratio = format_ratio(effect.ratio, _better(effect.metric))
     if effect.ratio_low is None or effect.ratio_high is None:
         return ratio
     return f"{ratio} ({format_ratio_interval(effect.ratio_low, effect.ratio_high)})"
+
+
+def _better(name: str) -> Direction | None:
+    metric = find_metric(name)
+    return metric.better if metric else None

@@ -1,0 +1,127 @@
+"""Scenarios are data: one TOML file each, in the current folder's `scenarios`, else among those that come with jivsbench."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+import jivsbench
+from jivsbench.config.document import Section, read_document
+from jivsbench.config.duration import parse_duration
+from jivsbench.config.profiles import NAME, NAME_RULE
+from jivsbench.errors import ConfigError, GateError, UnknownNameError, UsageError
+from jivsbench.model.gate import Gate
+from jivsbench.model.gate_text import check_gate, parse_gate
+from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
+
+QUALITY_GATE: Final = "quality-gate"
+SCENARIO_KEYS: Final = ("name", "title", "workload", "stages", "gates")
+WORKLOAD_KEYS: Final = ("name", "table", "rows", "key", "think_time")
+STAGE_KEYS: Final = ("duration", "users", "step")
+
+
+def scenario_folders() -> tuple[Path, ...]:
+    """Folders that scenarios are looked up in: the user's own first, then those that come with jivsbench."""
+    package = Path(jivsbench.__file__).parent
+    folders = (Path("scenarios"), package / "_data" / "scenarios", package.parent / "scenarios")
+    return tuple({folder.resolve(): folder for folder in reversed(folders) if folder.is_dir()}.values())[::-1]
+
+
+def list_scenarios(folders: Sequence[Path]) -> tuple[str, ...]:
+    """Names of all scenarios, sorted."""
+    return tuple(sorted(set(_find_files(folders)) - {QUALITY_GATE}))
+
+
+def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str] | None = None) -> Scenario:
+    """The scenario of that name, from the first folder that has it.
+
+    With `operations` (those of its workload) its gates are checked against what the run will measure.
+    Raises UnknownNameError, ConfigError and GateError.
+    """
+    if name not in list_scenarios(folders):
+        raise UnknownNameError.among("scenario", name, list_scenarios(folders))
+    root = read_document(_find_files(folders)[name]).root
+    root.expect(SCENARIO_KEYS)
+    if root.required_text("name") != name:
+        root.fail("name", f"the file is called {name}.toml: give both the same name")
+    if not NAME.fullmatch(name):
+        root.fail("name", NAME_RULE)
+    return Scenario(
+        name=name,
+        title=root.required_text("title"),
+        workload=_read_workload(root.section("workload")),
+        stages=tuple(_read_stages(root)),
+        gates=tuple(_read_gates(root, operations)),
+    )
+
+
+def load_quality_gate(folders: Sequence[Path], operations: Collection[str] | None = None) -> tuple[Gate, ...]:
+    """The gates that judge a comparison by default: `quality-gate.toml`, the one file that holds them."""
+    files = _find_files(folders)
+    if QUALITY_GATE not in files:
+        raise UnknownNameError.among("gate file", QUALITY_GATE, files)
+    root = read_document(files[QUALITY_GATE]).root
+    root.expect(("gates",))
+    return tuple(_read_gates(root, operations))
+
+
+def scale_scenario(scenario: Scenario, time_scale: float) -> Scenario:
+    """Every stage shorter (or longer) by one factor. Users and think time, which make the load, stay as they are."""
+    if not isfinite(time_scale) or time_scale <= 0:
+        raise UsageError(f"the time scale {time_scale:g} leaves no time to measure: choose one above 0, such as 0.1")
+    stages = tuple(replace(stage, duration_s=stage.duration_s * time_scale) for stage in scenario.stages)
+    return replace(scenario, stages=stages)
+
+
+def _find_files(folders: Sequence[Path]) -> dict[str, Path]:
+    return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.toml"))}
+
+
+def _read_workload(section: Section) -> WorkloadSpec:
+    section.expect(WORKLOAD_KEYS)
+    return WorkloadSpec(
+        name=section.required_text("name"),
+        table=section.required_text("table"),
+        rows=section.integer("rows"),
+        key=section.text("key") or "id",
+        think_time_s=_read_duration(section, "think_time") if "think_time" in section else 0.0,
+    )
+
+
+def _read_stages(root: Section) -> Iterator[Stage]:
+    stages = root.sections("stages")
+    most_users = 0
+    for section in stages:
+        section.expect(STAGE_KEYS)
+        duration_s = _read_duration(section, "duration")
+        if duration_s <= 0:
+            section.fail("duration", "a stage of no time offers no load: make it longer, or remove the stage")
+        users = section.integer("users", least=0)
+        most_users = max(most_users, users)
+        yield Stage(duration_s, users, section.flag("step", False))
+    if not most_users:
+        root.fail("stages" if stages else None, "no stage has users, so nothing would be measured: add [[stages]] with users")
+
+
+def _read_duration(section: Section, key: str) -> float:
+    text = section.required_text(key)
+    try:
+        return parse_duration(text)
+    except ConfigError as exc:
+        section.fail(key, str(exc))
+
+
+def _read_gates(root: Section, operations: Collection[str] | None) -> Iterator[Gate]:
+    texts = root.texts("gates")
+    if not texts:
+        root.fail("gates" if texts is not None else None, "a run that no gate judges cannot fail: add gates = [...]")
+    for text in texts:
+        try:
+            gate = parse_gate(text)
+            if operations is not None:
+                # Whether the run compares is not known here; whoever plans it checks that.
+                check_gate(gate, operations, is_comparison=True)
+        except GateError as exc:
+            raise GateError(f"{root.place('gates')}: {exc}") from exc
+        yield gate

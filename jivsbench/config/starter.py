@@ -1,0 +1,82 @@
+"""The file that `jivsbench init` writes: every section, every key, commented, and valid as it stands."""
+
+from typing import Final
+
+_STARTER: Final = """\
+# jivsbench.toml: what jivsbench measures and where. Every key is optional; docs/configuration.md explains each.
+# Environment variables (JIVSBENCH_SOURCE_URL, ...) override this file, flags override both.
+# Without [source] and [cache] the servers are embedded: started for the command, gone after it.
+
+# --- The source that rows are extracted from -----------------------------------------------------------------------
+# [source]
+# name = "shop"
+# ${NAME} is read from the environment, so that no password stands in this file.
+# url = "postgresql://reader:${SHOP_PASSWORD}@db.example.com:5432/shop"
+# Or: url_file = "source.url", a file that only you can read; or: password_file = "source.password", the password alone.
+# The connector is the one that opens the URL's scheme, unless it is named:
+# connector = "postgres"
+# What becomes of a value that its Arrow type cannot hold: "error", "text" or "null".
+# type_policy = "error"
+# Tables that may be read; all of them without this key.
+# tables = ["orders", "sales.customers"]
+
+# --- The cache in front of metadata; rows never enter it -----------------------------------------------------------
+# [cache]
+# url = "redis://cache.example.com:6379/0"
+
+# --- The job store of `jivsbench serve` ----------------------------------------------------------------------------
+# [metadata]
+# url = "postgresql://jobs:${JOBS_PASSWORD}@db.example.com:5432/jobs"
+
+# --- Where runs are written: DIR/runs/RUN-ID -----------------------------------------------------------------------
+[reports]
+dir = "reports"
+
+# --- Plugins besides the installed ones, and plugins that are left out ---------------------------------------------
+# [plugins]
+# modules = ["acme.jivsbench_plugin"]
+# disable = ["sqlite"]
+
+# --- Profiles besides `legacy` and `optimized` ---------------------------------------------------------------------
+# [profiles.two-streams]
+# base = "optimized"
+# Guards in force. Without this key: all that are loaded, at least one. An empty list turns them off, in every report.
+# guards = ["sqlguard"]
+# cache = "redis"
+# batch_rows = 1000
+# job_workers = 10
+# queue_limit = 1000
+# query_timeout_s = 30.0
+# job_timeout_s = 120.0
+# [profiles.two-streams.switches]
+# batching = true
+# streams = 2
+# pool = true
+# cache = true
+# join_fetch = true
+# metadata_pool = true
+# compression = true
+# [profiles.two-streams.pool]
+# max_size = 10
+# min_idle = 2
+# borrow_timeout_s = 5.0
+# idle_timeout_s = 300.0
+# max_lifetime_s = 600.0
+# validation_timeout_s = 3.0
+# leak_report_s = 60.0
+# total_max = 80
+# [profiles.two-streams.metadata]
+# size = 50
+# max_overflow = 10
+# timeout_s = 5.0
+# [profiles.two-streams.cache_times]
+# data_source_s = 3600.0
+# schema_s = 1800.0
+# statistics_s = 300.0
+# running_job_s = 60.0
+"""
+
+
+def starter_config() -> str:
+    """A commented configuration file that `load_settings` accepts as it stands."""
+    return _STARTER

@@ -1,0 +1,199 @@
+"""What every connector must read: each row once, each value as it is, whatever the request asks."""
+
+import itertools
+from typing import Final
+
+import pyarrow as pa
+import pytest
+
+from jivsbench.api.protocols import Connection, RowReader
+from jivsbench.errors import JivsbenchError
+from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableSchema
+from jivsbench.testing.contract_table import HOSTILE_TEXTS, LoadedTable, normalize, select
+
+FILTERS: Final = (
+    Filter("id", Operator.EQUAL, (7,)),
+    Filter("id", Operator.NOT_EQUAL, (7,)),
+    Filter("id", Operator.LESS, (50,)),
+    Filter("id", Operator.LESS_OR_EQUAL, (50,)),
+    Filter("id", Operator.GREATER, (1950,)),
+    Filter("id", Operator.GREATER_OR_EQUAL, ("1950",)),
+    Filter("id", Operator.IN, (1, 2, 3, 5, 8, 999_999)),
+    Filter("name", Operator.EQUAL, ("",)),
+    Filter("name", Operator.EQUAL, ("row-100",)),
+    Filter("name", Operator.NOT_EQUAL, ("row-100",)),
+    Filter("name", Operator.LIKE, ("row-1_0%",)),
+    Filter("name", Operator.IN, ("", "row-77", "nobody", "it's")),
+    Filter("name", Operator.IS_NULL),
+    Filter("name", Operator.IS_NOT_NULL),
+    Filter("amount", Operator.EQUAL, ("-49920.81",)),
+    Filter("amount", Operator.LESS, ("0.00",)),
+    Filter("amount", Operator.GREATER_OR_EQUAL, (1000,)),
+    Filter("amount", Operator.IS_NULL),
+    Filter("ratio", Operator.GREATER, (12.5,)),
+    Filter("ratio", Operator.LESS_OR_EQUAL, (-50,)),
+    Filter("is_active", Operator.EQUAL, (True,)),
+    Filter("is_active", Operator.NOT_EQUAL, (True,)),
+    Filter("created_at", Operator.LESS, ("2000-01-31T00:00:00+00:00",)),
+    Filter("created_at", Operator.IS_NULL),
+)
+
+
+def _name_filter(condition: Filter) -> str:
+    return "-".join([condition.column, condition.operator.name.lower(), *map(str, condition.values[:1])])
+
+
+class ReadingContract:
+    """Tests of `schema`, `partitions`, `read`, `fingerprint` and `read_rows`. A part of ConnectorContract."""
+
+    def test_the_schema_has_the_columns_in_order(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable
+    ) -> None:
+        """All columns without a choice, the chosen ones in the order of the choice."""
+        assert [column.name for column in session.schema(request_all).columns] == loaded.rows.column_names
+
+        chosen = ExtractionRequest(request_all.source, request_all.table, columns=("ratio", "id"))
+        assert [column.name for column in session.schema(chosen).columns] == ["ratio", "id"]
+
+    def test_every_value_is_read_as_it_was_loaded(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable
+    ) -> None:
+        """NULL and the empty text stay apart; decimals, times and every script come back as they are."""
+        rows = normalize(read_all(session, request_all), loaded.rows)
+        expected = normalize(loaded.rows, loaded.rows)
+
+        for name in expected.column_names:
+            assert rows[name].to_pylist() == expected[name].to_pylist(), f"the column {name!r} differs"
+
+    def test_every_batch_has_exactly_the_schema(self, session: Connection, request_all: ExtractionRequest) -> None:
+        """A sink may write the first batch's schema and rely on it."""
+        schema = session.schema(request_all)
+        (partition,) = session.partitions(request_all, schema, 1)
+        expected = partition.schema.to_arrow()
+
+        batches = list(session.read(partition))
+
+        assert batches, "a table with rows gave no batch"
+        assert all(batch.schema.equals(expected) for batch in batches)
+
+    def test_chosen_columns_are_read_in_their_order(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable
+    ) -> None:
+        """The rows are the same, with fewer columns."""
+        rows = read_all(session, ExtractionRequest(request_all.source, request_all.table, columns=("amount", "id")))
+
+        assert rows.column_names == ["amount", "id"]
+        assert sorted(rows["id"].to_pylist()) == loaded.rows["id"].to_pylist()
+
+    @pytest.mark.parametrize("condition", FILTERS, ids=_name_filter)
+    def test_a_filter_compares_in_the_columns_own_type(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable, condition: Filter
+    ) -> None:
+        """Every operator, on every type it makes sense for; a comparison with NULL never matches."""
+        assert self.read_ids(session, request_all, (condition,)) == select(loaded.rows, (condition,))
+
+    def test_filters_are_joined_by_and(self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable) -> None:
+        """A row must match all of them."""
+        filters = (
+            Filter("id", Operator.GREATER, (100,)),
+            Filter("amount", Operator.LESS, (0,)),
+            Filter("is_active", Operator.EQUAL, (True,)),
+        )
+
+        assert self.read_ids(session, request_all, filters) == select(loaded.rows, filters)
+
+    @pytest.mark.parametrize("text", HOSTILE_TEXTS)
+    @pytest.mark.parametrize("operator", [Operator.EQUAL, Operator.NOT_EQUAL, Operator.IN])
+    def test_a_hostile_value_is_only_a_value(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable, operator: Operator, text: str
+    ) -> None:
+        """The row that really holds that text is found, and no other; the table is still there afterwards."""
+        condition = Filter("name", operator, (text,))
+
+        assert self.read_ids(session, request_all, (condition,)) == select(loaded.rows, (condition,))
+        assert len(self.read_ids(session, request_all, ())) == loaded.rows.num_rows
+
+    def test_a_value_of_another_type_matches_nothing(self, session: Connection, request_all: ExtractionRequest) -> None:
+        """Text against a number is an error or no match; never all rows."""
+        condition = Filter("id", Operator.EQUAL, ("1 OR 1=1",))
+
+        try:
+            found = self.read_ids(session, request_all, (condition,))
+        except JivsbenchError:
+            found = []
+
+        assert found == []
+
+    @pytest.mark.parametrize("limit", [1, 10, 1_000_000])
+    @pytest.mark.parametrize("streams", [1, 4])
+    def test_the_row_limit_holds_over_all_partitions(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable, limit: int, streams: int
+    ) -> None:
+        """As many rows as asked for, or all there are; none twice."""
+        request = ExtractionRequest(request_all.source, request_all.table, row_limit=limit)
+        schema = session.schema(request)
+
+        ids = list(
+            itertools.chain(*(self.read_partition_ids(session, part) for part in session.partitions(request, schema, streams)))
+        )
+
+        assert len(ids) == len(set(ids)) == min(limit, loaded.rows.num_rows)
+
+    @pytest.mark.parametrize("streams", [1, 2, 4, 7])
+    @pytest.mark.parametrize("filters", [(), FILTERS[2:3], FILTERS[7:8]], ids=["whole", "some", "few"])
+    def test_partitions_are_disjoint_and_together_the_request(
+        self,
+        session: Connection,
+        request_all: ExtractionRequest,
+        loaded: LoadedTable,
+        streams: int,
+        filters: tuple[Filter, ...],
+    ) -> None:
+        """Each row in exactly one part, and no more parts than streams."""
+        request = ExtractionRequest(request_all.source, request_all.table, filters=filters)
+        partitions = session.partitions(request, session.schema(request), streams)
+        ids = list(itertools.chain(*(self.read_partition_ids(session, part) for part in partitions)))
+
+        assert 1 <= len(partitions) <= streams
+        assert len({part.index for part in partitions}) == len(partitions)
+        assert sorted(ids) == select(loaded.rows, filters)
+
+    @pytest.mark.parametrize("streams", [1, 3])
+    @pytest.mark.parametrize("row_limit", [None, 15])
+    def test_the_fingerprint_counts_what_is_read(
+        self, session: Connection, request_all: ExtractionRequest, streams: int, row_limit: int | None
+    ) -> None:
+        """Partition by partition: verification compares the two."""
+        request = ExtractionRequest(request_all.source, request_all.table, filters=FILTERS[5:6], row_limit=row_limit)
+
+        for partition in session.partitions(request, session.schema(request), streams):
+            assert session.fingerprint(partition).row_count == len(self.read_partition_ids(session, partition))
+
+    def test_a_row_reader_gives_the_same_rows(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable
+    ) -> None:
+        """Row by row is slower, not different. Only for connections that have this ability."""
+        if not isinstance(session, RowReader):
+            pytest.skip("this connection does not read row by row")
+        schema = session.schema(request_all)
+        (partition,) = session.partitions(request_all, schema, 1)
+
+        rows = sorted((row[0], row[1]) for row in session.read_rows(partition))
+
+        assert rows == list(zip(loaded.rows["id"].to_pylist(), loaded.rows["name"].to_pylist(), strict=True))
+
+    def read_ids(self, session: Connection, request_all: ExtractionRequest, filters: tuple[Filter, ...]) -> list[int]:
+        """Ids that a filtered request gives, sorted."""
+        rows = read_all(session, ExtractionRequest(request_all.source, request_all.table, filters=filters))
+        return sorted(rows["id"].to_pylist())
+
+    def read_partition_ids(self, session: Connection, partition: Partition) -> list[int]:
+        """Ids that one partition gives."""
+        return list(itertools.chain(*(batch.column("id").to_pylist() for batch in session.read(partition))))
+
+
+def read_all(session: Connection, request: ExtractionRequest) -> pa.Table:
+    """Everything that a request gives, in one partition after the other."""
+    schema: TableSchema = session.schema(request)
+    partitions = session.partitions(request, schema, 1)
+    return pa.Table.from_batches(itertools.chain(*(session.read(part) for part in partitions)), schema.to_arrow())
