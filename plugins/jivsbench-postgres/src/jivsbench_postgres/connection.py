@@ -1,0 +1,184 @@
+"""One read-only session with a PostgreSQL server."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+
+import psycopg
+import pyarrow as pa
+
+from jivsbench.api import ReadLimits
+from jivsbench.errors import ExtractionError, TypePolicyError
+from jivsbench.model.source import DataSource, ServerFacts
+from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
+from jivsbench_postgres import catalogue, partitioning, statements
+from jivsbench_postgres.decoding import Decoder
+from jivsbench_postgres.failures import build_server_error
+from jivsbench_postgres.wire import Statement, Wire
+
+_BEGIN = Statement(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+_EXPORT = Statement(b"SELECT pg_catalog.pg_export_snapshot()")
+_ROLLBACK = Statement(b"ROLLBACK")
+_DISCARD = Statement(b"DISCARD ALL")
+_GRACE_S = 5.0
+"""How much longer than the server's own limit a silence may last: then the server is not slow, but gone."""
+
+
+class PostgresConnection:
+    """A session with one PostgreSQL server: rows leave it by COPY and become Arrow batches."""
+
+    def __init__(self, wire: Wire, source: DataSource, limits: ReadLimits) -> None:
+        self._wire = wire
+        self._source = source
+        self._limits = limits
+        self._short_s = limits.connect_timeout_s
+        self._long_s = limits.query_timeout_s + _GRACE_S
+        # A cancel that is under way when the session is given back must not hit the next borrower's query.
+        self._cancel_lock = threading.Lock()
+        self._is_borrowed = False
+        self._rows: object | None = None
+
+    def test(self) -> ServerFacts:
+        """Ask the server who it is."""
+        return catalogue.read_facts(self._wire, self._short_s)
+
+    def is_alive(self) -> bool:
+        """One round trip with an empty statement."""
+        return self._wire.ping(self._short_s)
+
+    def tables(self) -> tuple[TableName, ...]:
+        """Tables and views this session can see, without the system catalogue."""
+        return catalogue.list_tables(self._wire, self._long_s)
+
+    def begin(self, snapshot: str | None = None) -> str | None:
+        """Start a REPEATABLE READ, READ ONLY transaction and return its snapshot's name; or join one. One round trip."""
+        with self._cancel_lock:
+            self._is_borrowed = True
+        if snapshot is None:
+            rows = self._wire.run([_BEGIN, _EXPORT], doing="begin a transaction", patience_s=self._short_s)[1]
+            return rows[0][0]
+        join = Statement(b"SET TRANSACTION SNAPSHOT " + statements.quote_literal(snapshot, self._wire.driver))
+        self._wire.run([_BEGIN, join], doing="join a snapshot", patience_s=self._short_s)
+        return snapshot
+
+    def schema(self, request: ExtractionRequest) -> TableSchema:
+        """Columns that the request yields, in order. Raises MissingObjectError with the nearest name."""
+        if request.table is not None:
+            of = f"table {str(request.table)!r}"
+            columns = catalogue.read_table_columns(self._wire, request.table, self._source.type_policy, self._long_s)
+        else:
+            of = "the query"
+            columns = self._query_columns(request)
+        wanted = catalogue.select_columns(columns, request.columns, of)
+        catalogue.select_columns(columns, [condition.column for condition in request.filters], of)
+        _check_columns(wanted.columns, of)
+        return wanted
+
+    def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:
+        """Page ranges for a whole table of more than 50,000 rows, else one part."""
+        if streams < 2 or request.table is None or not partitioning.can_split(request, self._wire.server_version):  # noqa: PLR2004
+            return (Partition(0, request, schema),)
+        table = statements.quote_table(request.table).as_bytes(self._wire.driver)
+        size = catalogue.measure_table(self._wire, table, str(request.table), self._long_s)
+        predicates = partitioning.split_pages(size, streams)
+        if len(predicates) > 1:
+            size = catalogue.measure_table(self._wire, table, str(request.table), self._long_s, keeps_pages=True)
+            predicates = partitioning.split_pages(size, streams)
+        return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
+
+    def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
+        """Stream a partition by COPY, a quarter of a mebibyte at a time."""
+        self._check_query(partition)
+        copy = statements.build_copy(partition, self._wire.driver)
+        name = _name_of(partition.request)
+        decoder = Decoder(partition.schema, name, self._source.type_policy, self._limits.batch_rows)
+        for block, _rows in self._wire.copy_out(copy, doing=f"read {name}", patience_s=self._long_s):
+            yield from decoder.decode(block)
+
+    def read_rows(self, partition: Partition) -> Iterator[tuple[object, ...]]:
+        """Stream a partition row by row through a named cursor of the driver's usual fetch size."""
+        self._check_query(partition)
+        select = statements.build_select(partition, self._wire.driver)
+        name = _name_of(partition.request)
+        cursor = self._wire.driver.cursor("jivsbench_rows")
+        self._rows = cursor
+        try:
+            cursor.execute(select)
+            yield from cursor
+        except psycopg.DataError as error:
+            if error.sqlstate is None:
+                raise TypePolicyError(
+                    f"{name} holds a value that Python cannot hold: read it with batching, or leave the column out"
+                ) from None
+            raise self._server_error(f"read {name}", error) from None
+        except psycopg.Error as error:
+            raise self._server_error(f"read {name}", error) from None
+        finally:
+            # A reader that is thrown away long after the session went to the next borrower must not touch it.
+            if self._rows is cursor:
+                with contextlib.suppress(psycopg.Error):
+                    cursor.close()
+            else:
+                psycopg.Cursor.close(cursor)
+
+    def fingerprint(self, partition: Partition) -> Fingerprint:
+        """Rows of the partition, counted by the server under the same snapshot."""
+        count = statements.build_count(partition, self._wire.driver)
+        rows = self._wire.fetch(count, doing=f"count {_name_of(partition.request)}", patience_s=self._long_s)
+        return Fingerprint(int(rows[0][0] or 0))
+
+    def cancel(self) -> None:
+        """End the running query on the server, from any thread; at most a second. Does nothing for an idle session."""
+        with self._cancel_lock:
+            if self._is_borrowed and not self._wire.is_idle:
+                self._wire.cancel()
+
+    def reset(self) -> None:
+        """Roll back and return every setting, lock, temporary table, cursor and prepared statement to a fresh session's."""
+        with self._cancel_lock:
+            self._is_borrowed = False
+            self._wire.was_cancelled = False
+        self._rows = None
+        self._wire.abandon()
+        # Separate statements of one round trip: DISCARD ALL refuses to share a transaction. It costs 0.02 ms, so no guess is
+        # made at what the last user may have left.
+        self._wire.run([_ROLLBACK, _DISCARD], doing="reset the session", patience_s=self._short_s)
+
+    def close(self) -> None:
+        """End the session."""
+        with self._cancel_lock:
+            self._is_borrowed = False
+        self._wire.close()
+
+    def _query_columns(self, request: ExtractionRequest) -> tuple[Column, ...]:
+        query = statements.clean_query(request).encode()
+        described = self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
+        return catalogue.read_query_columns(self._wire, described, self._source.type_policy, self._long_s)
+
+    def _check_query(self, partition: Partition) -> None:
+        """Have the server parse a query by itself before it is put into parentheses. Also finds that it changed meanwhile."""
+        if partition.request.query is None:
+            return
+        query = statements.clean_query(partition.request).encode()
+        described = self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
+        missing = {column.name for column in partition.schema.columns} - {column.name for column in described}
+        if missing:
+            raise ExtractionError("the query yields other columns now than when it was planned: start the extraction again")
+
+    def _server_error(self, doing: str, error: psycopg.Error) -> Exception:
+        if self._wire.driver.broken:
+            self._wire.close()
+        return build_server_error(self._wire.place, doing, error.sqlstate, was_cancelled=self._wire.was_cancelled)
+
+
+def _name_of(request: ExtractionRequest) -> str:
+    return f"table {str(request.table)!r}" if request.table is not None else "the query"
+
+
+def _check_columns(columns: Sequence[Column], of: str) -> None:
+    if not columns:
+        raise ExtractionError(f"{of} has no columns: there is nothing to extract")
+    names = [column.name for column in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ExtractionError(f"{of} yields two columns called {twice!r}: give each a name of its own, with AS in a query")

@@ -1,0 +1,124 @@
+"""Blocks of the server's CSV into Arrow record batches of exactly the schema that was asked for."""
+
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from jivsbench.errors import TypePolicyError
+from jivsbench.model.source import TypePolicy
+from jivsbench.model.table import TableSchema
+from jivsbench_postgres.arrow_types import is_partial
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# What fits, as the server writes it. Anything else in such a column (infinity, BC, NaN, 24:00:00, five-digit years) does not.
+_DATE = r"\d{4}-\d\d-\d\d"
+_TIME = r"([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?"
+_FITS_DATE = f"^{_DATE}$"
+_FITS_TIME = f"^{_TIME}$"
+_FITS_TIMESTAMP = rf"^{_DATE} {_TIME}(\+00)?$"
+_FITS_DECIMAL = r"^-?\d+(\.\d+)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes the blocks of one read. `table` is only for messages."""
+
+    schema: TableSchema
+    table: str
+    policy: TypePolicy
+    batch_rows: int
+
+    def decode(self, block: bytes) -> Iterator[pa.RecordBatch]:
+        """The rows of a block of whole CSV lines. Raises TypePolicyError naming table and column."""
+        wire_types = [_wire_type(column.arrow_type) for column in self.schema.columns]
+        try:
+            columns = _parse(block, wire_types).columns
+        except pa.ArrowInvalid:
+            columns = self._parse_column_by_column(block, wire_types)
+        arrays = [_finish(column, field.arrow_type) for column, field in zip(columns, self.schema.columns, strict=True)]
+        yield from pa.Table.from_arrays(arrays, schema=self.schema.to_arrow()).to_batches(max_chunksize=self.batch_rows)
+
+    def _parse_column_by_column(self, block: bytes, wire_types: list[pa.DataType]) -> list[pa.ChunkedArray]:
+        """The slow way, for a block with a value that does not fit: find it, then refuse it or read it as NULL."""
+        texts = _parse(block, [pa.string()] * len(wire_types)).columns
+        columns = []
+        for index, (text, wire_type) in enumerate(zip(texts, wire_types, strict=True)):
+            unfit = _find_unfit(text, wire_type) if is_partial(wire_type) else []
+            if unfit and self.policy is not TypePolicy.NULL:
+                raise self._refuse(index)
+            try:
+                columns.append(_parse(block, wire_types, only=index, nulls=unfit).column(0))
+            except pa.ArrowInvalid:
+                # No cause: Arrow's message repeats the value.
+                raise self._refuse(index) from None
+        return columns
+
+    def _refuse(self, index: int) -> TypePolicyError:
+        column = self.schema.columns[index]
+        return TypePolicyError(
+            f"{self.table}: column {column.name!r} ({column.server_type}) holds a value that Arrow's {column.arrow_type} "
+            "cannot hold: set the source's type_policy to 'text' or 'null', or leave the column out"
+        )
+
+
+def _wire_type(arrow_type: pa.DataType) -> pa.DataType:
+    """The type that Arrow's CSV reader is asked for: bytea arrives as hexadecimal text."""
+    return pa.string() if pa.types.is_binary(arrow_type) else arrow_type
+
+
+def _parse(block: bytes, types: list[pa.DataType], only: int | None = None, nulls: list[str] | None = None) -> pa.Table:
+    # Columns are numbered, not named: a query may yield names that Arrow's options would mix up.
+    names = [str(index) for index in range(len(types))]
+    # Arrow takes a byte order mark at the start for a sign of the encoding and drops it; here it is the first value's.
+    data = _BYTE_ORDER_MARK + block if block.startswith(_BYTE_ORDER_MARK) else block
+    return csv.read_csv(
+        pa.BufferReader(data),
+        csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+        # A NULL alone in its row is an empty line.
+        csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        csv.ConvertOptions(
+            column_types=dict(zip(names, types, strict=True)),
+            include_columns=names if only is None else [names[only]],
+            # The server writes NULL as nothing and the empty string as "".
+            null_values=["", *(nulls or ())],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+
+
+def _finish(column: pa.ChunkedArray, arrow_type: pa.DataType) -> pa.ChunkedArray:
+    return _decode_hexadecimal(column) if pa.types.is_binary(arrow_type) else column
+
+
+def _decode_hexadecimal(column: pa.ChunkedArray) -> pa.Array:
+    r"""`\x6a69` into two bytes, for a whole column at once: one call per value would cost more than reading it."""
+    text = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    present = text.drop_null()
+    data = binascii.unhexlify("".join(present.to_pylist()).replace("\\x", ""))
+    sizes = pc.fill_null(pc.divide(pc.subtract(pc.binary_length(text), 2), 2), 0)
+    ends = pc.cumulative_sum(pc.cast(sizes, pa.int32()))
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    validity = pc.is_valid(text).buffers()[1] if text.null_count else None
+    return pa.Array.from_buffers(pa.binary(), len(text), [validity, offsets.buffers()[1], pa.py_buffer(data)], text.null_count)
+
+
+def _find_unfit(text: pa.ChunkedArray, arrow_type: pa.DataType) -> list[str]:
+    if pa.types.is_date(arrow_type):
+        pattern = _FITS_DATE
+    elif pa.types.is_time(arrow_type):
+        pattern = _FITS_TIME
+    elif pa.types.is_timestamp(arrow_type):
+        pattern = _FITS_TIMESTAMP
+    else:
+        pattern = _FITS_DECIMAL
+    fits = re.compile(pattern)
+    return [value for value in pc.unique(text).to_pylist() if value is not None and not fits.match(value)]
