@@ -1,0 +1,153 @@
+import contextlib
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jivsbench.api import GuardRequest
+from jivsbench.errors import GuardRefusedError
+from jivsbench.model.table import ExtractionRequest, TableName
+from jivsbench_sqlguard.guard import MAX_QUERY_BYTES, SqlGuard
+
+
+def review(query, *, dialect="postgres", tables=None):
+    """Send the query through the guard."""
+    SqlGuard().review(GuardRequest(ExtractionRequest("shop", query=query), dialect, tables))
+
+
+def test_text_over_the_cap_is_refused_before_parsing():
+    """65,537 bytes are refused with the limit named, 64 KiB are not refused for their length."""
+    query = "SELECT 1 -- "
+    review(query + "x" * (MAX_QUERY_BYTES - len(query)))
+
+    with pytest.raises(GuardRefusedError, match="65536 bytes"):
+        review(query + "x" * (MAX_QUERY_BYTES - len(query) + 1))
+
+
+def test_the_cap_counts_bytes_not_characters():
+    """Three bytes a letter: a third of the letters fills the cap."""
+    with pytest.raises(GuardRefusedError, match="65536 bytes"):
+        review("SELECT '" + "€" * (MAX_QUERY_BYTES // 3) + "'")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT " + "(" * 5000 + "1" + ")" * 5000,
+        "SELECT " + "not " * 5000 + "true",
+        "SELECT " + "- " * 9000 + "1",
+        "SELECT " + "CASE WHEN true THEN " * 800 + "1" + " END" * 800,
+        "SELECT " + "1," * 20000 + "1",
+    ],
+    ids=["parentheses", "not", "minus", "case", "tokens"],
+)
+def test_a_text_made_to_exhaust_the_parser_is_refused(query):
+    """Depth and length end in a refusal, never in another error."""
+    with pytest.raises(GuardRefusedError):
+        review(query)
+
+
+@given(st.text(alphabet=st.sampled_from(list("SELECTselect*from ()'\"\\;-/*$:.,[]{}|&=<>0123aé\n\t\x00")), max_size=60))
+def test_any_text_is_accepted_or_refused(text):
+    """Whatever comes in, the only error is a refusal."""
+    with contextlib.suppress(GuardRefusedError):
+        review("SELECT " + text)
+
+    assert True, "no other error"
+
+
+def test_a_refusal_repeats_no_value():
+    """The text of the query, which may hold personal data, is not in the message nor in the traceback."""
+    with pytest.raises(GuardRefusedError) as caught:
+        review("SELECT id FROM customers WHERE name = 'Hypatia' GRUOP BY 1 1")
+
+    assert "Hypatia" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("dialect", ["", "mysql", "oracle"])
+def test_a_dialect_without_rules_takes_no_raw_query(dialect):
+    """Nobody vouches for how such a server reads the text."""
+    with pytest.raises(GuardRefusedError, match="postgres and sqlite only"):
+        review("SELECT 1", dialect=dialect)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM orders",
+        "SELECT * FROM Orders o JOIN shop.items i ON i.id = o.id",
+        'SELECT * FROM "orders"',
+        "WITH recent AS (SELECT * FROM orders) SELECT * FROM recent",
+        "WITH a AS (SELECT * FROM orders), b AS (SELECT * FROM a) SELECT * FROM b UNION SELECT * FROM a",
+        "SELECT * FROM orders WHERE id IN (WITH x AS (SELECT id FROM orders) SELECT id FROM x)",
+    ],
+)
+def test_tables_on_the_list_may_be_read(query):
+    """Listed tables, and common table expressions over them, pass."""
+    review(query, tables=("orders", "shop.items"))
+
+    assert True, "no refusal"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM secrets",
+        'SELECT * FROM "Orders"',
+        "SELECT * FROM public.orders",
+        "SELECT * FROM items",
+        "SELECT * FROM orders, secrets",
+        "SELECT * FROM orders JOIN LATERAL (SELECT * FROM secrets) s ON true",
+        "SELECT (SELECT max(id) FROM secrets) FROM orders",
+        "SELECT * FROM orders WHERE id IN (SELECT id FROM secrets)",
+        "WITH secrets AS (SELECT * FROM secrets) SELECT * FROM secrets",
+        "WITH a AS (SELECT * FROM secrets), secrets AS (SELECT * FROM orders) SELECT * FROM a",
+        "SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) q, secrets",
+        "SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) q UNION SELECT * FROM secrets",
+        "WITH secrets AS (SELECT * FROM orders) SELECT * FROM public.secrets",
+        'WITH secrets AS (SELECT * FROM orders) SELECT * FROM "Secrets"',
+        "SELECT 1 UNION SELECT id FROM secrets",
+        "SELECT * FROM ONLY secrets",
+        "SELECT * FROM orders NATURAL JOIN (SELECT * FROM secrets) s",
+    ],
+)
+def test_a_table_off_the_list_is_refused_wherever_it_stands(query):
+    """A common table expression covers a name only where the server would see it."""
+    with pytest.raises(GuardRefusedError):
+        review(query, tables=("orders", "shop.items"))
+
+
+def test_sqlite_compares_table_names_without_case():
+    """There "Orders" and ORDERS are the table orders."""
+    review('SELECT * FROM "Orders" JOIN ORDERS AS o ON true', dialect="sqlite", tables=("orders",))
+
+    with pytest.raises(GuardRefusedError):
+        review('SELECT * FROM "Secrets"', dialect="sqlite", tables=("orders",))
+
+
+def test_a_request_with_table_and_query_is_refused():
+    """It could be read in two ways; so could one with neither."""
+    both = ExtractionRequest("shop", table=TableName("orders"), query="SELECT 1")
+
+    with pytest.raises(GuardRefusedError, match="exactly one"):
+        SqlGuard().review(GuardRequest(both, "postgres", None))
+    with pytest.raises(GuardRefusedError, match="exactly one"):
+        SqlGuard().review(GuardRequest(ExtractionRequest("shop"), "postgres", None))
+
+
+def test_the_parser_is_loaded_by_the_first_raw_query_only():
+    """A service that extracts tables never pays for sqlglot."""
+    program = (
+        "import sys; from jivsbench_sqlguard.guard import SqlGuard; from jivsbench.api import GuardRequest;"
+        "from jivsbench.model.table import *;"
+        "SqlGuard().review(GuardRequest(ExtractionRequest('s', table=TableName('t')), 'postgres', None));"
+        "print('sqlglot' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
