@@ -1,1 +1,14 @@
 """Security checks for jivsbench: active attacks on a running extraction service."""
+
+from collections.abc import Iterable
+
+from jivsbench.api import SecurityCheck, hookimpl
+
+
+@hookimpl
+def jivsbench_register_checks() -> Iterable[SecurityCheck]:
+    """Offer SEC-001 (value injection) and SEC-003 (raw-query guard)."""
+    from jivsbench_security.raw_query import RawQueryCheck
+    from jivsbench_security.value_injection import ValueInjectionCheck
+
+    return [ValueInjectionCheck(), RawQueryCheck()]

@@ -1,0 +1,128 @@
+"""Runs checks, and believes none that has not just failed against a target with a hole and passed against one without.
+
+"All attacks were blocked" reads the same when the database was down, when the check crashed, and when it attacked
+nothing. So before the target under test come two controls for each check, and every PASS needs attacks that reached the
+target between two harmless requests that succeeded. Whatever falls short ends INVALID, which is never green.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from typing import Final
+
+from jivsbench.api import CheckContext, SecurityCheck, TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckOutcome, CheckResult
+
+HARDENED: Final = TargetVariant("hardened", guards=("sqlguard",))
+"""The reference that every check must pass. Its guard is named, so that a profile without guards cannot weaken it."""
+Launch = Callable[[TargetVariant], AbstractContextManager[CheckContext]]
+
+_log = logging.getLogger(__name__)
+
+
+def run_checks(
+    checks: Sequence[SecurityCheck],
+    launch: Launch,
+    target: CheckContext,
+    on_progress: Callable[[str], None] = lambda _text: None,
+) -> tuple[CheckResult, ...]:
+    """One result a check, in order. `launch` starts the targets of the controls; checks of one variant share one."""
+    broken: dict[str, CheckResult] = {}
+    for variant in dict.fromkeys([check.vulnerable for check in checks]):
+        against = [check for check in checks if check.vulnerable == variant]
+        broken |= _Control(variant, CheckOutcome.FAIL).run(against, launch, on_progress)
+    sound = [check for check in checks if check.id not in broken]
+    if sound:
+        broken |= _Control(HARDENED, CheckOutcome.PASS).run(sound, launch, on_progress)
+    return tuple(broken.get(check.id) or _attack(check, target, on_progress) for check in checks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    """A target on which the outcome of a check is known beforehand."""
+
+    variant: TargetVariant
+    expected: CheckOutcome
+
+    def run(self, checks: Sequence[SecurityCheck], launch: Launch, on_progress: Callable[[str], None]) -> dict[str, CheckResult]:
+        """Results, by id, of the checks that are not to attack the target: their control ended otherwise than expected."""
+        name = self.variant.name
+        on_progress(f"starting the control target: {name}")
+        broken: dict[str, CheckResult] = {}
+        with ExitStack() as stack:
+            try:
+                context = stack.enter_context(launch(self.variant))
+            except Exception as problem:  # noqa: BLE001 - plugins run in there; the checks end INVALID, not the run
+                _log.warning("the control target %s did not start", name, exc_info=True)
+                reason = f"its control target {name!r} did not start: {type(problem).__name__}"
+                return {check.id: invalid_result(check, reason) for check in checks}
+            for check in checks:
+                on_progress(f"{check.id} against {name}: must end {self.expected.value}")
+                result = run_check(check, context)
+                if result.outcome in (CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE):
+                    # The check works and says that it cannot work here; that is an answer about the target too.
+                    broken[check.id] = result
+                elif result.outcome is not self.expected:
+                    reason = (
+                        f"its control {name!r} ended {result.outcome.value} instead of {self.expected.value}: {result.reason}"
+                    )
+                    broken[check.id] = invalid_result(check, reason, result)
+        return broken
+
+
+def _attack(check: SecurityCheck, target: CheckContext, on_progress: Callable[[str], None]) -> CheckResult:
+    on_progress(f"{check.id}: {check.title}")
+    return run_check(check, target)
+
+
+def run_check(check: SecurityCheck, context: CheckContext) -> CheckResult:
+    """Run one check against one target, timed, without controls; a crash or missing evidence of work becomes INVALID."""
+    started = time.monotonic()
+    try:
+        result = check.run(context)
+    except InvalidRunError as problem:
+        result = invalid_result(check, str(problem))
+    except Exception as problem:  # noqa: BLE001 - a plugin's code; it becomes INVALID, never silence
+        # The message may hold what the check sent or read; the class name says enough, the log has the rest.
+        _log.warning("check %s crashed", check.id, exc_info=True)
+        result = invalid_result(check, f"the check crashed: {type(problem).__name__}")
+    shortfall = find_shortfall(result)
+    if shortfall is not None:
+        result = invalid_result(check, shortfall, result)
+    return replace(result, duration_s=time.monotonic() - started)
+
+
+def find_shortfall(result: CheckResult) -> str | None:
+    """Why a PASS or FAIL cannot be believed; None when it can.
+
+    A FAIL needs no harmless request afterwards: the hole that it shows may be what broke the target.
+    """
+    if result.outcome not in (CheckOutcome.PASS, CheckOutcome.FAIL):
+        return None
+    if result.benign_before < 1:
+        return f"no harmless request succeeded before the attacks, so nothing was tested ({result.reason})"
+    if result.attempted < 1 or result.reached < 1:
+        return f"none of {result.attempted} attacks reached the target, so nothing was tested ({result.reason})"
+    if result.outcome is CheckOutcome.PASS and result.benign_after < 1:
+        return f"no harmless request succeeded after the attacks, so the target was not working ({result.reason})"
+    if result.outcome is CheckOutcome.FAIL and not result.findings:
+        return "the check failed without naming a finding"
+    return None
+
+
+def invalid_result(check: SecurityCheck, reason: str, seen: CheckResult | None = None) -> CheckResult:
+    """The check says nothing about the target, and why; the counters of what was seen are kept."""
+    if seen is not None:
+        return replace(
+            seen,
+            check_id=check.id,
+            title=check.title,
+            severity=check.severity,
+            outcome=CheckOutcome.INVALID,
+            reason=reason,
+            findings=(),
+        )
+    return CheckResult(check.id, check.title, check.severity, CheckOutcome.INVALID, reason)

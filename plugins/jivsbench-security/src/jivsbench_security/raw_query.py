@@ -1,0 +1,186 @@
+"""SEC-003: the raw-query guard. Hostile texts must be refused when the extraction is created, legitimate ones must not."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jivsbench.api import CheckContext, Response, TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.table import ExtractionRequest, TableName, parse_table_name
+from jivsbench_security.corpora import Statement, load_hostile, load_legitimate
+from jivsbench_security.extractions import INTERNAL_ERROR, Extractions, read_slug
+
+_CREATED: Final = 201
+_REFUSED: Final = 422
+_TOO_LARGE: Final = 413
+_CAP_BYTES: Final = 64 * 1024
+_MAX_FINDINGS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RawQueryCheck:
+    """Sends both corpora as raw queries. Only a few legitimate ones, over a table that exists, are started."""
+
+    @property
+    def id(self) -> str:
+        """SEC-003."""
+        return "SEC-003"
+
+    @property
+    def title(self) -> str:
+        """What a pass means."""
+        return "Raw queries: every hostile text is refused, every legitimate query is accepted"
+
+    @property
+    def severity(self) -> Severity:
+        """A hole here gives away the whole source."""
+        return Severity.CRITICAL
+
+    @property
+    def vulnerable(self) -> TargetVariant:
+        """A guard that looks at the first word."""
+        return TargetVariant(
+            "vulnerable-prefix", plugins=("jivsbench.testing.vulnerable.prefix_guard",), guards=("vulnerable-prefix",)
+        )
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Attack."""
+        hostile = load_hostile(context.dialect)
+        if not hostile:
+            return CheckResult(
+                self.id, self.title, self.severity, CheckOutcome.NOT_APPLICABLE, "the source knows no SQL that the corpus speaks"
+            )
+        session = _Session(self, context)
+        before = session.run_benign()
+        if before:
+            session.send_hostile((*hostile, *build_oversized()))
+            if context.data_source().tables is None:
+                # With a list of tables, refusing the corpus's tables would be right.
+                session.send_legitimate(load_legitimate(context.dialect))
+        after = session.run_benign() if before else 0
+        if session.unanswered and not session.findings and after:
+            raise InvalidRunError(f"{session.unanswered} of {session.attempted} queries got no answer about the request itself")
+        return CheckResult(
+            check_id=self.id,
+            title=self.title,
+            severity=self.severity,
+            outcome=CheckOutcome.FAIL if session.findings else CheckOutcome.PASS,
+            reason=session.describe(),
+            attempted=session.attempted,
+            reached=session.reached,
+            benign_before=before,
+            benign_after=after,
+            findings=tuple(session.findings),
+            seed=context.seed,
+            cwe=("CWE-89", "CWE-184"),
+        )
+
+
+def build_oversized() -> tuple[Statement, ...]:
+    """Texts beyond 64 KiB; the first would be a harmless query, were it shorter."""
+    head = "SELECT 1 -- "
+    return (
+        Statement("oversized", 1, head + "x" * (_CAP_BYTES + 1 - len(head))),
+        Statement("oversized", 2, "SELECT 1 WHERE 1 IN (" + "1," * (20 * _CAP_BYTES // 2) + "1)"),
+    )
+
+
+class _Session:
+    """The counters and findings of one run against one target."""
+
+    def __init__(self, check: RawQueryCheck, context: CheckContext) -> None:
+        self._check = check
+        self._context = context
+        self._extractions = Extractions(context.target)
+        self._hostile = 0
+        self._legitimate = 0
+        self.reached = 0
+        self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    @property
+    def attempted(self) -> int:
+        """Queries sent, of both kinds."""
+        return self._hostile + self._legitimate
+
+    def describe(self) -> str:
+        """One line for the result."""
+        return f"{self._hostile} hostile and {self._legitimate} legitimate queries sent, {len(self.findings)} judged wrongly"
+
+    def run_benign(self) -> int:
+        """How many of a few legitimate queries over the seeded table brought back what the oracle says."""
+        table = parse_table_name(self._context.table)
+        rows = self._count_rows(table)
+        return sum(self._comes_back(query, wanted) for query, wanted in build_benign(table, rows))
+
+    def send_hostile(self, statements: Sequence[Statement]) -> None:
+        """Each must be refused by a guard."""
+        for statement in statements:
+            self._hostile += 1
+            answer = self._create(statement)
+            if answer.status == _CREATED:
+                self.reached += 1
+                self._add(statement, Severity.CRITICAL, "a hostile query was accepted", answer)
+            elif answer.status == _TOO_LARGE or (answer.status == _REFUSED and read_slug(answer) is not None):
+                self.reached += 1
+            else:
+                self._note_other(statement, answer)
+
+    def send_legitimate(self, statements: Sequence[Statement]) -> None:
+        """Each must be accepted."""
+        for statement in statements:
+            self._legitimate += 1
+            answer = self._create(statement)
+            if answer.status == _CREATED:
+                self.reached += 1
+            elif answer.status == _REFUSED:
+                self.reached += 1
+                self._add(statement, Severity.MEDIUM, "a legitimate query was refused", answer)
+            else:
+                self._note_other(statement, answer)
+
+    def _note_other(self, statement: Statement, answer: Response) -> None:
+        if answer.status == INTERNAL_ERROR:
+            self.reached += 1
+            self._add(statement, Severity.HIGH, "a query made the target fail as if by its own fault", answer)
+        else:
+            self.unanswered += 1
+
+    def _create(self, statement: Statement) -> Response:
+        return self._extractions.create({"source": self._context.source, "query": statement.sql})
+
+    def _add(self, statement: Statement, severity: Severity, title: str, answer: Response) -> None:
+        if len(self.findings) >= _MAX_FINDINGS:
+            return
+        body = json.dumps({"source": self._context.source, "query": statement.sql[:500]})
+        self.findings.append(
+            Finding(
+                check_id=self._check.id,
+                severity=severity,
+                title=title,
+                evidence=f"{statement.name}: POST /extractions answered {answer.status} {read_slug(answer) or ''}".rstrip(),
+                reproducer=f"POST /api/v1/extractions {body}",
+            )
+        )
+
+    def _comes_back(self, query: str, wanted: int) -> bool:
+        ending = self._extractions.run({"source": self._context.source, "query": query})
+        return ending.is_completed and self._context.read_output(ending.job).num_rows == wanted
+
+    def _count_rows(self, table: TableName) -> int:
+        request = ExtractionRequest(source=self._context.source, table=table)
+        with self._context.oracle() as connection:
+            connection.begin()
+            schema = connection.schema(request)
+            return sum(connection.fingerprint(part).row_count for part in connection.partitions(request, schema, 1))
+
+
+def build_benign(table: TableName, rows: int) -> tuple[tuple[str, int], ...]:
+    """Legitimate queries over a table that exists, and how many rows each yields."""
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in (table.namespace, table.name) if part)
+    return (
+        (f"SELECT count(*) AS total FROM {name}", 1),  # noqa: S608 - the catalogue's own name, quoted
+        (f"WITH part AS (SELECT * FROM {name} LIMIT 5) SELECT * FROM part", min(rows, 5)),  # noqa: S608 - the same
+    )

@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from jivsbench.api import TargetVariant
+from jivsbench.checks.runner import run_check, run_checks
+from jivsbench.checks.score import score
+from jivsbench.embedded import start_postgres
+from jivsbench.model.finding import CheckOutcome, Severity
+from jivsbench.model.source import DataSource
+from jivsbench.model.table import TableName
+from jivsbench.plugins import load_registry
+from tests.service.checked_targets import CheckedTargets
+
+TABLE = "checked_rows"
+NO_OP_GUARD = """
+from jivsbench.api import hookimpl
+
+class NoOpGuard:
+    name = "no-op"
+    def review(self, request):
+        return None
+
+@hookimpl
+def jivsbench_register_guards():
+    return [NoOpGuard()]
+"""
+
+
+@pytest.fixture(scope="module")
+def targets(embedded_postgres, tmp_path_factory):
+    """Targets over a table of a hundred rows."""
+    registry = load_registry()
+    connector = registry.connector("postgres")
+    owner = DataSource("main", "postgres", embedded_postgres.owner_url)
+    rows = pa.RecordBatch.from_pydict({"id": list(range(100)), "name": [f"name {n}" for n in range(100)]})
+    connector.load_table(owner, TableName(TABLE), rows.schema, iter([rows]), ())
+    yield CheckedTargets(
+        registry,
+        embedded_postgres.owner_url.reveal(),
+        embedded_postgres.reader_url.reveal(),
+        tmp_path_factory.mktemp("checks"),
+        TABLE,
+    )
+    connector.drop_table(owner, TableName(TABLE))
+
+
+@pytest.mark.timeout(400)  # five services, one after another, on whatever machine
+def test_the_checks_pass_on_the_service_as_it_ships(targets):
+    """Both checks, with their controls: PASS, every attack met by the target, grade A+, and nothing left in the source."""
+    with targets.launch(TargetVariant("target")) as target:
+        results = run_checks(targets.registry.checks, targets.launch, target)
+        with target.oracle() as connection:
+            left = [table.name for table in connection.tables() if "jivsbench_" in table.name]
+
+    assert [(r.check_id, r.outcome, r.reason) for r in results if r.outcome is not CheckOutcome.PASS] == []
+    assert [r.check_id for r in results] == ["SEC-001", "SEC-003"]
+    assert all(r.reached == r.attempted >= 150 for r in results)
+    assert score(results).letter == "A+"
+    assert left == []
+
+
+def test_values_pasted_into_sql_text_turn_sec_001_red(targets):
+    """The f-string connector: rows that no value asked for, a reproducer for each technique that worked."""
+    check = targets.registry.check("SEC-001")
+    with targets.launch(replace(check.vulnerable, name="mutant-fstring")) as target:
+        result = check.run(target)
+
+    assert result.outcome is CheckOutcome.FAIL
+    assert {finding.severity for finding in result.findings} == {Severity.CRITICAL}
+    assert any("rows came back" in finding.evidence for finding in result.findings)
+    assert any("the answer took" in finding.evidence for finding in result.findings)
+    assert all(finding.reproducer for finding in result.findings)
+
+
+@pytest.mark.parametrize("guards", [("no-op",), ()], ids=["no-op", "none"])
+def test_a_guard_that_does_nothing_turns_sec_003_red(targets, guards, tmp_path, monkeypatch):
+    """Hostile queries are accepted, and named."""
+    (tmp_path / "no_op_guard.py").write_text(NO_OP_GUARD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check = targets.registry.check("SEC-003")
+    name = f"mutant-{'-'.join(guards) or 'none'}"
+    with targets.launch(TargetVariant(name, plugins=("no_op_guard",), guards=guards)) as target:
+        result = check.run(target)
+
+    assert result.outcome is CheckOutcome.FAIL
+    assert result.findings[0].title == "a hostile query was accepted"
+    assert "DELETE FROM customers" in result.findings[0].reproducer
+
+
+def test_a_stopped_database_is_invalid_not_green(targets, tmp_path):
+    """Nothing was tested, and every attack was "blocked"."""
+    with start_postgres() as server:
+        doomed = replace(targets, owner_url=server.owner_url.reveal(), reader_url=server.reader_url.reveal(), folder=tmp_path)
+        with doomed.launch(TargetVariant("doomed")) as target:
+            server.child.stop()
+            results = [run_check(check, target) for check in targets.registry.checks]
+
+    assert [result.outcome for result in results] == [CheckOutcome.INVALID, CheckOutcome.INVALID]
+    assert all("SourceUnreachableError" in result.reason for result in results)
+    assert score(results).score is None

@@ -1,0 +1,175 @@
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from jivsbench.api import TargetVariant
+from jivsbench.checks.runner import find_shortfall, run_checks
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+
+HOLE = TargetVariant("hole")
+OTHER_HOLE = TargetVariant("other-hole")
+
+
+@dataclass
+class ScriptedCheck:
+    """A check whose outcome depends on the target's name alone; `script` maps names to outcomes or errors."""
+
+    id: str = "SEC-900"
+    title: str = "a scripted check"
+    severity: Severity = Severity.HIGH
+    vulnerable: TargetVariant = HOLE
+    script: dict = field(default_factory=dict)
+    attempted: int = 3
+    reached: int = 3
+    benign_before: int = 1
+    benign_after: int = 1
+
+    def run(self, context):
+        """Answer as scripted; by default FAIL on a hole and PASS elsewhere."""
+        outcome = self.script.get(context, CheckOutcome.FAIL if "hole" in context else CheckOutcome.PASS)
+        if isinstance(outcome, Exception):
+            raise outcome
+        findings = (Finding(self.id, self.severity, "hole", "", ""),) if outcome is CheckOutcome.FAIL else ()
+        result = CheckResult(self.id, self.title, self.severity, outcome, "as scripted", findings=findings)
+        return replace(
+            result,
+            attempted=self.attempted,
+            reached=self.reached,
+            benign_before=self.benign_before,
+            benign_after=self.benign_after,
+        )
+
+
+@dataclass
+class Launcher:
+    """Launches targets that are only names, and remembers which."""
+
+    launched: list = field(default_factory=list)
+    broken: str = ""
+
+    @contextmanager
+    def __call__(self, variant):
+        """The name of the variant, as its own context."""
+        if variant.name == self.broken:
+            raise RuntimeError("secret in the message")
+        self.launched.append(variant.name)
+        yield variant.name
+
+
+def run_one(check, launch=None):
+    """The result of one check."""
+    (result,) = run_checks([check], launch or Launcher(), "real")
+    return result
+
+
+def test_a_check_that_fails_on_the_hole_and_passes_on_the_reference_is_believed():
+    """PASS on the target stays PASS, FAIL stays FAIL."""
+    assert run_one(ScriptedCheck()).outcome is CheckOutcome.PASS
+    assert run_one(ScriptedCheck(script={"real": CheckOutcome.FAIL})).outcome is CheckOutcome.FAIL
+
+
+@pytest.mark.parametrize("outcome", [CheckOutcome.PASS, CheckOutcome.INVALID])
+def test_a_check_that_misses_the_hole_is_invalid(outcome):
+    """The positive control must fail."""
+    result = run_one(ScriptedCheck(script={"hole": outcome}))
+
+    assert result.outcome is CheckOutcome.INVALID
+    assert "'hole'" in result.reason
+
+
+def test_a_check_that_fails_the_reference_is_invalid():
+    """The negative control must pass; its findings are not the target's."""
+    result = run_one(ScriptedCheck(script={"hardened": CheckOutcome.FAIL}))
+
+    assert result.outcome is CheckOutcome.INVALID
+    assert "'hardened'" in result.reason
+    assert result.findings == ()
+
+
+def test_the_target_is_not_attacked_by_a_check_whose_control_failed():
+    """A broken check can do harm and prove nothing."""
+    check = ScriptedCheck(script={"hole": CheckOutcome.PASS, "real": RuntimeError("attacked")})
+
+    assert "crashed" not in run_one(check).reason
+
+
+@pytest.mark.parametrize("where", ["hole", "hardened", "real"])
+def test_a_crash_is_invalid_and_names_the_error_without_its_text(where):
+    """Never silence, and never what a message may hold."""
+    result = run_one(ScriptedCheck(script={where: KeyError("a secret")}))
+
+    assert result.outcome is CheckOutcome.INVALID
+    assert "KeyError" in result.reason
+    assert "secret" not in result.reason
+
+
+def test_a_check_that_says_itself_that_it_proved_nothing_keeps_its_reason():
+    """An InvalidRunError is written to be read."""
+    result = run_one(ScriptedCheck(script={"real": InvalidRunError("7 of 9 attacks got no answer")}))
+
+    assert (result.outcome, result.reason) == (CheckOutcome.INVALID, "7 of 9 attacks got no answer")
+
+
+@pytest.mark.parametrize("counter", ["attempted", "reached", "benign_before", "benign_after"])
+def test_a_pass_without_work_is_invalid(counter):
+    """All blocked because the target was down proves nothing, on a control as little as on the target."""
+    result = run_one(ScriptedCheck(**{counter: 0}))
+
+    assert result.outcome is CheckOutcome.INVALID
+
+
+def test_a_hole_that_broke_the_target_is_still_a_hole():
+    """A FAIL needs no harmless request afterwards, only before."""
+    failing = {"script": {"real": CheckOutcome.FAIL, "hardened": CheckOutcome.PASS}}
+
+    assert find_shortfall(ScriptedCheck(**failing, benign_after=0).run("real")) is None
+    assert find_shortfall(ScriptedCheck(**failing, benign_before=0).run("real")) is not None
+
+
+def test_a_control_that_does_not_start_is_invalid():
+    """Only the error's class is told."""
+    result = run_one(ScriptedCheck(), Launcher(broken="hole"))
+
+    assert result.outcome is CheckOutcome.INVALID
+    assert "RuntimeError" in result.reason
+    assert "secret" not in result.reason
+
+
+@pytest.mark.parametrize("outcome", [CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE])
+def test_what_cannot_be_tested_here_is_said_so(outcome):
+    """A check that finds on its control that it cannot work is not broken."""
+    result = run_one(ScriptedCheck(script={"hole": outcome}))
+
+    assert (result.outcome, result.reason) == (outcome, "as scripted")
+
+
+def test_checks_share_the_targets_of_their_controls():
+    """One launch a variant, and one hardened reference for all."""
+    launch = Launcher()
+    checks = [
+        ScriptedCheck("SEC-901"),
+        ScriptedCheck("SEC-902"),
+        ScriptedCheck("SEC-903", vulnerable=OTHER_HOLE),
+    ]
+
+    results = run_checks(checks, launch, "real")
+
+    assert launch.launched == ["hole", "other-hole", "hardened"]
+    assert [result.check_id for result in results] == ["SEC-901", "SEC-902", "SEC-903"]
+    assert {result.outcome for result in results} == {CheckOutcome.PASS}
+
+
+def test_progress_is_told_before_each_step():
+    """Whoever waits sees what is going on."""
+    seen = []
+    run_checks([ScriptedCheck()], Launcher(), "real", seen.append)
+
+    assert [line.split(":")[0] for line in seen] == [
+        "starting the control target",
+        "SEC-900 against hole",
+        "starting the control target",
+        "SEC-900 against hardened",
+        "SEC-900",
+    ]
