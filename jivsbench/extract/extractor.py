@@ -1,0 +1,235 @@
+"""One extraction from review to manifest: the only place that knows the order of the steps.
+
+Guards, then a connection, then one transaction in which schema, partitions, rows and fingerprints are read, then the
+commit on disk. Whatever fails, no connection stays borrowed and no file stays behind.
+"""
+
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jivsbench.api import Connection, Connector, Guard, GuardRequest
+from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError, MissingObjectError, UsageError
+from jivsbench.extract.connecting import connect
+from jivsbench.extract.folders import create_job_folder
+from jivsbench.extract.guards import review
+from jivsbench.extract.leases import Lease
+from jivsbench.extract.manifest import ManifestPartition, build_manifest, format_manifest
+from jivsbench.extract.phases import PhaseClock, sum_phases
+from jivsbench.extract.pool_set import PoolSet
+from jivsbench.extract.running import RunningJob, RunningJobs
+from jivsbench.extract.streams import Reading, read_partitions
+from jivsbench.model.job import ExtractionResult, OutputFile, Phase
+from jivsbench.model.profile import Profile
+from jivsbench.model.source import DataSource, ServerFacts
+from jivsbench.model.statistics import PoolStatistics
+from jivsbench.model.table import ExtractionRequest, Partition, TableSchema
+
+SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
+"""Finds the schema of a request: source, request, and the loader that asks the server."""
+
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_log = logging.getLogger(__name__)
+
+_EXTRA_STREAM_WAIT_S = 1.0
+"""Another stream that gets no connection for so long is not started; the ones that run do its work."""
+
+
+def load_schema(_source: DataSource, _request: ExtractionRequest, load: Callable[[], TableSchema]) -> TableSchema:
+    """A SchemaLookup without a cache: ask the server every time."""
+    return load()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One call of `extract`."""
+
+    job: RunningJob
+    source: DataSource
+    request: ExtractionRequest
+    clock: PhaseClock
+    started_ns: int
+
+
+class Extractor:
+    """Extracts from many sources at the same time, each job in its caller's thread."""
+
+    def __init__(
+        self,
+        *,
+        connectors: Mapping[str, Connector],
+        guards: Sequence[Guard],
+        profile: Profile,
+        output_dir: Path,
+        schemas: SchemaLookup = load_schema,
+    ) -> None:
+        self._guards = tuple(guards)
+        self._profile = profile
+        self._output_dir = output_dir
+        self._schemas = schemas
+        self._pools = PoolSet(connectors, profile)
+        self._jobs = RunningJobs(self._pools.end_wait)
+
+    def review(self, source: DataSource, request: ExtractionRequest) -> None:
+        """Ask the guards. Raises GuardRefusedError; borrows no connection."""
+        if (request.table is None) == (request.query is None):
+            raise UsageError(f"a request to source {source.name} names a table or a query: this one names both, or neither")
+        if self._guards:
+            dialect = self._pools.connector(source).dialect
+            review(self._guards, GuardRequest(request, dialect, source.tables))
+
+    def extract(self, job_id: str, source: DataSource, request: ExtractionRequest) -> ExtractionResult:
+        """Read, write, verify and commit, in the caller's thread; guards are asked first.
+
+        Raises an ExtractionError or EnvironmentProblem; then no connection is borrowed and no file is left.
+        """
+        started_ns = time.perf_counter_ns()
+        if not _JOB_ID.fullmatch(job_id):
+            raise UsageError(f"a job id names a folder: at most 100 letters, digits, - and _, not {job_id!r}")
+        clock = PhaseClock(Phase.GUARD)
+        self.review(source, request)
+        job = self._jobs.start(job_id, source.name, self._profile.job_timeout_s)
+        try:
+            return self._extract(_Attempt(job, source, request, clock, started_ns))
+        except Exception as problem:
+            error = job.explain(problem, source.connector)
+            if error is problem:
+                raise
+            raise error from problem
+        finally:
+            self._jobs.finish(job)
+
+    def cancel(self, job_id: str) -> bool:
+        """Stop a running job from any thread: its query ends on the server and its files go. False when it does not run."""
+        return self._jobs.stop(job_id, CancelledJobError(f"job {job_id} was stopped: start a new one to read the rows"))
+
+    def test_source(self, source: DataSource) -> ServerFacts:
+        """Connect with a session of its own, outside the pool, and ask the server who it is."""
+        connection = connect(self._pools.connector(source), source, self._pools.read_limits)
+        try:
+            return connection.test()
+        finally:
+            connection.close()
+
+    def forget_source(self, name: str) -> None:
+        """Close the source's pool at once: its URL or password changed, or it was removed."""
+        self._pools.forget(name)
+
+    def pool_statistics(self) -> tuple[PoolStatistics, ...]:
+        """Counters of each source's pool, by name."""
+        return self._pools.statistics()
+
+    def close(self, grace_s: float = 5.0) -> None:
+        """Let running jobs end for `grace_s`, then stop them, and close every connection."""
+        self._jobs.close(grace_s, _build_shutdown_error)
+        self._pools.close(grace_s)
+
+    def _extract(self, attempt: _Attempt) -> ExtractionResult:
+        attempt.clock.enter(Phase.POOL_WAIT)
+        job = attempt.job
+        lease = self._pools.borrow(attempt.source, job.job_id, job.remaining_s)
+        try:
+            job.attach(lease)
+            result = self._read(attempt, lease)
+        except MissingObjectError:
+            # A misspelt table: nothing is under way on this connection, so it need not be opened anew.
+            lease.give_back()
+            raise
+        except BaseException:
+            # A query may still run on it, or its rows lie unread in the socket.
+            lease.discard()
+            raise
+        lease.give_back()
+        return result
+
+    def _read(self, attempt: _Attempt, lease: Lease) -> ExtractionResult:
+        clock, job, request, connection = attempt.clock, attempt.job, attempt.request, lease.connection
+        clock.enter(Phase.SCHEMA)
+        snapshot = connection.begin()
+        schema = self._schemas(attempt.source, request, lambda: connection.schema(request))
+        job.check()
+        partitions = self._partitions(connection, request, schema)
+        folder = create_job_folder(self._output_dir, job.job_id)
+        try:
+            reading = Reading(
+                job=job,
+                connector=attempt.source.connector,
+                folder=folder,
+                schema=schema.to_arrow(),
+                switches=self._profile.switches,
+                borrow=lambda: self._borrow_extra(attempt),
+                stop_borrowing=lambda: self._pools.end_wait(job.job_id, _build_not_needed_error(job.job_id)),
+                todo=deque(partitions),
+            )
+            read_partitions(reading, connection, clock, snapshot)
+            clock.enter(Phase.COMMIT)
+            return self._commit(attempt, reading, schema, snapshot)
+        except BaseException:
+            folder.remove()
+            raise
+
+    def _partitions(self, connection: Connection, request: ExtractionRequest, schema: TableSchema) -> tuple[Partition, ...]:
+        streams = self._profile.switches.streams
+        if streams > 1:
+            return connection.partitions(request, schema, streams)
+        return (Partition(0, request, schema),)
+
+    def _borrow_extra(self, attempt: _Attempt) -> Lease | None:
+        job = attempt.job
+        try:
+            return self._pools.borrow(attempt.source, job.job_id, min(_EXTRA_STREAM_WAIT_S, job.remaining_s))
+        except JivsbenchError as problem:
+            # The first stream does the work alone; if the source is gone, it finds out by itself.
+            _log.debug("job %s goes on with fewer streams (%s)", job.job_id, problem.slug)
+            return None
+
+    def _commit(self, attempt: _Attempt, reading: Reading, schema: TableSchema, snapshot: str | None) -> ExtractionResult:
+        done = sorted(reading.done, key=lambda part: part.counts.index)
+        partitions = tuple(
+            ManifestPartition(
+                index=part.counts.index,
+                file=part.file.name,
+                size_bytes=part.file.size_bytes,
+                rows_in_source=part.counts.rows_in_source,
+                rows_read=part.counts.rows_read,
+                rows_written=part.counts.rows_written,
+            )
+            for part in done
+        )
+        streams = 1 + len(reading.phases)
+        manifest = build_manifest(
+            attempt.job.job_id,
+            attempt.source,
+            attempt.request,
+            schema,
+            partitions,
+            snapshot=snapshot,
+            streams=streams,
+            switches=self._profile.switches,
+        )
+        reading.folder.publish([part.file.name for part in done])
+        attempt.job.check()
+        reading.folder.write_manifest(format_manifest(manifest))
+        return ExtractionResult(
+            folder=attempt.job.job_id,
+            files=tuple(OutputFile(p.file, p.rows_written, p.size_bytes) for p in partitions),
+            rows_read=sum(p.rows_read for p in partitions),
+            rows_written=manifest.row_count,
+            rows_in_source=sum(p.rows_in_source for p in partitions),
+            streams=streams,
+            snapshot=snapshot,
+            phases=sum_phases([attempt.clock.stop(), *reading.phases]),
+            duration_ns=time.perf_counter_ns() - attempt.started_ns,
+        )
+
+
+def _build_not_needed_error(job_id: str) -> ExtractionError:
+    return ExtractionError(f"job {job_id} needs no further connection: its partitions are all read")
+
+
+def _build_shutdown_error(job_id: str) -> CancelledJobError:
+    return CancelledJobError(f"job {job_id} was stopped because the service stops: start it again later")

@@ -1,0 +1,81 @@
+"""Refusals and endings that only a service with a job store knows, and how a failure is told without telling too much."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from jivsbench.errors import ExtractionError, JivsbenchError, UnknownNameError, UsageError
+from jivsbench.extract.jobs.values import JobFailure
+from jivsbench.model.secret import Secret
+
+INTERNAL_SLUG: Final = "internal"
+_MESSAGE_LIMIT: Final = 500
+
+
+class UnknownJobError(UsageError):
+    """No job has that id."""
+
+    slug = "unknown-job"
+
+
+class JobStateError(UsageError):
+    """The job is in a state in which it cannot do what was asked."""
+
+    slug = "job-state"
+
+
+class QueueFullError(ExtractionError):
+    """As many jobs wait as the profile allows."""
+
+    slug = "queue-full"
+
+
+class ShuttingDownError(ExtractionError):
+    """The service is about to end and takes no more work."""
+
+    slug = "shutting-down"
+
+
+class RestartedError(ExtractionError):
+    """The service ended while the job ran."""
+
+    slug = "service-restarted"
+
+
+def build_unknown_source(asked: str, known: Iterable[str]) -> UnknownNameError:
+    """Names the nearest source that exists; what was asked is not repeated, because anyone may have sent it."""
+    near = difflib.get_close_matches(asked, sorted(known), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else "ask for the list of data sources"
+    return UnknownNameError(f"no data source has that name: {hint}")
+
+
+def describe_failure(error: Exception, secret: Secret | None = None) -> JobFailure:
+    """Slug and one safe line: our own messages without the source's secrets; of a foreign error nothing but its class."""
+    if not isinstance(error, JivsbenchError):
+        kind = type(error).__name__
+        return JobFailure(INTERNAL_SLUG, f"the extraction met an unexpected {kind}: the log of the service has the place")
+    text = str(error)
+    for part in find_secret_parts(secret) if secret else ():
+        text = text.replace(part, "***")
+    return JobFailure(error.slug, flatten(text)[:_MESSAGE_LIMIT])
+
+
+def find_secret_parts(url: Secret) -> tuple[str, ...]:
+    """The texts of a URL that must never be shown: the URL, and its password as written and as meant."""
+    text = url.reveal()
+    try:
+        password = urlsplit(text).password
+    except ValueError:
+        password = None
+    parts = {text, *((password, unquote(password)) if password else ())}
+    return tuple(sorted(parts - {""}, key=len, reverse=True))
+
+
+def flatten(text: str) -> str:
+    r"""One line: control characters, line separators and text-direction marks become escapes.
+
+    >>> flatten("one\ntwo")
+    'one\\ntwo'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

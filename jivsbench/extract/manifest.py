@@ -1,0 +1,151 @@
+"""The manifest of a finished job: what was read, how it was verified, with which settings. No secret, no row's value."""
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from functools import cache
+
+import pyarrow as pa
+
+import jivsbench
+from jivsbench.model.profile import Switches
+from jivsbench.model.source import DataSource
+from jivsbench.model.table import ExtractionRequest, TableSchema
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestColumn:
+    """A column as the server declares it, and the Arrow type in the file."""
+
+    name: str
+    server_type: str
+    arrow_type: str
+    is_nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRequest:
+    """What was asked. Filters stand without their values, a query as a digest: both can hold what rows hold."""
+
+    table: str | None
+    query_sha256: str | None
+    columns: tuple[str, ...]
+    filters: tuple[str, ...]
+    row_limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPartition:
+    """One partition: its file, and its rows by three counts."""
+
+    index: int
+    file: str
+    size_bytes: int
+    rows_in_source: int
+    rows_read: int
+    rows_written: int
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What wrote the files."""
+
+    jivsbench: str
+    pyarrow: str
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Written last: a folder without it is not complete."""
+
+    format_version: int
+    job_id: str
+    source: str
+    connector: str
+    request: ManifestRequest
+    columns: tuple[ManifestColumn, ...]
+    partitions: tuple[ManifestPartition, ...]
+    row_count: int
+    verification: str
+    consistency: str
+    """`one-snapshot`: every partition was read under one view of the source."""
+    snapshot: str | None
+    streams: int
+    switches: Switches
+    versions: Versions
+
+
+def describe_request(request: ExtractionRequest) -> ManifestRequest:
+    """A request without any value that rows could hold."""
+    return ManifestRequest(
+        table=str(request.table) if request.table else None,
+        query_sha256=hashlib.sha256(request.query.encode()).hexdigest() if request.query else None,
+        columns=request.columns,
+        filters=tuple(f"{f.column} {f.operator}" for f in request.filters),
+        row_limit=request.row_limit,
+    )
+
+
+def describe_columns(schema: TableSchema) -> tuple[ManifestColumn, ...]:
+    """The columns of a schema, with their Arrow types as text."""
+    return tuple(ManifestColumn(c.name, c.server_type, str(c.arrow_type), c.is_nullable) for c in schema.columns)
+
+
+def build_manifest(
+    job_id: str,
+    source: DataSource,
+    request: ExtractionRequest,
+    schema: TableSchema,
+    partitions: tuple[ManifestPartition, ...],
+    *,
+    snapshot: str | None,
+    streams: int,
+    switches: Switches,
+) -> Manifest:
+    """The manifest of partitions that were all verified."""
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        job_id=job_id,
+        source=source.name,
+        connector=source.connector,
+        request=describe_request(request),
+        columns=describe_columns(schema),
+        partitions=partitions,
+        row_count=sum(p.rows_written for p in partitions),
+        verification="count",
+        consistency="one-snapshot",
+        snapshot=snapshot,
+        streams=streams,
+        switches=switches,
+        versions=versions(),
+    )
+
+
+def format_manifest(manifest: Manifest) -> bytes:
+    """As JSON, on one line: only that form is encoded in C, and every job writes one."""
+    return json.dumps(manifest, default=_fields_of).encode()
+
+
+def parse_manifest(content: bytes) -> Manifest:
+    """From JSON; raises pydantic's ValidationError for anything else."""
+    # Loading pydantic takes longer than a small extraction, and writing a manifest does without it.
+    from pydantic import TypeAdapter
+
+    manifest: Manifest = TypeAdapter(Manifest).validate_json(content)
+    return manifest
+
+
+@cache
+def versions() -> Versions:
+    """What writes the files."""
+    return Versions(jivsbench.__version__, pa.__version__, platform.python_version())
+
+
+def _fields_of(value: object) -> dict[str, object]:
+    # Every value above is a slotted dataclass; `fields()` would take four times as long.
+    names: tuple[str, ...] = type(value).__slots__  # type: ignore[attr-defined]
+    return {name: getattr(value, name) for name in names}

@@ -1,0 +1,263 @@
+"""Runs jobs: a bounded queue, a fixed number of worker threads, every ending written to the store.
+
+One failed job never stops a worker: whatever an extraction raises becomes a FAILED job. A job is COMPLETED only when
+the rows of the source, the rows read and the rows written are the same number, which is looked at here once more.
+"""
+
+import logging
+import threading
+import time
+from typing import Final, Protocol
+
+from jivsbench.errors import CancelledJobError, JivsbenchError, UnknownNameError, VerificationError
+from jivsbench.extract.extractor import Extractor
+from jivsbench.extract.jobs.directory import SourceDirectory
+from jivsbench.extract.jobs.failures import JobStateError, UnknownJobError, describe_failure
+from jivsbench.extract.jobs.store import JobStore
+from jivsbench.extract.jobs.values import ClaimedJob, JobOutcome, JobRecord, JobStatistics, build_statistics
+from jivsbench.extract.jobs.waiters import Waiters
+from jivsbench.extract.jobs.work_queue import WorkQueue
+from jivsbench.extract.metadata_cache import MetadataCache
+from jivsbench.model.job import ExtractionResult, JobState
+from jivsbench.model.profile import Profile
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+from jivsbench.model.table import ExtractionRequest
+
+_LOG = logging.getLogger(__name__)
+_STOP_TRIES: Final = 40
+_STOP_PAUSE_S: Final = 0.025
+_CANCEL_GRACE_S: Final = 1.0
+
+
+class JobObserver(Protocol):
+    """Is told what jobs do. Called by workers: must be quick and must not raise."""
+
+    def entered(self, state: JobState) -> None:
+        """A job has come into that state, and the store says so."""
+        ...
+
+    def extracted(self, result: ExtractionResult) -> None:
+        """A job has completed with that result."""
+        ...
+
+
+class JobRunner:
+    """Jobs of one service, from their creation to their end."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        cache: MetadataCache,
+        extractor: Extractor,
+        sources: SourceDirectory,
+        profile: Profile,
+        observer: JobObserver,
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._extractor = extractor
+        self._sources = sources
+        self._observer = observer
+        self._queue = WorkQueue(profile.queue_limit)
+        self.waiters = Waiters()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"job-worker-{number}", daemon=True) for number in range(profile.job_workers)
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        """True while jobs are taken."""
+        return self._queue.is_open
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for a worker."""
+        return len(self._queue)
+
+    def start(self) -> None:
+        """Fail what an earlier process of this service left running, then start the workers."""
+        interrupted = self._store.fail_interrupted()
+        if interrupted:
+            _LOG.warning("jobs that an earlier process left running are failed now", extra={"jobs": interrupted})
+        for worker in self._workers:
+            worker.start()
+
+    def create(self, request: ExtractionRequest) -> JobRecord:
+        """A new job, PENDING. Raises UnknownNameError for its source, GuardRefusedError."""
+        opened = self._sources.open(request.source)
+        self._extractor.review(opened.source, request)
+        job = self._store.create(opened.record, request)
+        self._cache.remember_job(job)
+        self._observer.entered(JobState.PENDING)
+        return job
+
+    def holds(self, job_id: str) -> bool:
+        """True while a job waits for a worker or runs here: whoever waits for it will be called."""
+        return self._queue.holds(job_id)
+
+    def find(self, job_id: str) -> JobRecord:
+        """One job, through the cache. Raises UnknownJobError."""
+        job = self._cache.job(job_id, lambda: self._store.find(job_id), is_current=self._still_runs)
+        if job is None:
+            raise UnknownJobError("no extraction has that id: ask for the list of extractions")
+        return job
+
+    def find_statistics(self, job_id: str) -> JobStatistics | None:
+        """What a job did, through the cache; None unless it has completed."""
+        return self._cache.statistics(job_id, lambda: self._store.find_statistics(job_id))
+
+    def submit(self, job_id: str) -> JobRecord:
+        """Let a job run as soon as a worker is free. Returns at once.
+
+        Raises UnknownJobError, JobStateError unless it is PENDING and new here, QueueFullError and ShuttingDownError.
+        """
+        # A PENDING job in the cache may be out of date; then the claim fails, and nothing runs twice.
+        job = self._cache.job(job_id, lambda: self._store.find(job_id), is_current=_is_pending)
+        if job is None:
+            raise UnknownJobError("no extraction has that id: ask for the list of extractions")
+        if job.state is not JobState.PENDING:
+            raise JobStateError(f"the job is {job.state.value}, and only a PENDING one can be started: create a new one")
+        self._queue.submit(job_id)
+        return job
+
+    def stop(self, job_id: str) -> JobRecord:
+        """Stop a job: one that waits is CANCELLED at once, one that runs as soon as its query has ended.
+
+        Raises UnknownJobError, and JobStateError for one that has ended or runs in another service.
+        """
+        if self._cancel_pending(job_id, "the job was stopped before it ran"):
+            return self.find(job_id)
+        self._stop_running(job_id)
+        return self.find(job_id)
+
+    def refuse_more(self) -> None:
+        """Take no more jobs, and let nobody wait any longer. Returns at once."""
+        self._queue.refuse_more()
+        self.waiters.close()
+
+    def close(self, drain_s: float) -> bool:
+        """Let held jobs end for `drain_s`, then cancel them. True when every worker has gone home."""
+        waiting, running = self._queue.close(drain_s)
+        for job_id in waiting:
+            self._cancel_pending(job_id, "the service ended before the job ran")
+        for job_id in running:
+            self._press_stop(job_id)
+        self._queue.send_workers_home(len(self._workers))
+        give_up_at_s = time.monotonic() + _CANCEL_GRACE_S
+        for worker in self._workers:
+            if worker.is_alive():
+                worker.join(max(give_up_at_s - time.monotonic(), 0.0))
+        self.waiters.close()
+        return not any(worker.is_alive() for worker in self._workers)
+
+    def _still_runs(self, job: JobRecord) -> bool:
+        return job.state is JobState.RUNNING and self._queue.is_running(job.id)
+
+    def _cancel_pending(self, job_id: str, reason: str) -> bool:
+        if not self._store.cancel_pending(job_id, describe_failure(CancelledJobError(reason))):
+            return False
+        self._cache.forget_job(job_id)
+        self._observer.entered(JobState.CANCELLED)
+        self.waiters.wake(job_id)
+        return True
+
+    def _stop_running(self, job_id: str) -> None:
+        if self._queue.ask_to_stop(job_id):
+            self._press_stop(job_id)
+            return
+        job = self.find(job_id)
+        if job.state is JobState.RUNNING:
+            raise JobStateError("the job does not run in this service: stop it where it was started")
+        raise JobStateError(f"the job is {job.state.value} already: there is nothing to stop")
+
+    def _press_stop(self, job_id: str) -> None:
+        """A worker that has just claimed the job is not inside the extractor yet, so one call may come too early."""
+        self._queue.ask_to_stop(job_id)
+        for _ in range(_STOP_TRIES):
+            if self._extractor.cancel(job_id) or not self._queue.is_running(job_id):
+                return
+            time.sleep(_STOP_PAUSE_S)
+
+    def _work(self) -> None:
+        while (job_id := self._queue.take()) is not None:
+            try:
+                self._run(job_id)
+            except Exception:  # noqa: BLE001 - a worker must outlive whatever one job does
+                # The store itself failed. The job is found RUNNING at the next start; the worker goes on.
+                _LOG.exception("a job could not be brought to its end", extra={"job": job_id})
+            finally:
+                self._queue.done(job_id)
+                self.waiters.wake(job_id)
+
+    def _run(self, job_id: str) -> None:
+        job = self._store.claim(job_id)
+        if job is None:
+            return
+        self._observer.entered(JobState.RUNNING)
+        outcome = self._extract(job)
+        record = self._finish(job, outcome)
+        if record is None:
+            _LOG.error("a running job was ended by somebody else", extra={"job": job_id})
+            self._cache.forget_job(job_id)
+            return
+        self._remember(record, outcome.result if record.state is JobState.COMPLETED else None)
+
+    def _finish(self, job: ClaimedJob, outcome: JobOutcome) -> JobRecord | None:
+        try:
+            return self._store.finish(job, outcome)
+        except Exception as error:  # noqa: BLE001 - what could not be stored did not happen: one try to say so
+            _LOG.warning("the end of a job could not be stored, it is stored as failed", extra={"job": job.id}, exc_info=True)
+            return self._store.finish(job, JobOutcome(JobState.FAILED, failure=describe_failure(error)))
+
+    def _remember(self, record: JobRecord, result: ExtractionResult | None) -> None:
+        if result is None:
+            # What was known of the tables may be why it failed.
+            self._cache.forget_schemas(record.source)
+        else:
+            self._cache.remember_statistics(record.id, build_statistics(result))
+            self._observer.extracted(result)
+        self._cache.remember_job(record)
+        self._observer.entered(record.state)
+
+    def _extract(self, job: ClaimedJob) -> JobOutcome:
+        secret: Secret | None = None
+        try:
+            source = self._open_source(job)
+            secret = source.url
+            result = self._extractor.extract(job.id, source, job.request)
+            _check_rows(result)
+        except Exception as error:  # noqa: BLE001 - connectors and guards are plugins; every error is a FAILED job
+            return self._explain(job, error, secret)
+        return JobOutcome(JobState.COMPLETED, result=result)
+
+    def _open_source(self, job: ClaimedJob) -> DataSource:
+        opened = self._sources.open(job.request.source)
+        if opened.record.id != job.source_id:
+            raise UnknownNameError("the job's data source was removed after the job was created: create a new job")
+        if self._queue.is_stopped(job.id):
+            raise CancelledJobError("the job was stopped before its query began")
+        return opened.source
+
+    def _explain(self, job: ClaimedJob, error: Exception, secret: Secret | None) -> JobOutcome:
+        failure = describe_failure(error, secret)
+        state = JobState.CANCELLED if isinstance(error, CancelledJobError) else JobState.FAILED
+        facts = {"job": job.id, "source": job.request.source, "slug": failure.slug, "reason": failure.message}
+        # Of an error that is not ours the log gets the place as well; its text, which can hold a value, nobody gets.
+        _LOG.warning("an extraction ended without a result", extra=facts, exc_info=not isinstance(error, JivsbenchError))
+        return JobOutcome(state, failure=failure)
+
+
+def _is_pending(job: JobRecord) -> bool:
+    return job.state is JobState.PENDING
+
+
+def _check_rows(result: ExtractionResult) -> None:
+    in_files = sum(file.row_count for file in result.files)
+    if result.rows_in_source == result.rows_read == result.rows_written == in_files:
+        return
+    raise VerificationError(
+        f"the source has {result.rows_in_source} rows, {result.rows_read} were read, {result.rows_written} written and "
+        f"{in_files} counted in the files: the output cannot be trusted, start a new job"
+    )

@@ -1,0 +1,153 @@
+"""Reading partitions: one after the other in the caller's thread, or side by side under one shared snapshot.
+
+The caller's own connection always reads. More streams join when a connection comes free in time; a job never waits for
+a second connection while it holds the first without going on, so jobs cannot block one another.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from jivsbench.api import Connection
+from jivsbench.extract.folders import JobFolder
+from jivsbench.extract.leases import Lease
+from jivsbench.extract.phases import PhaseClock
+from jivsbench.extract.rows import read_rows_as_batch
+from jivsbench.extract.running import RunningJob
+from jivsbench.extract.sinks import ParquetSink, WrittenFile
+from jivsbench.extract.verification import PartitionCounts, verify_counts
+from jivsbench.model.job import Phase
+from jivsbench.model.profile import Switches
+from jivsbench.model.table import Partition
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPartition:
+    """A partition whose file is closed, synced and verified, and waits for its final name."""
+
+    counts: PartitionCounts
+    file: WrittenFile
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the streams of one job share."""
+
+    job: RunningJob
+    connector: str
+    folder: JobFolder
+    schema: pa.Schema
+    switches: Switches
+    borrow: Callable[[], Lease | None]
+    """One more connection for another stream, or None when none comes free."""
+    stop_borrowing: Callable[[], None]
+    """Lets streams that still wait for a connection go: there is nothing left to read."""
+    todo: deque[Partition]
+    done: list[VerifiedPartition] = field(default_factory=list)
+    phases: list[dict[Phase, int]] = field(default_factory=list)
+    """Of the streams beside the first."""
+
+
+def read_partitions(reading: Reading, connection: Connection, clock: PhaseClock, snapshot: str | None) -> None:
+    """Read, write and verify every partition; `reading.done` then holds them all. Raises what the first failure raised."""
+    extra = min(reading.switches.streams, len(reading.todo)) - 1 if snapshot is not None else 0
+    threads = [
+        threading.Thread(target=_read_beside, args=(reading, snapshot), name=f"stream-{reading.job.job_id}-{number}")
+        for number in range(1, extra + 1)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        _read_all(reading, connection, clock)
+    except Exception as problem:
+        # The other streams must end too; when one of them failed first, this only saw its consequence.
+        if threads:
+            reading.job.stop(reading.job.explain(problem, reading.connector))
+        raise
+    finally:
+        if threads:
+            reading.stop_borrowing()
+        for thread in threads:
+            thread.join()
+    reading.job.check()
+
+
+def _read_beside(reading: Reading, snapshot: str | None) -> None:
+    lease = reading.borrow()
+    if lease is None:
+        return
+    clock = PhaseClock(Phase.READ)
+    is_clean = False
+    try:
+        reading.job.attach(lease)
+        lease.connection.begin(snapshot)
+        _read_all(reading, lease.connection, clock)
+        is_clean = True
+    except Exception as problem:  # noqa: BLE001 - it ends the job, whose own thread raises it
+        error = reading.job.explain(problem, reading.connector)
+        error.__cause__ = None if error is problem else problem
+        reading.job.stop(error)
+    finally:
+        reading.phases.append(clock.stop())
+        if is_clean:
+            lease.give_back()
+        else:
+            lease.discard()
+
+
+def _read_all(reading: Reading, connection: Connection, clock: PhaseClock) -> None:
+    while True:
+        reading.job.check()
+        try:
+            partition = reading.todo.popleft()
+        except IndexError:
+            return
+        reading.done.append(_read_one(reading, connection, partition, clock))
+
+
+def _read_one(reading: Reading, connection: Connection, partition: Partition, clock: PhaseClock) -> VerifiedPartition:
+    clock.enter(Phase.READ)
+    rows_read = 0
+    with _sink(reading, partition) as sink:
+        with _batches(reading, connection, partition) as batches:
+            for batch in batches:
+                clock.enter(Phase.WRITE)
+                rows_read += batch.num_rows
+                sink.write(batch)
+                reading.job.check()
+                clock.enter(Phase.READ)
+        clock.enter(Phase.WRITE)
+        file = sink.close()
+        clock.enter(Phase.VERIFY)
+        reading.job.check()
+        found = connection.fingerprint(partition)
+        counts = PartitionCounts(partition.index, found.row_count, rows_read, file.row_count)
+        verify_counts(reading.job.job_id, str(partition.request.table or "the query"), counts)
+    return VerifiedPartition(counts, file)
+
+
+@contextmanager
+def _sink(reading: Reading, partition: Partition) -> Iterator[ParquetSink]:
+    sink = ParquetSink(reading.folder, partition.index, reading.schema, is_compressed=reading.switches.compression)
+    try:
+        yield sink
+    finally:
+        sink.abort()
+
+
+@contextmanager
+def _batches(reading: Reading, connection: Connection, partition: Partition) -> Iterator[Iterator[pa.RecordBatch]]:
+    if not reading.switches.batching:
+        yield iter((read_rows_as_batch(connection, partition),))
+        return
+    batches = connection.read(partition)
+    try:
+        yield batches
+    finally:
+        # A generator holds its query open until it is closed: do that before the next query, not some time later.
+        if isinstance(batches, Generator):
+            batches.close()

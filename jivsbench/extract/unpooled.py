@@ -1,0 +1,155 @@
+"""A source without a pool: every job opens a connection and closes it. What the `pool` switch turns off.
+
+It passes through the same seam and the same total limit as a pool, and nothing in it is slowed: the connection is
+opened in the job's own thread, as code without a pool does.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from jivsbench.api import Connector, ReadLimits
+from jivsbench.errors import JivsbenchError
+from jivsbench.extract.capacity import Capacity
+from jivsbench.extract.connecting import connect
+from jivsbench.extract.leases import Lease, Waiter, end_queries
+from jivsbench.extract.totals import PoolTotals, build_closed_error, build_timeout_error, find_leaks, log_leaks
+from jivsbench.model.profile import PoolLimits
+from jivsbench.model.source import DataSource
+from jivsbench.model.statistics import PoolStatistics
+
+
+class UnpooledSource:
+    """Connections of one source, opened for a job and closed after it."""
+
+    def __init__(
+        self, connector: Connector, source: DataSource, limits: PoolLimits, read: ReadLimits, capacity: Capacity
+    ) -> None:
+        self._connector = connector
+        self._source = source
+        self._limits = limits
+        self._read_limits = read
+        self._capacity = capacity
+        self._lock = capacity.lock
+        self._opening = 0
+        self._leases: set[Lease] = set()
+        self._waiters: deque[Waiter[Callable[[], None]]] = deque()
+        self._is_closed = False
+        self.totals = PoolTotals()
+        with self._lock:
+            capacity.register(self)
+
+    @property
+    def size(self) -> int:
+        """Connections open or being opened."""
+        return len(self._leases) + self._opening
+
+    def borrow(self, job_id: str, timeout_s: float) -> Lease:
+        """A new connection within `timeout_s`. Raises PoolTimeoutError when the total limit is reached for that long."""
+        started_s = time.monotonic()
+        waiter: Waiter[Callable[[], None]] = Waiter(job_id)
+        with self._lock:
+            if self._is_closed:
+                raise build_closed_error(self._source.name, job_id)
+            self._waiters.append(waiter)
+        self.claim()
+        is_settled = waiter.wait(timeout_s)
+        with self._lock:
+            self.totals.wait_ns += int((time.monotonic() - started_s) * 1e9)
+            if not is_settled and waiter.withdraw():
+                self._leave(waiter)
+                self.totals.timeouts += 1
+                raise build_timeout_error(self._source.name, job_id, timeout_s, self._leases, "pool.total_max")
+        close_evicted = waiter.result()
+        close_evicted()
+        return self._open(job_id, timeout_s - (time.monotonic() - started_s))
+
+    def take_back(self, lease: Lease, *, is_clean: bool) -> None:  # noqa: ARG002 - clean or not, it is closed
+        """Close the connection."""
+        lease.connection.close()
+        with self._lock:
+            self._leases.discard(lease)
+            self.totals.closed += 1
+            self._capacity.release()
+        self._capacity.serve()
+
+    def claim(self) -> None:
+        """Let waiting jobs connect as far as the total limit has room."""
+        with self._lock:
+            while self._waiters:
+                grant = self._capacity.take(self)
+                if grant is None:
+                    return
+                self._opening += 1
+                self._waiters.popleft().offer(grant)
+            self._capacity.withdraw(self)
+
+    def end_wait(self, job_id: str, error: JivsbenchError) -> None:
+        """Let the borrowers that wait for this job leave with the error."""
+        with self._lock:
+            for waiter in [w for w in self._waiters if w.job_id == job_id]:
+                self._leave(waiter)
+                waiter.offer(error)
+
+    def idle_since_s(self) -> float | None:
+        """Nothing is ever idle here."""
+        return None
+
+    def pop_idle(self) -> Callable[[], None]:
+        """Never called: nothing is idle."""
+        raise AssertionError("a source without a pool has no idle connection")
+
+    def maintain(self, now_s: float) -> None:
+        """Report leaks."""
+        with self._lock:
+            leaked = find_leaks(self._leases, now_s, self._limits.leak_report_s)
+            self.totals.leaks += len(leaked)
+        log_leaks(self._source.name, leaked, now_s)
+        self.claim()
+
+    def statistics(self) -> PoolStatistics:
+        """Counters at this moment. `max_size` is the total limit: there is no other."""
+        with self._lock:
+            active, waiting = self.size, len(self._waiters)
+            return self.totals.report(self._source.name, self._capacity.total_max, active=active, idle=0, waiting=waiting)
+
+    def close(self) -> None:
+        """End what borrowed connections do; they are closed when they come back."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            for waiter in self._waiters:
+                waiter.offer(build_closed_error(self._source.name, waiter.job_id))
+            self._waiters.clear()
+            leases = tuple(self._leases)
+            for lease in leases:
+                lease.is_revoked = True
+            self._capacity.unregister(self)
+        end_queries(leases)
+
+    def _leave(self, waiter: Waiter[Callable[[], None]]) -> None:
+        self._waiters.remove(waiter)
+        if not self._waiters:
+            self._capacity.withdraw(self)
+
+    def _open(self, job_id: str, remaining_s: float) -> Lease:
+        timeout_s = max(min(self._read_limits.connect_timeout_s, remaining_s), 0.1)
+        try:
+            connection = connect(self._connector, self._source, replace(self._read_limits, connect_timeout_s=timeout_s))
+        except BaseException:
+            with self._lock:
+                self._opening -= 1
+                self._capacity.release()
+            self._capacity.serve()
+            raise
+        lease = Lease(self, connection, job_id)
+        with self._lock:
+            self._opening -= 1
+            self.totals.opened += 1
+            self.totals.borrowed += 1
+            self._leases.add(lease)
+            # The source may have been closed while the connection was opened: its user finds out at its next step.
+            lease.is_revoked = self._is_closed
+        return lease

@@ -1,0 +1,114 @@
+"""The queue of jobs and those who wait for their end."""
+
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jivsbench.errors import ExtractionError
+from jivsbench.extract.jobs.failures import (
+    JobStateError,
+    QueueFullError,
+    ShuttingDownError,
+    describe_failure,
+    find_secret_parts,
+    flatten,
+)
+from jivsbench.extract.jobs.waiters import Waiters
+from jivsbench.extract.jobs.work_queue import WorkQueue
+from jivsbench.model.secret import Secret
+
+
+def test_a_full_queue_refuses() -> None:
+    """The limit counts jobs that wait; one that a worker has taken makes room."""
+    queue = WorkQueue(2)
+    queue.submit("a")
+    queue.submit("b")
+
+    with pytest.raises(QueueFullError, match="2 jobs wait already"):
+        queue.submit("c")
+    assert queue.take() == "a"
+    queue.submit("c")
+    assert len(queue) == 2
+
+
+def test_a_job_is_held_once() -> None:
+    """Waiting or running, it is not taken in again; once done, the store decides."""
+    queue = WorkQueue(5)
+    queue.submit("a")
+    with pytest.raises(JobStateError):
+        queue.submit("a")
+    queue.take()
+    with pytest.raises(JobStateError):
+        queue.submit("a")
+    assert queue.holds("a")
+    assert queue.is_running("a")
+
+    queue.done("a")
+    assert not queue.holds("a")
+    queue.submit("a")
+
+
+def test_closing_waits_for_what_is_held_and_no_longer_than_told() -> None:
+    """It returns as soon as the last job is done, else after the time, with what is left."""
+    queue = WorkQueue(5)
+    queue.submit("a")
+    queue.submit("b")
+    queue.take()
+
+    started_s = time.monotonic()
+    assert queue.close(0.05) == (("b",), ("a",))
+    assert 0.04 < time.monotonic() - started_s < 1.0
+    with pytest.raises(ShuttingDownError):
+        queue.submit("c")
+
+    queue.take()
+    threading.Timer(0.05, lambda: (queue.done("a"), queue.done("b"))).start()
+    started_s = time.monotonic()
+    assert queue.close(5.0) == ((), ())
+    assert time.monotonic() - started_s < 2.0
+
+
+def test_everyone_who_waits_is_called_once() -> None:
+    """All waiters of one job, no waiter of another, none that has gone."""
+    waiters, called = Waiters(), []
+    calls = [lambda number=number: called.append(number) for number in range(3)]
+    for call in calls:
+        assert waiters.add("a", call)
+    waiters.add("b", lambda: called.append("b"))
+    waiters.remove("a", calls[1])
+    waiters.remove("x", calls[0])
+
+    waiters.wake("a")
+    waiters.wake("a")
+    assert called == [0, 2]
+    waiters.close()
+    assert called == [0, 2, "b"]
+    assert not waiters.add("a", calls[0])
+
+
+def test_a_failure_tells_no_secret_and_no_foreign_text() -> None:
+    """Our own message without the source's password in any form; of a foreign error its class alone."""
+    secret = Secret("postgresql://ann:p%40ss%20w@db/shop")
+    ours = describe_failure(
+        ExtractionError("server said: p@ss w, p%40ss%20w and postgresql://ann:p%40ss%20w@db/shop\nend"), secret
+    )
+    foreign = describe_failure(KeyError("row value 4711"))
+
+    assert (ours.slug, ours.message) == ("extraction", "server said: ***, *** and ***\\nend")
+    assert foreign.slug == "internal"
+    assert "KeyError" in foreign.message
+    assert "4711" not in foreign.message
+    assert find_secret_parts(Secret("http://[broken")) == ("http://[broken",)
+
+
+@given(st.text())
+def test_a_message_is_one_printable_line(text) -> None:
+    """Whatever goes in, nothing that comes out can end a line, move a cursor or turn text around."""
+    flat = flatten(text)
+
+    assert flat.isprintable()
+    assert len(flat.splitlines()) <= 1
+    assert flatten(flat) == flat

@@ -1,0 +1,216 @@
+"""Metadata through the cache."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jivsbench.extract.jobs.values import JobFailure, JobRecord, SourceRecord, build_statistics
+from jivsbench.extract.metadata_cache import MetadataCache
+from jivsbench.model.job import JobState
+from jivsbench.model.profile import CacheTimes
+from jivsbench.model.source import TypePolicy
+from jivsbench.model.table import Column, ExtractionRequest, Filter, Operator, TableName, TableSchema
+from jivsbench.testing.fakes import FailingCacheClient
+from tests.unit.jobs_caches import DictCache
+from tests.unit.jobs_stores import build_result, build_source
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+SOURCE = SourceRecord(
+    1, "shop", "fake", TypePolicy.TEXT, ("a", "b"), is_declared=True, revision=3, created_at=NOW, updated_at=NOW
+)
+SCHEMA = TableSchema(
+    (
+        Column("id", "bigint", pa.int64(), is_nullable=False),
+        Column("amount", "numeric(10,2)", pa.decimal128(10, 2), is_nullable=True),
+        Column("at", "timestamptz", pa.timestamp("us", "UTC"), is_nullable=True),
+        Column("tags", "text[]", pa.list_(pa.string()), is_nullable=True),
+    )
+)
+TABLE = ExtractionRequest("shop", TableName("orders"))
+
+
+class Loader:
+    """Returns what it was given and counts how often it was asked."""
+
+    def __init__(self, value) -> None:
+        self.value = value
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        return self.value
+
+
+def build_job(state=JobState.COMPLETED) -> JobRecord:
+    """A job with every field set."""
+    return JobRecord("j1", "shop", state, NOW, NOW, NOW, 10, 10, 5_000_000, JobFailure("x", "é\n"), "j1")
+
+
+@pytest.fixture
+def client() -> DictCache:
+    """An empty cache."""
+    return DictCache()
+
+
+@pytest.fixture
+def cache(client) -> MetadataCache:
+    """Metadata through that cache."""
+    return MetadataCache(client, CacheTimes())
+
+
+def look_up_all(cache, *, source, job, statistics, schema):
+    """One look-up of each kind."""
+    return (
+        cache.data_source("shop", source),
+        cache.job("j1", job, is_current=lambda _: False),
+        cache.statistics("j1", statistics),
+        cache.schema(build_source(), TABLE, schema),
+    )
+
+
+def build_loaders() -> dict[str, Loader]:
+    """One loader of each kind."""
+    values = {"source": SOURCE, "job": build_job(), "statistics": build_statistics(build_result("j1")), "schema": SCHEMA}
+    return {name: Loader(value) for name, value in values.items()}
+
+
+def test_the_second_look_up_does_not_load(cache, client) -> None:
+    """Each kind comes back from the cache exactly as it was loaded, and stays for its own time."""
+    loaders = build_loaders()
+    first, second = look_up_all(cache, **loaders), look_up_all(cache, **loaders)
+
+    assert first == second == tuple(loader.value for loader in loaders.values())
+    assert [loader.calls for loader in loaders.values()] == [1, 1, 1, 1]
+    times = {key.split(":")[0]: seconds for key, seconds in client.times_s.items()}
+    assert times == {"source": 3600.0, "job": 300.0, "statistics": 300.0, "schema": 1800.0}
+
+
+def test_without_a_client_every_look_up_loads() -> None:
+    """The switch off means the store, always."""
+    cache, loaders = MetadataCache(None, CacheTimes()), build_loaders()
+    look_up_all(cache, **loaders)
+    look_up_all(cache, **loaders)
+    cache.forget_data_source("shop")
+    cache.remember_job(build_job())
+    cache.forget_job("j1")
+    cache.forget_schemas("shop")
+
+    assert [loader.calls for loader in loaders.values()] == [2, 2, 2, 2]
+
+
+def test_a_cache_that_fails_changes_no_answer() -> None:
+    """With a cache whose server is gone every look-up is loaded, and nothing raises."""
+    cache, loaders = MetadataCache(FailingCacheClient(), CacheTimes()), build_loaders()
+
+    assert look_up_all(cache, **loaders) == look_up_all(cache, **loaders)
+    assert [loader.calls for loader in loaders.values()] == [2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda raw: raw[:-5], id="cut off"),
+        pytest.param(lambda raw: raw.replace(b'"version":1', b'"version":2'), id="other version"),
+        pytest.param(lambda raw: raw.replace(b'"value":', b'"value":null,"x":'), id="other content"),
+        pytest.param(lambda raw: raw.replace(b"shop", b"shoq").replace(b"j1", b"j2"), id="another key's"),
+        pytest.param(lambda _: b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.", id="a pickle"),
+        pytest.param(lambda raw: raw.replace(b'"arrow":"', b'"arrow":"AAAA'), id="broken Arrow"),
+    ],
+)
+def test_an_entry_that_is_not_ours_is_a_miss(cache, client, spoil) -> None:
+    """Corrupt, foreign or older entries are loaded anew and replaced; nothing raises, nothing is run."""
+    loaders = build_loaders()
+    wanted = look_up_all(cache, **loaders)
+    spoilt = {key: spoil(raw) for key, raw in client.entries.items()}
+    changed = sum(spoilt[key] != raw for key, raw in client.entries.items())
+    client.entries = spoilt
+
+    assert look_up_all(cache, **loaders) == wanted
+    assert sum(loader.calls for loader in loaders.values()) == 4 + changed
+    assert changed >= 1
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_at_most_a_miss(noise) -> None:
+    """Whatever lies in the cache, the answer is the loaded one."""
+    client = DictCache()
+    cache, loaders = MetadataCache(client, CacheTimes()), build_loaders()
+    wanted = look_up_all(cache, **loaders)
+    client.entries = {key: raw[: raw.index(b'"value":') + 8] + noise for key, raw in client.entries.items()}
+
+    assert look_up_all(cache, **loaders) == wanted
+
+
+def test_a_job_that_is_not_final_counts_only_while_it_runs(cache) -> None:
+    """A RUNNING entry is believed as long as the caller knows that the job runs, and not longer."""
+    cache.remember_job(build_job(JobState.RUNNING))
+    ended = Loader(build_job(JobState.FAILED))
+
+    assert cache.job("j1", ended, is_current=lambda _: True).state is JobState.RUNNING
+    assert ended.calls == 0
+    assert cache.job("j1", ended, is_current=lambda _: False).state is JobState.FAILED
+    assert cache.job("j1", ended, is_current=lambda _: False).state is JobState.FAILED
+    assert ended.calls == 1
+
+
+def test_a_change_forgets_the_source_and_its_schemas(cache, client) -> None:
+    """Everything that was read from the source as it was goes; other sources stay."""
+    cache.data_source("shop", Loader(SOURCE))
+    cache.schema(build_source(), TABLE, Loader(SCHEMA))
+    cache.schema(build_source("shop2"), TABLE, Loader(SCHEMA))
+    cache.forget_data_source("shop")
+
+    assert [key.split(":")[:2] for key in client.entries] == [["schema", "shop2"]]
+
+
+def test_what_was_read_during_a_change_is_not_kept(cache, client) -> None:
+    """A source or schema that was being loaded while the source changed is answered once and not stored."""
+
+    def load_slowly(value):
+        cache.forget_data_source("shop")
+        return value
+
+    assert cache.data_source("shop", lambda: load_slowly(SOURCE)) == SOURCE
+    assert cache.schema(build_source(), TABLE, lambda: load_slowly(SCHEMA)) == SCHEMA
+    assert client.entries == {}
+
+
+def test_what_does_not_exist_is_not_kept(cache, client) -> None:
+    """A source that is added later is found at once."""
+    assert cache.data_source("shop", Loader(None)) is None
+    assert cache.job("j1", Loader(None), is_current=lambda _: True) is None
+    assert cache.statistics("j1", Loader(None)) is None
+    assert client.entries == {}
+
+
+def test_filters_share_a_schema_and_shapes_do_not(cache, client) -> None:
+    """Filters do not change the columns; table, columns, query and policy do."""
+    filtered = ExtractionRequest("shop", TableName("orders"), filters=(Filter("id", Operator.EQUAL, (1,)),), row_limit=3)
+    others = [
+        ExtractionRequest("shop", TableName("orders", "sales")),
+        ExtractionRequest("shop", TableName("orders"), columns=("id",)),
+        ExtractionRequest("shop", query="SELECT 1"),
+    ]
+    for request in (TABLE, filtered):
+        cache.schema(build_source(), request, Loader(SCHEMA))
+    assert len(client.entries) == 1
+
+    for request in others:
+        cache.schema(build_source(), request, Loader(SCHEMA))
+    assert len(client.entries) == 4
+
+
+def test_no_secret_and_no_value_enters_the_cache(cache, client) -> None:
+    """Neither URL nor query text nor filter value, in keys or entries."""
+    cache.data_source("shop", Loader(SOURCE))
+    request = ExtractionRequest("shop", query="SELECT 'q-canary'")
+    cache.schema(build_source(password="pw-canary"), request, Loader(SCHEMA))
+    cache.remember_job(build_job())
+
+    everything = repr(client.entries)
+    assert "canary" not in everything
+    assert "orders" not in everything

@@ -1,0 +1,372 @@
+"""The job runner over a real extractor, a real store and a source in memory."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from jivsbench.api import Guard
+from jivsbench.errors import ExtractionError, GuardRefusedError, UnknownNameError
+from jivsbench.extract.extractor import Extractor
+from jivsbench.extract.jobs.database import StoreDatabase
+from jivsbench.extract.jobs.directory import SourceDirectory
+from jivsbench.extract.jobs.failures import JobStateError, QueueFullError, ShuttingDownError, UnknownJobError
+from jivsbench.extract.jobs.sources import SourceStore
+from jivsbench.extract.jobs.store import JobStore
+from jivsbench.extract.metadata_cache import MetadataCache
+from jivsbench.extract.runner import JobRunner
+from jivsbench.model.job import JobState
+from jivsbench.model.profile import LEGACY, OPTIMIZED, Profile
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+from jivsbench.model.table import ExtractionRequest, TableName
+from jivsbench.testing.fakes import FakeConnector, RefusingGuard
+from tests.unit.jobs_caches import DictCache
+from tests.unit.jobs_stores import build_result, open_sqlite
+
+REQUEST = ExtractionRequest("shop", TableName("orders"))
+SOURCE = DataSource("shop", "fake", Secret("fake://ann:S3cret-pw@db/shop"))
+
+
+class Tally:
+    """Counts what the runner reports."""
+
+    def __init__(self) -> None:
+        self.states: Counter[JobState] = Counter()
+        self.rows = 0
+
+    def entered(self, state) -> None:
+        self.states[state] += 1
+
+    def extracted(self, result) -> None:
+        self.rows += result.rows_written
+
+
+class Bench:
+    """A runner and everything it stands on."""
+
+    def __init__(
+        self,
+        database: StoreDatabase,
+        folder: Path,
+        *,
+        profile: Profile = OPTIMIZED,
+        connector: FakeConnector | None = None,
+        extractor: object = None,
+        guards: tuple[Guard, ...] = (),
+    ) -> None:
+        self.connector = connector or FakeConnector({"orders": pa.table({"id": pa.array(range(1000), pa.int64())})})
+        self.cache_client = DictCache()
+        cache = MetadataCache(self.cache_client if profile.switches.cache else None, profile.cache_times)
+        self.store = JobStore(database, owner="me", join_fetch=profile.switches.join_fetch)
+        self.sources = SourceDirectory(SourceStore(database), cache)
+        self.sources.declare([SOURCE])
+        self.extractor = extractor or Extractor(
+            connectors={"fake": self.connector}, guards=guards, profile=profile, output_dir=folder / "out", schemas=cache.schema
+        )
+        self.tally = Tally()
+        self.runner = JobRunner(
+            store=self.store, cache=cache, extractor=self.extractor, sources=self.sources, profile=profile, observer=self.tally
+        )
+
+    def start_job(self, request=REQUEST) -> str:
+        """Create and start a job; its id."""
+        job = self.runner.create(request)
+        self.runner.submit(job.id)
+        return job.id
+
+    def wait(self, job_id, timeout_s=10.0):
+        """The job once it has ended."""
+        ended = threading.Event()
+        self.runner.waiters.add(job_id, ended.set)
+        if self.runner.holds(job_id):
+            assert ended.wait(timeout_s)
+        return self.runner.find(job_id)
+
+
+@contextmanager
+def running(folder: Path, **options) -> Iterator[Bench]:
+    """A started runner."""
+    with open_sqlite(folder / "jobs") as database:
+        bench = Bench(database, folder, **options)
+        bench.runner.start()
+        yield bench
+        bench.runner.close(0.2)
+
+
+class ScriptedExtractor:
+    """Does what a test says for each job, in the worker's thread."""
+
+    def __init__(self, script) -> None:
+        self.script = script
+
+    def review(self, source, request) -> None:
+        """Nothing is refused."""
+
+    def extract(self, job_id, source, request):  # noqa: ARG002 - the extractor's
+        return self.script(job_id)
+
+    def cancel(self, job_id) -> bool:  # noqa: ARG002 - the extractor's
+        return True
+
+
+@pytest.mark.parametrize("profile", [OPTIMIZED, LEGACY], ids=lambda profile: profile.name)
+def test_a_job_runs_to_its_end(tmp_path: Path, profile) -> None:
+    """Every row of the source is read and written, the output is there, and each state was reported once."""
+    with running(tmp_path, profile=profile) as bench:
+        job_id = bench.start_job()
+        job = bench.wait(job_id)
+
+        assert (job.state, job.rows_read, job.rows_written, job.output) == (JobState.COMPLETED, 1000, 1000, job_id)
+        assert (tmp_path / "out" / job_id / "manifest.json").exists()
+        assert bench.runner.find_statistics(job_id).rows_in_source == 1000
+        assert bench.store.find(job_id) == job
+        assert bench.tally.states == {JobState.PENDING: 1, JobState.RUNNING: 1, JobState.COMPLETED: 1}
+        assert bench.tally.rows == 1000
+
+
+def test_many_jobs_lose_no_row(tmp_path: Path) -> None:
+    """60 jobs from 6 threads over 4 workers: each ends once, and the rows add up."""
+    with running(tmp_path, profile=replace(OPTIMIZED, job_workers=4)) as bench:
+        ids: list[str] = []
+        clients = [threading.Thread(target=lambda: ids.extend(bench.start_job() for _ in range(10))) for _ in range(6)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        jobs = [bench.wait(job_id) for job_id in ids]
+
+        assert len(set(ids)) == 60
+        assert {(job.state, job.rows_written) for job in jobs} == {(JobState.COMPLETED, 1000)}
+        assert bench.tally.rows == 60_000
+
+
+def test_a_guard_refuses_before_a_job_exists(tmp_path: Path) -> None:
+    """Nothing is stored and no connection is opened."""
+    with running(tmp_path, guards=(RefusingGuard(),)) as bench:
+        with pytest.raises(GuardRefusedError):
+            bench.runner.create(REQUEST)
+
+        assert bench.store.list_jobs(None, 1, 10).total == 0
+        assert bench.connector.opened == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "slug", "words"),
+    [
+        (ExtractionError("the server ended it, said S3cret-pw"), "extraction", "the server ended it, said ***"),
+        (KeyError("row value 4711"), "internal", "the extraction met an unexpected KeyError"),
+    ],
+)
+def test_an_error_fails_its_job_and_no_other(tmp_path: Path, caplog, error, slug, words) -> None:
+    """The job is FAILED with slug and a safe line; the one worker goes on; the log repeats neither value nor password."""
+
+    def script(job_id):
+        if job_id == failing:
+            raise error
+        return build_result(job_id)
+
+    with running(tmp_path, profile=replace(OPTIMIZED, job_workers=1), extractor=ScriptedExtractor(script)) as bench:
+        failing = bench.runner.create(REQUEST).id
+        bench.runner.submit(failing)
+        good = bench.start_job()
+        failed, completed = bench.wait(failing), bench.wait(good)
+
+    assert (failed.state, failed.failure.slug, failed.rows_written) == (JobState.FAILED, slug, None)
+    assert failed.failure.message.startswith(words)
+    assert completed.state is JobState.COMPLETED
+    assert "S3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("changes", [{"written": 9}, {"in_source": 11}, {"written": 9, "in_source": 9}])
+def test_rows_that_differ_never_complete(tmp_path: Path, changes) -> None:
+    """An extractor that miscounts, or a plugin in its place, does not get a COMPLETED job."""
+    script = ScriptedExtractor(lambda job_id: build_result(job_id, 10, **changes))
+    with running(tmp_path, extractor=script) as bench:
+        job = bench.wait(bench.start_job())
+
+        assert (job.state, job.failure.slug) == (JobState.FAILED, "verification")
+        assert bench.runner.find_statistics(job.id) is None
+        assert bench.tally.rows == 0
+
+
+def test_a_full_queue_refuses_and_the_job_stays_pending(tmp_path: Path) -> None:
+    """One runs, two wait, the fourth is refused; when there is room again it can be started."""
+    gate = threading.Event()
+
+    def script(job_id):
+        gate.wait(10)
+        return build_result(job_id)
+
+    profile = replace(OPTIMIZED, job_workers=1, queue_limit=2)
+    with running(tmp_path, profile=profile, extractor=ScriptedExtractor(script)) as bench:
+        first = bench.start_job()
+        while bench.runner.waiting:
+            time.sleep(0.01)
+        waiting = [bench.start_job(), bench.start_job()]
+        refused = bench.runner.create(REQUEST).id
+        with pytest.raises(QueueFullError):
+            bench.runner.submit(refused)
+        assert bench.runner.find(refused).state is JobState.PENDING
+
+        gate.set()
+        for job_id in (first, *waiting):
+            bench.wait(job_id)
+        bench.runner.submit(refused)
+        assert bench.wait(refused).state is JobState.COMPLETED
+
+
+def test_a_job_is_started_once(tmp_path: Path) -> None:
+    """Neither while it is held nor after its end; an id that nobody has is told apart."""
+    with running(tmp_path) as bench:
+        job_id = bench.start_job()
+        bench.wait(job_id)
+
+        with pytest.raises(JobStateError, match="COMPLETED"):
+            bench.runner.submit(job_id)
+        with pytest.raises(UnknownJobError):
+            bench.runner.submit("00000000-0000-4000-8000-000000000000")
+        assert bench.tally.states[JobState.RUNNING] == 1
+
+
+def test_a_running_job_is_stopped(tmp_path: Path) -> None:
+    """It ends CANCELLED within a second, leaves no file, and its connection can be used again."""
+    slow = FakeConnector({"orders": pa.table({"id": pa.array(range(100_000), pa.int64())})}, batch_pause_s=0.2)
+    with running(tmp_path, connector=slow, profile=replace(OPTIMIZED, job_workers=1)) as bench:
+        job_id = bench.start_job()
+        while not (tmp_path / "out" / job_id).exists():
+            time.sleep(0.01)
+        started_s = time.monotonic()
+        bench.runner.stop(job_id)
+        job = bench.wait(job_id)
+
+        assert (job.state, job.failure.slug) == (JobState.CANCELLED, "cancelled")
+        assert time.monotonic() - started_s < 1.0
+        assert not (tmp_path / "out" / job_id).exists()
+        slow.batch_pause_s = 0.0
+        assert bench.wait(bench.start_job()).state is JobState.COMPLETED
+
+
+def test_a_stop_at_any_moment_is_never_lost(tmp_path: Path) -> None:
+    """Stopped right after its start, before, in or after the claim: the job ends, and as CANCELLED unless it was faster."""
+    slow = FakeConnector({"orders": pa.table({"id": pa.array(range(50_000), pa.int64())})}, batch_pause_s=0.05)
+    with running(tmp_path, connector=slow) as bench:
+        for pause_ms in (0, 0, 0.5, 1, 2, 4, 8, 16):
+            job_id = bench.start_job()
+            time.sleep(pause_ms / 1000)
+            started_s = time.monotonic()
+            bench.runner.stop(job_id)
+            assert bench.wait(job_id).state is JobState.CANCELLED
+            assert time.monotonic() - started_s < 1.5
+
+
+def test_a_job_that_was_never_started_can_be_stopped_and_an_ended_one_cannot(tmp_path: Path) -> None:
+    """PENDING becomes CANCELLED; a second stop is refused with the state in it."""
+    with running(tmp_path) as bench:
+        job_id = bench.runner.create(REQUEST).id
+        assert bench.runner.stop(job_id).state is JobState.CANCELLED
+
+        with pytest.raises(JobStateError, match="CANCELLED"):
+            bench.runner.stop(job_id)
+        with pytest.raises(JobStateError, match="CANCELLED"):
+            bench.runner.submit(job_id)
+        with pytest.raises(UnknownJobError):
+            bench.runner.stop("00000000-0000-4000-8000-000000000000")
+
+
+def test_closing_drains_then_cancels(tmp_path: Path) -> None:
+    """What ends in time completes; what runs on is cancelled at its source, what waits is CANCELLED; nobody is left waiting."""
+    slow = FakeConnector({"orders": pa.table({"id": pa.array(range(100_000), pa.int64())})}, batch_pause_s=0.2)
+    with running(tmp_path, connector=slow, profile=replace(OPTIMIZED, job_workers=1)) as bench:
+        runs, waits = bench.start_job(), bench.start_job()
+        woken = threading.Event()
+        bench.runner.waiters.add(waits, woken.set)
+        started_s = time.monotonic()
+        assert bench.runner.close(0.3)
+
+        assert 0.25 < time.monotonic() - started_s < 2.0
+        assert [bench.store.find(job_id).state for job_id in (runs, waits)] == [JobState.CANCELLED, JobState.CANCELLED]
+        assert woken.is_set()
+        with pytest.raises(ShuttingDownError):
+            bench.start_job()
+        assert not [t for t in threading.enumerate() if t.name.startswith("job-worker")]
+
+
+def test_a_crash_leaves_a_failed_job(tmp_path: Path) -> None:
+    """What was RUNNING when the process died is FAILED with a reason when the service starts again; PENDING can be started."""
+    with open_sqlite(tmp_path / "jobs") as database:
+        before = Bench(database, tmp_path)
+        crashed, pending = before.runner.create(REQUEST).id, before.runner.create(REQUEST).id
+        before.store.claim(crashed)
+        after = Bench(database, tmp_path)
+        after.runner.start()
+
+        job = after.runner.find(crashed)
+        assert (job.state, job.failure.slug) == (JobState.FAILED, "service-restarted")
+        after.runner.submit(pending)
+        assert after.wait(pending).state is JobState.COMPLETED
+        after.runner.close(0.2)
+
+
+def test_a_removed_source_fails_its_jobs(tmp_path: Path) -> None:
+    """A job of a source that is gone, or whose name another source has now, does not read from the wrong place."""
+    with running(tmp_path) as bench:
+        gone, taken = bench.runner.create(REQUEST).id, bench.runner.create(REQUEST).id
+        bench.sources.remove("shop")
+        bench.runner.submit(gone)
+        assert bench.wait(gone).failure.slug == "unknown-name"
+
+        bench.sources.add(SOURCE)
+        bench.runner.submit(taken)
+        assert bench.wait(taken).failure.slug == "unknown-name"
+        assert bench.connector.opened == 0
+        with pytest.raises(UnknownNameError):
+            bench.runner.create(replace(REQUEST, source="nowhere"))
+
+
+def test_a_failed_job_forgets_what_was_known_of_its_tables(tmp_path: Path) -> None:
+    """A table that changed under a cached schema fails one job at most."""
+    with running(tmp_path) as bench:
+        assert bench.wait(bench.start_job()).state is JobState.COMPLETED
+        bench.connector.tables["orders"] = pa.table({"other": pa.array(["a", "b"])})
+
+        assert bench.wait(bench.start_job()).state is JobState.FAILED
+        assert bench.wait(bench.start_job()).rows_written == 2
+
+
+def test_a_hot_job_is_answered_from_the_cache(tmp_path: Path) -> None:
+    """Source, job and statistics of a job that has just run are all hits: the store is asked for none of them."""
+    with running(tmp_path) as bench:
+        bench.wait(bench.start_job())
+        before = bench.cache_client.misses
+        job_id = bench.start_job()
+        bench.wait(job_id)
+        bench.runner.find_statistics(job_id)
+
+        assert bench.cache_client.misses == before
+
+
+def test_a_store_that_fails_once_does_not_lose_the_worker(tmp_path: Path, monkeypatch) -> None:
+    """When the end of a job cannot be stored, it is stored as FAILED; the next job runs."""
+    with running(tmp_path, profile=replace(OPTIMIZED, job_workers=1)) as bench:
+        real, calls = bench.store.finish, []
+
+        def fail_once(job, outcome):
+            calls.append(outcome.state)
+            if len(calls) == 1:
+                raise OSError("disk full at /secret/path")
+            return real(job, outcome)
+
+        monkeypatch.setattr(bench.store, "finish", fail_once)
+        job = bench.wait(bench.start_job())
+        next_job = bench.wait(bench.start_job())
+
+    assert (job.state, job.failure.slug) == (JobState.FAILED, "internal")
+    assert "secret" not in job.failure.message
+    assert next_job.state is JobState.COMPLETED
