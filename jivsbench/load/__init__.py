@@ -1,0 +1,1 @@
+"""Offers load to running targets and records what came of it. Parent code; only `load.worker` knows locust and gevent."""

@@ -1,0 +1,82 @@
+"""Blocks as they are played: their actual boundaries, the phase of whatever ends in them, and their sums."""
+
+from dataclasses import dataclass, field
+
+from jivsbench.model.histogram import HistogramBuilder
+from jivsbench.model.record import BlockRow
+from jivsbench.model.scenario import Block, BlockPhase
+
+
+@dataclass(slots=True)
+class OpenBlock:
+    """One block while it is played and drained. Times are of the monotonic clock."""
+
+    plan: Block
+    start_ns: int
+    end_ns: int | None = None
+    """When the block was closed; None while iterations may still start."""
+    jobs: int = 0
+    rows: int = 0
+    errors: int = 0
+    last_ns: int = 0
+    measured_ns: int = field(init=False)
+    _response: HistogramBuilder = field(default_factory=HistogramBuilder)
+
+    def __post_init__(self) -> None:
+        self.measured_ns = self.start_ns + round(self.plan.washout_s * 1e9)
+
+    @property
+    def is_closed(self) -> bool:
+        """True once no new iteration may start."""
+        return self.end_ns is not None
+
+    def close(self, now_ns: int) -> None:
+        """End the block: what is in flight now ends in its drain."""
+        self.end_ns = now_ns
+
+    def phase_at(self, ended_ns: int) -> BlockPhase:
+        """The phase of something that ended at that moment."""
+        if self.end_ns is not None and ended_ns >= self.end_ns:
+            return BlockPhase.DRAIN
+        return BlockPhase.MEASURED if ended_ns >= self.measured_ns else BlockPhase.WASHOUT
+
+    def active_ns(self, since_ns: int, until_ns: int) -> int:
+        """How long, within a stretch of time, iterations could start in this block."""
+        end_ns = until_ns if self.end_ns is None else min(until_ns, self.end_ns)
+        return max(end_ns - max(since_ns, self.start_ns), 0)
+
+    def count_end(self, ended_ns: int, *, is_error: bool) -> None:
+        """Any operation ended."""
+        self.last_ns = max(self.last_ns, ended_ns)
+        if is_error and self.phase_at(ended_ns) is BlockPhase.MEASURED:
+            self.errors += 1
+
+    def count_job(self, ended_ns: int, response_ns: int, rows: int, *, is_error: bool) -> None:
+        """A job ended; a failed one has its duration too, but neither it nor its rows count as done."""
+        phase = self.phase_at(ended_ns)
+        if phase is not BlockPhase.WASHOUT:
+            self._response.record(response_ns)
+        if phase is BlockPhase.MEASURED and not is_error:
+            self.jobs += 1
+            self.rows += rows
+
+    def build_row(self, origin_ns: int) -> BlockRow:
+        """The block as a value, once it is closed and drained."""
+        assert self.end_ns is not None, "only a closed block has a row"
+        response = self._response.build()
+        return BlockRow(
+            index=self.plan.index,
+            pair=self.plan.pair,
+            arm=self.plan.arm,
+            start_ns=self.start_ns - origin_ns,
+            # A block that is shorter than its washout measured nothing.
+            measured_ns=min(self.measured_ns, self.end_ns) - origin_ns,
+            end_ns=self.end_ns - origin_ns,
+            drained_ns=max(self.last_ns, self.end_ns) - origin_ns,
+            jobs=self.jobs,
+            rows=self.rows,
+            errors=self.errors,
+            job_mean_ns=response.mean_ns(),
+            job_p50_ns=response.percentile_ns(50),
+            job_p95_ns=response.percentile_ns(95),
+        )

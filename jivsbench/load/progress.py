@@ -1,0 +1,80 @@
+"""What a running load says of itself once a second. Light: the command line imports it to know the type."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from jivsbench.model.histogram import Histogram, merge_histograms
+
+_WINDOW_S = 5
+_NS_PER_MINUTE = 60e9
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """Where the load is. Jobs, rows and errors are those of the current arm so far; rate and p95 those of its last 5 seconds."""
+
+    elapsed_s: float
+    total_s: float
+    arm: str
+    block: int
+    blocks: int
+    users: int
+    jobs: int
+    rows: int
+    rows_per_min: float
+    job_p95_ns: float | None
+    errors: int
+    lag_p99_ns: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSecond:
+    """What ended against one arm within one second, of which the arm was under load for `active_ns`."""
+
+    second: int
+    active_ns: int
+    jobs: int
+    rows: int
+    errors: int
+    response: Histogram
+
+
+@dataclass(slots=True)
+class RecentSeconds:
+    """The last seconds of one arm and its sums so far. Bounded."""
+
+    jobs: int = 0
+    rows: int = 0
+    errors: int = 0
+    _recent: deque[ArmSecond] = field(default_factory=lambda: deque(maxlen=_WINDOW_S))
+
+    def add(self, second: ArmSecond) -> None:
+        """One more second, and the oldest one leaves the window; or what became known late of a second that is in it."""
+        self.jobs += second.jobs
+        self.rows += second.rows
+        self.errors += second.errors
+        for place, known in enumerate(self._recent):
+            if known.second == second.second:
+                self._recent[place] = _join(known, second)
+                return
+        self._recent.append(second)
+
+    def rows_per_min(self) -> float:
+        """Rows per minute under load, within the window."""
+        active_ns = sum(second.active_ns for second in self._recent)
+        return sum(second.rows for second in self._recent) * _NS_PER_MINUTE / active_ns if active_ns else 0.0
+
+    def job_p95_ns(self) -> float | None:
+        """The p95 of the jobs of the window; None without any."""
+        return merge_histograms(second.response for second in self._recent).percentile_ns(95)
+
+
+def _join(known: ArmSecond, late: ArmSecond) -> ArmSecond:
+    return ArmSecond(
+        known.second,
+        known.active_ns,
+        known.jobs + late.jobs,
+        known.rows + late.rows,
+        known.errors + late.errors,
+        known.response.merge(late.response),
+    )

@@ -1,0 +1,233 @@
+"""How a load ends when something else ends first. Nothing may be left behind, and nothing half-measured may look whole."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import TypeAdapter
+
+from jivsbench.children import start_python_child
+from jivsbench.errors import InvalidRunError, OutputError, UnknownNameError
+from jivsbench.load.intervals import read_intervals
+from jivsbench.load.launcher import run_load
+from jivsbench.load.messages import Progressed, Started, parse_message
+from jivsbench.load.spec import LoadSpec
+from jivsbench.model.record import JobTotals
+from jivsbench.model.scenario import Stage, WorkloadSpec
+
+LONG = (Stage(60.0, 3, is_step=True),)
+PARENT = """
+import sys
+from pathlib import Path
+from pydantic import TypeAdapter
+from jivsbench.load.launcher import run_load
+from jivsbench.load.spec import LoadSpec
+
+spec = TypeAdapter(LoadSpec).validate_json(Path(sys.argv[1]).read_bytes())
+run_load(spec, Path(sys.argv[2]), lambda progress: print("progress", flush=True))
+"""
+
+
+def ignore(progress) -> None:
+    """A listener for tests that look at the outcome alone."""
+    del progress
+
+
+def find_workers() -> list[psutil.Process]:
+    """Load children of this process. A target that a test has killed is a zombie by now."""
+    living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in living if "jivsbench.load.worker" in child.cmdline()]
+
+
+def start_parent(spec: LoadSpec, folder: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """A parent process of its own whose load has begun, and its load child."""
+    path = folder / "spec.json"
+    path.write_bytes(TypeAdapter(LoadSpec).dump_json(spec))
+    argv = [sys.executable, "-c", PARENT, str(path), str(folder)]
+    parent = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "progress\n"
+    (worker,) = psutil.Process(parent.pid).children()
+    return parent, worker
+
+
+def test_a_target_that_dies_makes_the_run_invalid(plant, load, tmp_path) -> None:
+    """The message names the arm and the moment; the child is gone, and what was measured until then can be read."""
+    targets = {"legacy": plant(), "optimized": plant()}
+
+    def kill_optimized(progress) -> None:
+        if progress.elapsed_s >= 1.5:
+            targets["optimized"].process.kill()
+
+    spec = load(*(target.arm(name) for name, target in targets.items()), stages=LONG)
+
+    with pytest.raises(InvalidRunError, match=r"the target 'optimized' died [1-9] s into the load"):
+        run_load(spec, tmp_path, kill_optimized)
+
+    assert find_workers() == []
+    assert len(list(read_intervals(Path(spec.intervals_path)))) >= 1
+
+
+def test_a_target_that_is_dead_already_is_named(plant, load, tmp_path) -> None:
+    """A load is not begun against a target that is gone."""
+    target = plant()
+    target.process.kill()
+    target.process.wait()
+
+    with pytest.raises(InvalidRunError, match="the target 'a' died before the load began"):
+        run_load(load(target.arm()), tmp_path, ignore)
+
+
+def test_a_load_child_that_dies_makes_the_run_invalid(plant, load, tmp_path) -> None:
+    """The message has the status and names the log."""
+
+    def kill_worker(progress) -> None:
+        del progress
+        for worker in find_workers():
+            worker.kill()
+
+    with pytest.raises(InvalidRunError, match=r"the load generator ended with status -9 1 s into the load: .*load\.log"):
+        run_load(load(plant().arm(), stages=LONG), tmp_path, kill_worker)
+
+
+def test_ctrl_c_ends_the_child_first(plant, load, tmp_path) -> None:
+    """KeyboardInterrupt passes through, and no child is left."""
+
+    def press(progress) -> None:
+        del progress
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_load(load(plant().arm(), stages=LONG), tmp_path, press)
+
+    assert find_workers() == []
+
+
+def test_the_child_does_not_outlive_a_killed_parent(plant, load, tmp_path) -> None:
+    """SIGKILL, which no parent can handle: the child is gone within 2 s, and its file is whole."""
+    spec = load(plant().arm(), stages=LONG)
+    parent, worker = start_parent(spec, tmp_path)
+
+    parent.kill()
+    gone, _alive = psutil.wait_procs([worker], timeout=2.0)
+    parent.communicate()
+
+    assert gone == [worker]
+    assert Path(spec.intervals_path).read_bytes().endswith(b"\n")
+    assert sum(part.count for interval in read_intervals(Path(spec.intervals_path)) for part in interval.operations) > 0
+
+
+def test_a_parent_that_gets_sigint_leaves_nothing_behind(plant, load, tmp_path) -> None:
+    """A real Ctrl-C, as the terminal sends it."""
+    parent, worker = start_parent(load(plant().arm(), stages=LONG), tmp_path)
+
+    parent.send_signal(signal.SIGINT)
+    parent.communicate(timeout=10)
+    gone, _alive = psutil.wait_procs([worker], timeout=2.0)
+
+    assert gone == [worker]
+
+
+def test_sigterm_leaves_whole_lines(plant, load, tmp_path) -> None:
+    """The child ends at once; every line can be read, and the current second is in it."""
+    target = plant(job_ms=5)
+    spec = load(target.arm(), stages=LONG)
+    message = TypeAdapter(LoadSpec).dump_json(spec).decode()
+    child = start_python_child("load", "jivsbench.load.worker", log=tmp_path / "load.log", message=message)
+    assert isinstance(parse_message(child.stdout.readline()), Started)
+    assert isinstance(parse_message(child.stdout.readline()), Progressed)
+    time.sleep(0.3)
+
+    os.kill(child.pid, signal.SIGTERM)
+    status = child.process.wait(2.0)
+    child.stop()
+
+    assert status == 128 + signal.SIGTERM
+    intervals = list(read_intervals(Path(spec.intervals_path)))
+    assert max(interval.second for interval in intervals) >= 1
+    recorded = sum(part.count for interval in intervals for part in interval.operations if part.operation == "statistics")
+    assert recorded == pytest.approx(target.facts["requests"]["statistics"], abs=3)
+
+
+def test_an_unknown_workload_is_refused_by_its_own_error(plant, load, tmp_path) -> None:
+    """What the child refuses, the parent raises as the same class."""
+    spec = load(plant().arm(), workload=WorkloadSpec("extracton", "bench_rows", 10))
+
+    with pytest.raises(UnknownNameError, match="did you mean 'extraction'"):
+        run_load(spec, tmp_path, ignore)
+
+
+def test_a_file_that_cannot_be_written_is_refused(plant, load, tmp_path) -> None:
+    """The samples have nowhere to go: no load is sent."""
+    target = plant()
+    spec = load(target.arm(), intervals_path=str(tmp_path / "missing" / "intervals.jsonl"))
+
+    with pytest.raises(OutputError, match="cannot be opened"):
+        run_load(spec, tmp_path, ignore)
+
+    assert "create" not in target.facts["requests"]
+
+
+def test_a_workload_that_raises_ends_the_load(plant, load, tmp_path) -> None:
+    """Outside of a job there is nothing it could count as: the run is invalid, and the traceback is in the log."""
+    spec = load(plant().arm(), workload=WorkloadSpec("crashing", "bench_rows", 10), stages=LONG)
+
+    with pytest.raises(InvalidRunError, match="workload 'crashing' raised LookupError outside of a job"):
+        run_load(spec, tmp_path, ignore)
+
+    assert "LookupError: planted" in (tmp_path / "load.log").read_text()
+
+
+def test_a_workload_that_raises_within_a_job_has_a_failed_job(plant, load, tmp_path) -> None:
+    """The job is counted as failed with the exception's name, and the load goes on."""
+    spec = load(plant(call_ms=20).arm(), workload=WorkloadSpec("crashing-job", "bench_rows", 10))
+
+    outcome = run_load(spec, tmp_path, ignore)
+
+    totals = dict(outcome.totals)["a"]
+    assert totals == JobTotals(totals.created, 0, totals.created, 0, 0, 0, 0)
+    assert totals.created > 20
+
+
+def test_what_a_plugin_prints_goes_to_the_log(plant, load, tmp_path) -> None:
+    """Standard output is the channel between child and parent; a print in a plugin must not break it."""
+    spec = load(plant(call_ms=20).arm(), workload=WorkloadSpec("printing", "bench_rows", 10))
+
+    outcome = run_load(spec, tmp_path, ignore)
+
+    assert outcome.generator.operations > 20
+    assert "a plugin that prints" in (tmp_path / "load.log").read_text()
+
+
+def test_the_token_is_nowhere_to_be_read(plant, load, tmp_path) -> None:
+    """Neither in the child's arguments and environment, nor in the files, nor in what is printed of a LoadSpec."""
+    seen = []
+
+    def look(progress) -> None:
+        del progress
+        seen.extend(" ".join([*worker.cmdline(), *worker.environ().values()]) for worker in find_workers())
+
+    spec = load(plant().arm(), stages=(Stage(1.5, 2, is_step=True),))
+
+    run_load(spec, tmp_path, look)
+
+    assert seen
+    texts = [*seen, repr(spec), *(path.read_text() for path in tmp_path.iterdir())]
+    assert not any("secret-token" in text for text in texts)
+
+
+def test_the_parent_never_imports_the_load_library() -> None:
+    """Importing gevent patches the whole process, so the parent's code must not."""
+    code = (
+        "import sys, jivsbench.load.launcher, jivsbench.load.monitor, jivsbench.load.intervals, jivsbench.load.extraction;"
+        "print([m for m in ('locust', 'gevent', 'geventhttpclient') if m in sys.modules])"
+    )
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "[]"
