@@ -39,7 +39,7 @@ class CheckedTargets:
             tokens=(),
             plugins=variant.plugins,
         )
-        with start_service(spec, self.folder / f"{variant.name}.log") as service:
+        with start_service(spec, self.folder / f"{variant.name}.log", timeout_s=60) as service:
             yield HttpCheckContext(
                 base_url=service.base_url,
                 token=service.admin_token,

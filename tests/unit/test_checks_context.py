@@ -27,7 +27,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = answer  # noqa: N815 - the names that http.server calls
 
     def log_message(self, *_args):
         """Nothing on the console."""

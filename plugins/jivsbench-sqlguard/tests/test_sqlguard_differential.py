@@ -18,14 +18,17 @@ TABLES = tuple(re.findall(r"CREATE TABLE (\w+)", CORPUS_SCHEMA.read_text()))
 # Pieces to be strewn into harmless queries; `evil`, `secrets` and `evil_type` exist on the server and are on no list.
 PIECES = (
     """
-evil(1)|evil|(|secrets|)|,|as|from|only|table secrets|with|lateral|evil (|union|union all|select|*|from secrets|'x'|"evil"|"secrets"|--|/*
-*/|'|E'|\\|'\\'|escape|$$|;|::|evil_type|cast(1 as evil_type)|order by|limit|values|rows from (evil(1))|(select * from secrets)|join
-natural join secrets|secrets s|s(evil)|as evil(a)|as t(a int)|where|exists|in|secrets.evil_column|(customers).evil|customers.*|group by|over
-filter (where evil(1) is null)|window w as (order by evil(1))|array[evil(1)]|array(|[1]|->>|-|between|or|not|case when|then|else|end|interval
-collate|at time zone evil(1)|distinct on (evil(1))|fetch first evil(1) rows only|offset|for|within group (order by evil(1))
-extract(evil from now())|substring(x from evil(1))|overlay(|trim(|grouping sets (|using (|row(|any (|is distinct from|similar to|like|~|@
-materialized|recursive|public.|public.evil(1)|public.secrets|secrets as customers|customers as secrets|with secrets as (select 1 as x)
-(with secrets as (select 1 as x) select * from secrets) q|coalesce(|count(|::text|::evil_type|evil_type 'x'|u&'x'|n'x'|1e|tablesample
+evil(1)|evil|(|secrets|)|,|as|from|only|table secrets|with|lateral|evil (|union|union all|select|*|from secrets|'x'
+"evil"|"secrets"|--|/*|*/|'|E'|\\|'\\'|escape|$$|;|::|evil_type|cast(1 as evil_type)|order by|limit|values
+rows from (evil(1))|(select * from secrets)|join|natural join secrets|secrets s|s(evil)|as evil(a)|as t(a int)|where
+exists|in|secrets.evil_column|(customers).evil|customers.*|group by|over|filter (where evil(1) is null)
+window w as (order by evil(1))|array[evil(1)]|array(|[1]|->>|-|between|or|not|case when|then|else|end|interval
+collate|at time zone evil(1)|distinct on (evil(1))|fetch first evil(1) rows only|offset|for
+within group (order by evil(1))|extract(evil from now())|substring(x from evil(1))|overlay(|trim(|grouping sets (
+using (|row(|any (|is distinct from|similar to|like|~|@|materialized|recursive|public.|public.evil(1)|public.secrets
+secrets as customers|customers as secrets|with secrets as (select 1 as x)
+(with secrets as (select 1 as x) select * from secrets) q|coalesce(|count(|::text|::evil_type|evil_type 'x'|u&'x'
+n'x'|1e|tablesample
 """.strip()
     .replace("\n", "|")
     .split("|")
