@@ -1,0 +1,111 @@
+"""The folder of one run on disk. The only code that opens output files for reports.
+
+A file appears under its name only when it is whole: written beside it, synced, renamed. Files are readable by their owner
+alone, for they can hold the reproducer of an open hole.
+"""
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from jivsbench.errors import ConfigError, OutputError
+from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord
+from jivsbench.model.summary import Report
+from jivsbench.report.run_file import dump_plan, parse_run
+from jivsbench.report.run_file import run_schema as run_schema  # noqa: PLC0414 - part of what a bundle offers
+
+RUN_FILENAME: Final = "run.json"
+PLAN_FILENAME: Final = "plan.json"
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def write_reports(folder: Path, reports: Iterable[Report]) -> None:
+    """Write every report into the folder, which is made when it is missing. Raises OutputError naming the folder."""
+    for report in reports:
+        _write(folder, report.filename, report.content)
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write plan.json. Raises OutputError naming the folder."""
+    _write(folder, PLAN_FILENAME, dump_plan(plan))
+
+
+def read_record(path: Path) -> RunRecord:
+    """The record of a finished run, from its folder or its run.json. Raises ConfigError naming the file and what is wrong."""
+    file = path / RUN_FILENAME if path.is_dir() else path
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{file} does not exist: name the folder of a run that wrote its {RUN_FILENAME}") from None
+    except OSError as exc:
+        raise ConfigError(f"{file} cannot be read ({exc.strerror}): check its permissions") from exc
+    _check_version(file, content)
+    try:
+        return parse_run(content).record
+    except ValidationError as exc:
+        raise ConfigError(f"{file}: {_name_field(exc)}: it was not written by jivsbench, or was changed since") from exc
+
+
+def _check_version(file: Path, content: bytes) -> None:
+    """Only the version decides how to read the rest: a newer file says so instead of failing on some field."""
+    try:
+        found: Any = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{file} is not JSON: name a {RUN_FILENAME} that jivsbench wrote whole") from None
+    version = found.get("format_version") if isinstance(found, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise ConfigError(f"{file} has no field format_version: it is not a {RUN_FILENAME} of jivsbench")
+    if version > FORMAT_VERSION:
+        raise ConfigError(
+            f"{file} has format_version {version}, this jivsbench reads up to {FORMAT_VERSION}: update jivsbench to read it"
+        )
+
+
+def _name_field(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "the file"
+    return f"field {field}: {first['msg'].lower()}"
+
+
+def _write(folder: Path, filename: str, content: bytes) -> None:
+    if Path(filename).name != filename or filename in ("", ".", ".."):
+        raise OutputError(f"a reporter asked for the file name {filename!r}, which leads out of {folder}: use a plain name")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder, filename, content)
+    except OSError as exc:
+        reason = "the disk is full" if exc.errno in _DISK_FULL else f"it cannot be written ({exc.strerror})"
+        advice = "free some space" if exc.errno in _DISK_FULL else "choose another with --reports-dir"
+        raise OutputError(f"{filename} belongs into {folder}, but {reason}: {advice}") from exc
+
+
+def _replace(folder: Path, filename: str, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{filename}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(folder / filename)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """A rename survives a power cut only when its folder is synced too; some file systems cannot, and that is no failure."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,88 @@
+"""Outcomes as a word, a tone and a shape: colour alone never carries a meaning."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from jivsbench.model.finding import CheckOutcome, Severity
+from jivsbench.model.gate import GateOutcome
+from jivsbench.model.summary import VerdictOutcome
+
+
+class Tone(StrEnum):
+    """The page's four tones."""
+
+    GOOD = "good"
+    CAUTION = "caution"
+    BAD = "bad"
+    MUTED = "muted"
+
+
+class Shape(StrEnum):
+    """The shape beside a word; each is one drawing of templates/icons.html."""
+
+    CHECK = "check"
+    TRIANGLE = "triangle"
+    CROSS = "cross"
+    QUESTION = "question"
+    DASH = "dash"
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A word in a tone, with a shape."""
+
+    word: str
+    tone: Tone
+    shape: Shape
+
+
+_VERDICTS: Final = {
+    VerdictOutcome.PASSED: (Tone.GOOD, Shape.CHECK),
+    VerdictOutcome.CONDITIONAL: (Tone.CAUTION, Shape.TRIANGLE),
+    VerdictOutcome.FAILED: (Tone.BAD, Shape.CROSS),
+    VerdictOutcome.INVALID: (Tone.MUTED, Shape.QUESTION),
+}
+_GATES: Final = {
+    GateOutcome.EXCEEDED: (Tone.GOOD, Shape.CHECK),
+    GateOutcome.MET: (Tone.GOOD, Shape.CHECK),
+    GateOutcome.FAILED: (Tone.BAD, Shape.CROSS),
+    GateOutcome.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
+    GateOutcome.NO_DATA: (Tone.BAD, Shape.QUESTION),
+}
+_CHECKS: Final = {
+    CheckOutcome.PASS: (Tone.GOOD, Shape.CHECK),
+    CheckOutcome.FAIL: (Tone.BAD, Shape.CROSS),
+    CheckOutcome.NOT_TESTED: (Tone.CAUTION, Shape.QUESTION),
+    CheckOutcome.NOT_APPLICABLE: (Tone.MUTED, Shape.DASH),
+    CheckOutcome.INVALID: (Tone.CAUTION, Shape.TRIANGLE),
+}
+_SEVERITIES: Final = {
+    Severity.CRITICAL: Tone.BAD,
+    Severity.HIGH: Tone.BAD,
+    Severity.MEDIUM: Tone.CAUTION,
+    Severity.LOW: Tone.MUTED,
+}
+
+
+def badge_verdict(outcome: VerdictOutcome) -> Badge:
+    """The badge of a whole run."""
+    return Badge(outcome.value, *_VERDICTS[outcome])
+
+
+def badge_gate(outcome: GateOutcome, *, is_valid: bool) -> Badge:
+    """The badge of a gate. In an invalid run a green outcome loses its colour: it says nothing about the target."""
+    word = outcome.value.replace("_", " ")
+    if not is_valid and outcome.is_green:
+        return Badge(word, Tone.MUTED, Shape.QUESTION)
+    return Badge(word, *_GATES[outcome])
+
+
+def badge_check(outcome: CheckOutcome) -> Badge:
+    """The badge of a security check."""
+    return Badge(outcome.value.replace("_", " "), *_CHECKS[outcome])
+
+
+def tone_of(severity: Severity) -> Tone:
+    """The tone of an open finding."""
+    return _SEVERITIES[severity]

@@ -1,0 +1,266 @@
+"""What stands behind the figures: plan, profiles, machine, where each figure comes from, and what nobody measured."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Final
+
+from jivsbench.analysis.validity import MAX_GENERATOR_CPU_RATIO
+from jivsbench.model.finding import CheckOutcome
+from jivsbench.model.gate import GateOutcome, Unit
+from jivsbench.model.metrics import Direction
+from jivsbench.model.profile import Profile
+from jivsbench.model.record import GeneratorFacts, RunKind, RunRecord
+from jivsbench.model.scenario import Stage
+from jivsbench.model.summary import Summary, Verdict
+from jivsbench.report.formatting import (
+    NOT_MEASURED,
+    format_count,
+    format_duration,
+    format_mebibytes,
+    format_milliseconds,
+    format_quantity,
+)
+from jivsbench.report.views.key_figures import format_figure, is_thin
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A name and its value."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLine:
+    """One setting over all profiles; `differs` when they do not agree."""
+
+    name: str
+    values: tuple[str, ...]
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceLine:
+    """One figure with its source."""
+
+    arm: str
+    metric: str
+    statistic: str
+    value: str
+    samples: str
+    provenance: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginLine:
+    """One plugin that was loaded."""
+
+    name: str
+    version: str
+    origin: str
+    offers: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The lower half of the page."""
+
+    validity: tuple[Fact, ...]
+    invalid: tuple[str, ...]
+    plan: tuple[Fact, ...]
+    profiles: tuple[str, ...]
+    settings: tuple[SettingLine, ...]
+    environment: tuple[Fact, ...]
+    plugins: tuple[PluginLine, ...]
+    provenance: tuple[ProvenanceLine, ...]
+    missing: tuple[Fact, ...]
+    command: str
+    made_by: str
+
+
+def build_facts(record: RunRecord, summary: Summary, verdict: Verdict) -> Facts:
+    """Everything that a reader needs to trust the figures, or not."""
+    return Facts(
+        validity=describe_generator(record.generator),
+        invalid=record.invalid,
+        plan=_describe_plan(record),
+        profiles=tuple(profile.name for profile in record.plan.profiles),
+        settings=compare_profiles(record),
+        environment=_describe_environment(record),
+        plugins=tuple(PluginLine(p.name, p.version, p.origin, ", ".join(p.offers)) for p in record.environment.plugins),
+        provenance=tuple(
+            ProvenanceLine(f.arm, f.metric, f.statistic, format_figure(f), format_count(f.samples), f.provenance.value, f.method)
+            for f in summary.figures
+        ),
+        missing=list_missing(record, summary, verdict),
+        command=build_command(record),
+        made_by=f"jivsbench {record.environment.jivsbench_version}",
+    )
+
+
+def describe_generator(generator: GeneratorFacts | None) -> tuple[Fact, ...]:
+    """What the load generator says of itself."""
+    if generator is None:
+        return (Fact("Load generator", NOT_MEASURED),)
+    cpu = None if generator.cpu_ratio is None else generator.cpu_ratio * 100
+    lag = format_milliseconds(generator.lag_p99_ns)
+    limit = f" of one core (limit {MAX_GENERATOR_CPU_RATIO * 100:g} %)"
+    return (
+        Fact("CPU of the generator", f"{format_quantity(cpu, Unit.PERCENT, Direction.LOWER)}{'' if cpu is None else limit}"),
+        Fact("Lag of its sends, p99", lag if lag == NOT_MEASURED else f"{lag} ms"),
+        Fact(
+            "Users", f"{format_count(generator.users_reached_max)} reached of {format_count(generator.users_planned_max)} planned"
+        ),
+        Fact("Operations", format_count(generator.operations)),
+        Fact("Wall time", format_duration(round(generator.wall_s, 2))),
+    )
+
+
+def compare_profiles(record: RunRecord) -> tuple[SettingLine, ...]:
+    """Guards in force, switches and sizes of all profiles."""
+    profiles = record.plan.profiles
+    in_force = {arm.profile.name: arm.guards for arm in record.arms}
+    lines = [("guards in force", tuple(_name_guards(in_force.get(profile.name)) for profile in profiles))]
+    lines += (
+        [
+            (field.name, tuple(_show(getattr(profile.switches, field.name)) for profile in profiles))
+            for field in fields(profiles[0].switches)
+        ]
+        if profiles
+        else []
+    )
+    for label, pick in _SIZES:
+        lines.append((label, tuple(pick(profile) for profile in profiles)))
+    return tuple(SettingLine(name, values, differs=len(set(values)) > 1) for name, values in lines)
+
+
+def list_missing(record: RunRecord, summary: Summary, verdict: Verdict) -> tuple[Fact, ...]:
+    """Everything that a reader could expect here and that nobody measured, with the reason."""
+    missing = [Fact(f"{f.metric} {f.statistic}, {f.arm}", f.method) for f in summary.figures if f.value is None]
+    missing += [
+        Fact(f"{f.metric} {f.statistic}, {f.arm}", f"only {f.samples} samples")
+        for f in summary.figures
+        if is_thin(f) and f.value is not None
+    ]
+    missing += [Fact(f"gate {r.text}", r.reason) for r in verdict.gates if r.outcome is GateOutcome.NO_DATA]
+    if record.plan.kind is RunKind.COMPARISON:
+        missing += [Fact(f"interval of {e.metric} {e.statistic}", e.method) for e in summary.effects if e.ratio_low is None]
+    if not record.arms:
+        missing.append(Fact("the load", "the run ended before any of it was recorded"))
+    if record.generator is None:
+        missing.append(Fact("the load generator", "it reported nothing of itself"))
+    if not record.checks:
+        missing.append(Fact("security", "no security check ran: this report says nothing about it"))
+    untested = (CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE, CheckOutcome.INVALID)
+    missing += [
+        Fact(f"{c.check_id} {c.title}", f"{c.outcome.value.replace('_', ' ')}: {c.reason}")
+        for c in record.checks
+        if c.outcome in untested
+    ]
+    missing += [
+        Fact(f"monitor, {arm.profile.name}", _count_gaps(lost, len(arm.monitor)))
+        for arm in record.arms
+        if (lost := sum(row.rss_bytes is None for row in arm.monitor))
+    ]
+    return tuple(missing)
+
+
+def build_command(record: RunRecord) -> str:
+    """The command that carries out the same plan again; names that others chose are quoted for the shell."""
+    plan = record.plan
+    words = ["jivsbench"]
+    if plan.kind is RunKind.COMPARISON:
+        pairs = str(len({block.pair for block in plan.blocks}))
+        if plan.scenario.name == _DEMO:
+            return shlex.join([*words, "demo", "--pairs", pairs, "--block", f"{plan.scenario.duration_s:g}"])
+        words += ["compare", "--profiles", *(profile.name for profile in plan.profiles), "--pairs", pairs]
+    else:
+        words += ["run", plan.scenario.name, "--profile", plan.candidate]
+        words += ["--time-scale", f"{plan.time_scale:g}"] if plan.time_scale != 1 else []
+        words += ["--check"] if any(check.attempted for check in record.checks) else []
+    return shlex.join([*words, "--seed", str(plan.seed)])
+
+
+def describe_stages(stages: tuple[Stage, ...]) -> str:
+    """The user curve in words.
+
+    >>> describe_stages((Stage(60, 5), Stage(30, 20, is_step=True)))
+    '1 min to 5 users, then a step to 20 users for 30 s'
+    """
+    return ", then ".join(
+        f"a step to {stage.users} users for {format_duration(stage.duration_s)}"
+        if stage.is_step
+        else f"{format_duration(stage.duration_s)} to {stage.users} users"
+        for stage in stages
+    )
+
+
+_DEMO: Final = "demo"
+_SIZES: Final[tuple[tuple[str, Callable[[Profile], str]], ...]] = (
+    ("batch rows", lambda profile: format_count(profile.batch_rows)),
+    ("job workers", lambda profile: format_count(profile.job_workers)),
+    ("queue limit", lambda profile: format_count(profile.queue_limit)),
+    ("source pool, at most", lambda profile: f"{profile.pool.max_size} connections, {profile.pool.borrow_timeout_s:g} s wait"),
+    ("query timeout", lambda profile: format_duration(profile.query_timeout_s)),
+    ("job timeout", lambda profile: format_duration(profile.job_timeout_s)),
+)
+
+
+def _describe_plan(record: RunRecord) -> tuple[Fact, ...]:
+    plan = record.plan
+    workload = plan.scenario.workload
+    facts = [
+        Fact("Scenario", f"{plan.scenario.name}: {plan.scenario.title}"),
+        Fact("Workload", f"{workload.name}, {format_count(workload.rows)} rows of {workload.table} per job"),
+        Fact("Think time", format_duration(workload.think_time_s) if workload.think_time_s else "none"),
+        Fact("Users in each block", describe_stages(plan.scenario.stages)),
+        Fact("Blocks", _describe_blocks(record)),
+        Fact("Source", f"{plan.source_label}, {format_count(plan.table_rows)} rows"),
+        Fact("Cache", plan.cache_label or "none"),
+        Fact("Durations", "as the scenario says" if plan.time_scale == 1 else f"{plan.time_scale:g} of the scenario's own"),
+        Fact("Seed", str(plan.seed)),
+    ]
+    return tuple(facts)
+
+
+def _describe_blocks(record: RunRecord) -> str:
+    blocks = record.plan.blocks
+    if record.plan.kind is RunKind.RUN:
+        return f"{len(blocks)}, one after the other"
+    pairs = len({block.pair for block in blocks})
+    washout = f"{blocks[0].washout_s:g} s" if blocks else "no"
+    return f"{pairs} pairs, order within each pair by the seed, {washout} washout after each switch"
+
+
+def _describe_environment(record: RunRecord) -> tuple[Fact, ...]:
+    machine = record.environment
+    return (
+        Fact("Processor", f"{machine.cpu_model}, {machine.cpu_count} cores"),
+        Fact("Memory", format_mebibytes(machine.memory_bytes)),
+        Fact("Load average before the run", f"{machine.load_average_1m:.2f}"),
+        Fact("System", machine.platform),
+        Fact("Python", machine.python_version),
+        Fact("jivsbench", machine.jivsbench_version),
+        Fact("Source server", machine.source_server or NOT_MEASURED),
+        Fact("Cache server", machine.cache_server or NOT_MEASURED),
+        Fact("Commit", machine.git_commit or "not under git"),
+    )
+
+
+def _name_guards(guards: tuple[str, ...] | None) -> str:
+    if guards is None:
+        return NOT_MEASURED
+    return ", ".join(guards) or "none"
+
+
+def _show(value: bool | int) -> str:  # noqa: FBT001 - it shows a switch
+    if value is True or value is False:
+        return "on" if value else "off"
+    return str(value)
+
+
+def _count_gaps(lost: int, readings: int) -> str:
+    return f"{lost} of {readings} readings failed; the charts have gaps there"

@@ -1,0 +1,213 @@
+"""The first ten seconds: the verdict, why, under which conditions, and every gate."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity
+from jivsbench.model.metrics import Direction, find_metric
+from jivsbench.model.record import RunKind, RunRecord
+from jivsbench.model.summary import GateResult, Summary, Verdict, VerdictOutcome
+from jivsbench.report.formatting import (
+    NOT_MEASURED,
+    TIMES,
+    format_beside,
+    format_count,
+    format_duration,
+    format_interval,
+    format_limit,
+    format_moment,
+    format_ratio,
+    format_ratio_interval,
+)
+from jivsbench.report.views.badges import Badge, badge_gate, badge_verdict
+from jivsbench.report.views.key_figures import format_figure
+
+_HEADLINES: Final = (
+    ("throughput.records", "rate", "throughput", Direction.HIGHER),
+    ("job.response", "p95", "p95 job duration", Direction.LOWER),
+)
+_SIGNS: Final = {
+    Comparator.LESS: "<",
+    Comparator.LESS_OR_EQUAL: "\N{LESS-THAN OR EQUAL TO}",
+    Comparator.GREATER: ">",
+    Comparator.GREATER_OR_EQUAL: "\N{GREATER-THAN OR EQUAL TO}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GateLine:
+    """One gate as a row."""
+
+    text: str
+    badge: Badge
+    is_warning: bool
+    value: str
+    interval: str
+    limit: str
+    goal: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An open CRITICAL finding, shown above everything else."""
+
+    check_id: str
+    title: str
+    reason: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The top of the page."""
+
+    badge: Badge
+    title: str
+    subject: str
+    why: str
+    effect: str
+    reasons: tuple[str, ...]
+    conditions: tuple[str, ...]
+    facts: tuple[str, ...]
+    alarms: tuple[Alarm, ...]
+    gates: tuple[GateLine, ...]
+    is_valid: bool
+
+
+def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Headline:
+    """The verdict and all that belongs beside it."""
+    is_valid = verdict.outcome is not VerdictOutcome.INVALID
+    return Headline(
+        badge=badge_verdict(verdict.outcome),
+        title=record.plan.scenario.title or record.plan.scenario.name,
+        subject=describe_subject(record),
+        why=explain_verdict(verdict),
+        effect=describe_effect(record, summary) if is_valid else "",
+        reasons=list_reasons(record, verdict),
+        conditions=verdict.conditions,
+        facts=_list_facts(record),
+        alarms=find_alarms(record),
+        gates=tuple(build_gate_line(result, is_valid=is_valid) for result in verdict.gates),
+        is_valid=is_valid,
+    )
+
+
+def describe_subject(record: RunRecord) -> str:
+    """Which profile was measured, and against which."""
+    plan = record.plan
+    return f"{plan.candidate} against {plan.baseline}" if plan.baseline else f"profile {plan.candidate}"
+
+
+def explain_verdict(verdict: Verdict) -> str:
+    """One sentence on why the run ended as it did."""
+    missed = [result for result in verdict.gates if not result.outcome.is_green]
+    count = len(verdict.gates)
+    match verdict.outcome:
+        case VerdictOutcome.INVALID:
+            return "Nothing valid was measured. The figures below say nothing about the target."
+        case VerdictOutcome.PASSED:
+            return "No gate was asked, and nothing stands against it." if not count else _all_met(count)
+        case VerdictOutcome.CONDITIONAL if not missed:
+            return "Approved under conditions."
+        case VerdictOutcome.CONDITIONAL:
+            return f"Approved under conditions: {len(missed)} of {_gates(count)} not met, none of them decisive."
+        case VerdictOutcome.FAILED if not missed:
+            return "No gate was missed, but something else stands against it."
+        case VerdictOutcome.FAILED:
+            return f"{len(missed)} of {_gates(count)} {'is' if len(missed) == 1 else 'are'} not met."
+
+
+def describe_effect(record: RunRecord, summary: Summary) -> str:
+    """In one sentence: what the comparison found for throughput and p95, or what the one arm reached; empty when unknown."""
+    if record.plan.baseline is None:
+        return _describe_arm(record.plan.candidate, summary)
+    parts = []
+    for metric, statistic, label, better in _HEADLINES:
+        effect = summary.effect(metric, statistic)
+        if effect and effect.ratio is not None and effect.ratio_low is not None:
+            interval = format_ratio_interval(effect.ratio_low, effect.ratio_high)
+            times = format_ratio(effect.ratio, better).removeprefix(TIMES)
+            parts.append(f"{times} times the {label} ({effect.confidence * 100:g} % interval {interval})")
+    if not parts:
+        return ""
+    return f"Measured against {record.plan.baseline}, {record.plan.candidate} has {' and '.join(parts)}."
+
+
+def list_reasons(record: RunRecord, verdict: Verdict) -> tuple[str, ...]:
+    """Why it is not green: what makes the run invalid first, then the verdict's own reasons; each once."""
+    return tuple(dict.fromkeys((*record.invalid, *verdict.reasons)))
+
+
+def find_alarms(record: RunRecord) -> tuple[Alarm, ...]:
+    """Every open CRITICAL check, and every arm that ran with no guard by its profile's own word."""
+    alarms = [
+        Alarm(check.check_id, _name_hole(check), check.reason, tuple(f.evidence for f in check.findings if f.evidence))
+        for check in record.checks
+        if check.outcome is CheckOutcome.FAIL and check.severity is Severity.CRITICAL
+    ]
+    if not any(alarm.check_id == "SEC-001" for alarm in alarms):
+        alarms += [
+            Alarm("SEC-001", "No SQL guard was in force", f"the profile {arm.profile.name} says guards = []", ())
+            for arm in record.arms
+            if arm.profile.guards == ()
+        ]
+    return tuple(alarms)
+
+
+def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
+    """One gate: what was found beside what was asked, rounded so that the two never look alike by accident."""
+    gate = result.gate
+    better = direction_of(gate)
+    value = format_beside(result.value, gate.limit, gate.unit, better)
+    return GateLine(
+        text=result.text,
+        badge=badge_gate(result.outcome, is_valid=is_valid),
+        is_warning=gate.severity is GateSeverity.WARN,
+        value=NOT_MEASURED if result.outcome is GateOutcome.NO_DATA else value,
+        interval=format_interval(result.low, result.high, gate.unit),
+        limit=f"{_SIGNS[gate.comparator]} {format_limit(gate.limit, gate.unit)}",
+        goal="" if gate.goal is None else format_limit(gate.goal, gate.unit),
+        reason=result.reason,
+    )
+
+
+def direction_of(gate: Gate) -> Direction:
+    """Which way the number that a gate judges improves: a change has a direction of its own."""
+    if gate.change is not None:
+        return Direction.LOWER if gate.change is Change.GROWTH else Direction.HIGHER
+    metric = find_metric(gate.metric)
+    return metric.better if metric else Direction.LOWER
+
+
+def _name_hole(check: CheckResult) -> str:
+    # A check's own title says what a pass means; above an alarm it would read as if all were well.
+    return check.findings[0].title if check.findings else f"Not so: {check.title}"
+
+
+def _describe_arm(arm: str, summary: Summary) -> str:
+    parts = []
+    for metric, statistic, label, _ in _HEADLINES:
+        figure = summary.figure(arm, metric, statistic)
+        if figure is not None and figure.value is not None:
+            parts.append(f"{label} {format_figure(figure)}")
+    return f"{arm}: {', '.join(parts)}." if parts else ""
+
+
+def _all_met(count: int) -> str:
+    return "The only gate is met." if count == 1 else f"All {count} gates are met."
+
+
+def _gates(count: int) -> str:
+    return "1 gate" if count == 1 else f"{count} gates"
+
+
+def _list_facts(record: RunRecord) -> tuple[str, ...]:
+    plan = record.plan
+    kind = "comparison" if plan.kind is RunKind.COMPARISON else "run"
+    facts = [f"{kind} {record.run_id}", format_moment(record.started_at), f"took {format_duration(record.duration_s)}"]
+    if plan.time_scale != 1:
+        facts.append(f"durations shortened: {plan.time_scale:g} of the scenario's own")
+    facts.append(f"{format_count(plan.table_rows)} rows in {plan.source_label}")
+    return tuple(facts)

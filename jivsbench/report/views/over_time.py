@@ -1,0 +1,233 @@
+"""What happened second by second, as charts. Long runs are thinned, and each chart says how."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from jivsbench.model.gate import Unit
+from jivsbench.model.histogram import MIN_SAMPLES_P99
+from jivsbench.model.record import ArmRecord, RunKind, RunRecord, SeriesRow
+from jivsbench.report.charts import (
+    Chart,
+    DataTable,
+    LimitLine,
+    Point,
+    Series,
+    Stretch,
+    build_time_frame,
+    draw_stretches,
+    highest_of,
+)
+from jivsbench.report.formatting import NOT_MEASURED, format_number
+from jivsbench.report.scales import format_clock
+from jivsbench.report.views.monitor_series import cache_points, cpu_points, memory_points, pool_series
+from jivsbench.report.views.thinning import build_thinning
+from jivsbench.report.views.time_chart import Timeline, draw_chart, find_limits, include_limits
+
+ARM_STYLES: Final = ("arm-a", "arm-b", "arm-c", "arm-d")
+_NS_PER_S: Final = 1e9
+_PERCENTILES: Final = (
+    ("p50", lambda row: row.job_p50_ns),
+    ("p95", lambda row: row.job_p95_ns),
+    ("p99", lambda row: row.job_p99_ns if row.jobs >= MIN_SAMPLES_P99 else None),
+)
+_SINGLE_ARM_STYLE: Final = "arm-b"
+
+
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """All charts over time, and what their shading means."""
+
+    charts: tuple[Chart, ...]
+    shading: str
+    thinning: str
+
+
+def build_over_time(record: RunRecord) -> OverTime:
+    """Throughput, latency, users, memory, CPU, pool and cache over time, all arms on the same scales."""
+    last_s = find_last_second(record)
+    shaded = record.plan.candidate if record.plan.kind is RunKind.COMPARISON else None
+    stretches = [
+        (block.start_ns / _NS_PER_S, block.end_ns / _NS_PER_S)
+        for arm in record.arms
+        for block in arm.blocks
+        if block.arm == shaded
+    ]
+    thinning = build_thinning(last_s)
+    timeline = Timeline(record, build_time_frame(last_s, stretches), thinning, style_arms(record))
+    charts = (
+        _build_throughput(timeline),
+        _build_users(timeline),
+        *_build_latencies(timeline),
+        _build_memory(timeline),
+        _build_cpu(timeline),
+        *_build_pools(timeline),
+        _build_cache(timeline),
+    )
+    return OverTime(charts, f"Shaded: load on {shaded}." if stretches else "", thinning.describe())
+
+
+def style_arms(record: RunRecord) -> dict[str, str]:
+    """A colour for every arm: the judged one always has the same."""
+    names = [arm.profile.name for arm in record.arms]
+    if len(names) == 1:
+        return {names[0]: _SINGLE_ARM_STYLE}
+    return {name: ARM_STYLES[index % len(ARM_STYLES)] for index, name in enumerate(names)}
+
+
+def find_last_second(record: RunRecord) -> float:
+    """The end of the load, in seconds since it started."""
+    ends = [float(row.second + 1) for arm in record.arms for row in arm.series]
+    ends += [block.end_ns / _NS_PER_S for arm in record.arms for block in arm.blocks]
+    ends += [row.second for arm in record.arms for row in arm.monitor]
+    return max(ends, default=1.0)
+
+
+def _build_throughput(timeline: Timeline) -> Chart:
+    title, unit = "Throughput", Unit.RECORDS_PER_MINUTE
+    if timeline.record.plan.kind is RunKind.COMPARISON:
+        return _build_block_throughput(timeline, title, unit)
+    series = tuple(
+        timeline.thinning.mean(Series(name, style, tuple(Point(row.second, row.rows * 60.0) for row in arm.series)))
+        for name, style, arm in timeline.arms()
+    )
+    limits = find_limits(timeline.record, "throughput.records", "rate")
+    return draw_chart(timeline, title, unit, series, limits=limits, note="Rows of jobs that ended in each second, times 60.")
+
+
+def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart:
+    frame = timeline.frame
+    stretches = {
+        name: tuple(
+            Stretch(b.measured_ns / _NS_PER_S, b.end_ns / _NS_PER_S, b.rows * 60 * _NS_PER_S / (b.end_ns - b.measured_ns))
+            for b in arm.blocks
+            if b.end_ns > b.measured_ns
+        )
+        for name, _, arm in timeline.arms()
+    }
+    rates = [stretch.y for of_arm in stretches.values() for stretch in of_arm]
+    limits = find_limits(timeline.record, "throughput.records", "rate")
+    y, y_ticks = frame.vertical(include_limits(max(rates, default=0.0), limits))
+    rows = sorted((s.start, s.end, name, s.y) for name, of_arm in stretches.items() for s in of_arm)
+    return Chart(
+        id="throughput",
+        title=title,
+        unit=unit.value,
+        description=f"{title} of each block in {unit.value}; every stroke is one block after its washout.",
+        x_label="time since the load started",
+        x_ticks=frame.x_ticks,
+        y_ticks=y_ticks,
+        lines=tuple(draw_stretches(name, style, stretches[name], frame.x, y) for name, style, _ in timeline.arms()),
+        table=DataTable(
+            ("from", "to", "arm", unit.value),
+            tuple((format_clock(a), format_clock(b), name, format_number(rate, unit)) for a, b, name, rate in rows),
+        ),
+        bands=frame.bands,
+        limits=tuple(LimitLine(y.place(value), label) for value, label in limits if value <= y.high),
+        note="One stroke per block, after its washout.",
+        missing="" if rates else NOT_MEASURED,
+    )
+
+
+def _build_latencies(timeline: Timeline) -> list[Chart]:
+    per_arm = {
+        name: tuple(
+            timeline.thinning.highest(Series(label, label, tuple(Point(row.second, _ms(pick, row)) for row in arm.series)))
+            for label, pick in _PERCENTILES
+        )
+        for name, _, arm in timeline.arms()
+    }
+    highest = max((highest_of(series) for series in per_arm.values()), default=0.0)
+    limits = find_limits(timeline.record, "job.response", None)
+    return [
+        draw_chart(
+            timeline,
+            _title(timeline, "Job duration", name),
+            Unit.MILLISECONDS,
+            series,
+            highest=highest,
+            limits=limits,
+            note=_explain_thin(arm),
+            chart_id=f"latency-{index}",
+        )
+        for index, (name, _, arm) in enumerate(timeline.arms())
+        for series in (per_arm[name],)
+    ]
+
+
+def _build_users(timeline: Timeline) -> Chart:
+    series = tuple(
+        timeline.thinning.highest(Series(name, style, tuple(Point(row.second, float(row.users)) for row in arm.series)))
+        for name, style, arm in timeline.arms()
+    )
+    return draw_chart(timeline, "Users", Unit.COUNT, series)
+
+
+def _build_memory(timeline: Timeline) -> Chart:
+    series, kinds = [], []
+    for name, style, arm in timeline.arms():
+        kind, points = memory_points(arm.monitor)
+        kinds.append(kind)
+        series.append(timeline.thinning.highest(Series(name, style, points)))
+    kind = " and ".join(dict.fromkeys(kind for kind in kinds if kind))
+    return draw_chart(
+        timeline, "Memory of the target", Unit.MEBIBYTES, tuple(series), note=f"{kind} of the process tree." if kind else ""
+    )
+
+
+def _build_cpu(timeline: Timeline) -> Chart:
+    series = tuple(
+        timeline.thinning.highest(Series(name, style, cpu_points(arm.monitor))) for name, style, arm in timeline.arms()
+    )
+    return draw_chart(timeline, "CPU of the target", Unit.CORES, series)
+
+
+def _build_pools(timeline: Timeline) -> list[Chart]:
+    per_arm = {name: tuple(map(timeline.thinning.highest, pool_series(arm.monitor))) for name, _, arm in timeline.arms()}
+    highest = max((highest_of(series) for series in per_arm.values()), default=0.0)
+    return [
+        draw_chart(
+            timeline,
+            _title(timeline, "Pool of the source", name),
+            Unit.COUNT,
+            per_arm[name],
+            highest=highest,
+            why_absent="" if arm.profile.switches.pool else f"{NOT_MEASURED}: this profile has no pool",
+            chart_id=f"pool-{index}",
+        )
+        for index, (name, _, arm) in enumerate(timeline.arms())
+    ]
+
+
+def _build_cache(timeline: Timeline) -> Chart:
+    series = tuple(
+        timeline.thinning.lowest(Series(name, style, cache_points(arm.monitor))) for name, style, arm in timeline.arms()
+    )
+    without = [name for name, _, arm in timeline.arms() if not arm.profile.switches.cache]
+    return draw_chart(
+        timeline,
+        "Cache hit ratio",
+        Unit.PERCENT,
+        series,
+        highest=100.0,
+        limits=find_limits(timeline.record, "cache.hits", "ratio"),
+        note="Hits of the look-ups between two readings; a gap means no look-up.",
+        why_absent=f"Not measured: {' and '.join(without)} has no cache." if len(without) == 1 else "",
+    )
+
+
+def _explain_thin(arm: ArmRecord) -> str:
+    thin = sum(row.jobs < MIN_SAMPLES_P99 for row in arm.series if row.jobs)
+    if not thin:
+        return ""
+    return f"p99 is left out of {thin} of {len(arm.series)} seconds: fewer than {MIN_SAMPLES_P99} jobs ended in them."
+
+
+def _title(timeline: Timeline, title: str, arm: str) -> str:
+    return f"{title}, {arm}" if len(timeline.record.arms) > 1 else title
+
+
+def _ms(pick: Callable[[SeriesRow], float | None], row: SeriesRow) -> float | None:
+    value = pick(row)
+    return None if value is None or not math.isfinite(value) else value / 1e6

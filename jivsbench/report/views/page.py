@@ -1,0 +1,62 @@
+"""The whole page as one value: what templates/page.html lays out."""
+
+from dataclasses import dataclass
+
+from jivsbench.model.record import RunKind, RunRecord
+from jivsbench.model.summary import Summary, Verdict
+from jivsbench.report.views.facts import Facts, build_facts
+from jivsbench.report.views.headline import Headline, build_headline
+from jivsbench.report.views.key_figures import KeyFigures, build_key_figures
+from jivsbench.report.views.operations import Operations, build_operations
+from jivsbench.report.views.over_time import OverTime, build_over_time, style_arms
+from jivsbench.report.views.pairs import Pairs, build_pairs
+from jivsbench.report.views.security import Security, build_security
+
+
+@dataclass(frozen=True, slots=True)
+class ArmLabel:
+    """An arm's name with its colour and its part in the comparison."""
+
+    name: str
+    style: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything on the page."""
+
+    document_title: str
+    arms: tuple[ArmLabel, ...]
+    headline: Headline
+    key_figures: KeyFigures
+    over_time: OverTime
+    pairs: Pairs | None
+    operations: Operations
+    security: Security
+    facts: Facts
+
+
+def build_page(record: RunRecord, summary: Summary, verdict: Verdict) -> Page:
+    """Prepare all sections. Pure: the same input gives the same page."""
+    headline = build_headline(record, summary, verdict)
+    return Page(
+        document_title=f"{verdict.outcome.value}: {record.plan.scenario.name}, {headline.subject}",
+        arms=_label_arms(record),
+        headline=headline,
+        key_figures=build_key_figures(record, summary, is_valid=headline.is_valid),
+        over_time=build_over_time(record),
+        pairs=build_pairs(record, summary),
+        operations=build_operations(record),
+        security=build_security(record),
+        facts=build_facts(record, summary, verdict),
+    )
+
+
+def _label_arms(record: RunRecord) -> tuple[ArmLabel, ...]:
+    styles = style_arms(record)
+    is_comparison = record.plan.kind is RunKind.COMPARISON
+    return tuple(
+        ArmLabel(name, style, ("baseline" if name == record.plan.baseline else "candidate") if is_comparison else "")
+        for name, style in styles.items()
+    )

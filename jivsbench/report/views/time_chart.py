@@ -1,0 +1,102 @@
+"""One chart over time: the axes that all of them share, the limits of gates, and the figures as a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jivsbench.model.gate import Gate, Unit
+from jivsbench.model.record import ArmRecord, RunRecord
+from jivsbench.report.charts import Chart, DataTable, Frame, LimitLine, Series, draw_series, highest_of
+from jivsbench.report.formatting import NOT_MEASURED, format_limit, format_number
+from jivsbench.report.scales import format_clock
+from jivsbench.report.views.thinning import Thinning
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What all charts of one run share."""
+
+    record: RunRecord
+    frame: Frame
+    thinning: Thinning
+    styles: dict[str, str]
+
+    def arms(self) -> list[tuple[str, str, ArmRecord]]:
+        """Name, style and record of every arm."""
+        return [(arm.profile.name, self.styles[arm.profile.name], arm) for arm in self.record.arms]
+
+
+def draw_chart(
+    timeline: Timeline,
+    title: str,
+    unit: Unit,
+    series: Sequence[Series],
+    *,
+    highest: float | None = None,
+    limits: Sequence[tuple[float, str]] = (),
+    note: str = "",
+    why_absent: str = "",
+    chart_id: str = "",
+) -> Chart:
+    """Draw lines over time, each broken where it has a gap; without any value the chart says why it is empty.
+
+    `highest` gives charts of one kind the same scale.
+    """
+    frame = timeline.frame
+    top = highest if highest is not None else highest_of(series)
+    y, y_ticks = frame.vertical(include_limits(top, limits), is_whole=unit is Unit.COUNT)
+    measured = tuple(one for one in series if any(point.y is not None for point in one.points))
+    absent = [one.name for one in series if one not in measured]
+    names = ", ".join(one.name for one in measured)
+    unit_text = "" if unit is Unit.COUNT else unit.value
+    suffix = f" in {unit_text}" if unit_text else ""
+    return Chart(
+        id=chart_id or title.lower().replace(" ", "-"),
+        title=title,
+        unit=unit_text,
+        description=f"{title}{suffix} over time: {names}. The same figures stand in the table below it.",
+        x_label="time since the load started",
+        x_ticks=frame.x_ticks,
+        y_ticks=y_ticks,
+        lines=tuple(draw_series(one, frame.x, y) for one in measured),
+        table=_tabulate(measured, unit),
+        bands=frame.bands,
+        limits=tuple(LimitLine(y.place(value), label) for value, label in limits if value <= y.high),
+        note=" ".join(part for part in (note, why_absent or _name_absent(absent)) if part) if measured else "",
+        missing="" if measured else why_absent or NOT_MEASURED,
+    )
+
+
+def _tabulate(series: Sequence[Series], unit: Unit) -> DataTable:
+    # Arms are read one after the other, some ms apart: they share the row of their second.
+    values = {(one.name, int(point.x)): point.y for one in series for point in one.points}
+    moments = sorted({moment for _, moment in values})
+    rows = tuple((format_clock(moment), *(_cell(values.get((one.name, moment)), unit) for one in series)) for moment in moments)
+    suffix = "" if unit is Unit.COUNT else f" ({unit.value})"
+    return DataTable(("time", *(f"{one.name}{suffix}" for one in series)), rows)
+
+
+def _cell(value: float | None, unit: Unit) -> str:
+    return "" if value is None else format_number(value, unit)
+
+
+def _name_absent(names: Sequence[str]) -> str:
+    return f"Not measured: {', '.join(names)}." if names else ""
+
+
+def find_limits(record: RunRecord, metric: str, statistic: str | None) -> list[tuple[float, str]]:
+    """Absolute limits that the plan's gates set for a metric, with their labels; any statistic when it is None."""
+    return [
+        (gate.limit, _label(gate, statistic))
+        for gate in record.plan.scenario.gates
+        if gate.metric == metric and gate.change is None and statistic in (None, gate.statistic)
+    ]
+
+
+def _label(gate: Gate, statistic: str | None) -> str:
+    return f"{'' if statistic else gate.statistic + ' '}{gate.comparator.value} {format_limit(gate.limit, gate.unit)}"
+
+
+def include_limits(highest: float, limits: Sequence[tuple[float, str]]) -> float:
+    """Room for a limit that lies near; a far one would flatten the figures and is left to the gates' table."""
+    near = [value for value, _ in limits if value <= highest * 1.6]
+    return max((highest, *near))

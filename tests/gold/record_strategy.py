@@ -1,0 +1,48 @@
+"""Any run that the model can hold, for property tests: every field of every dataclass, by its annotation."""
+
+import dataclasses
+import enum
+import types
+import typing
+from functools import cache
+
+from hypothesis import strategies as st
+
+from jivsbench.model.histogram import Histogram, HistogramBuilder
+
+_TEXT = st.text(max_size=12)
+ANY_NUMBER = (st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False))
+"""Every number that JSON can hold."""
+SENSIBLE_NUMBER = (st.integers(0, 10**12), st.floats(0, 1e9))
+"""Numbers as clocks, counters and sizes give them: never negative, never astronomic."""
+
+
+@cache
+def values_of(annotation: object, numbers: tuple[st.SearchStrategy, st.SearchStrategy] = ANY_NUMBER) -> st.SearchStrategy:
+    """Values of a type of the model; tuples stay short so that a whole record stays small."""
+    plain = {int: numbers[0], float: numbers[1], str: _TEXT, bool: st.booleans(), type(None): st.none()}
+    if annotation in plain:
+        return plain[annotation]
+    if annotation is Histogram and numbers is SENSIBLE_NUMBER:
+        return st.lists(numbers[0], max_size=3).map(_record)
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return st.sampled_from(list(annotation))
+    if dataclasses.is_dataclass(annotation):
+        hints = typing.get_type_hints(annotation)
+        names = [field.name for field in dataclasses.fields(annotation)]
+        return st.builds(annotation, **{name: values_of(hints[name], numbers) for name in names})
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return st.lists(values_of(arguments[0], numbers), max_size=2).map(tuple)
+    if origin is tuple:
+        return st.tuples(*(values_of(argument, numbers) for argument in arguments))
+    if origin in (types.UnionType, typing.Union):
+        return st.one_of(*(values_of(argument, numbers) for argument in arguments))
+    raise TypeError(f"the model has a type that this strategy does not know: {annotation}")
+
+
+def _record(durations_ns: list[int]) -> Histogram:
+    builder = HistogramBuilder()
+    for duration_ns in durations_ns:
+        builder.record(duration_ns)
+    return builder.build()

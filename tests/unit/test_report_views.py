@@ -1,0 +1,215 @@
+"""What the page says, as values: verdicts, alarms, thin percentiles, judgements, missing figures."""
+
+from dataclasses import replace
+
+import pytest
+
+from jivsbench.model.finding import CheckOutcome
+from jivsbench.model.gate import GateOutcome, Unit
+from jivsbench.model.histogram import HistogramBuilder
+from jivsbench.model.metrics import Direction
+from jivsbench.model.record import JobTotals
+from jivsbench.model.summary import Effect, Figure, Provenance, Verdict, VerdictOutcome
+from jivsbench.report.views.badges import Tone, badge_check, badge_gate, badge_verdict
+from jivsbench.report.views.facts import build_command, list_missing
+from jivsbench.report.views.headline import build_headline, explain_verdict, find_alarms
+from jivsbench.report.views.key_figures import build_key_figures, format_figure, judge_effect
+from jivsbench.report.views.operations import build_conservation, describe_clock
+from jivsbench.report.views.over_time import build_over_time
+from jivsbench.report.views.page import build_page
+from jivsbench.report.views.pairs import build_pairs, join_pairs
+from jivsbench.report.views.security import build_security
+from tests.gold.sample_runs import SAMPLES, comparison, guards_empty, hostile, invalid, no_data, one_arm
+
+
+def _effect(low: float | None, high: float | None, ratio: float | None = 1.2) -> Effect:
+    return Effect("job.response", "p95", "a", "b", ratio, low, high, 0.95, 12, "")
+
+
+@pytest.mark.parametrize(
+    ("effect", "better", "word", "tone"),
+    [
+        (_effect(1.1, 1.3), Direction.HIGHER, "better", Tone.GOOD),
+        (_effect(1.1, 1.3), Direction.LOWER, "worse", Tone.BAD),
+        (_effect(0.7, 0.9), Direction.LOWER, "better", Tone.GOOD),
+        (_effect(0.9, 1.3), Direction.LOWER, "no clear difference", Tone.MUTED),
+        (_effect(1.0, 1.3), Direction.HIGHER, "no clear difference", Tone.MUTED),
+        (_effect(None, None), Direction.LOWER, "no interval", Tone.MUTED),
+        (_effect(None, None, None), Direction.LOWER, "no ratio", Tone.MUTED),
+        (None, Direction.LOWER, "not compared", Tone.MUTED),
+    ],
+)
+def test_better_and_worse_need_the_whole_interval(effect: Effect | None, better: Direction, word: str, tone: Tone) -> None:
+    """A ratio without an interval, or with one that holds 1, is judged neither way."""
+    assert judge_effect(effect, better) == (word, tone)
+
+
+@pytest.mark.parametrize(("count", "p99"), [(99, "n < 100"), (100, "99.0")])
+def test_a_thin_p99_is_not_shown(count: int, p99: str) -> None:
+    """A p99 of fewer than 100 samples is not a p99."""
+    builder = HistogramBuilder()
+    for place in range(count):
+        builder.record((place + 1) * 1_000_000)
+
+    clock = describe_clock(builder.build())
+
+    assert clock.p99.startswith(p99[:2])
+    assert ("n <" in clock.p99) == (count < 100)
+
+
+def test_a_thin_p99_figure_is_not_shown_either() -> None:
+    """The summary may hold the value; the page does not show it."""
+    figure = Figure("a", "job.response", "p99", 12.0, Unit.MILLISECONDS, 99, Provenance.MEASURED, "")
+
+    assert format_figure(figure) == "n < 100"
+    assert format_figure(replace(figure, samples=100)) == "12.0 ms"
+
+
+def test_an_invalid_run_is_never_green() -> None:
+    """No badge of a gate, no reading and no verdict of an invalid run carries the good tone."""
+    sample = invalid()
+    headline = build_headline(sample.record, sample.summary, sample.verdict)
+    key = build_key_figures(sample.record, sample.summary, is_valid=False)
+
+    assert headline.badge.tone is Tone.MUTED
+    assert {gate.badge.tone for gate in headline.gates} == {Tone.MUTED}
+    assert {row.judgement for row in key.rows} == {"does not count"}
+    assert headline.effect == ""
+    assert headline.reasons[0].startswith("the load generator used 97 %")
+
+
+def test_only_green_outcomes_are_green() -> None:
+    """Of all outcomes of gates, checks and runs, exactly the green ones have the good tone."""
+    assert {o for o in GateOutcome if badge_gate(o, is_valid=True).tone is Tone.GOOD} == {GateOutcome.EXCEEDED, GateOutcome.MET}
+    assert {o for o in CheckOutcome if badge_check(o).tone is Tone.GOOD} == {CheckOutcome.PASS}
+    assert {o for o in VerdictOutcome if badge_verdict(o).tone is Tone.GOOD} == {VerdictOutcome.PASSED}
+
+
+def test_no_guard_is_an_alarm_with_its_evidence() -> None:
+    """A run without a guard shows SEC-001 above everything."""
+    (alarm,) = find_alarms(guards_empty().record)
+
+    assert alarm.check_id == "SEC-001"
+    assert alarm.title == "No SQL guard is in force"
+    assert alarm.evidence
+
+
+def test_no_guard_is_an_alarm_even_when_no_check_says_so() -> None:
+    """The profile's own word is enough."""
+    record = replace(guards_empty().record, checks=())
+    (alarm,) = find_alarms(record)
+
+    assert alarm.check_id == "SEC-001"
+    assert "guards = []" in alarm.reason
+
+
+def test_a_safe_run_has_no_alarm() -> None:
+    """Nothing is cried when nothing is open."""
+    assert find_alarms(comparison().record) == ()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (VerdictOutcome.PASSED, "No gate was asked, and nothing stands against it."),
+        (VerdictOutcome.FAILED, "No gate was missed, but something else stands against it."),
+        (VerdictOutcome.CONDITIONAL, "Approved under conditions."),
+        (VerdictOutcome.INVALID, "Nothing valid was measured. The figures below say nothing about the target."),
+    ],
+)
+def test_a_verdict_without_gates_still_says_why(outcome: VerdictOutcome, text: str) -> None:
+    """No sentence counts gates that were not asked."""
+    assert explain_verdict(Verdict(outcome, (), (), ())) == text
+
+
+def test_jobs_that_are_lost_do_not_add_up() -> None:
+    """A job that was created and never ended is shown, and so is a row that was read and not written."""
+    (arm,) = one_arm().record.arms
+    sums = build_conservation(replace(arm, totals=JobTotals(10, 7, 1, 0, 0, 7000, 6990)))
+
+    assert not sums.jobs_add_up
+    assert sums.jobs_difference == "2"
+    assert not sums.rows_add_up
+    assert sums.rows_difference == "10"
+
+
+def test_everything_missing_is_listed() -> None:
+    """A run that measured nothing lists every figure, the gates without data, the generator and security."""
+    sample = no_data()
+    names = [fact.name for fact in list_missing(sample.record, sample.summary, sample.verdict)]
+
+    assert "throughput.records rate, optimized" in names
+    assert "security" in names
+    assert "the load generator" in names
+    assert sum(name.startswith("gate ") for name in names) == 3
+
+
+def test_a_run_without_any_arm_still_has_a_page() -> None:
+    """A run that was cut short before the load has a page that says what is missing."""
+    sample = invalid()
+    record = replace(sample.record, arms=(), generator=None, checks=(), score=None)
+    page = build_page(record, replace(sample.summary, figures=(), effects=()), sample.verdict)
+
+    assert all(chart.missing for chart in page.over_time.charts)
+    assert "the load" in {fact.name for fact in page.facts.missing}
+
+
+def test_arms_share_their_scales() -> None:
+    """The latency charts of both arms have the same axis, and so have their pools."""
+    charts = {chart.id: chart for chart in build_over_time(comparison().record).charts}
+
+    assert charts["latency-0"].y_ticks == charts["latency-1"].y_ticks
+    assert charts["pool-0"].y_ticks == charts["pool-1"].y_ticks
+    assert charts["throughput"].bands
+
+
+def test_a_chart_never_draws_a_thin_p99() -> None:
+    """Seconds with fewer than 100 jobs have no p99, and the chart says how many there are."""
+    latency = next(chart for chart in build_over_time(comparison().record).charts if chart.id == "latency-0")
+
+    assert "p99" not in {line.name for line in latency.lines}
+    assert "p99 is left out of 36 of 36 seconds" in latency.note
+
+
+def test_only_whole_pairs_are_compared() -> None:
+    """A pair that lacks one of its blocks is not drawn."""
+    record = comparison().record
+    baseline, candidate = record.arms
+    broken = replace(record, arms=(baseline, replace(candidate, blocks=candidate.blocks[1:])))
+
+    assert len(join_pairs(record)) == 12
+    assert len(join_pairs(broken)) == 11
+
+
+def test_a_single_run_has_no_pairs() -> None:
+    """Pairs belong to comparisons."""
+    sample = one_arm()
+
+    assert build_pairs(sample.record, sample.summary) is None
+
+
+def test_open_checks_come_first_and_a_score_is_cut() -> None:
+    """FAIL stands above everything; 79.96 never reads as 80."""
+    record = guards_empty().record
+    assert record.score is not None
+    security = build_security(replace(record, score=replace(record.score, score=79.96)))
+
+    assert [line.badge.word for line in security.lines] == ["FAIL", "INVALID", "NOT TESTED", "PASS", "NOT APPLICABLE"]
+    assert security.score == "79.9"
+
+
+def test_the_command_quotes_names_of_others() -> None:
+    """A scenario's name cannot become a second command."""
+    record = hostile().record
+    run = replace(record, plan=replace(record.plan, kind=one_arm().record.plan.kind))
+
+    assert "'<script>document.title=\"owned\"</script>'" in build_command(run)
+    assert build_command(one_arm().record) == "jivsbench run baseline --profile optimized --time-scale 0.05 --check --seed 20260"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_page_is_pure(name: str) -> None:
+    """The same run gives the same page."""
+    sample = SAMPLES[name]()
+
+    assert build_page(sample.record, sample.summary, sample.verdict) == build_page(sample.record, sample.summary, sample.verdict)
