@@ -89,8 +89,8 @@ class ConnectionPool:
             self._leases.discard(lease)
             self.totals.resets_failed += is_clean and not is_usable
             starved = self._capacity.starved_beside(self)
-            is_outdated = lease.is_revoked or self._is_closed or now_s >= pooled.expires_at_s
-            is_kept = is_usable and not is_outdated and starved is None
+            is_outdated = lease.is_revoked or self._is_closed or now_s >= pooled.expires_at_s or starved is not None
+            is_kept = is_usable and not is_outdated
             if is_kept:
                 self._hand_over(pooled, now_s)
             else:
@@ -143,8 +143,7 @@ class ConnectionPool:
         with self._lock:
             doomed = self._idle.pop_expired(now_s, self._limits.idle_timeout_s, self._limits.min_idle)
             hung = [p for p, since_s in self._validating.items() if now_s - since_s > self._limits.validation_timeout_s]
-            if hung:
-                doomed += self._idle.pop_unproven(now_s)
+            doomed += self._idle.pop_unproven(now_s) if hung else []
             for pooled in hung:
                 # Its thread still waits for the server and closes it when that ends.
                 del self._validating[pooled]
@@ -294,9 +293,8 @@ class ConnectionPool:
                 doomed = []
                 self._hand_over(pooled, now_s)
             elif is_ours:
-                unproven = self._idle.pop_unproven(now_s)
-                doomed += unproven
-                self._forget(1 + len(unproven))
+                doomed += self._idle.pop_unproven(now_s)
+                self._forget(len(doomed))
         close_all(doomed)
         self._capacity.serve()
         self.claim()

@@ -44,6 +44,19 @@ def find_workers() -> list[psutil.Process]:
     return [child for child in living if "jivsbench.load.worker" in child.cmdline()]
 
 
+def is_gone_within(process: psutil.Process, limit_s: float) -> bool:
+    """Has it ended? An orphan stays a zombie until the system's first process looks at it, which is not ours to judge."""
+    end_s = time.monotonic() + limit_s
+    while time.monotonic() < end_s:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def start_parent(spec: LoadSpec, folder: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
     """A parent process of its own whose load has begun, and its load child."""
     path = folder / "spec.json"
@@ -114,10 +127,10 @@ def test_the_child_does_not_outlive_a_killed_parent(plant, load, tmp_path) -> No
     parent, worker = start_parent(spec, tmp_path)
 
     parent.kill()
-    gone, _alive = psutil.wait_procs([worker], timeout=2.0)
+    is_gone = is_gone_within(worker, 2.0)
     parent.communicate()
 
-    assert gone == [worker]
+    assert is_gone
     assert Path(spec.intervals_path).read_bytes().endswith(b"\n")
     assert sum(part.count for interval in read_intervals(Path(spec.intervals_path)) for part in interval.operations) > 0
 
@@ -128,9 +141,8 @@ def test_a_parent_that_gets_sigint_leaves_nothing_behind(plant, load, tmp_path) 
 
     parent.send_signal(signal.SIGINT)
     parent.communicate(timeout=10)
-    gone, _alive = psutil.wait_procs([worker], timeout=2.0)
 
-    assert gone == [worker]
+    assert is_gone_within(worker, 2.0)
 
 
 def test_sigterm_leaves_whole_lines(plant, load, tmp_path) -> None:
@@ -171,6 +183,12 @@ def test_a_file_that_cannot_be_written_is_refused(plant, load, tmp_path) -> None
         run_load(spec, tmp_path, ignore)
 
     assert "create" not in target.facts["requests"]
+
+
+def test_a_full_disk_ends_the_load(plant, load, tmp_path) -> None:
+    """A sample that cannot be kept is not skipped: the load ends, and the message says what to do."""
+    with pytest.raises(OutputError, match=r"cannot be written to /dev/full .*: make room there"):
+        run_load(load(plant().arm(), stages=LONG, intervals_path="/dev/full"), tmp_path, ignore)
 
 
 def test_a_workload_that_raises_ends_the_load(plant, load, tmp_path) -> None:

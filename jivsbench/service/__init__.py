@@ -1,0 +1,1 @@
+"""The extraction service: the HTTP API over the extraction core, in a process of its own."""

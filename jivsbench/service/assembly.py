@@ -1,0 +1,151 @@
+"""Puts a service together from its spec: plugins, guards, cache, job store, extractor, runner.
+
+Whatever the spec asks for and this machine lacks is said here, before anything listens for long.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jivsbench.api import CacheClient, Connector
+from jivsbench.errors import OutputError, UnknownNameError
+from jivsbench.extract.extractor import Extractor
+from jivsbench.extract.guards import require_guards
+from jivsbench.extract.jobs.database import StoreDatabase, open_database
+from jivsbench.extract.jobs.directory import SourceDirectory
+from jivsbench.extract.jobs.sources import SourceStore
+from jivsbench.extract.jobs.store import JobStore
+from jivsbench.extract.metadata_cache import MetadataCache
+from jivsbench.extract.runner import JobRunner
+from jivsbench.model.profile import Profile
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+from jivsbench.plugins import Registry, load_registry
+from jivsbench.service.auth import Authority
+from jivsbench.service.metrics import Gauges, JobMetrics
+from jivsbench.service.spec import ServiceSpec
+
+_LOG = logging.getLogger(__name__)
+_STORE_FOLDER: Final = ".jobs"
+_CACHE_TIMEOUT_S: Final = 1.0
+_OWNER_CHARACTERS: Final = 32
+# The whole of an ending stays under the 5 s that a supervisor waits before it kills.
+_DRAIN_S: Final = 2.0
+_CLOSE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts that the routes use."""
+
+    profile: Profile
+    guards: tuple[str, ...]
+    connectors: Mapping[str, Connector]
+    authority: Authority
+    database: StoreDatabase
+    jobs: JobStore
+    sources: SourceDirectory
+    extractor: Extractor
+    runner: JobRunner
+    metrics: JobMetrics
+    cache_client: CacheClient | None
+
+    def check_source(self, source: DataSource) -> None:
+        """Raises UnknownNameError for a connector that is not loaded, or one that does not open such URLs."""
+        connector = self.connectors.get(source.connector)
+        if connector is None:
+            raise UnknownNameError("no connector has that name: `jivsbench plugins` lists those that are loaded")
+        if source.url.reveal().partition(":")[0].lower() not in connector.schemes:
+            schemes = ", ".join(f"{scheme}:" for scheme in connector.schemes)
+            raise UnknownNameError(f"connector {connector.name} does not open that kind of URL: it opens {schemes}")
+
+    def close(self) -> None:
+        """Let jobs end, cancel those that do not, close every connection. Takes less than 4 s."""
+        if not self.runner.close(_DRAIN_S):
+            _LOG.error("some jobs did not end when they were cancelled")
+        self.extractor.close(_CLOSE_S)
+        if self.cache_client is not None:
+            self.cache_client.close()
+        self.database.close()
+
+
+def assemble(spec: ServiceSpec) -> Service:
+    """Build the service; its workers run when this returns. Raises the JivsbenchError that says what is missing."""
+    authority = Authority(tuple((token.token, token.role) for token in spec.tokens))
+    registry = load_registry(extra_modules=spec.plugins, disabled=spec.disabled_plugins)
+    guards = require_guards(spec.profile, registry.guards)
+    output_dir = _make_output_dir(spec.output_dir)
+    owner = hashlib.sha256(str(output_dir).encode()).hexdigest()[:_OWNER_CHARACTERS]
+    cache_client = _open_cache(spec, registry, owner)
+    cache = MetadataCache(cache_client, spec.profile.cache_times)
+    database = open_database(
+        Secret(spec.metadata_url) if spec.metadata_url else None, output_dir / _STORE_FOLDER, spec.profile.metadata
+    )
+    jobs = JobStore(database, owner=owner, join_fetch=spec.profile.switches.join_fetch)
+    sources = SourceDirectory(SourceStore(database), cache)
+    extractor = Extractor(
+        connectors={connector.name: connector for connector in registry.connectors},
+        guards=guards,
+        profile=spec.profile,
+        output_dir=output_dir,
+        schemas=cache.schema,
+    )
+    metrics = JobMetrics()
+    runner = JobRunner(store=jobs, cache=cache, extractor=extractor, sources=sources, profile=spec.profile, observer=metrics)
+    metrics.registry.register(
+        Gauges(
+            pools=extractor.pool_statistics,
+            cache=lambda: cache_client.statistics() if cache_client else None,
+            metadata_pool=database.pool_sizes,
+            waiting_jobs=lambda: runner.waiting,
+        )
+    )
+    service = Service(
+        profile=spec.profile,
+        guards=tuple(guard.name for guard in guards),
+        connectors={connector.name: connector for connector in registry.connectors},
+        authority=authority,
+        database=database,
+        jobs=jobs,
+        sources=sources,
+        extractor=extractor,
+        runner=runner,
+        metrics=metrics,
+        cache_client=cache_client,
+    )
+    _begin(service, spec)
+    return service
+
+
+def _begin(service: Service, spec: ServiceSpec) -> None:
+    declared = [source.to_source() for source in spec.sources]
+    for source in declared:
+        service.check_source(source)
+    service.sources.declare(declared)
+    service.runner.start()
+
+
+def _open_cache(spec: ServiceSpec, registry: Registry, owner: str) -> CacheClient | None:
+    if not spec.profile.switches.cache:
+        return None
+    name, url = spec.profile.cache or spec.cache_name, Secret(spec.cache_url) if spec.cache_url else None
+    if name:
+        cache = registry.cache(name)
+    elif url:
+        cache = registry.cache_for_url(url)
+    else:
+        cache = registry.cache("memory")
+    # The prefix is the service's own: two services on one cache never read each other's jobs.
+    return cache.open(url if cache.schemes else None, f"jivsbench:{owner}:", _CACHE_TIMEOUT_S)
+
+
+def _make_output_dir(path: str) -> Path:
+    folder = Path(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"extractions were to be written to {folder}, which cannot be made ({exc.strerror})") from exc
+    return folder.resolve()

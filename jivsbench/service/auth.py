@@ -1,0 +1,59 @@
+"""Who may do what: bearer tokens and the roles they carry."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from jivsbench.errors import ConfigError
+
+MIN_TOKEN_CHARACTERS: Final = 16
+_SCHEME: Final = b"bearer "
+
+
+class Role(StrEnum):
+    """VIEWER reads, DATA_ENGINEER extracts too, ADMIN changes data sources too."""
+
+    VIEWER = "VIEWER"
+    DATA_ENGINEER = "DATA_ENGINEER"
+    ADMIN = "ADMIN"
+
+    def includes(self, needed: "Role") -> bool:
+        """True when this role may do what `needed` may do."""
+        return _RANKS[self] >= _RANKS[needed]
+
+
+_RANKS: Final = {role: rank for rank, role in enumerate(Role)}
+
+
+class Authority:
+    """Knows the digests of all tokens. Raises ConfigError when there is none, one is too short, or two are the same."""
+
+    def __init__(self, tokens: Sequence[tuple[str, Role]]) -> None:
+        if not tokens:
+            raise ConfigError("the service was given no token, so nobody could use it: give it at least one of role ADMIN")
+        for text, role in tokens:
+            if len(text) < MIN_TOKEN_CHARACTERS:
+                raise ConfigError(
+                    f"a token of role {role.value} has {len(text)} characters: it needs {MIN_TOKEN_CHARACTERS} random ones"
+                )
+        self._roles = tuple((_digest(text.encode()), role) for text, role in tokens)
+        if len({digest for digest, _ in self._roles}) < len(self._roles):
+            raise ConfigError("two tokens are the same, so their role is not certain: give every role its own")
+
+    def find_role(self, header: bytes | None) -> Role | None:
+        """The role behind an Authorization header; None for none or a wrong one. Takes the same time for every token."""
+        if header is None or header[: len(_SCHEME)].lower() != _SCHEME:
+            return None
+        asked = _digest(header[len(_SCHEME) :].strip())
+        found = None
+        for digest, role in self._roles:
+            if hmac.compare_digest(digest, asked):
+                found = role
+        return found
+
+
+def _digest(token: bytes) -> bytes:
+    # Of equal length whatever was sent, so that not even the length of a token can be measured.
+    return hashlib.sha256(token).digest()

@@ -1,0 +1,98 @@
+"""The service's metrics: a registry of its own, counters that workers feed, and gauges that are read when asked for."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from jivsbench.model.job import ExtractionResult, JobState, Phase
+from jivsbench.model.statistics import CacheStatistics, PoolStatistics
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+class Gauges(Collector):
+    """What pools, cache and queue say of themselves at the moment of asking."""
+
+    def __init__(
+        self,
+        *,
+        pools: Callable[[], tuple[PoolStatistics, ...]],
+        cache: Callable[[], CacheStatistics | None],
+        metadata_pool: Callable[[], tuple[int, int]],
+        waiting_jobs: Callable[[], int],
+    ) -> None:
+        self._pools = pools
+        self._cache = cache
+        self._metadata_pool = metadata_pool
+        self._waiting_jobs = waiting_jobs
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric with its values now."""
+        yield from self._collect_pools()
+        yield self._collect_cache()
+        metadata = GaugeMetricFamily("jivsbench_metadata_pool_connections", "Connections to the job store", labels=["state"])
+        for state, count in zip(("active", "idle"), self._metadata_pool(), strict=True):
+            metadata.add_metric([state], count)
+        yield metadata
+        yield GaugeMetricFamily("jivsbench_jobs_waiting", "Started jobs that wait for a worker", value=self._waiting_jobs())
+
+    def _collect_pools(self) -> Iterator[Metric]:
+        connections = GaugeMetricFamily("jivsbench_pool_connections", "Connections to a source", labels=["source", "state"])
+        waiting = GaugeMetricFamily("jivsbench_pool_waiting", "Jobs that wait for a connection", labels=["source"])
+        timeouts = CounterMetricFamily("jivsbench_pool_timeouts", "Waits that ended without a connection", labels=["source"])
+        for pool in self._pools():
+            connections.add_metric([pool.source, "active"], pool.active)
+            connections.add_metric([pool.source, "idle"], pool.idle)
+            waiting.add_metric([pool.source], pool.waiting)
+            timeouts.add_metric([pool.source], pool.timeouts_total)
+        yield from (connections, waiting, timeouts)
+
+    def _collect_cache(self) -> Metric:
+        lookups = CounterMetricFamily(
+            "jivsbench_cache_lookups", "Look-ups of metadata; an error is no miss here", labels=["result"]
+        )
+        found = self._cache()
+        if found is not None:
+            lookups.add_metric(["hit"], found.hits)
+            lookups.add_metric(["miss"], found.misses - found.errors)
+            lookups.add_metric(["error"], found.errors)
+        return lookups
+
+
+class JobMetrics:
+    """Counts what jobs do. One for each service."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        jobs = Counter("jivsbench_jobs", "Jobs that came into a state", ["state"], registry=self.registry)
+        rows = Counter("jivsbench_rows", "Rows of completed extractions", ["direction"], registry=self.registry)
+        phases = Counter(
+            "jivsbench_extraction_phase_seconds", "Time of completed extractions by phase", ["phase"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "jivsbench_extraction_seconds", "Duration of completed extractions", buckets=_BUCKETS_S, registry=self.registry
+        )
+        self._jobs = {state: jobs.labels(state.value) for state in JobState}
+        self._phases = {phase: phases.labels(phase.value) for phase in Phase}
+        self._rows_read, self._rows_written = rows.labels("read"), rows.labels("written")
+
+    def entered(self, state: JobState) -> None:
+        """A job has come into that state."""
+        self._jobs[state].inc()
+
+    def extracted(self, result: ExtractionResult) -> None:
+        """A job has completed with that result."""
+        self._rows_read.inc(result.rows_read)
+        self._rows_written.inc(result.rows_written)
+        self._seconds.observe(result.duration_ns / 1e9)
+        for time in result.phases:
+            self._phases[time.phase].inc(time.duration_ns / 1e9)
+
+    def format(self) -> bytes:
+        """Every metric in the text format of Prometheus."""
+        return generate_latest(self.registry)

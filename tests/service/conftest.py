@@ -1,0 +1,45 @@
+"""Sources and services that the tests of the service share."""
+
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from jivsbench.app.data import load_dataset
+from jivsbench.app.progress import ignore
+from jivsbench.dataset import Dataset
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+from jivsbench.plugins import load_registry
+from tests.service.service_bench import OTHERS, ROWS, Bench, build_spec, running
+
+
+@pytest.fixture(scope="session")
+def shop_url(embedded_postgres_url: str) -> Iterator[str]:
+    """A database of its own on the embedded PostgreSQL, with bench_rows in it."""
+    name = f"shop_{secrets.token_hex(4)}"
+    with psycopg.connect(embedded_postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        url = embedded_postgres_url.rpartition("/")[0] + f"/{name}"
+        load_dataset(
+            load_registry(disabled=OTHERS["postgres"]), DataSource("shop", "postgres", Secret(url)), Dataset(ROWS), ignore
+        )
+        yield url
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def shop_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A SQLite file with bench_rows in it."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.sqlite3'}"
+    load_dataset(load_registry(disabled=OTHERS["sqlite"]), DataSource("shop", "sqlite", Secret(url)), Dataset(ROWS), ignore)
+    return url
+
+
+@pytest.fixture(scope="module")
+def bench(shop_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A service over PostgreSQL with profile `optimized`, for all tests of one module."""
+    folder = tmp_path_factory.mktemp("service")
+    with running(build_spec(shop_url, folder / "out"), folder) as started:
+        yield started
