@@ -4,7 +4,9 @@ JivsbenchError
 ├── UsageError                  the user asked for something that cannot be (exit 2)
 │   ├── ConfigError                 a file, key or value that does not parse
 │   ├── UnknownNameError            a name nobody offers, with the nearest one that exists
-│   └── GateError                   a gate that cannot be read, or names a metric the scenario lacks
+│   ├── GateError                   a gate that cannot be read, or names a metric the scenario lacks
+│   ├── UnknownJobError             no job has that id
+│   └── JobStateError               the job is in a state in which it cannot do what was asked
 ├── EnvironmentProblem          something this machine or server lacks (exit 5)
 │   ├── PluginLoadError             a plugin that raises, or hooks nobody knows
 │   ├── DuplicateNameError          two plugins, or two objects of plugins, of one name
@@ -22,7 +24,10 @@ JivsbenchError
 │   ├── TypePolicyError             a value that its Arrow type cannot hold
 │   ├── VerificationError           what lies on disk is not what the source has
 │   ├── DeadlineError               the job took longer than its deadline
-│   └── CancelledJobError           somebody stopped the job
+│   ├── CancelledJobError           somebody stopped the job
+│   ├── QueueFullError              as many jobs wait as the profile allows
+│   ├── ShuttingDownError           the service is about to end and takes no more work
+│   └── RestartedError              the service ended while the job ran
 ├── InvalidRunError             nothing valid was measured (exit 4)
 └── InterruptedRunError         the user pressed Ctrl-C (exit 130)
 
@@ -76,6 +81,18 @@ class GateError(UsageError):
     """A gate that cannot be read, or asks for a metric that the scenario does not measure."""
 
     slug = "gate"
+
+
+class UnknownJobError(UsageError):
+    """No job has that id."""
+
+    slug = "unknown-job"
+
+
+class JobStateError(UsageError):
+    """The job is in a state in which it cannot do what was asked."""
+
+    slug = "job-state"
 
 
 class EnvironmentProblem(JivsbenchError):  # noqa: N818 - "error" would say the tool is at fault; the machine is
@@ -184,6 +201,24 @@ class CancelledJobError(ExtractionError):
     """Somebody stopped the job."""
 
     slug = "cancelled"
+
+
+class QueueFullError(ExtractionError):
+    """As many jobs wait as the profile allows."""
+
+    slug = "queue-full"
+
+
+class ShuttingDownError(ExtractionError):
+    """The service is about to end and takes no more work."""
+
+    slug = "shutting-down"
+
+
+class RestartedError(ExtractionError):
+    """The service ended while the job ran."""
+
+    slug = "service-restarted"
 
 
 class InvalidRunError(JivsbenchError):

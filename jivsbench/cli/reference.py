@@ -32,7 +32,14 @@ def render_reference() -> str:
 
 
 def _render(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:
-    context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, terminal_width=100, max_content_width=100)
+    context = click.Context(
+        command,
+        info_name=path.rpartition(" ")[2],
+        parent=parent,
+        terminal_width=100,
+        max_content_width=100,
+        **command.context_settings,
+    )
     yield f"## `{path}`\n\n```\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

@@ -9,10 +9,17 @@ import threading
 import time
 from typing import Final, Protocol
 
-from jivsbench.errors import CancelledJobError, JivsbenchError, UnknownNameError, VerificationError
+from jivsbench.errors import (
+    CancelledJobError,
+    JivsbenchError,
+    JobStateError,
+    UnknownJobError,
+    UnknownNameError,
+    VerificationError,
+)
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.jobs.directory import SourceDirectory
-from jivsbench.extract.jobs.failures import JobStateError, UnknownJobError, describe_failure
+from jivsbench.extract.jobs.failures import describe_failure
 from jivsbench.extract.jobs.store import JobStore
 from jivsbench.extract.jobs.values import ClaimedJob, JobOutcome, JobRecord, JobStatistics, build_statistics
 from jivsbench.extract.jobs.waiters import Waiters

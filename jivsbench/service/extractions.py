@@ -8,8 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from jivsbench.errors import UnknownNameError
-from jivsbench.extract.jobs.failures import JobStateError
+from jivsbench.errors import JobStateError, UnknownNameError
 from jivsbench.extract.jobs.values import JobRecord
 from jivsbench.model.job import JobState
 from jivsbench.service.access import answer, need, problems

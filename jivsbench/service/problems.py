@@ -14,7 +14,7 @@ from jivsbench.errors import JivsbenchError
 from jivsbench.extract.jobs.failures import flatten
 
 MEDIA_TYPE: Final = "application/problem+json"
-_TYPE: Final = "https://jivsbench.dev/messages#"
+_TYPE: Final = "urn:jivsbench:message:"
 _RETRY_AFTER_S: Final = {"queue-full": 1, "pool-timeout": 1, "shutting-down": 5}
 _FIELDS_SHOWN: Final = 10
 

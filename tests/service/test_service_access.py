@@ -155,7 +155,7 @@ def test_every_refusal_is_a_problem(bench: Bench, refusal) -> None:
     assert (answer.status, answer.slug) == (status, slug), answer
     assert answer.headers["content-type"] == "application/problem+json"
     assert set(answer.body) == {"type", "title", "status", "detail", "slug", "correlation_id"}
-    assert answer.body["type"] == f"https://jivsbench.dev/messages#{slug}"
+    assert answer.body["type"] == f"urn:jivsbench:message:{slug}"
     assert (answer.body["status"], answer.body["correlation_id"]) == (status, answer.headers["x-correlation-id"])
     assert "canary" not in str(answer.body)
 

@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jivsbench.errors import ExtractionError
-from jivsbench.extract.jobs.failures import (
-    JobStateError,
-    QueueFullError,
-    ShuttingDownError,
-    describe_failure,
-    find_secret_parts,
-    flatten,
-)
+from jivsbench.errors import ExtractionError, JobStateError, QueueFullError, ShuttingDownError
+from jivsbench.extract.jobs.failures import describe_failure, find_secret_parts, flatten
 from jivsbench.extract.jobs.waiters import Waiters
 from jivsbench.extract.jobs.work_queue import WorkQueue
 from jivsbench.model.secret import Secret

@@ -39,7 +39,7 @@ def copy(tmp_path: Path) -> Path:
         ("jivsbench/model/secret.py", "import jivsbench.analysis", "A layer imports only the layers below it"),
         ("jivsbench/load/launcher.py", "import jivsbench.service.spec", "A layer imports only the layers below it"),
         ("jivsbench/load/launcher.py", "import gevent", "locust and gevent live in the load worker alone"),
-        ("jivsbench/extract/extractor.py", "import psycopg", "Drivers live in their plugin"),
+        ("jivsbench/extract/extractor.py", "import psycopg", "Drivers live in their plugins"),
         ("jivsbench/app/run.py", "import click", "Only the command line prints"),
         (
             "plugins/jivsbench-memory/src/jivsbench_memory/__init__.py",

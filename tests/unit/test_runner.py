@@ -12,11 +12,18 @@ import pyarrow as pa
 import pytest
 
 from jivsbench.api import Guard
-from jivsbench.errors import ExtractionError, GuardRefusedError, UnknownNameError
+from jivsbench.errors import (
+    ExtractionError,
+    GuardRefusedError,
+    JobStateError,
+    QueueFullError,
+    ShuttingDownError,
+    UnknownJobError,
+    UnknownNameError,
+)
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.jobs.database import StoreDatabase
 from jivsbench.extract.jobs.directory import SourceDirectory
-from jivsbench.extract.jobs.failures import JobStateError, QueueFullError, ShuttingDownError, UnknownJobError
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
 from jivsbench.extract.metadata_cache import MetadataCache

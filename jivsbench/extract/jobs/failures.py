@@ -1,46 +1,16 @@
-"""Refusals and endings that only a service with a job store knows, and how a failure is told without telling too much."""
+"""How the failure of a job is told without telling too much."""
 
 import difflib
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from jivsbench.errors import ExtractionError, JivsbenchError, UnknownNameError, UsageError
+from jivsbench.errors import JivsbenchError, UnknownNameError
 from jivsbench.extract.jobs.values import JobFailure
 from jivsbench.model.secret import Secret
 
 INTERNAL_SLUG: Final = "internal"
 _MESSAGE_LIMIT: Final = 500
-
-
-class UnknownJobError(UsageError):
-    """No job has that id."""
-
-    slug = "unknown-job"
-
-
-class JobStateError(UsageError):
-    """The job is in a state in which it cannot do what was asked."""
-
-    slug = "job-state"
-
-
-class QueueFullError(ExtractionError):
-    """As many jobs wait as the profile allows."""
-
-    slug = "queue-full"
-
-
-class ShuttingDownError(ExtractionError):
-    """The service is about to end and takes no more work."""
-
-    slug = "shutting-down"
-
-
-class RestartedError(ExtractionError):
-    """The service ended while the job ran."""
-
-    slug = "service-restarted"
 
 
 def build_unknown_source(asked: str, known: Iterable[str]) -> UnknownNameError:

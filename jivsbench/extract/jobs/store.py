@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from jivsbench.errors import RestartedError
 from jivsbench.extract.jobs.database import StoreDatabase
-from jivsbench.extract.jobs.failures import RestartedError
 from jivsbench.extract.jobs.instants import read_clock_us, to_datetime
 from jivsbench.extract.jobs.models import JOB_LOGS, JOB_STATISTICS, JOBS, JobRow
 from jivsbench.extract.jobs.rows import (

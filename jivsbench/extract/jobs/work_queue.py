@@ -3,7 +3,7 @@
 import threading
 from queue import SimpleQueue
 
-from jivsbench.extract.jobs.failures import JobStateError, QueueFullError, ShuttingDownError
+from jivsbench.errors import JobStateError, QueueFullError, ShuttingDownError
 
 
 class WorkQueue:

@@ -56,7 +56,7 @@ Opener = Callable[..., PostgresConnection]
 
 
 @pytest.fixture
-def open_session(source: DataSource) -> Iterator[Opener]:
+def open_session(source: DataSource, namespace: str) -> Iterator[Opener]:  # noqa: ARG001 - sessions end before the schema is dropped
     """Opens sessions that are closed after the test: `open_session(policy, limits)`."""
     opened: list[PostgresConnection] = []
 

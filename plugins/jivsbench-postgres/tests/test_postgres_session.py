@@ -1,5 +1,6 @@
 """A session hands on nothing, writes nothing, and ends when it is told."""
 
+import contextlib
 import threading
 import time
 from dataclasses import replace
@@ -15,7 +16,8 @@ from jivsbench.model.table import ExtractionRequest, Partition
 from jivsbench_postgres.connection import PostgresConnection
 
 LIMITS = ReadLimits(connect_timeout_s=5.0, query_timeout_s=20.0)
-ENDLESS = "SELECT g AS id FROM generate_series(1, 1000000000) AS g"
+# In the list of columns the server makes rows as they are read; after FROM it would first store them all.
+ENDLESS = "SELECT generate_series(1, 1000000000) AS id"
 SLEEP = "SELECT pg_sleep(30)::text AS slept"
 
 
@@ -33,7 +35,8 @@ def part_of(connection: PostgresConnection, query: str) -> Partition:
 
 
 STATE = """
-SELECT (SELECT json_object_agg(name, setting ORDER BY name) FROM pg_settings WHERE source IN ('session', 'client'))::text AS settings,
+SELECT (SELECT json_object_agg(name, setting ORDER BY name)::text FROM pg_settings
+         WHERE source IN ('session', 'client')) AS settings,
        current_user::text AS role, session_user::text AS login, current_setting('search_path') AS path,
        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())::text AS locks,
        (SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND pg_table_is_visible(oid))::text AS temporary,
@@ -99,7 +102,6 @@ WRITES = [
     "SELECT 1 INTO other",
     "SELECT * FROM t FOR UPDATE",
     "SELECT nextval('numbers')",
-    "SELECT lo_create(0)",
     "COPY t TO '/tmp/x'",
     "SELECT 1 -- ",
     "",
@@ -127,6 +129,14 @@ def test_no_query_writes_or_reaches_out_of_its_parentheses(query, session: Postg
             reader.query(session, text)
 
     assert admin.execute(f"SELECT count(*), to_regclass('{namespace}.other') FROM {namespace}.t").fetchone() == (1, None)
+
+
+def test_what_slips_through_a_read_only_transaction_is_rolled_back(session: PostgresConnection, reader, admin) -> None:
+    """Before version 16 lo_create counts as reading; the transaction is never committed, so nothing stays."""
+    with contextlib.suppress(ExtractionError):
+        reader.query(session, "SELECT lo_create(0) AS made")
+
+    assert admin.execute("SELECT count(*) FROM pg_largeobject_metadata").fetchone() == (0,)
 
 
 def test_a_query_that_ends_in_semicolon_or_comment_is_read(session: PostgresConnection, reader) -> None:
@@ -183,9 +193,7 @@ def test_a_query_ends_at_its_time_limit(open_session) -> None:
 
 
 @pytest.mark.parametrize("reads", ["read", "read_rows"])
-def test_a_reader_that_outlives_its_session_does_not_touch_the_next_borrower(
-    reads: str, session: PostgresConnection, reader
-) -> None:
+def test_a_reader_that_outlives_its_session_does_not_touch_the_next_borrower(reads: str, session: PostgresConnection) -> None:
     """Half read, forgotten, closed while somebody else reads."""
     forgotten = getattr(session, reads)(part_of(session, ENDLESS))
     next(forgotten)
@@ -260,7 +268,6 @@ def test_facts_say_whether_the_role_may_write(
             found.append(reader.test().may_write)
             with pytest.raises(AccessDeniedError):
                 part_of(reader, f"SELECT * FROM {namespace}.t")
-                list(reader.read(part_of(reader, f"SELECT * FROM {namespace}.t")))
             reader.close()
     finally:
         admin.execute(f"DROP OWNED BY {role}")

@@ -13,7 +13,7 @@ from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
 from jivsbench_postgres import catalogue, partitioning, statements
 from jivsbench_postgres.decoding import Decoder
-from jivsbench_postgres.failures import build_server_error
+from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
 from jivsbench_postgres.wire import Statement, Wire
 
 _BEGIN = Statement(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -104,7 +104,11 @@ class PostgresConnection:
         self._rows = cursor
         try:
             cursor.execute(select)
-            yield from cursor
+            for row in cursor:
+                yield row
+                # A cancel between two fetches finds the server idle and ends nothing there.
+                if self._wire.was_cancelled:
+                    raise build_server_error(self._wire.place, f"read {name}", QUERY_CANCELED, was_cancelled=True)
         except psycopg.DataError as error:
             if error.sqlstate is None:
                 raise TypePolicyError(
@@ -130,7 +134,7 @@ class PostgresConnection:
     def cancel(self) -> None:
         """End the running query on the server, from any thread; at most a second. Does nothing for an idle session."""
         with self._cancel_lock:
-            if self._is_borrowed and not self._wire.is_idle:
+            if self._is_borrowed and (self._rows is not None or not self._wire.is_idle):
                 self._wire.cancel()
 
     def reset(self) -> None:
