@@ -126,7 +126,9 @@ def _throughput(arm: ArmRecord) -> list[Figure]:
 def _cache_hits(arm: ArmRecord) -> Figure:
     use = measure_cache(arm.monitor)
     known: Known | str = "the target's cache counters could not be read twice, or they fell"
-    if use is not None:
+    if not arm.profile.switches.cache:
+        known = "this profile has no cache"
+    elif use is not None:
         known = _ratio(use.hits, use.lookups, "hits / look-ups between first and last reading", "there were no look-ups")
     return build_figure(arm.profile.name, named_metric("cache.hits"), "ratio", known)
 

@@ -117,7 +117,7 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
             intervals=read_intervals(intervals),
             blocks=outcome.blocks,
             totals=totals[target.profile.name],
-            monitor=monitor.rows(target.profile.name),
+            monitor=monitor.rows(target.profile.name, since_ns=outcome.started_ns),
         )
         for target in targets
     )

@@ -202,6 +202,8 @@ def test_five_pairs_have_an_effect_without_an_interval():
 def test_what_an_arm_has_once_gets_a_plain_ratio():
     """Memory, CPU, errors and cache hits have no blocks."""
     record = change_arm(build_comparison(), monitor=(build_look(0), build_look(1, pss_mib=180, hits=45, misses=55)))
+    caching = replace(record.arms[0].profile, switches=replace(record.arms[0].profile.switches, cache=True))
+    record = replace(record, arms=(replace(record.arms[0], profile=caching), *record.arms[1:]))
     summary = summarize(record)
 
     memory = summary.effect("target.memory", "max")
@@ -209,6 +211,14 @@ def test_what_an_arm_has_once_gets_a_plain_ratio():
     assert "no interval" in memory.method
     assert summary.effect("cache.hits", "ratio").ratio == 0.5
     assert summary.effect("job.errors", "ratio").ratio == 1.0
+
+
+def test_a_profile_without_a_cache_has_no_hit_ratio():
+    """The reason is the profile, not a reading that failed."""
+    figure = summarize(build_comparison()).figure("legacy", "cache.hits", "ratio")
+
+    assert figure.value is None
+    assert figure.method == "not measured: this profile has no cache"
 
 
 def test_there_is_no_ratio_to_a_baseline_of_zero_or_of_nothing():

@@ -193,7 +193,7 @@ def _build_pools(timeline: Timeline) -> list[Chart]:
             Unit.COUNT,
             per_arm[name],
             highest=highest,
-            why_absent="" if arm.profile.switches.pool else f"{NOT_MEASURED}: this profile has no pool",
+            why_absent="" if arm.profile.switches.pool else "This profile has no pool: a connection is opened for each job.",
             chart_id=f"pool-{index}",
         )
         for index, (name, _, arm) in enumerate(timeline.arms())

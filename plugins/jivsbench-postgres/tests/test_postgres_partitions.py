@@ -75,7 +75,9 @@ def test_the_table_is_not_rewritten_while_its_pages_are_shared_out(
 
 
 @pytest.mark.parametrize("kind", ["filter", "limit", "small", "view", "partitioned", "one stream"])
-def test_what_is_not_a_large_whole_table_is_one_part(kind, large, session: PostgresConnection, reader, admin, namespace) -> None:
+def test_what_is_not_a_large_whole_table_is_one_part(
+    *, kind, large, session: PostgresConnection, reader, admin, namespace
+) -> None:
     """A second stream would cost more than it saves, or pages say nothing about the rows."""
     admin.execute(f"CREATE TABLE {namespace}.small (id int)")
     admin.execute(f"CREATE VIEW {namespace}.view AS SELECT * FROM {namespace}.large")
@@ -165,7 +167,8 @@ def read(rows):
     session.reset()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-session = PostgresConnector().connect(DataSource("m", "postgres", Secret(sys.stdin.readline().strip())), ReadLimits(query_timeout_s=60))
+source = DataSource("m", "postgres", Secret(sys.stdin.readline().strip()))
+session = PostgresConnector().connect(source, ReadLimits(query_timeout_s=60))
 print(read(30_000), read(300_000))
 session.close()
 """

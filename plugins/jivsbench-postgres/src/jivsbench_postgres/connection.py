@@ -120,6 +120,7 @@ class PostgresConnection:
         finally:
             # A reader that is thrown away long after the session went to the next borrower must not touch it.
             if self._rows is cursor:
+                self._rows = None
                 with contextlib.suppress(psycopg.Error):
                     cursor.close()
             else:

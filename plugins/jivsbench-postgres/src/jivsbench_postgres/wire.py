@@ -15,7 +15,7 @@ import psycopg
 from psycopg import pq
 
 from jivsbench.errors import ExtractionError, JivsbenchError, SourceUnreachableError
-from jivsbench_postgres.failures import build_connect_error, build_server_error
+from jivsbench_postgres.failures import QUERY_CANCELED, build_connect_error, build_server_error
 
 Row = tuple[str | None, ...]
 
@@ -158,6 +158,9 @@ class Wire:
             result = self._finish(doing, patience_s)
             self._copy = None
             self._refuse_error(result, doing)
+            if self.was_cancelled:
+                # The server was done before the cancel reached it; some of the rows were thrown away here.
+                raise build_server_error(self.place, doing, QUERY_CANCELED, was_cancelled=True)
             if result.command_tuples != arrived:
                 raise SourceUnreachableError(f"{self.place} ended the copy early: {arrived} rows came of {result.command_tuples}")
         except psycopg.OperationalError:
@@ -187,11 +190,11 @@ class Wire:
                 continue
             if count < 0:
                 self._is_copying = False
-            if rows:
-                block, number = b"".join(rows), len(rows)
-                # Each row is a buffer of libpq's own: let go of it before the consumer takes its time.
-                rows.clear()
-                row, size = memoryview(b""), 0
+            # Each row is a buffer of libpq's own: let go of it before the consumer takes its time.
+            block, number = b"".join(rows), len(rows)
+            rows.clear()
+            row, size = memoryview(b""), 0
+            if number and not self.was_cancelled:
                 yield block, number
             if count < 0:
                 return
