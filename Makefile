@@ -38,5 +38,5 @@ format: $(READY) ## put the code into shape
 $(READY): pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 	@command -v uv >/dev/null || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jivsbench needs Python 3.11 or newer, and $(PYTHON) is %d.%d: run make PYTHON=python3.12" % sys.version_info[:2])'
 	@command -v uv >/dev/null || { echo "making the environment in $(VENV)"; $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv; }
-	@$(UV) sync --quiet --locked --inexact --all-packages --extra standard
+	@$(UV) sync --quiet --locked --inexact --compile-bytecode --all-packages --extra standard
 	@touch $(READY)

@@ -21,7 +21,7 @@ from jivsbench.plugins import Registry
 
 DEMO_ROWS: Final = 100_000
 DEMO_USERS: Final = 10
-DEMO_EXTRACTION_ROWS: Final = 1_000
+DEMO_EXTRACTION_ROWS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class RunOptions:
 class DemoOptions:
     """How long and how finely the demo compares."""
 
-    pairs: int = 8
-    block_s: float = 5.0
-    washout_s: float = 1.0
+    pairs: int = 6
+    block_s: float = 8.0
+    washout_s: float = 2.0
     data_rows: int = DEMO_ROWS
     seed: int = DEFAULT_SEED
 

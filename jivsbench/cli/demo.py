@@ -7,8 +7,8 @@ from jivsbench.exitcodes import ExitCode
 
 
 @click.command()
-@click.option("--pairs", default=8, show_default=True, type=click.IntRange(1, 200), help="Pairs of blocks to compare.")
-@click.option("--block", "block_s", default=5.0, show_default=True, type=click.FloatRange(1, 600), help="Seconds of one block.")
+@click.option("--pairs", default=6, show_default=True, type=click.IntRange(1, 200), help="Pairs of blocks to compare.")
+@click.option("--block", "block_s", default=8.0, show_default=True, type=click.FloatRange(1, 600), help="Seconds of one block.")
 @click.option("--seed", type=int, help="Seed of every random choice.")
 @reports_option
 @json_option

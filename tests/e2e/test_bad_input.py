@@ -31,7 +31,7 @@ def _write(folder: Path, text: str) -> Path:
         (("run", "baseline", "--time-scal", "0.1"), ("--time-scal", "--time-scale")),
         (("run", "baseline", "--time-scale", "0"), ("0", "time")),
         (("run", "baseline", "--data", "100kk"), ("no data size is called '100kk'", "100k")),
-        (("check", "--only", "SEC-01"), ("no check is called 'SEC-01'", "SEC-001")),
+        (("check", "--only", "SEC-01"), ("no security check is called 'SEC-01'", "SEC-001")),
         (("extract", "mian", "t", "--to", "x"), ("no source is called 'mian'",)),
         (("extract", "oracle://h/db", "t", "--to", "x"), ("oracle",)),
         (("data", "load"), ("--source-url", "JIVSBENCH_SOURCE_URL")),
@@ -52,7 +52,7 @@ def test_a_wrong_word_is_named_with_the_nearest_right_one(tmp_path: Path, args: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[source\nurl = 'x'\n", ("jivsbench.toml", "line 1")),
+        ("[source\nurl = 'x'\n", ("jivsbench.toml:1",)),
         ('[source]\nulr = "postgresql://h/db"\n', ("jivsbench.toml", "ulr", "url")),
         ("[source]\nurl = 5\n", ("jivsbench.toml", "url")),
         ('[profiles.mine]\nbase = "optimized"\nstreams = "four"\n', ("jivsbench.toml", "streams")),
@@ -138,8 +138,8 @@ def test_a_cache_that_does_not_answer_is_named(tmp_path: Path, embedded_postgres
 def test_two_plugins_that_offer_one_name_are_both_named(tmp_path: Path) -> None:
     """A second connector called `sqlite` is refused with both plugins in the message; exit code 5."""
     (tmp_path / "acme_sqlite.py").write_text(
-        "from jivsbench.api import hookimpl\nfrom jivsbench_sqlite import jivsbench_register_connectors as original\n"
-        "@hookimpl\ndef jivsbench_register_connectors():\n    return original()\n"
+        "import jivsbench_sqlite\nfrom jivsbench.api import hookimpl\n"
+        "@hookimpl\ndef jivsbench_register_connectors():\n    return jivsbench_sqlite.jivsbench_register_connectors()\n"
     )
     _write(tmp_path, '[plugins]\nmodules = ["acme_sqlite"]\n')
     ended = run("plugins", cwd=tmp_path, PYTHONPATH=str(tmp_path))

@@ -79,7 +79,7 @@ def test_a_missing_database_is_a_missing_object(url: str, connector: PostgresCon
 
 def test_a_closed_port_and_an_unknown_host_are_unreachable(url: str, connector: PostgresConnector) -> None:
     """Each says where it looked."""
-    with pytest.raises(SourceUnreachableError, match="127.0.0.1:1/"):
+    with pytest.raises(SourceUnreachableError, match=r"127\.0\.0\.1:1/"):
         connector.connect(with_parts(url, port=1), LIMITS)
     with pytest.raises(SourceUnreachableError, match="host name is unknown"):
         connector.connect(replace(with_parts(url), url=Secret(f"postgresql://a:{CANARY}@no-such-host.invalid/x")), LIMITS)
@@ -260,5 +260,5 @@ def test_every_sqlstate_becomes_an_error_of_this_project(sqlstate: str | None) -
     ],
 )
 def test_a_refused_log_in_is_told_by_its_known_words(text: str, kind: type[JivsbenchError]) -> None:
-    """libpq gives no SQLSTATE there; what is unknown but FATAL was said by a server."""
+    """There libpq gives no SQLSTATE; what is unknown but FATAL was said by a server."""
     assert type(build_connect_error("db:1/x", "a", text, needs_password=False)) is kind

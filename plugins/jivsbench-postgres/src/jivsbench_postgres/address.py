@@ -75,9 +75,9 @@ def parse_address(url: Secret) -> Address:
         # No cause: the original message can hold any piece of the URL, the password's too.
         raise ConfigError("a PostgreSQL URL cannot be read: write it as postgresql://user:password@host:port/database") from None
     host, database, user, password = texts
-    if parts.fragment or "@" in parts.path:
+    if parts.fragment or "@" in parts.path or "," in parts.netloc.rpartition("@")[2]:
         # A password with a bare "#", "/" or "@" splits in the wrong place, and what looks like host or database is a piece of it.
-        raise ConfigError("a PostgreSQL URL cannot be read: percent-encode '#', '/', '?' and '@' in the user and the password")
+        raise ConfigError("a PostgreSQL URL cannot be read: percent-encode '#', '/', '?', '@' in its parts, name one host")
     if parts.scheme not in SCHEMES:
         raise ConfigError(f"a PostgreSQL URL starts with one of {', '.join(f'{s}://' for s in SCHEMES)}")
     if any("\0" in text for text in texts):

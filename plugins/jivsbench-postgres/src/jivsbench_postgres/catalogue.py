@@ -8,7 +8,8 @@ from jivsbench.errors import MissingObjectError
 from jivsbench.model.source import ServerFacts, TypePolicy
 from jivsbench.model.table import Column, TableName, TableSchema
 from jivsbench_postgres.arrow_types import build_column
-from jivsbench_postgres.wire import ResultColumn, Statement, Wire
+from jivsbench_postgres.exchange import ResultColumn, Statement
+from jivsbench_postgres.wire import Wire
 
 # A name is cut to 63 bytes when it becomes a `name`, so it is compared as text too; the first condition is for the index.
 # The system's own schemas are not offered: their tables hold password hashes and other sessions' statements.

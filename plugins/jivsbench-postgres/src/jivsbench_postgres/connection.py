@@ -13,8 +13,9 @@ from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
 from jivsbench_postgres import catalogue, partitioning, statements
 from jivsbench_postgres.decoding import Decoder
+from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
-from jivsbench_postgres.wire import Statement, Wire
+from jivsbench_postgres.wire import Wire
 
 _BEGIN = Statement(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 _EXPORT = Statement(b"SELECT pg_catalog.pg_export_snapshot()")

@@ -9,7 +9,7 @@ from jivsbench.model.source import DataSource
 from jivsbench.model.table import TableName
 from jivsbench_postgres.address import SCHEMES, build_conninfo, parse_address
 from jivsbench_postgres.connection import PostgresConnection
-from jivsbench_postgres.wire import open_wire
+from jivsbench_postgres.login import open_wire
 
 
 class PostgresConnector:

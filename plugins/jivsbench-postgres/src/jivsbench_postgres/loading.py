@@ -14,8 +14,8 @@ from jivsbench.errors import JivsbenchError, MissingObjectError, OutputError
 from jivsbench.model.table import TableName
 from jivsbench_postgres.address import Address, build_conninfo
 from jivsbench_postgres.failures import build_server_error
+from jivsbench_postgres.login import open_wire
 from jivsbench_postgres.statements import quote_column, quote_table
-from jivsbench_postgres.wire import open_wire
 
 TYPE_KEY = b"jivsbench:type"
 _DUPLICATE_TABLE = "42P07"

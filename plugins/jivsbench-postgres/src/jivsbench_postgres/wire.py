@@ -9,58 +9,17 @@ import contextlib
 import select
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import pq
 
 from jivsbench.errors import ExtractionError, JivsbenchError, SourceUnreachableError
-from jivsbench_postgres.failures import QUERY_CANCELED, build_connect_error, build_server_error
-
-Row = tuple[str | None, ...]
+from jivsbench_postgres.exchange import ResultColumn, Row, Statement
+from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
 
 _CANCEL_TIMEOUT_S = 0.9
 _ABANDON_TIMEOUT_S = 1.0
 _BLOCK_BYTES = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement with its bound values, in the server's text form."""
-
-    sql: bytes
-    values: tuple[str | None, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ResultColumn:
-    """A column that a described query yields: its name, type oid and type modifier."""
-
-    name: str
-    type_oid: int
-    type_modifier: int
-
-
-def open_wire(conninfo: bytes, place: str, user: str, timeout_s: float) -> "Wire":
-    """Log in within `timeout_s`. Raises SourceUnreachableError, AccessDeniedError or MissingObjectError."""
-    deadline = time.monotonic() + timeout_s
-    pgconn = pq.PGconn.connect_start(conninfo)
-    status = pq.PollingStatus.WRITING
-    while status not in (pq.PollingStatus.OK, pq.PollingStatus.FAILED) and pgconn.status != pq.ConnStatus.BAD:
-        poll = select.poll()
-        poll.register(pgconn.socket, select.POLLIN if status == pq.PollingStatus.READING else select.POLLOUT)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            pgconn.finish()
-            raise SourceUnreachableError(
-                f"{place} did not answer within {timeout_s:g} s: is it running, and do host and port match?"
-            )
-        status = pq.PollingStatus(pgconn.connect_poll())
-    if status != pq.PollingStatus.OK:
-        text, needs_password = pgconn.get_error_message(), pgconn.needs_password
-        pgconn.finish()
-        raise build_connect_error(place, user, text, needs_password=bool(needs_password))
-    pgconn.nonblocking = 1
-    return Wire(pgconn, place)
 
 
 class Wire:
@@ -89,11 +48,6 @@ class Wire:
     def is_idle(self) -> bool:
         """True when no statement is running on it."""
         return self.is_open and self._pgconn.transaction_status != pq.TransactionStatus.ACTIVE
-
-    @property
-    def has_transaction(self) -> bool:
-        """True inside a transaction, a failed one too."""
-        return self.is_open and self._pgconn.transaction_status in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
 
     @property
     def server_version(self) -> int:
@@ -158,9 +112,6 @@ class Wire:
             result = self._finish(doing, patience_s)
             self._copy = None
             self._refuse_error(result, doing)
-            if self.was_cancelled:
-                # The server was done before the cancel reached it; some of the rows were thrown away here.
-                raise build_server_error(self.place, doing, QUERY_CANCELED, was_cancelled=True)
             if result.command_tuples != arrived:
                 raise SourceUnreachableError(f"{self.place} ended the copy early: {arrived} rows came of {result.command_tuples}")
         except psycopg.OperationalError:
@@ -194,7 +145,11 @@ class Wire:
             block, number = b"".join(rows), len(rows)
             rows.clear()
             row, size = memoryview(b""), 0
-            if number and not self.was_cancelled:
+            if self.was_cancelled:
+                # Megabytes may be on their way still. `reset` throws them away; the reader is let go at once.
+                self._copy = None
+                raise build_server_error(self.place, doing, QUERY_CANCELED, was_cancelled=True)
+            if number:
                 yield block, number
             if count < 0:
                 return
@@ -214,7 +169,7 @@ class Wire:
             self.driver.cancel_safe(timeout=_CANCEL_TIMEOUT_S)
 
     def abandon(self) -> None:
-        """End the running statement on the server and throw away what is on its way; close the session when that takes long."""
+        """End the running statement on the server and throw away what comes; close the session when that takes long."""
         self._copy = None
         if not self.is_open or self.is_idle:
             return
@@ -299,7 +254,8 @@ class Wire:
 
     def _stalled(self, doing: str, patience_s: float) -> JivsbenchError:
         # The server may go on with the statement; that costs it a query at most, while waiting here costs a worker for ever.
-        self.cancel()
+        with contextlib.suppress(psycopg.Error, OSError):
+            self.driver.cancel_safe(timeout=min(_CANCEL_TIMEOUT_S, patience_s / 10))
         self.close()
         return SourceUnreachableError(
             f"{self.place} was silent for {patience_s:g} s when asked to {doing}: the connection is given up"

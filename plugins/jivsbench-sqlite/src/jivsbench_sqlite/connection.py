@@ -251,9 +251,6 @@ class SqliteConnection:
         names = [str(entry[0]) for entry in cursor.description or ()]
         self._cursors.remove(cursor)
         cursor.close()
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ExtractionError(f"the query yields two columns called {twice!r}: give each a name of its own with AS")
         policy = self._source.type_policy
         return {name: build_column(name, "", is_nullable=True, is_row_id=False, policy=policy) for name in names}
 

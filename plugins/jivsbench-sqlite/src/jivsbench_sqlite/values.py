@@ -118,9 +118,12 @@ def _to_decimal(value: object, scale: int, context: Context) -> object:
     if isinstance(value, bytes):
         raise UnfitValueError
     try:
-        return Decimal(str(value).strip()).quantize(Decimal(1).scaleb(-scale), context=context)
+        number = Decimal(str(value).strip()).quantize(Decimal(1).scaleb(-scale), context=context)
     except (InvalidOperation, Inexact):
         raise UnfitValueError from None
+    if not number.is_finite():
+        raise UnfitValueError
+    return number
 
 
 def _reader(pattern: re.Pattern[str], read: Callable[[str], object]) -> Convert:
