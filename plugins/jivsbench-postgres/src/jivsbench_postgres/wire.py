@@ -19,7 +19,7 @@ from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
 
 _CANCEL_TIMEOUT_S = 0.9
 _ABANDON_TIMEOUT_S = 1.0
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 20
 
 
 class Wire:
