@@ -16,7 +16,7 @@ demo: $(READY) ## the main job on embedded servers: data, legacy against optimiz
 
 test: $(READY) ## every test but the nightly ones, with coverage
 	@sh tests/browser/install_chromium.sh
-	$(PYTEST) -m "not nightly" --benchmark-disable --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-report=term:skip-covered
 
 lint: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -29,7 +29,7 @@ bench: $(READY) ## benchmarks of the hot parts, as ratios within one run
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
 	@sh tests/browser/install_chromium.sh
-	$(PYTEST) --benchmark-disable --hypothesis-profile=nightly --timeout=3600
+	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --quiet .

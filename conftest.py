@@ -5,8 +5,14 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from jivsbench.embedded import PostgresServer, ValkeyServer, start_postgres, start_valkey
+
+# The machines that run tests are shared and slow by turns: an example is judged by what it finds, never by its time.
+settings.register_profile("default", deadline=None)
+settings.register_profile("nightly", deadline=None, max_examples=1000)
+settings.load_profile("default")
 
 
 def _require_answer(host: str, port: int, product: str) -> None:
