@@ -37,9 +37,11 @@ def test_the_commands_for_a_database_of_ones_own_work_as_written(
     finally:
         run("data", "drop", cwd=tmp_path, **servers)
 
-    # What the baseline's limits say of this machine is not what is tested here.
+    # What the baseline's limits say of this machine, and whether it is quiet enough, is not what is tested here.
     wrong = {
-        line: e for line, e in ended.items() if e.status not in {ExitCode.PASSED, *([ExitCode.GATE_FAILED] * ("run " in line))}
+        line: e
+        for line, e in ended.items()
+        if e.status not in {ExitCode.PASSED, *([ExitCode.GATE_FAILED, ExitCode.INVALID] * ("run " in line))}
     }
     assert len(lines) == 6
     assert wrong == {}
