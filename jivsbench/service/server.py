@@ -132,7 +132,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         if exc.errno == errno.EADDRINUSE:
             raise PortInUseError(
-                f"the service was to listen on {host}:{port}, where another process listens: name another with --port, or 0 for a free one"
+                f"the service was to listen on {host}:{port}, where another process listens: "
+                "name another with --port, or 0 for a free one"
             ) from exc
         raise EnvironmentProblem(f"the service cannot listen on {host}:{port} ({exc.strerror}): name another address") from exc
     return listener
