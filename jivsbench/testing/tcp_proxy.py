@@ -90,13 +90,22 @@ class TcpProxy:
     def _pass_on(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError), socket.create_connection(self._target) as server:
             other = {client: server, server: client}
+            for end in other:
+                # A receiver that reads nothing must not keep a cut from being made.
+                end.settimeout(_LOOK_EVERY_S)
             while not self._is_cut():
                 for ready in select.select(list(other), [], [], _LOOK_EVERY_S)[0]:
                     chunk = ready.recv(_CHUNK_BYTES)
                     self._wait_while_held()
                     if not chunk or self._is_cut():
                         return
-                    other[ready].sendall(chunk)
+                    self._send(other[ready], chunk)
+
+    def _send(self, receiver: socket.socket, chunk: bytes) -> None:
+        left = memoryview(chunk)
+        while left and not self._is_cut():
+            with contextlib.suppress(TimeoutError):
+                left = left[receiver.send(left) :]
 
     def _wait_while_held(self) -> None:
         while self._fault is Fault.HOLD and not self._is_stopped.is_set():
