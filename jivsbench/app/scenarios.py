@@ -22,6 +22,7 @@ from jivsbench.plugins import Registry
 DEMO_ROWS: Final = 100_000
 DEMO_USERS: Final = 10
 DEMO_EXTRACTION_ROWS: Final = 5_000
+_WASHOUT_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,6 @@ class DemoOptions:
 
     pairs: int = 6
     block_s: float = 8.0
-    washout_s: float = 2.0
     data_rows: int = DEMO_ROWS
     seed: int = DEFAULT_SEED
 
@@ -84,7 +84,7 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
             servers,
             rows,
             pairs=options.pairs,
-            washout_s=options.washout_s,
+            washout_s=options.block_s * _WASHOUT_SHARE,
             seed=options.seed,
         )
         return carry_out(bench, plan, environment, Security(registry.checks, str(TABLE), seed=options.seed))

@@ -31,7 +31,8 @@ def test_the_demo_compares_checks_and_reports(tmp_path: Path, monkeypatch: pytes
     assert all(arm["totals"]["rows_read"] == arm["totals"]["rows_written"] for arm in record["arms"])
     assert all(arm["totals"]["failed"] == 0 for arm in record["arms"])
     effects = {(effect["metric"], effect["statistic"]): effect for effect in found["summary"]["effects"]}
-    assert effects["throughput.records", "rate"]["ratio_low"] > 1
+    # In blocks this short few jobs end before the block does; how long they take is known all the same.
+    assert effects["job.response", "mean"]["ratio_high"] < 1
     for word in ("throughput", "job p95", "cache hits", "peak memory", "verdict: ", str(bundle.name)):
         assert word in ended.stdout
     ours = ("jivsbench.service", "jivsbench.load.worker", "jivsbench-postgres-", "jivsbench-valkey-")
