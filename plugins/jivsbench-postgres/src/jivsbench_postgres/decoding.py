@@ -1,10 +1,14 @@
-"""Blocks of the server's CSV into Arrow record batches of exactly the schema that was asked for."""
+"""Blocks of COPY's text format into Arrow record batches of exactly the schema that was asked for.
+
+Text rather than CSV: what stands in it needs no quotes, so Arrow's reader takes its fast path (two fifths less CPU measured).
+"""
 
 import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
@@ -13,8 +17,25 @@ from jivsbench.errors import TypePolicyError
 from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import TableSchema
 from jivsbench_postgres.arrow_types import is_partial
+from jivsbench_postgres.socket_copy import CopyBlock
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NULL = r"\N"
+_BACKSLASH, _OF_NULL = _NULL.encode()
+_FEW_BACKSLASHES = 200
+_HEXADECIMAL = r"\\x"
+"""How bytea starts, its backslash doubled by the format."""
+# A pair of backslashes stands for one; it becomes a NUL first, which no value holds, so that it takes part in no other pair.
+_ESCAPES = (
+    (r"\\", "\0"),
+    (r"\b", "\b"),
+    (r"\f", "\f"),
+    (r"\n", "\n"),
+    (r"\r", "\r"),
+    (r"\t", "\t"),
+    (r"\v", "\v"),
+    ("\0", "\\"),
+)
 
 # What fits, as the server writes it. Anything else in such a column (infinity, BC, NaN, 24:00:00, five-digit years) does not.
 _DATE = r"\d{4}-\d\d-\d\d"
@@ -34,17 +55,21 @@ class Decoder:
     policy: TypePolicy
     batch_rows: int
 
-    def decode(self, block: bytes) -> Iterator[pa.RecordBatch]:
-        """The rows of a block of whole CSV lines. Raises TypePolicyError naming table and column."""
+    def decode(self, block: CopyBlock) -> Iterator[pa.RecordBatch]:
+        """The rows of a block. Raises TypePolicyError naming table and column."""
         wire_types = [_wire_type(column.arrow_type) for column in self.schema.columns]
         try:
             columns = _parse(block, wire_types).columns
         except pa.ArrowInvalid:
             columns = self._parse_column_by_column(block, wire_types)
-        arrays = [_finish(column, field.arrow_type) for column, field in zip(columns, self.schema.columns, strict=True)]
+        has_escapes = _has_escapes(block)
+        arrays = [
+            _finish(column, field.arrow_type, has_escapes=has_escapes)
+            for column, field in zip(columns, self.schema.columns, strict=True)
+        ]
         yield from pa.Table.from_arrays(arrays, schema=self.schema.to_arrow()).to_batches(max_chunksize=self.batch_rows)
 
-    def _parse_column_by_column(self, block: bytes, wire_types: list[pa.DataType]) -> list[pa.ChunkedArray]:
+    def _parse_column_by_column(self, block: CopyBlock, wire_types: list[pa.DataType]) -> list[pa.ChunkedArray]:
         """The slow way, for a block with a value that does not fit: find it, then refuse it or read it as NULL."""
         texts = _parse(block, [pa.string()] * len(wire_types)).columns
         columns = []
@@ -72,39 +97,59 @@ def _wire_type(arrow_type: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_binary(arrow_type) else arrow_type
 
 
-def _parse(block: bytes, types: list[pa.DataType], only: int | None = None, nulls: list[str] | None = None) -> pa.Table:
+def _parse(block: CopyBlock, types: list[pa.DataType], only: int | None = None, nulls: list[str] | None = None) -> pa.Table:
     # Columns are numbered, not named: a query may yield names that Arrow's options would mix up.
     names = [str(index) for index in range(len(types))]
+    data = block.data
     # Arrow takes a byte order mark at the start for a sign of the encoding and drops it; here it is the first value's.
-    data = _BYTE_ORDER_MARK + block if block.startswith(_BYTE_ORDER_MARK) else block
+    if isinstance(data, bytes) and data.startswith(_BYTE_ORDER_MARK):
+        data = _BYTE_ORDER_MARK + data
     return csv.read_csv(
-        pa.BufferReader(data),
+        pa.BufferReader(pa.py_buffer(data)),
         csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
-        # A NULL alone in its row is an empty line.
-        csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        csv.ParseOptions(delimiter="\t", quote_char=False, escape_char=False, ignore_empty_lines=block.has_blank_lines),
         csv.ConvertOptions(
             column_types=dict(zip(names, types, strict=True)),
             include_columns=names if only is None else [names[only]],
-            # The server writes NULL as nothing and the empty string as "".
-            null_values=["", *(nulls or ())],
+            null_values=[_NULL, *(nulls or ())],
             strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
             true_values=["t"],
             false_values=["f"],
         ),
     )
 
 
-def _finish(column: pa.ChunkedArray, arrow_type: pa.DataType) -> pa.ChunkedArray:
-    return _decode_hexadecimal(column) if pa.types.is_binary(arrow_type) else column
+def _has_escapes(block: CopyBlock) -> bool:
+    """True when a backslash stands for anything but NULL."""
+    data = bytes(block.data)
+    position = -1
+    # Few backslashes are found one by one, many (a column full of NULLs) all at once.
+    for _number in range(_FEW_BACKSLASHES):
+        position = data.find(b"\\", position + 1)
+        if position < 0:
+            return False
+        # A line break follows the last value, so there is a next byte.
+        if data[position + 1] != _OF_NULL:
+            return True
+    codes = np.frombuffer(data, np.uint8)
+    return bool((codes[np.flatnonzero(codes == _BACKSLASH) + 1] != _OF_NULL).any())
+
+
+def _finish(column: pa.ChunkedArray, arrow_type: pa.DataType, *, has_escapes: bool) -> pa.ChunkedArray:
+    if pa.types.is_binary(arrow_type):
+        return _decode_hexadecimal(column)
+    if has_escapes and pa.types.is_string(arrow_type) and pc.any(pc.match_substring(column, "\\")).as_py():
+        for escape, character in _ESCAPES:
+            column = pc.replace_substring(column, escape, character)
+    return column
 
 
 def _decode_hexadecimal(column: pa.ChunkedArray) -> pa.Array:
-    r"""`\x6a69` into two bytes, for a whole column at once: one call per value would cost more than reading it."""
+    r"""`\\x6a69` into two bytes, for a whole column at once: one call per value would cost more than reading it."""
     text = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     present = text.drop_null()
-    data = binascii.unhexlify("".join(present.to_pylist()).replace("\\x", ""))
-    sizes = pc.fill_null(pc.divide(pc.subtract(pc.binary_length(text), 2), 2), 0)
+    data = binascii.unhexlify("".join(present.to_pylist()).replace(_HEXADECIMAL, ""))
+    sizes = pc.fill_null(pc.divide(pc.subtract(pc.binary_length(text), len(_HEXADECIMAL)), 2), 0)
     ends = pc.cumulative_sum(pc.cast(sizes, pa.int32()))
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
     validity = pc.is_valid(text).buffers()[1] if text.null_count else None

@@ -52,7 +52,7 @@ def build_copy(partition: Partition, connection: psycopg.Connection) -> bytes:
     """`COPY (SELECT ...) TO STDOUT` for the rows of a partition."""
     columns = [quote_column(column.name) for column in partition.schema.columns]
     return (
-        sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)")
+        sql.SQL("COPY ({}) TO STDOUT (FORMAT text)")
         .format(_build_select(partition, sql.SQL(", ").join(columns)))
         .as_bytes(connection)
     )
