@@ -14,7 +14,7 @@ from jivsbench.testing.tcp_proxy import Fault, TcpProxy
 from jivsbench_redis.cache import RedisCache
 from jivsbench_redis.client import RedisCacheClient
 
-CALL_TIMEOUT_S = 0.1
+CALL_TIMEOUT_S = 0.25
 
 
 class Clock:

@@ -5,8 +5,9 @@ Text rather than CSV: what stands in it needs no quotes, so Arrow's reader takes
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NULL = r"\N"
 _BACKSLASH, _OF_NULL = _NULL.encode()
 _FEW_BACKSLASHES = 200
+_WHOLE = (1 << 31) - 1
+"""Arrow's reader takes every block in one piece."""
 _HEXADECIMAL = r"\\x"
 """How bytea starts, its backslash doubled by the format."""
 # A pair of backslashes stands for one; it becomes a NUL first, which no value holds, so that it takes part in no other pair.
@@ -78,7 +81,7 @@ class Decoder:
             if unfit and self.policy is not TypePolicy.NULL:
                 raise self._refuse(index)
             try:
-                columns.append(_parse(block, wire_types, only=index, nulls=unfit).column(0))
+                columns.append(_parse(block, wire_types, _build_convert_options(wire_types, [index], unfit)).column(0))
             except pa.ArrowInvalid:
                 # No cause: Arrow's message repeats the value.
                 raise self._refuse(index) from None
@@ -97,25 +100,40 @@ def _wire_type(arrow_type: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_binary(arrow_type) else arrow_type
 
 
-def _parse(block: CopyBlock, types: list[pa.DataType], only: int | None = None, nulls: list[str] | None = None) -> pa.Table:
-    # Columns are numbered, not named: a query may yield names that Arrow's options would mix up.
-    names = [str(index) for index in range(len(types))]
+def _parse(block: CopyBlock, types: Sequence[pa.DataType], convert: csv.ConvertOptions | None = None) -> pa.Table:
     data = block.data
     # Arrow takes a byte order mark at the start for a sign of the encoding and drops it; here it is the first value's.
     if isinstance(data, bytes) and data.startswith(_BYTE_ORDER_MARK):
         data = _BYTE_ORDER_MARK + data
     return csv.read_csv(
         pa.BufferReader(pa.py_buffer(data)),
-        csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+        _build_read_options(len(types)),
         csv.ParseOptions(delimiter="\t", quote_char=False, escape_char=False, ignore_empty_lines=block.has_blank_lines),
-        csv.ConvertOptions(
-            column_types=dict(zip(names, types, strict=True)),
-            include_columns=names if only is None else [names[only]],
-            null_values=[_NULL, *(nulls or ())],
-            strings_can_be_null=True,
-            true_values=["t"],
-            false_values=["f"],
-        ),
+        convert or _build_usual_options(tuple(types)),
+    )
+
+
+@cache
+def _build_read_options(columns: int) -> csv.ReadOptions:
+    # Columns are numbered, not named: a query may yield names that Arrow's options would mix up.
+    names = [str(index) for index in range(columns)]
+    return csv.ReadOptions(column_names=names, use_threads=False, block_size=_WHOLE)
+
+
+@lru_cache(maxsize=64)
+def _build_usual_options(types: tuple[pa.DataType, ...]) -> csv.ConvertOptions:
+    """Built once for a table, not for each of its blocks: that takes as long as reading a hundred rows."""
+    return _build_convert_options(types, range(len(types)), ())
+
+
+def _build_convert_options(types: Sequence[pa.DataType], wanted: Sequence[int], nulls: Sequence[str]) -> csv.ConvertOptions:
+    return csv.ConvertOptions(
+        column_types={str(index): arrow_type for index, arrow_type in enumerate(types)},
+        include_columns=[str(index) for index in wanted],
+        null_values=[_NULL, *nulls],
+        strings_can_be_null=True,
+        true_values=["t"],
+        false_values=["f"],
     )
 
 
