@@ -1,5 +1,7 @@
 """`extract`: one verified extraction in this process."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 from jivsbench.app.servers import named_source
@@ -13,6 +15,16 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest
 from jivsbench.plugins import Registry
+
+
+def fit_profile(profile: Profile, streams: int | None, timeout_s: float) -> Profile:
+    """A profile for one extraction that has the machine to itself: a stream a core, and one time limit for all of it.
+
+    A service ends a query after seconds, so that one user cannot hold up the others; here nobody else waits.
+    """
+    cores = len(os.sched_getaffinity(0))
+    fitted = replace(profile.switches, streams=streams or min(profile.switches.streams, cores))
+    return replace(profile, switches=fitted, query_timeout_s=timeout_s, job_timeout_s=timeout_s)
 
 
 def extract_table(

@@ -15,6 +15,10 @@ from jivsbench.exitcodes import ExitCode
 @click.option("--columns", help="Columns to extract, separated by commas. Default: all.")
 @click.option("--limit", "row_limit", type=click.IntRange(0), help="Rows at most.")
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the extraction core.")
+@click.option("--streams", type=click.IntRange(1), help="Parallel readers. Default: one a core, at most the profile's number.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(1), default=3600, show_default=True, help="Seconds that it may take at most."
+)
 @json_option
 @click.pass_context
 def extract(
@@ -25,10 +29,12 @@ def extract(
     columns: str | None,
     row_limit: int | None,
     profile: str,
+    streams: int | None,
+    timeout_s: float,
     as_json: bool,
 ) -> ExitCode:
     """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified Parquet files."""
-    from jivsbench.app.extraction import extract_table, find_source
+    from jivsbench.app.extraction import extract_table, find_source, fit_profile
     from jivsbench.cli.terminal import print_json
     from jivsbench.config import find_profile
     from jivsbench.model.table import ExtractionRequest, parse_table_name
@@ -42,7 +48,8 @@ def extract(
         columns=tuple(name.strip() for name in columns.split(",")) if columns else (),
         row_limit=row_limit,
     )
-    result = extract_table(registry, find_profile(settings, profile), found, request, folder)
+    fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
+    result = extract_table(registry, fitted, found, request, folder)
     duration_s = result.duration_ns / 1e9
     if as_json:
         print_json(
