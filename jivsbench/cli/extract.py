@@ -35,7 +35,6 @@ def extract(
 ) -> ExitCode:
     """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified Parquet files."""
     from jivsbench.app.extraction import extract_table, find_source, fit_profile
-    from jivsbench.cli.terminal import print_json
     from jivsbench.config import find_profile
     from jivsbench.model.table import ExtractionRequest, parse_table_name
 
@@ -52,6 +51,8 @@ def extract(
     result = extract_table(registry, fitted, found, request, folder)
     duration_s = result.duration_ns / 1e9
     if as_json:
+        from jivsbench.cli.terminal import print_json
+
         print_json(
             {
                 "folder": str(folder),

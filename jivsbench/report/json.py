@@ -2,7 +2,6 @@
 
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Report, Summary, Verdict
-from jivsbench.report.run_file import dump_run
 
 
 class JsonReporter:
@@ -13,4 +12,7 @@ class JsonReporter:
 
     def render(self, record: RunRecord, summary: Summary, verdict: Verdict) -> Report:
         """The whole run as JSON."""
+        # pydantic takes a tenth of a second to load, and every command loads the reporters.
+        from jivsbench.report.run_file import dump_run
+
         return Report(self.name, self.filename, "application/json", dump_run(record, summary, verdict))

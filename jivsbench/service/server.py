@@ -47,6 +47,7 @@ class ServiceServer:
         """Serve until `stop` or a signal; then end jobs and connections."""
         spec = self._spec
         log_to_stderr(_list_secrets(spec))
+        _share_freed_memory()
         listener = _listen(spec.host, spec.port)
         with contextlib.closing(listener):
             service = assemble(spec)
@@ -118,6 +119,17 @@ class _Server(uvicorn.Server):
         self.should_exit = True
         # Whoever waits for a job gets the job as it is, so that no connection stays open for 30 s.
         self._service.runner.refuse_more()
+
+
+def _share_freed_memory() -> None:
+    """Let Arrow take its memory from the C library.
+
+    Its own allocator keeps what each thread freed for that thread: ten jobs of 5,000 rows at a time peaked at 420 MB against
+    250 to 270, for the same CPU. Loading Arrow here costs nothing: the connectors need it anyway.
+    """
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def _listen(host: str, port: int) -> socket.socket:

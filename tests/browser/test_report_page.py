@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
-from jivsbench.report import html
+from jivsbench.report import environment
 from jivsbench.report.html import HtmlReporter
 from jivsbench.report.views.page import build_page
 from tests.gold.sample_runs import HOSTILE, HOSTILE_ATTRIBUTE, SAMPLES
@@ -124,7 +124,7 @@ def test_hostile_names_are_read_as_they_are(open_report: Open) -> None:
 def test_a_template_that_does_not_escape_would_be_caught(open_report: Open) -> None:
     """The same page with escaping switched off makes this watch see it: the tests above are not blind."""
     sample = SAMPLES["hostile"]()
-    careless = html.build_environment().overlay(autoescape=False)
+    careless = environment.build_environment().overlay(autoescape=False)
     content = careless.get_template("page.html").render(page=build_page(sample.record, sample.summary, sample.verdict)).encode()
     page, watch = open_report("hostile", content=content)
     page.wait_for_timeout(200)

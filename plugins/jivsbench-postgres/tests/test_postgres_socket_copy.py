@@ -105,7 +105,7 @@ def test_rows_of_every_length_arrive(server: Server, size: int) -> None:
 
 
 def test_a_long_copy_wakes_for_its_last_bytes(server: Server) -> None:
-    """After 4 MiB the reader lets bytes gather; the end comes all the same, and the socket is as it was."""
+    """After 1 MiB the reader lets bytes gather; the end comes all the same, and the socket is as it was."""
     rows = [b"%d" % number * 20 for number in range(60_000)]
 
     found = server.read(answer(rows))

@@ -25,10 +25,10 @@ _SPARE_BYTES = 256 << 10
 _CAPACITY_BYTES = _ENOUGH_BYTES + _SPARE_BYTES
 _LONGEST_MESSAGE_BYTES = 1 << 30
 """The server's own limit."""
-_PATIENT_FROM_BYTES = 4 << 20
+_PATIENT_FROM_BYTES = 1 << 20
 _LOW_WATER_BYTES = 256 << 10
 """In a long copy the kernel wakes us when so much waits, not at each of the server's 8 KiB: that saves two thirds of the CPU."""
-_LOW_WATER_SLICE_S = 0.01
+_LOW_WATER_SLICE_S = 0.002
 """So long the last bytes of a long copy, which never fill the low water mark, may wait."""
 _HEADER_BYTES = 5
 _LINE_BREAK = ord("\n")

@@ -2,21 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
-
-import redis
-from redis.backoff import NoBackoff
-from redis.connection import Connection, ConnectionPool, SSLConnection
-from redis.retry import Retry
+from typing import Final
 
 from jivsbench.api import CacheClient
-from jivsbench.errors import AccessDeniedError, CacheUnreachableError, ConfigError
+from jivsbench.errors import ConfigError
 from jivsbench.model.secret import Secret
-from jivsbench_redis.address import SCHEMES, Address, parse_address
-from jivsbench_redis.client import RedisCacheClient
+from jivsbench_redis.address import SCHEMES, parse_address
 
 PAUSE_S: Final = 1.0
-_DENIED: Final = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
 
 
 class RedisCache:
@@ -33,48 +26,7 @@ class RedisCache:
         """Ask the server for a sign of life within `timeout_s`. Raises CacheUnreachableError and AccessDeniedError."""
         if url is None:
             raise ConfigError("the cache 'redis' needs a URL: write url = \"redis://host:6379/0\" under [cache]")
-        address = parse_address(url)
-        _greet(address, timeout_s)
-        return RedisCacheClient(_build_pool(address, address.call_timeout_s), prefix, self._pause_s, self._clock)
+        # Every command loads the plugin, few open a cache: redis-py takes a tenth of a second to load.
+        from jivsbench_redis.opening import open_cache
 
-
-def _build_pool(address: Address, call_timeout_s: float) -> ConnectionPool:
-    options: dict[str, Any] = address.connection_options()
-    return ConnectionPool(
-        SSLConnection if address.is_tls else Connection,
-        socket_connect_timeout=call_timeout_s,
-        socket_timeout=call_timeout_s,
-        # The breaker decides when to ask again; a client that retries by itself makes a dead cache slow.
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-        **options,
-    )
-
-
-def _greet(address: Address, timeout_s: float) -> None:
-    # To connect and to be answered may each take half of the time.
-    pool = _build_pool(address, timeout_s / 2)
-    try:
-        redis.Redis(connection_pool=pool).ping()
-    except _DENIED as exc:
-        user = f"user {address.username!r}" if address.username else "this password"
-        raise AccessDeniedError(f"the cache at {address} refuses {user}: check user and password in its URL") from exc
-    except (redis.RedisError, OSError) as exc:
-        raise CacheUnreachableError(
-            f"the cache at {address} cannot be used ({_explain(exc, address)}): is it running, and does its URL name it?"
-        ) from exc
-    finally:
-        pool.disconnect()
-
-
-def _explain(exc: Exception, address: Address) -> str:
-    if isinstance(exc, redis.TimeoutError):
-        return "no answer in time"
-    if isinstance(exc, redis.BusyLoadingError):
-        return "it is still loading its data"
-    if str(exc) == "Invalid Database" or "DB index" in str(exc):
-        return f"it has no database {address.db}"
-    cause = exc.__cause__ or exc.__context__
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.lower()
-    return type(exc).__name__
+        return open_cache(parse_address(url), prefix, timeout_s, pause_s=self._pause_s, clock=self._clock)
