@@ -1,29 +1,18 @@
 """Fixtures that every test, of the host and of its plugins, can use: real servers, embedded and not."""
 
 import os
-import socket
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from jivsbench.embedded import PostgresServer, ValkeyServer, start_postgres, start_valkey
+from tests.machine import require_answer
 
 # The machines that run tests are shared and slow by turns: an example is judged by what it finds, never by its time.
 settings.register_profile("default", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("default")
-
-
-def _require_answer(host: str, port: int, product: str) -> None:
-    """A server that this project did not start must answer: elsewhere its tests are skipped, in CI that is a failure."""
-    try:
-        socket.create_connection((host, port), timeout=1.0).close()
-    except OSError:
-        reason = f"no {product} answers on {host}:{port}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}, and in CI its tests may not be skipped")
-        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +44,14 @@ def embedded_valkey_url(embedded_valkey: ValkeyServer) -> str:
 @pytest.fixture(scope="session")
 def real_postgres_url() -> str:
     """URL of a PostgreSQL that this project did not start."""
-    _require_answer("127.0.0.1", 5432, "PostgreSQL")
-    return os.environ.get("JIVSBENCH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+    url = os.environ.get("JIVSBENCH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+    require_answer(url, "PostgreSQL", 5432)
+    return url
 
 
 @pytest.fixture(scope="session")
 def real_redis_url() -> str:
     """URL of a Redis that this project did not start."""
-    _require_answer("127.0.0.1", 6379, "Redis")
-    return os.environ.get("JIVSBENCH_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+    url = os.environ.get("JIVSBENCH_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+    require_answer(url, "Redis", 6379)
+    return url
