@@ -1,7 +1,8 @@
 """Fixtures that every test, of the host and of its plugins, can use: real servers, embedded and not."""
 
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,33 @@ from tests.machine import require_answer
 settings.register_profile("default", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("default")
+
+# Coverage counts jivsbench/ alone, and its tracing makes whatever runs several times slower. What these folders run is
+# either not in jivsbench/ or covered by quicker tests.
+_UNTRACED = ("plugins", "tests/browser", "tests/property")
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them ignore Ctrl-C, and so every child that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whole folders run without coverage."""
+    for item in items:
+        if item.path.is_relative_to(config.rootpath) and item.path.relative_to(config.rootpath).as_posix().startswith(_UNTRACED):
+            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """The children of a test that is marked `no_cover` run without coverage too: its settings are in the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("no_cover"):
+            for name in [name for name in os.environ if name.startswith("COV")]:
+                patch.delenv(name)
+        return (yield)
 
 
 @pytest.fixture(scope="session")
