@@ -14,9 +14,9 @@ help: ## show this list
 demo: $(READY) ## the main job on embedded servers: data, legacy against optimized, checks, verdict, report
 	@$(BIN)/jivsbench demo
 
-test: $(READY) ## every test but the nightly ones, with coverage
+test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
 	@sh tests/browser/install_chromium.sh
-	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-fail-under=90 --cov-report=term:skip-covered
 
 lint: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .

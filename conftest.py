@@ -1,29 +1,46 @@
 """Fixtures that every test, of the host and of its plugins, can use: real servers, embedded and not."""
 
 import os
-import socket
-from collections.abc import Iterator
+import signal
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
 
 from jivsbench.embedded import PostgresServer, ValkeyServer, start_postgres, start_valkey
+from tests.machine import require_answer
 
 # The machines that run tests are shared and slow by turns: an example is judged by what it finds, never by its time.
 settings.register_profile("default", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("default")
 
+# Coverage counts jivsbench/ alone, and its tracing makes whatever runs several times slower. What these folders run is
+# either not in jivsbench/ or covered by quicker tests.
+_UNTRACED = ("plugins", "tests/browser", "tests/property")
 
-def _require_answer(host: str, port: int, product: str) -> None:
-    """A server that this project did not start must answer: elsewhere its tests are skipped, in CI that is a failure."""
-    try:
-        socket.create_connection((host, port), timeout=1.0).close()
-    except OSError:
-        reason = f"no {product} answers on {host}:{port}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}, and in CI its tests may not be skipped")
-        pytest.skip(reason)
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them ignore Ctrl-C, and so every child that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whole folders run without coverage."""
+    for item in items:
+        if item.path.is_relative_to(config.rootpath) and item.path.relative_to(config.rootpath).as_posix().startswith(_UNTRACED):
+            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """The children of a test that is marked `no_cover` run without coverage too: its settings are in the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("no_cover"):
+            for name in [name for name in os.environ if name.startswith("COV")]:
+                patch.delenv(name)
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +72,14 @@ def embedded_valkey_url(embedded_valkey: ValkeyServer) -> str:
 @pytest.fixture(scope="session")
 def real_postgres_url() -> str:
     """URL of a PostgreSQL that this project did not start."""
-    _require_answer("127.0.0.1", 5432, "PostgreSQL")
-    return os.environ.get("JIVSBENCH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+    url = os.environ.get("JIVSBENCH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+    require_answer(url, "PostgreSQL", 5432)
+    return url
 
 
 @pytest.fixture(scope="session")
 def real_redis_url() -> str:
     """URL of a Redis that this project did not start."""
-    _require_answer("127.0.0.1", 6379, "Redis")
-    return os.environ.get("JIVSBENCH_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+    url = os.environ.get("JIVSBENCH_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+    require_answer(url, "Redis", 6379)
+    return url

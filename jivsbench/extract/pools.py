@@ -9,7 +9,6 @@ few connections, one after the other, while the returned ones serve the queue.
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -19,7 +18,8 @@ from jivsbench.extract.capacity import Capacity, nothing_to_close
 from jivsbench.extract.connecting import ConnectAttempts, connect, is_final
 from jivsbench.extract.idle import IdleStack, PooledConnection, close_all
 from jivsbench.extract.leases import Lease, Waiter, copy_error, end_queries
-from jivsbench.extract.totals import PoolTotals, build_closed_error, build_timeout_error, find_leaks, log_leaks
+from jivsbench.extract.lending import Lender
+from jivsbench.extract.totals import build_timeout_error, log_leaks
 from jivsbench.model.profile import PoolLimits
 from jivsbench.model.source import DataSource
 from jivsbench.model.statistics import PoolStatistics
@@ -28,27 +28,16 @@ _LIFETIME_JITTER = 0.1
 """Connections opened together must not all end together."""
 
 
-class ConnectionPool:
+class ConnectionPool(Lender[Lease]):
     """Connections of one source, borrowed and returned. Built by `PoolSet`, which also calls `maintain`."""
 
     def __init__(
         self, connector: Connector, source: DataSource, limits: PoolLimits, read: ReadLimits, capacity: Capacity
     ) -> None:
-        self._connector = connector
-        self._source = source
-        self._limits = limits
-        self._read_limits = read
-        self._capacity = capacity
-        self._lock = capacity.lock
         self._idle = IdleStack()
         self._validating: dict[PooledConnection, float] = {}
-        self._leases: set[Lease] = set()
-        self._waiters: deque[Waiter[Lease]] = deque()
         self._attempts = ConnectAttempts()
-        self._is_closed = False
-        self.totals = PoolTotals()
-        with self._lock:
-            capacity.register(self)
+        super().__init__(connector, source, limits, read, capacity)
 
     @property
     def size(self) -> int:
@@ -62,22 +51,12 @@ class ConnectionPool:
         """
         started_s = time.monotonic()
         with self._lock:
-            if self._is_closed:
-                raise build_closed_error(self._source.name, job_id)
+            self._require_open(job_id)
             pooled = None if self._waiters else self._idle.pop_fresh(started_s)
             if pooled is not None:
                 return self._lend(pooled, job_id)
-            waiter: Waiter[Lease] = Waiter(job_id)
-            self._waiters.append(waiter)
-        self.claim()
-        is_settled = waiter.wait(timeout_s)
-        with self._lock:
-            self.totals.wait_ns += int((time.monotonic() - started_s) * 1e9)
-            if not is_settled and waiter.withdraw():
-                self._leave(waiter)
-                self.totals.timeouts += 1
-                raise self._timeout_error(waiter, timeout_s)
-        return waiter.result()
+            waiter = self._queue(job_id)
+        return self._wait(waiter, started_s, timeout_s)
 
     def take_back(self, lease: Lease, *, is_clean: bool) -> None:
         """Reset the connection and hand it to the next borrower; close it when it cannot be reset."""
@@ -121,13 +100,6 @@ class ConnectionPool:
         close_all(doomed)
         self._start(tasks)
 
-    def end_wait(self, job_id: str, error: JivsbenchError) -> None:
-        """Let the borrowers that wait for this job leave with the error."""
-        with self._lock:
-            for waiter in [w for w in self._waiters if w.job_id == job_id]:
-                self._leave(waiter)
-                waiter.offer(error)
-
     def idle_since_s(self) -> float | None:
         """Under the lock: since when the oldest idle connection has been idle."""
         return self._idle.oldest_since_s()
@@ -148,8 +120,7 @@ class ConnectionPool:
                 # Its thread still waits for the server and closes it when that ends.
                 del self._validating[pooled]
             self._forget(len(doomed) + len(hung))
-            leaked = find_leaks(self._leases, now_s, self._limits.leak_report_s)
-            self.totals.leaks += len(leaked)
+            leaked = self._count_leaks(now_s)
             refill = self._refill_tasks(now_s)
         close_all(doomed)
         self._start(refill)
@@ -168,19 +139,12 @@ class ConnectionPool:
         with self._lock:
             if self._is_closed:
                 return
-            self._is_closed = True
+            leases = self._end_lending()
             self._attempts.stop.set()
             doomed = self._idle.clear()
             # A connection that is being validated is closed by the thread that asks it.
             self._forget(len(doomed) + len(self._validating))
             self._validating.clear()
-            for waiter in self._waiters:
-                waiter.offer(build_closed_error(self._source.name, waiter.job_id))
-            self._waiters.clear()
-            leases = tuple(self._leases)
-            for lease in leases:
-                lease.is_revoked = True
-            self._capacity.unregister(self)
         close_all(doomed)
         end_queries(leases)
         self._capacity.serve()
@@ -204,12 +168,7 @@ class ConnectionPool:
         self.totals.closed += count
         self._capacity.release(count)
 
-    def _leave(self, waiter: Waiter[Lease]) -> None:
-        self._waiters.remove(waiter)
-        if not self._waiters:
-            self._capacity.withdraw(self)
-
-    def _timeout_error(self, waiter: Waiter[Lease], timeout_s: float) -> JivsbenchError:
+    def _build_timeout_error(self, waiter: Waiter[Lease], timeout_s: float) -> JivsbenchError:
         failed = self._attempts.last_error
         if failed is not None and self._attempts.last_error_at_s >= waiter.since_s:
             return copy_error(failed)

@@ -5,7 +5,6 @@ opened in the job's own thread, as code without a pool does.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,31 +13,21 @@ from jivsbench.errors import JivsbenchError
 from jivsbench.extract.capacity import Capacity
 from jivsbench.extract.connecting import connect
 from jivsbench.extract.leases import Lease, Waiter, end_queries
-from jivsbench.extract.totals import PoolTotals, build_closed_error, build_timeout_error, find_leaks, log_leaks
+from jivsbench.extract.lending import Lender
+from jivsbench.extract.totals import build_timeout_error, log_leaks
 from jivsbench.model.profile import PoolLimits
 from jivsbench.model.source import DataSource
 from jivsbench.model.statistics import PoolStatistics
 
 
-class UnpooledSource:
+class UnpooledSource(Lender[Callable[[], None]]):
     """Connections of one source, opened for a job and closed after it."""
 
     def __init__(
         self, connector: Connector, source: DataSource, limits: PoolLimits, read: ReadLimits, capacity: Capacity
     ) -> None:
-        self._connector = connector
-        self._source = source
-        self._limits = limits
-        self._read_limits = read
-        self._capacity = capacity
-        self._lock = capacity.lock
         self._opening = 0
-        self._leases: set[Lease] = set()
-        self._waiters: deque[Waiter[Callable[[], None]]] = deque()
-        self._is_closed = False
-        self.totals = PoolTotals()
-        with self._lock:
-            capacity.register(self)
+        super().__init__(connector, source, limits, read, capacity)
 
     @property
     def size(self) -> int:
@@ -48,20 +37,10 @@ class UnpooledSource:
     def borrow(self, job_id: str, timeout_s: float) -> Lease:
         """A new connection within `timeout_s`. Raises PoolTimeoutError when the total limit is reached for that long."""
         started_s = time.monotonic()
-        waiter: Waiter[Callable[[], None]] = Waiter(job_id)
         with self._lock:
-            if self._is_closed:
-                raise build_closed_error(self._source.name, job_id)
-            self._waiters.append(waiter)
-        self.claim()
-        is_settled = waiter.wait(timeout_s)
-        with self._lock:
-            self.totals.wait_ns += int((time.monotonic() - started_s) * 1e9)
-            if not is_settled and waiter.withdraw():
-                self._leave(waiter)
-                self.totals.timeouts += 1
-                raise build_timeout_error(self._source.name, job_id, timeout_s, self._leases, "pool.total_max")
-        close_evicted = waiter.result()
+            self._require_open(job_id)
+            waiter = self._queue(job_id)
+        close_evicted = self._wait(waiter, started_s, timeout_s)
         close_evicted()
         return self._open(job_id, timeout_s - (time.monotonic() - started_s))
 
@@ -85,13 +64,6 @@ class UnpooledSource:
                 self._waiters.popleft().offer(grant)
             self._capacity.withdraw(self)
 
-    def end_wait(self, job_id: str, error: JivsbenchError) -> None:
-        """Let the borrowers that wait for this job leave with the error."""
-        with self._lock:
-            for waiter in [w for w in self._waiters if w.job_id == job_id]:
-                self._leave(waiter)
-                waiter.offer(error)
-
     def idle_since_s(self) -> float | None:
         """Nothing is ever idle here."""
         return None
@@ -103,8 +75,7 @@ class UnpooledSource:
     def maintain(self, now_s: float) -> None:
         """Report leaks."""
         with self._lock:
-            leaked = find_leaks(self._leases, now_s, self._limits.leak_report_s)
-            self.totals.leaks += len(leaked)
+            leaked = self._count_leaks(now_s)
         log_leaks(self._source.name, leaked, now_s)
         self.claim()
 
@@ -119,20 +90,11 @@ class UnpooledSource:
         with self._lock:
             if self._is_closed:
                 return
-            self._is_closed = True
-            for waiter in self._waiters:
-                waiter.offer(build_closed_error(self._source.name, waiter.job_id))
-            self._waiters.clear()
-            leases = tuple(self._leases)
-            for lease in leases:
-                lease.is_revoked = True
-            self._capacity.unregister(self)
+            leases = self._end_lending()
         end_queries(leases)
 
-    def _leave(self, waiter: Waiter[Callable[[], None]]) -> None:
-        self._waiters.remove(waiter)
-        if not self._waiters:
-            self._capacity.withdraw(self)
+    def _build_timeout_error(self, waiter: Waiter[Callable[[], None]], timeout_s: float) -> JivsbenchError:
+        return build_timeout_error(self._source.name, waiter.job_id, timeout_s, self._leases, "pool.total_max")
 
     def _open(self, job_id: str, remaining_s: float) -> Lease:
         timeout_s = max(min(self._read_limits.connect_timeout_s, remaining_s), 0.1)

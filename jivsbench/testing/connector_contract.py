@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
+import pyarrow as pa
 import pytest
 
 from jivsbench.api.protocols import Connection, Connector, ReadLimits, TableLoader
@@ -154,10 +155,7 @@ class ConnectorContract(ReadingContract):
         self, connection: Connection, request_all: ExtractionRequest, loaded: LoadedTable
     ) -> None:
         """A user who stops in the middle leaves nothing behind."""
-        connection.begin()
-        (partition,) = connection.partitions(request_all, connection.schema(request_all), 1)
-        reader = connection.read(partition)
-        next(reader)
+        reader = _read_one_batch(connection, request_all)
         reader.close()  # type: ignore[attr-defined]
         connection.reset()
         connection.begin()
@@ -196,10 +194,7 @@ class ConnectorContract(ReadingContract):
         self, connection: Connection, request_all: ExtractionRequest, loaded: LoadedTable
     ) -> None:
         """The rest comes or an error does, at once; after `reset` the session is as good as new."""
-        connection.begin()
-        (partition,) = connection.partitions(request_all, connection.schema(request_all), 1)
-        reader = connection.read(partition)
-        next(reader)
+        reader = _read_one_batch(connection, request_all)
         connection.cancel()
         started = time.monotonic()
         try:
@@ -277,3 +272,12 @@ class ConnectorContract(ReadingContract):
             pytest.skip("this connector does not load tables")
 
         assert [connector.drop_table(source, loaded.name) for _ in range(2)] == [True, False]
+
+
+def _read_one_batch(connection: Connection, request: ExtractionRequest) -> Iterator[pa.RecordBatch]:
+    """A reader in the middle of its work."""
+    connection.begin()
+    (partition,) = connection.partitions(request, connection.schema(request), 1)
+    reader = connection.read(partition)
+    next(reader)
+    return reader

@@ -4,20 +4,20 @@ import pytest
 
 from jivsbench.api import Cache
 from jivsbench.model.secret import Secret
-from jivsbench.plugins import load_registry
 from jivsbench.testing.cache_contract import CacheContract
+from tests.contract.installed import registry
 
 COVERED = {"memory": "TestMemory", "redis": "TestRedisOnValkey"}
 
 
 def find_cache(name: str) -> Cache:
     """The installed cache of that name."""
-    return load_registry().cache(name)
+    return registry().cache(name)
 
 
 def test_every_installed_cache_has_its_contract() -> None:
     """A new cache must be added here, with a server to run it on."""
-    installed = {cache.name for cache in load_registry().caches}
+    installed = {found.name for found in registry().caches}
 
     assert installed == set(COVERED)
     assert all(issubclass(globals()[name], CacheContract) for name in COVERED.values())

@@ -53,12 +53,3 @@ def run(*args: str, cwd: Path, timeout_s: float = 120, **variables: str) -> Ende
         stdout, stderr = process.communicate()
         raise AssertionError(f"jivsbench {' '.join(args)} did not end within {timeout_s} s: {stderr}") from None
     return Ended(process.returncode, stdout, stderr)
-
-
-STARVED = ("lag p99 was", "load generator used")
-"""Words of the reasons that speak of a machine too busy to offer the load in time."""
-
-
-def is_valid_or_starved(record: dict[str, list[str]]) -> bool:
-    """True for a run that counts, and for one that a busy machine spoilt and that says so: not the fault that tests look for."""
-    return all(any(word in reason for word in STARVED) for reason in record["invalid"])

@@ -19,6 +19,7 @@ from jivsbench.load.messages import Progressed, Started, parse_message
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.record import JobTotals
 from jivsbench.model.scenario import Stage, WorkloadSpec
+from tests.processes import is_gone
 
 LONG = (Stage(60.0, 3, is_step=True),)
 PARENT = """
@@ -42,19 +43,6 @@ def find_workers() -> list[psutil.Process]:
     """Load children of this process. A target that a test has killed is a zombie by now."""
     living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
     return [child for child in living if "jivsbench.load.worker" in child.cmdline()]
-
-
-def is_gone_within(process: psutil.Process, limit_s: float) -> bool:
-    """Has it ended? An orphan stays a zombie until the system's first process looks at it, which is not ours to judge."""
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def start_parent(spec: LoadSpec, folder: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
@@ -127,10 +115,10 @@ def test_the_child_does_not_outlive_a_killed_parent(plant, load, tmp_path) -> No
     parent, worker = start_parent(spec, tmp_path)
 
     parent.kill()
-    is_gone = is_gone_within(worker, 2.0)
+    has_ended = is_gone(worker.pid, 2.0)
     parent.communicate()
 
-    assert is_gone
+    assert has_ended
     assert Path(spec.intervals_path).read_bytes().endswith(b"\n")
     assert sum(part.count for interval in read_intervals(Path(spec.intervals_path)) for part in interval.operations) > 0
 
@@ -142,7 +130,7 @@ def test_a_parent_that_gets_sigint_leaves_nothing_behind(plant, load, tmp_path) 
     parent.send_signal(signal.SIGINT)
     parent.communicate(timeout=10)
 
-    assert is_gone_within(worker, 2.0)
+    assert is_gone(worker.pid, 2.0)
 
 
 def test_sigterm_leaves_whole_lines(plant, load, tmp_path) -> None:

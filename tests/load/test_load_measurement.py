@@ -65,6 +65,7 @@ def watch_scheduler() -> Iterator[HistogramBuilder]:
     watcher.join()
 
 
+@pytest.mark.no_cover
 def test_percentiles_of_a_known_service_time(plant, load, tmp_path) -> None:
     """Nine in ten calls take 100 ms and one takes 300 ms: p50 and p95 say so within 1 %, and never less than was planted."""
     target = plant(call_ms=100, slow_call_ms=300, slow_every=10)
@@ -198,6 +199,7 @@ def test_blocks_alternate_and_never_overlap(plant, load, tmp_path) -> None:
     )
 
 
+@pytest.mark.no_cover
 def test_users_follow_the_curve(plant, load, tmp_path) -> None:
     """At any moment as many requests are in flight as the curve has users, within two; nobody is cut off on the way down."""
     target = plant(job_ms=150)
@@ -217,6 +219,7 @@ def test_users_follow_the_curve(plant, load, tmp_path) -> None:
     assert count_errors(spec) == {}
 
 
+@pytest.mark.no_cover
 def test_a_step_is_a_step(plant, load, tmp_path) -> None:
     """Forty users that are planned at once all send their first request at once, not one after the other by the second."""
     target = plant(call_ms=400)
@@ -229,6 +232,7 @@ def test_a_step_is_a_step(plant, load, tmp_path) -> None:
     assert outcome.generator.users_reached_max == 40
 
 
+@pytest.mark.no_cover
 def test_the_same_seed_gives_the_same_windows(plant, load, tmp_path) -> None:
     """Both arms, and a second run, are asked for the same windows in the same order; another seed asks for others."""
     stages = (Stage(0.5, 1, is_step=True),)
@@ -245,6 +249,7 @@ def test_the_same_seed_gives_the_same_windows(plant, load, tmp_path) -> None:
     assert all(first >= 1 and last == first + 1000 <= 100_001 for first, last in asked[0])
 
 
+@pytest.mark.no_cover
 def test_think_time_is_kept(plant, load, tmp_path) -> None:
     """A user that thinks for 100 ms begins ten iterations a second, and its lag is the clock's, not the wait's."""
     target = plant()
@@ -258,6 +263,7 @@ def test_think_time_is_kept(plant, load, tmp_path) -> None:
     assert lag.percentile_ns(50) < 20e6
 
 
+@pytest.mark.no_cover
 def test_progress_is_told_every_second(plant, load, tmp_path) -> None:
     """One message a second, with the arm's figures so far."""
     target = plant(job_ms=5)
@@ -275,6 +281,7 @@ def test_progress_is_told_every_second(plant, load, tmp_path) -> None:
     assert last.job_p95_ns >= 5e6
 
 
+@pytest.mark.no_cover
 def test_a_frozen_generator_shows_in_its_lag(plant, load, tmp_path) -> None:
     """One blocking call of 1.2 s in a workload is reported as lag, however many fast operations surround it."""
     workload = WorkloadSpec("freezing", "bench_rows", 1000)

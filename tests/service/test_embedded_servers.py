@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -18,15 +17,7 @@ import redis
 from jivsbench.embedded import find_postgres_programs, find_valkey_program, start_postgres, start_valkey
 from jivsbench.embedded import postgres as postgres_module
 from jivsbench.errors import EmbeddedServerError
-
-
-def _wait_until_gone(pid: int, timeout_s: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
+from tests.processes import is_gone
 
 
 def test_postgres_answers_both_roles(embedded_postgres) -> None:
@@ -119,8 +110,8 @@ def test_servers_die_with_a_killed_parent() -> None:
     parent.stdout.close()
 
     try:
-        assert _wait_until_gone(int(line[0]))
-        assert _wait_until_gone(int(line[1]))
+        assert is_gone(int(line[0]), 10.0)
+        assert is_gone(int(line[1]), 10.0)
     finally:
         for folder in line[2:]:
             shutil.rmtree(folder, ignore_errors=True)

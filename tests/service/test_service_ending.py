@@ -28,6 +28,9 @@ from jivsbench.service.launcher import start_service
 from jivsbench.service.spec import SourceSpec, format_spec, parse_spec
 from tests.service.service_bench import OTHERS, PLAIN, build_spec, running
 
+# A service is started for each test, and starts twice as fast untraced; what it runs is covered by the other tests of it.
+pytestmark = pytest.mark.no_cover
+
 NOWHERE = "postgresql://u:S3cret@127.0.0.1:1/x"
 ENDLESS = "SELECT count(*) FROM bench_rows a, bench_rows b, bench_rows c"
 FOREGROUND = """

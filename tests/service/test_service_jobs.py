@@ -168,6 +168,7 @@ def test_what_the_source_refuses_fails_the_job(bench: Bench) -> None:
     assert bench.wait(bench.start())["rows_written"] == ROWS
 
 
+@pytest.mark.no_cover
 def test_ten_clients_lose_no_row(shop_url: str, tmp_path: Path) -> None:
     """10 clients x 20 jobs at the same time: each is created, started, completed once, and every row is accounted for."""
     with running(build_spec(shop_url, tmp_path / "out"), tmp_path) as bench:
@@ -194,6 +195,7 @@ def test_ten_clients_lose_no_row(shop_url: str, tmp_path: Path) -> None:
     assert hits / (hits + misses) > 0.9
 
 
+@pytest.mark.no_cover
 def test_a_full_queue_says_when_to_come_back(shop_url: str, tmp_path: Path) -> None:
     """503 with Retry-After and slug queue-full; nothing is lost, the refused job can be started later."""
     profile = replace(PLAIN, job_workers=1, queue_limit=1)

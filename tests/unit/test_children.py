@@ -4,22 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from jivsbench.children import start_child
-
-
-def _is_gone(pid: int, timeout_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.02)
-    return False
+from tests.processes import is_gone
 
 
 def test_stop_ends_the_child_and_its_children(tmp_path: Path) -> None:
@@ -36,7 +26,7 @@ def test_stop_ends_the_child_and_its_children(tmp_path: Path) -> None:
 
     assert status == -signal.SIGKILL
     assert not child.is_alive
-    assert _is_gone(grandchild)
+    assert is_gone(grandchild, 5.0)
 
 
 def test_a_child_sees_its_parent_die(tmp_path: Path) -> None:
@@ -55,7 +45,7 @@ def test_a_child_sees_its_parent_die(tmp_path: Path) -> None:
     parent.wait()
     parent.stdout.close()
 
-    assert _is_gone(pid)
+    assert is_gone(pid, 5.0)
 
 
 def test_ctrl_c_reaches_the_parent_alone(tmp_path: Path) -> None:

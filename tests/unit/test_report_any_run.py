@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jivsbench.model.record import RunRecord
@@ -11,6 +12,9 @@ from jivsbench.report.html import HtmlReporter
 from jivsbench.report.junit import JunitReporter
 from jivsbench.report.markdown import MarkdownReporter
 from tests.gold.record_strategy import SENSIBLE_NUMBER, values_of
+
+# Other tests cover the reporters, on sensible runs.
+pytestmark = pytest.mark.no_cover
 
 _RECORDS = values_of(RunRecord, SENSIBLE_NUMBER).filter(lambda record: record.plan.profiles)
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]

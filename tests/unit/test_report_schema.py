@@ -16,6 +16,9 @@ from tests.gold.record_strategy import values_of
 from tests.gold.sample_runs import SAMPLES
 
 COPY = Path(__file__).resolve().parents[2] / "docs" / "run.schema.json"
+# A validator in plain Python is seven times slower when it is traced; other tests cover what is validated.
+pytestmark = pytest.mark.no_cover
+
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 

@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.api import CheckContext, Response, TargetVariant
-from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.table import ExtractionRequest, TableName, parse_table_name
 from jivsbench_security.corpora import Statement, load_hostile, load_legitimate
 from jivsbench_security.extractions import INTERNAL_ERROR, Extractions, read_slug
+from jivsbench_security.hostile_check import HostileCheck
 
 _CREATED: Final = 201
 _REFUSED: Final = 422
@@ -19,63 +18,33 @@ _CAP_BYTES: Final = 64 * 1024
 _MAX_FINDINGS: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class RawQueryCheck:
+class RawQueryCheck(HostileCheck):
     """Sends both corpora as raw queries. Only a few legitimate ones, over a table that exists, are started."""
 
-    @property
-    def id(self) -> str:
-        """SEC-003."""
-        return "SEC-003"
-
-    @property
-    def title(self) -> str:
-        """What a pass means."""
-        return "Raw queries: every hostile text is refused, every legitimate query is accepted"
-
-    @property
-    def severity(self) -> Severity:
-        """A hole here gives away the whole source."""
-        return Severity.CRITICAL
-
-    @property
-    def vulnerable(self) -> TargetVariant:
-        """A guard that looks at the first word."""
-        return TargetVariant(
-            "vulnerable-prefix", plugins=("jivsbench.testing.vulnerable.prefix_guard",), guards=("vulnerable-prefix",)
-        )
+    id = "SEC-003"
+    title = "Raw queries: every hostile text is refused, every legitimate query is accepted"
+    # A hole here gives away the whole source.
+    severity = Severity.CRITICAL
+    cwe = ("CWE-89", "CWE-184")
+    # A guard that looks at the first word.
+    vulnerable = TargetVariant(
+        "vulnerable-prefix", plugins=("jivsbench.testing.vulnerable.prefix_guard",), guards=("vulnerable-prefix",)
+    )
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack."""
         hostile = load_hostile(context.dialect)
         if not hostile:
-            return CheckResult(
-                self.id, self.title, self.severity, CheckOutcome.NOT_APPLICABLE, "the source knows no SQL that the corpus speaks"
-            )
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the source knows no SQL that the corpus speaks")
         session = _Session(self, context)
-        before = session.run_benign()
-        if before:
+
+        def send() -> None:
             session.send_hostile((*hostile, *build_oversized()))
             if context.data_source().tables is None:
                 # With a list of tables, refusing the corpus's tables would be right.
                 session.send_legitimate(load_legitimate(context.dialect))
-        after = session.run_benign() if before else 0
-        if session.unanswered and not session.findings and after:
-            raise InvalidRunError(f"{session.unanswered} of {session.attempted} queries got no answer about the request itself")
-        return CheckResult(
-            check_id=self.id,
-            title=self.title,
-            severity=self.severity,
-            outcome=CheckOutcome.FAIL if session.findings else CheckOutcome.PASS,
-            reason=session.describe(),
-            attempted=session.attempted,
-            reached=session.reached,
-            benign_before=before,
-            benign_after=after,
-            findings=tuple(session.findings),
-            seed=context.seed,
-            cwe=("CWE-89", "CWE-184"),
-        )
+
+        return self._attack(context, session, send)
 
 
 def build_oversized() -> tuple[Statement, ...]:
