@@ -110,8 +110,7 @@ class Wire:
             copy = self._copy_by_libpq if self._is_encrypted else self._copy_by_socket
             for block in copy(sql, doing, patience_s, may_blank=may_blank):
                 if self.was_cancelled:
-                    # Megabytes may be on their way still. `reset` throws them away; the reader is let go at once.
-                    self._copy = None
+                    # A server that waits for its bytes to be taken ends no query: what is on its way is thrown away below.
                     raise build_server_error(self.place, doing, QUERY_CANCELED, was_cancelled=True)
                 arrived += block.row_count
                 yield block
