@@ -1,5 +1,6 @@
 """Profiles from a file: a profile that exists already, with settings changed one by one."""
 
+import os
 import re
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,6 +16,7 @@ from jivsbench.model.profile import (
     PoolLimits,
     Profile,
     Switches,
+    fit_to_machine,
 )
 
 if TYPE_CHECKING:
@@ -53,11 +55,11 @@ def read_profiles(section: Section) -> tuple[Profile, ...]:
 
 
 def find_profile(settings: "Settings", name: str) -> Profile:
-    """The profile of that name. Raises UnknownNameError."""
+    """The profile of that name, fitted to this machine. Raises UnknownNameError."""
     known = {profile.name: profile for profile in settings.profiles}
     if name not in known:
         raise UnknownNameError.among("profile", name, known)
-    return known[name]
+    return fit_to_machine(known[name], os.cpu_count() or 1)
 
 
 def _read_profile(name: str, section: Section, known: dict[str, Profile]) -> Profile:
@@ -77,7 +79,7 @@ def _read_profile(name: str, section: Section, known: dict[str, Profile]) -> Pro
         metadata=_change(section.section("metadata"), _follow_switch(base, switches)),
         cache_times=_change(section.section("cache_times"), base.cache_times),
         batch_rows=section.integer("batch_rows", base.batch_rows),
-        job_workers=section.integer("job_workers", base.job_workers),
+        job_workers=section.integer("job_workers", base.job_workers, least=0),
         queue_limit=section.integer("queue_limit", base.queue_limit),
         query_timeout_s=section.number("query_timeout_s", base.query_timeout_s),
         job_timeout_s=section.number("job_timeout_s", base.job_timeout_s),

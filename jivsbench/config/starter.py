@@ -43,8 +43,8 @@ dir = "reports"
 # Guards in force. Without this key: all that are loaded, at least one. An empty list turns them off, in every report.
 # guards = ["sqlguard"]
 # cache = "redis"
-# batch_rows = 1000
-# job_workers = 10
+# batch_rows = 10000
+# job_workers = 0
 # queue_limit = 1000
 # query_timeout_s = 30.0
 # job_timeout_s = 120.0

@@ -5,6 +5,7 @@ the rows of the source, the rows read and the rows written are the same number, 
 """
 
 import logging
+import os
 import threading
 import time
 from typing import Final, Protocol
@@ -26,7 +27,7 @@ from jivsbench.extract.jobs.waiters import Waiters
 from jivsbench.extract.jobs.work_queue import WorkQueue
 from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.model.job import ExtractionResult, JobState
-from jivsbench.model.profile import Profile
+from jivsbench.model.profile import Profile, fit_to_machine
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest
@@ -69,8 +70,9 @@ class JobRunner:
         self._observer = observer
         self._queue = WorkQueue(profile.queue_limit)
         self.waiters = Waiters()
+        workers = fit_to_machine(profile, os.cpu_count() or 1).job_workers
         self._workers = [
-            threading.Thread(target=self._work, name=f"job-worker-{number}", daemon=True) for number in range(profile.job_workers)
+            threading.Thread(target=self._work, name=f"job-worker-{number}", daemon=True) for number in range(workers)
         ]
 
     @property
