@@ -86,7 +86,7 @@ _LEAST_WORKERS = 4
 def fit_to_machine(profile: Profile, cores: int) -> Profile:
     """The profile with numbers where it left them to the machine that it runs on.
 
-    Every profile is fitted alike. Ten workers on two cores extracted no more a second than four, in half as much memory again.
+    Ten workers on two cores extract no more a second than four, in half as much memory again.
     """
     return replace(profile, job_workers=profile.job_workers or max(_LEAST_WORKERS, _WORKERS_A_CORE * cores))
 
@@ -102,6 +102,7 @@ LEGACY = Profile(
         metadata_pool=False,
         compression=False,
     ),
+    job_workers=10,
 )
 OPTIMIZED = Profile(
     "optimized",
