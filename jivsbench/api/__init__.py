@@ -1,10 +1,11 @@
 """Everything a plugin author imports: `hookimpl`, the hook specifications and the protocols of what plugins offer."""
 
+from jivsbench.api.checks import CheckContext, SecurityCheck, TargetApi, TargetVariant
 from jivsbench.api.hookspecs import PROJECT, HookSpecs, hookimpl
 from jivsbench.api.protocols import (
     Cache,
     CacheClient,
-    CheckContext,
+    ColumnFingerprinter,
     Connection,
     Connector,
     Guard,
@@ -13,10 +14,7 @@ from jivsbench.api.protocols import (
     Reporter,
     Response,
     RowReader,
-    SecurityCheck,
     TableLoader,
-    TargetApi,
-    TargetVariant,
     UserContext,
     Workload,
 )
@@ -26,6 +24,7 @@ __all__ = [
     "Cache",
     "CacheClient",
     "CheckContext",
+    "ColumnFingerprinter",
     "Connection",
     "Connector",
     "Guard",

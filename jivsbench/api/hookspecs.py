@@ -5,7 +5,8 @@ from typing import Final
 
 import pluggy
 
-from jivsbench.api.protocols import Cache, Connector, Guard, Reporter, SecurityCheck, Workload
+from jivsbench.api.checks import SecurityCheck
+from jivsbench.api.protocols import Cache, Connector, Guard, Reporter, Workload
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
 

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from jivsbench.model.finding import CheckResult, Severity
+from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.record import RunRecord
 from jivsbench.model.scenario import WorkloadSpec
 from jivsbench.model.secret import Secret
@@ -119,6 +119,19 @@ class RowReader(Protocol):
 
 
 @runtime_checkable
+class ColumnFingerprinter(Protocol):
+    """Optional ability of a Connection: figures of columns, for verification by columns."""
+
+    def fingerprint_columns(self, partition: Partition) -> tuple[ColumnFingerprint, ...]:
+        """What the server says each column of the partition holds, in the order of its schema, under the same view as `read`.
+
+        Figures are those of `jivsbench.model.fingerprint`. Where the server cannot give them exactly, `total`, `least` and
+        `greatest` are None and only NULLs are counted.
+        """
+        ...
+
+
+@runtime_checkable
 class TableLoader(Protocol):
     """Optional ability of a Connector: write seeded test data. Uses a session of its own, which may write."""
 
@@ -210,105 +223,6 @@ class Response:
 
     status: int
     body: object
-
-
-class TargetApi(Protocol):
-    """A small HTTP client for the API of a running target."""
-
-    def call(self, method: str, path: str, body: object = None) -> Response:
-        """One request under /api/v1; never raises for an HTTP status."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class TargetVariant:
-    """A target to attack: the one under test, the hardened reference, or one made vulnerable on purpose.
-
-    `plugins` are extra plugin modules (`package.module`) to load; `guards` replace the profile's, `connector` the source's.
-    """
-
-    name: str
-    plugins: tuple[str, ...] = ()
-    guards: tuple[str, ...] | None = None
-    connector: str | None = None
-
-
-class CheckContext(Protocol):
-    """What a check may use: the target's public API, and an oracle of its own that never asks the target."""
-
-    @property
-    def target(self) -> TargetApi:
-        """The public API of the running target, with a token of role ADMIN."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """Name of the data source that the target extracts from."""
-        ...
-
-    @property
-    def dialect(self) -> str:
-        """SQL dialect of that source."""
-        ...
-
-    @property
-    def table(self) -> str:
-        """Table of seeded rows that the check may read through the target."""
-        ...
-
-    @property
-    def is_full(self) -> bool:
-        """True for the large corpora of the nightly run."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Seed of every random choice."""
-        ...
-
-    def oracle(self) -> AbstractContextManager[Connection]:
-        """A session with the source that does not pass through the target."""
-        ...
-
-    def loader(self) -> TableLoader | None:
-        """Writes tables of the check's own into the source; None when the connector cannot."""
-        ...
-
-    def data_source(self) -> DataSource:
-        """The source itself, for `loader`."""
-        ...
-
-    def read_output(self, job: object) -> pa.Table:
-        """The rows that a finished job wrote, from the disk. `job` is the body of GET /extractions/{id}."""
-        ...
-
-
-class SecurityCheck(Protocol):
-    """Attacks or inspects a running target."""
-
-    @property
-    def id(self) -> str:
-        """Unique id, e.g. "SEC-001"."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """What a pass means, in one line."""
-        ...
-
-    @property
-    def severity(self) -> Severity:
-        """How bad a failure is."""
-        ...
-
-    @property
-    def vulnerable(self) -> TargetVariant:
-        """The positive control: a target that this check MUST fail."""
-        ...
-
-    def run(self, context: CheckContext) -> CheckResult:
-        """Attack the target. The outcome is PASS, FAIL, NOT_TESTED or NOT_APPLICABLE; the host adds INVALID by the controls."""
-        ...
 
 
 class UserContext(Protocol):

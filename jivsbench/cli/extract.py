@@ -1,5 +1,6 @@
 """`jivsbench extract`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,6 +20,12 @@ from jivsbench.exitcodes import ExitCode
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(1), default=3600, show_default=True, help="Seconds that it may take at most."
 )
+@click.option(
+    "--verify",
+    "verification",
+    type=click.Choice(["count", "columns"]),
+    help="Compare with the source: rows, or the figures of every column too. Default: the profile's.",
+)
 @json_option
 @click.pass_context
 def extract(
@@ -31,11 +38,13 @@ def extract(
     profile: str,
     streams: int | None,
     timeout_s: float,
+    verification: str | None,
     as_json: bool,
 ) -> ExitCode:
     """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified Parquet files."""
     from jivsbench.app.extraction import extract_table, find_source, fit_profile
     from jivsbench.config import find_profile
+    from jivsbench.model.profile import Verification
     from jivsbench.model.table import ExtractionRequest, parse_table_name
 
     settings = read_settings(ctx)
@@ -48,6 +57,8 @@ def extract(
         row_limit=row_limit,
     )
     fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
+    if verification:
+        fitted = replace(fitted, verification=Verification(verification))
     result = extract_table(registry, fitted, found, request, folder)
     duration_s = result.duration_ns / 1e9
     if as_json:
@@ -62,6 +73,7 @@ def extract(
                 "rows_in_source": result.rows_in_source,
                 "duration_s": duration_s,
                 "streams": result.streams,
+                "verification": fitted.verification.value,
             }
         )
     else:

@@ -16,6 +16,7 @@ from jivsbench.model.profile import (
     PoolLimits,
     Profile,
     Switches,
+    Verification,
     fit_to_machine,
 )
 
@@ -37,6 +38,7 @@ PROFILE_KEYS: Final = (
     "pool",
     "metadata",
     "cache_times",
+    "verification",
 )
 _MAY_BE_ZERO: Final = ("min_idle", "max_overflow")
 _Group = TypeVar("_Group", Switches, PoolLimits, MetadataPoolLimits, CacheTimes)
@@ -83,9 +85,19 @@ def _read_profile(name: str, section: Section, known: dict[str, Profile]) -> Pro
         queue_limit=section.integer("queue_limit", base.queue_limit),
         query_timeout_s=section.number("query_timeout_s", base.query_timeout_s),
         job_timeout_s=section.number("job_timeout_s", base.job_timeout_s),
+        verification=_read_verification(section, base.verification),
     )
     _check_pool(section.section("pool"), profile.pool)
     return profile
+
+
+def _read_verification(section: Section, default: Verification) -> Verification:
+    text = section.text("verification")
+    if text is None:
+        return default
+    if text not in tuple(Verification):
+        section.fail("verification", str(UnknownNameError.among("verification", text, tuple(Verification))))
+    return Verification(text)
 
 
 def _follow_switch(base: Profile, switches: Switches) -> MetadataPoolLimits:

@@ -24,7 +24,7 @@ from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
 from jivsbench.extract.streams import Reading, read_partitions
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
-from jivsbench.model.profile import Profile
+from jivsbench.model.profile import Profile, Verification
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import PoolStatistics
 from jivsbench.model.table import ExtractionRequest, Partition, TableSchema
@@ -78,6 +78,8 @@ class Extractor:
         """Ask the guards. Raises GuardRefusedError; borrows no connection."""
         if (request.table is None) == (request.query is None):
             raise UsageError(f"a request to source {source.name} names a table or a query: this one names both, or neither")
+        if request.row_limit is not None and self._profile.verification is Verification.COLUMNS:
+            raise UsageError("with a limit the server chooses the rows anew each time: verify by count, or leave out the limit")
         if self._guards:
             dialect = self._pools.connector(source).dialect
             review(self._guards, GuardRequest(request, dialect, source.tables))
@@ -161,6 +163,7 @@ class Extractor:
                 folder=folder,
                 schema=schema.to_arrow(),
                 switches=self._profile.switches,
+                verification=self._profile.verification,
                 borrow=lambda: self._borrow_extra(attempt),
                 stop_borrowing=lambda: self._pools.end_wait(job.job_id, _build_not_needed_error(job.job_id)),
                 todo=deque(partitions),
@@ -210,6 +213,7 @@ class Extractor:
             snapshot=snapshot,
             streams=streams,
             switches=self._profile.switches,
+            verification=self._profile.verification,
         )
         reading.folder.publish([part.file.name for part in done])
         attempt.job.check()

@@ -9,7 +9,7 @@ from functools import cache
 import pyarrow as pa
 
 import jivsbench
-from jivsbench.model.profile import Switches
+from jivsbench.model.profile import Switches, Verification
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest, TableSchema
 
@@ -105,6 +105,7 @@ def build_manifest(
     snapshot: str | None,
     streams: int,
     switches: Switches,
+    verification: Verification,
 ) -> Manifest:
     """The manifest of partitions that were all verified."""
     return Manifest(
@@ -116,7 +117,7 @@ def build_manifest(
         columns=describe_columns(schema),
         partitions=partitions,
         row_count=sum(p.rows_written for p in partitions),
-        verification="count",
+        verification=verification.value,
         consistency="one-snapshot",
         snapshot=snapshot,
         streams=streams,

@@ -114,6 +114,8 @@ class ParquetSink:
             compression_level=_ZSTD_LEVEL if self._is_compressed else None,
             use_dictionary=False,
             write_statistics=has_statistics,
+            # So that a reader, the verification first of all, finds a byte that changed on the disk.
+            write_page_checksum=True,
         )
         return self._writer
 

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from jivsbench.api import Connection
+from jivsbench.api import ColumnFingerprinter, Connection
+from jivsbench.errors import ExtractionError, VerificationError
 from jivsbench.extract.folders import JobFolder
 from jivsbench.extract.leases import Lease
 from jivsbench.extract.phases import PhaseClock
 from jivsbench.extract.rows import read_rows_as_batch
 from jivsbench.extract.running import RunningJob
 from jivsbench.extract.sinks import ParquetSink, WrittenFile
-from jivsbench.extract.verification import PartitionCounts, verify_counts
+from jivsbench.extract.verification import PartitionCounts, read_fingerprints, verify_columns, verify_counts
 from jivsbench.model.job import Phase
-from jivsbench.model.profile import Switches
+from jivsbench.model.profile import Switches, Verification
 from jivsbench.model.table import Partition
 
 
@@ -42,6 +43,7 @@ class Reading:
     folder: JobFolder
     schema: pa.Schema
     switches: Switches
+    verification: Verification
     borrow: Callable[[], Lease | None]
     """One more connection for another stream, or None when none comes free."""
     stop_borrowing: Callable[[], None]
@@ -126,8 +128,26 @@ def _read_one(reading: Reading, connection: Connection, partition: Partition, cl
         reading.job.check()
         found = connection.fingerprint(partition)
         counts = PartitionCounts(partition.index, found.row_count, rows_read, file.row_count)
-        verify_counts(reading.job.job_id, str(partition.request.table or "the query"), counts)
+        asked = str(partition.request.table or "the query")
+        verify_counts(reading.job.job_id, asked, counts)
+        if reading.verification is Verification.COLUMNS:
+            _verify_columns(reading, connection, partition, asked, file)
     return VerifiedPartition(counts, file)
+
+
+def _verify_columns(reading: Reading, connection: Connection, partition: Partition, asked: str, file: WrittenFile) -> None:
+    if not isinstance(connection, ColumnFingerprinter):
+        raise ExtractionError(f"the connector {reading.connector} computes no figures of columns: verify by count")
+    expected = connection.fingerprint_columns(partition)
+    reading.job.check()
+    try:
+        found = read_fingerprints(reading.folder.temporary(file.name))
+    except (OSError, pa.ArrowException) as problem:
+        raise VerificationError(
+            f"job {reading.job.job_id}, partition {partition.index} of {asked}: what lies on disk cannot be read back "
+            f"({type(problem).__name__}); no output was kept, check the disk and start the job again"
+        ) from problem
+    verify_columns(reading.job.job_id, asked, partition.index, expected, found)
 
 
 @contextmanager

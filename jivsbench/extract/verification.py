@@ -1,8 +1,11 @@
-"""Verified means: what the source has, what was read and what lies on disk are the same number of rows."""
+"""Verified means: what the source has, what was read and what lies on disk agree, in rows or in the figures of every column."""
 
 from dataclasses import dataclass
 
+import pyarrow.parquet as pq
+
 from jivsbench.errors import VerificationError
+from jivsbench.model.fingerprint import ColumnFingerprint, fingerprint_column, join_fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,37 @@ def verify_counts(job_id: str, asked: str, counts: PartitionCounts) -> None:
         f"job {job_id}, partition {counts.index} of {asked}: the source has {counts.rows_in_source} rows, "
         f"{counts.rows_read} were read and {counts.rows_written} lie on disk; no output was kept, start the job again"
     )
+
+
+def read_fingerprints(path: str) -> tuple[ColumnFingerprint, ...]:
+    """The figures of every column of a Parquet file, read back from the disk one column of one row group at a time.
+
+    Raises OSError when a page is not what was written: each carries a checksum.
+    """
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        names = file.schema_arrow.names
+        groups = range(file.metadata.num_row_groups)
+        return join_fingerprints(tuple(_read_fingerprint(file, group, name) for name in names) for group in groups)
+
+
+def _read_fingerprint(file: pq.ParquetFile, group: int, name: str) -> ColumnFingerprint:
+    return fingerprint_column(name, file.read_row_group(group, columns=[name], use_threads=False).column(0))
+
+
+def verify_columns(
+    job_id: str, asked: str, index: int, expected: tuple[ColumnFingerprint, ...], found: tuple[ColumnFingerprint, ...]
+) -> None:
+    """Raise VerificationError naming partition and column where they differ, but no figure: an extreme is a row's value."""
+    for source, disk in zip(expected, found, strict=True):
+        differing = [name for name in ("null_count", "total", "least", "greatest") if _differs(source, disk, name)]
+        if differing:
+            raise VerificationError(
+                f"job {job_id}, partition {index} of {asked}: column {disk.name!r} on disk differs from the source in its "
+                f"{', '.join(differing)}; no output was kept, start the job again"
+            )
+
+
+def _differs(source: ColumnFingerprint, disk: ColumnFingerprint, figure: str) -> bool:
+    # The server gives None where it has nothing exact to say; that a column is empty is told by its NULLs.
+    expected = getattr(source, figure)
+    return expected is not None and expected != getattr(disk, figure)

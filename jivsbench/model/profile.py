@@ -1,6 +1,16 @@
 """Profiles: named sets of core settings, in which every optimisation is a switch that can be turned off alone."""
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class Verification(StrEnum):
+    """How far an output is compared with its source before the job is COMPLETED."""
+
+    COUNT = "count"
+    """Rows: in the source, read, and in the footer on disk."""
+    COLUMNS = "columns"
+    """Also of each column: NULLs, sum, least and greatest, computed by the server and from what is read back from the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class Profile:
     queue_limit: int = 1000
     query_timeout_s: float = 30.0
     job_timeout_s: float = 120.0
+    verification: Verification = Verification.COUNT
 
 
 _WORKERS_A_CORE = 2

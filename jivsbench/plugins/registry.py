@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     import pluggy
 
-    from jivsbench.api.protocols import Cache, Connector, Guard, Reporter, SecurityCheck, Workload
+    from jivsbench.api.checks import SecurityCheck
+    from jivsbench.api.protocols import Cache, Connector, Guard, Reporter, Workload
     from jivsbench.model.record import RunRecord
     from jivsbench.model.secret import Secret
     from jivsbench.model.summary import Summary, Verdict

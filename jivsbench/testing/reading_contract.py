@@ -6,8 +6,9 @@ from typing import Final
 import pyarrow as pa
 import pytest
 
-from jivsbench.api.protocols import Connection, RowReader
+from jivsbench.api.protocols import ColumnFingerprinter, Connection, RowReader
 from jivsbench.errors import JivsbenchError
+from jivsbench.model.fingerprint import fingerprint_column
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableSchema
 from jivsbench.testing.contract_table import HOSTILE_TEXTS, LoadedTable, normalize, select
 
@@ -168,6 +169,21 @@ class ReadingContract:
 
         for partition in session.partitions(request, session.schema(request), streams):
             assert session.fingerprint(partition).row_count == len(self.read_partition_ids(session, partition))
+
+    def test_the_figures_of_columns_are_those_of_what_is_read(self, session: Connection, request_all: ExtractionRequest) -> None:
+        """NULLs, sums and extremes, exact or not given. Only for connections that have this ability."""
+        if not isinstance(session, ColumnFingerprinter):
+            pytest.skip("this connection computes no figures of columns")
+        schema = session.schema(request_all)
+
+        for partition in session.partitions(request_all, schema, 3):
+            rows = pa.Table.from_batches(session.read(partition), schema.to_arrow())
+            found = session.fingerprint_columns(partition)
+            assert [column.name for column in found] == rows.column_names
+            for column in found:
+                read = fingerprint_column(column.name, rows.column(column.name))
+                assert column.null_count in (None, read.null_count)
+                assert column.total is None or column == read
 
     def test_a_row_reader_gives_the_same_rows(
         self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable

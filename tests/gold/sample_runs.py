@@ -8,10 +8,11 @@ import random
 from dataclasses import dataclass, replace
 from functools import cache
 
+from jivsbench.model import profile as profiles
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, SecurityScore, Severity
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity, Unit
 from jivsbench.model.histogram import Histogram, HistogramBuilder, merge_histograms
-from jivsbench.model.profile import LEGACY, OPTIMIZED, Profile
+from jivsbench.model.profile import LEGACY, Profile, fit_to_machine
 from jivsbench.model.record import (
     ArmRecord,
     BlockRow,
@@ -28,6 +29,8 @@ from jivsbench.model.record import (
 from jivsbench.model.sample import ErrorClass, ErrorCount, OperationInterval, OperationKind
 from jivsbench.model.scenario import Block, Scenario, Stage, WorkloadSpec
 from jivsbench.model.summary import Effect, Figure, GateResult, Provenance, Summary, Verdict, VerdictOutcome
+
+OPTIMIZED = fit_to_machine(profiles.OPTIMIZED, cores=2)
 
 MIB = 1024 * 1024
 SECOND_NS = 1_000_000_000

@@ -1,5 +1,6 @@
 """Extraction from a real PostgreSQL: the same rows through every profile, cancel, snapshots, changed data."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +13,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jivsbench.api import ReadLimits
 from jivsbench.dataset import SCHEMA, Dataset
-from jivsbench.errors import CancelledJobError, DeadlineError, ExtractionError, JivsbenchError, MissingObjectError
+from jivsbench.errors import (
+    CancelledJobError,
+    DeadlineError,
+    ExtractionError,
+    JivsbenchError,
+    MissingObjectError,
+    UsageError,
+    VerificationError,
+)
 from jivsbench.extract.extractor import Extractor
-from jivsbench.model.profile import LEGACY, OPTIMIZED, PoolLimits, Profile
+from jivsbench.extract.manifest import parse_manifest
+from jivsbench.model.profile import LEGACY, OPTIMIZED, PoolLimits, Profile, Verification
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench.model.table import ExtractionRequest, Filter, Operator, TableName
+from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName
+from jivsbench_postgres.connection import PostgresConnection
 from jivsbench_postgres.connector import PostgresConnector
 
 ROWS = 60_000
@@ -112,6 +124,57 @@ def test_a_large_table_is_read_by_several_streams_under_one_snapshot(build: Buil
     assert result.streams > 1
     assert result.snapshot is not None
     assert read_output(tmp_path / "job")["id"].to_pylist() == list(range(1, ROWS + 1))
+
+
+def test_columns_are_verified_by_every_profile(build: Build, source: DataSource, tmp_path: Path):
+    """Figures of the server and of what lies on disk agree, row by row or in batches; the manifest says so."""
+    for profile in (LEGACY, OPTIMIZED):
+        result = build(replace(profile, verification=Verification.COLUMNS)).extract(profile.name, source, WHOLE)
+
+        assert result.rows_written == ROWS
+        assert parse_manifest((tmp_path / profile.name / "manifest.json").read_bytes()).verification == "columns"
+
+
+class _Swapping(PostgresConnector):
+    """Planted: one row is lost and another comes twice, so that every count is right."""
+
+    def connect(self, source: DataSource, limits: ReadLimits) -> PostgresConnection:
+        connection = super().connect(source, limits)
+        read = connection.read
+
+        def swap(partition: Partition) -> Iterator[pa.RecordBatch]:
+            for batch in read(partition):
+                yield pa.concat_batches([batch.slice(0, 1), batch.slice(0, 1), batch.slice(2)])
+
+        connection.read = swap  # type: ignore[method-assign]
+        return connection
+
+
+def test_a_row_that_stands_for_another_is_found_by_columns_alone(source: DataSource, tmp_path: Path):
+    """Counting passes it; the figures name partition and column, and no value."""
+    for level in Verification:
+        extractor = Extractor(
+            connectors={"postgres": _Swapping()},
+            guards=(),
+            profile=replace(OPTIMIZED, verification=level, pool=replace(OPTIMIZED.pool, min_idle=0)),
+            output_dir=tmp_path,
+        )
+        try:
+            if level is Verification.COUNT:
+                assert extractor.extract("counted", source, WHOLE).rows_written == ROWS
+                continue
+            with pytest.raises(VerificationError, match=r"partition 0 of extractor_rows: column 'id' .* total") as failure:
+                extractor.extract("compared", source, WHOLE)
+            assert not re.search(r"\d{4,}", str(failure.value))
+            assert not (tmp_path / "compared").exists()
+        finally:
+            extractor.close(0.5)
+
+
+def test_a_limit_is_not_verified_by_columns(build: Build, source: DataSource):
+    """The server may choose other rows each time."""
+    with pytest.raises(UsageError, match="verify by count"):
+        build(replace(OPTIMIZED, verification=Verification.COLUMNS)).extract("job", source, replace(WHOLE, row_limit=10))
 
 
 def test_streams_see_one_state_while_the_table_changes(build: Build, source: DataSource, tmp_path: Path):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from jivsbench.api import ReadLimits
+from jivsbench.model.fingerprint import ColumnFingerprint, fingerprint_column
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
 from jivsbench.model.table import ExtractionRequest, Filter, Partition, TableName
@@ -80,6 +81,15 @@ def whole(connection: PostgresConnection, request: ExtractionRequest) -> Partiti
     return connection.partitions(request, connection.schema(request), 1)[0]
 
 
+def check_figures(expected: tuple[ColumnFingerprint, ...], rows: pa.Table) -> None:
+    """What the server says of its columns is what was read, wherever it gives figures."""
+    for of_server, name in zip(expected, rows.column_names, strict=True):
+        read = fingerprint_column(name, rows.column(name))
+        assert of_server.name == name
+        for figure in ("null_count", "total", "least", "greatest"):
+            assert getattr(of_server, figure) in (None, getattr(read, figure)), (name, figure)
+
+
 class Reader:
     """Reads tables and queries of one namespace in one go."""
 
@@ -97,6 +107,7 @@ class Reader:
             partition = whole(connection, request)
             rows = pa.Table.from_batches(connection.read(partition), partition.schema.to_arrow())
             assert connection.fingerprint(partition).row_count == rows.num_rows
+            check_figures(connection.fingerprint_columns(partition), rows)
         finally:
             connection.reset()
         return rows

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, TypePolicyError
+from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
-from jivsbench_postgres import catalogue, partitioning, statements
+from jivsbench_postgres import catalogue, figures, partitioning, statements
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
@@ -134,6 +135,12 @@ class PostgresConnection:
         count = statements.build_count(partition, self._wire.driver)
         rows = self._wire.fetch(count, doing=f"count {_name_of(partition.request)}", patience_s=self._long_s)
         return Fingerprint(int(rows[0][0] or 0))
+
+    def fingerprint_columns(self, partition: Partition) -> tuple[ColumnFingerprint, ...]:
+        """Figures of every column, computed by the server under the same snapshot."""
+        query = figures.build_figures(partition, self._wire.driver, self._source.type_policy, is_utf8=self._wire.is_utf8)
+        doing = f"compute the figures of {_name_of(partition.request)}"
+        return figures.read_figures(partition, self._wire.fetch(query, doing=doing, patience_s=self._long_s)[0])
 
     def cancel(self) -> None:
         """End the running query on the server, from any thread; at most a second. Does nothing for an idle session."""

@@ -53,7 +53,7 @@ def build_copy(partition: Partition, connection: psycopg.Connection) -> bytes:
     columns = [quote_column(column.name) for column in partition.schema.columns]
     return (
         sql.SQL("COPY ({}) TO STDOUT (FORMAT text)")
-        .format(_build_select(partition, sql.SQL(", ").join(columns)))
+        .format(build_part(partition, sql.SQL(", ").join(columns)))
         .as_bytes(connection)
     )
 
@@ -61,18 +61,19 @@ def build_copy(partition: Partition, connection: psycopg.Connection) -> bytes:
 def build_select(partition: Partition, connection: psycopg.Connection) -> bytes:
     """The same rows as a plain SELECT, for a cursor."""
     columns = [quote_column(column.name) for column in partition.schema.columns]
-    return _build_select(partition, sql.SQL(", ").join(columns)).as_bytes(connection)
+    return build_part(partition, sql.SQL(", ").join(columns)).as_bytes(connection)
 
 
 def build_count(partition: Partition, connection: psycopg.Connection) -> bytes:
     """The number of rows of a partition, counted by the server."""
     if partition.request.row_limit is None:
-        return _build_select(partition, sql.SQL("pg_catalog.count(*)")).as_bytes(connection)
-    inner = _build_select(partition, sql.SQL("1"))
+        return build_part(partition, sql.SQL("pg_catalog.count(*)")).as_bytes(connection)
+    inner = build_part(partition, sql.SQL("1"))
     return sql.SQL("SELECT pg_catalog.count(*) FROM ({}) AS part").format(inner).as_bytes(connection)
 
 
-def _build_select(partition: Partition, columns: sql.Composable) -> sql.Composed:
+def build_part(partition: Partition, columns: sql.Composable) -> sql.Composed:
+    """`SELECT columns` over the rows of a partition."""
     request = partition.request
     parts: list[sql.Composable] = [sql.SQL("SELECT {} FROM {}").format(columns, _build_from(request))]
     conditions = [build_condition(condition) for condition in request.filters]

@@ -62,6 +62,11 @@ class Wire:
         """As libpq numbers it: 150020 is 15.20."""
         return self._pgconn.server_version
 
+    @property
+    def is_utf8(self) -> bool:
+        """True when the server keeps its texts in the encoding that they are read in."""
+        return self._pgconn.parameter_status(b"server_encoding") == b"UTF8"
+
     def fetch(self, sql: bytes, values: Sequence[str | None] = (), *, doing: str, patience_s: float) -> list[Row]:
         """Run one statement and return its rows as the server's text."""
         return self.run([Statement(sql, tuple(values))], doing=doing, patience_s=patience_s)[0]
