@@ -48,6 +48,7 @@ dir = "reports"
 # queue_limit = 1000
 # query_timeout_s = 30.0
 # job_timeout_s = 120.0
+# verification = "count"
 # [profiles.two-streams.switches]
 # batching = true
 # streams = 2
