@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from jivsbench.cli.options import json_option, read_registry, read_settings
 from jivsbench.exitcodes import ExitCode
+
+if TYPE_CHECKING:
+    from jivsbench.model.job import ExtractionResult
+    from jivsbench.model.profile import Profile
 
 
 @click.command()
@@ -59,27 +64,30 @@ def extract(
     fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
     if verification:
         fitted = replace(fitted, verification=Verification(verification))
-    result = extract_table(registry, fitted, found, request, folder)
-    duration_s = result.duration_ns / 1e9
-    if as_json:
-        from jivsbench.cli.terminal import print_json
+    _show(extract_table(registry, fitted, found, request, folder), folder, fitted, as_json=as_json)
+    return ExitCode.PASSED
 
-        print_json(
-            {
-                "folder": str(folder),
-                "files": [{"name": f.name, "rows": f.row_count, "size_bytes": f.size_bytes} for f in result.files],
-                "rows_read": result.rows_read,
-                "rows_written": result.rows_written,
-                "rows_in_source": result.rows_in_source,
-                "duration_s": duration_s,
-                "streams": result.streams,
-                "verification": fitted.verification.value,
-            }
-        )
-    else:
+
+def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_json: bool) -> None:
+    duration_s = result.duration_ns / 1e9
+    if not as_json:
         size_mib = sum(file.size_bytes for file in result.files) / 2**20
         click.echo(
-            f"verified: {result.rows_written:,} rows read, written and in the source; "
+            f"verified by {profile.verification}: {result.rows_written:,} rows read, written and in the source; "
             f"{len(result.files)} files, {size_mib:,.1f} MiB, {duration_s:.2f} s: {folder}"
         )
-    return ExitCode.PASSED
+        return
+    from jivsbench.cli.terminal import print_json
+
+    print_json(
+        {
+            "folder": str(folder),
+            "files": [{"name": f.name, "rows": f.row_count, "size_bytes": f.size_bytes} for f in result.files],
+            "rows_read": result.rows_read,
+            "rows_written": result.rows_written,
+            "rows_in_source": result.rows_in_source,
+            "duration_s": duration_s,
+            "streams": result.streams,
+            "verification": profile.verification.value,
+        }
+    )
