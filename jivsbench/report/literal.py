@@ -1,12 +1,10 @@
 """Text that others chose, shown as it is: nothing in it may act, hide or turn the reading direction."""
 
-import re
+import unicodedata
 from typing import Final
 
-# Control characters, zero-width and direction marks, line separators, lone surrogates, and what XML 1.0 forbids.
-_INVISIBLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]"
-)
+_SPECIALS: Final = "\ufff0"
+"""From here to U+FFFF stand replacement marks, and what XML 1.0 forbids."""
 
 
 def show_literally(text: str) -> str:
@@ -15,7 +13,14 @@ def show_literally(text: str) -> str:
     >>> show_literally("a\x00b\u202ec")
     'a[U+0000]b[U+202E]c'
     """
-    return _INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+    return "".join(character if _has_shape(character) else f"[U+{ord(character):04X}]" for character in text)
+
+
+def _has_shape(character: str) -> bool:
+    """False for controls, zero-width and direction marks, line separators, lone surrogates and unassigned numbers."""
+    if _SPECIALS <= character <= "\uffff":
+        return False
+    return character.isprintable() or character in "\n\t" or unicodedata.category(character) == "Zs"
 
 
 def show_on_one_line(text: str) -> str:

@@ -163,7 +163,7 @@ def test_a_row_that_stands_for_another_is_found_by_columns_alone(source: DataSou
             if level is Verification.COUNT:
                 assert extractor.extract("counted", source, WHOLE).rows_written == ROWS
                 continue
-            with pytest.raises(VerificationError, match=r"partition 0 of extractor_rows: column 'id' .* total") as failure:
+            with pytest.raises(VerificationError, match=r"partition [01] of extractor_rows: column 'id' .* total") as failure:
                 extractor.extract("compared", source, WHOLE)
             assert not re.search(r"\d{4,}", str(failure.value))
             assert not (tmp_path / "compared").exists()

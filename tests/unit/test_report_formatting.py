@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jivsbench.model.gate import Unit
@@ -106,6 +106,7 @@ def test_moments_are_in_utc(moment: str, text: str) -> None:
     assert formatting.format_moment(moment) == text
 
 
+@example("\u05eb")
 @given(st.text(st.characters(exclude_categories=())))
 def test_literal_text_has_no_invisible_characters(text: str) -> None:
     """Nothing that hides, turns or controls is left, and the result can always be written as UTF-8 and XML."""

@@ -209,8 +209,10 @@ def test_what_was_invalidated_during_an_outage_is_never_read(  # noqa: PLR0917 -
     proxy.set_fault(Fault.NONE)
     clock.now_s += 1.0
 
-    assert client.get("job:1") is None
-    assert direct.get("job:1") is None
+    # A value that was on its way when the call was given up may arrive late: it is today's, and was not invalidated.
+    late = {None, b"new"} if how == "set" and fault is Fault.HOLD else {None}
+    assert client.get("job:1") in late
+    assert direct.get("job:1") in late
     assert client.get("other") == b"kept"
 
 
