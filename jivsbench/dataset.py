@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from jivsbench.api import Connection
 from jivsbench.errors import UnknownNameError, VerificationError
-from jivsbench.model.table import ExtractionRequest, Filter, Operator, TableName
+from jivsbench.model.table import ExtractionRequest, Filter, Operator, TableName, add_up_counts
 
 TABLE: Final = TableName("bench_rows")
 SEED: Final = 20_240_101
@@ -132,7 +132,7 @@ def verify_dataset(connection: Connection, source: str, dataset: Dataset) -> Non
     connection.begin()
     whole = ExtractionRequest(source=source, table=TABLE)
     schema = connection.schema(whole)
-    found = sum(connection.fingerprint(part).row_count for part in connection.partitions(whole, schema, 1))
+    found = add_up_counts(connection.fingerprint(part) for part in connection.partitions(whole, schema, 1))
     if found != dataset.rows:
         raise VerificationError(f"table {TABLE} should have {dataset.rows} rows and has {found}: drop it and load it again")
     for expected in dataset.batches():

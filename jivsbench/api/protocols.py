@@ -15,7 +15,7 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import CacheStatistics
 from jivsbench.model.summary import Report, Summary, Verdict
-from jivsbench.model.table import ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
+from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Connection(Protocol):
         ...
 
     def fingerprint(self, partition: Partition) -> Fingerprint:
-        """What the server says the partition holds, under the same view as `read`."""
+        """What the source says the partition holds, under the same view as `read`; not by reading it, if there is another way."""
         ...
 
     def cancel(self) -> None:
@@ -128,6 +128,15 @@ class ColumnFingerprinter(Protocol):
         Figures are those of `jivsbench.model.fingerprint`. Where the server cannot give them exactly, `total`, `least` and
         `greatest` are None and only NULLs are counted.
         """
+        ...
+
+
+@runtime_checkable
+class ConsistencyTeller(Protocol):
+    """Optional ability of a Connection to a source without snapshots. Without it, `begin` gives one consistent view."""
+
+    def consistency(self, request: ExtractionRequest) -> Consistency:
+        """What was kept while the request was read. Asked after the last row; raises ExtractionError when the source changed."""
         ...
 
 

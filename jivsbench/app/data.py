@@ -10,9 +10,9 @@ import pyarrow as pa
 from jivsbench.api import Connection, ReadLimits, TableLoader
 from jivsbench.app.progress import Listener, Step
 from jivsbench.dataset import INDEXED, SCHEMA, TABLE, Dataset, verify_dataset
-from jivsbench.errors import EnvironmentProblem
+from jivsbench.errors import EnvironmentProblem, ExtractionError
 from jivsbench.model.source import DataSource, ServerFacts
-from jivsbench.model.table import ExtractionRequest, TableName
+from jivsbench.model.table import ExtractionRequest, TableName, add_up_counts
 from jivsbench.plugins import Registry
 
 _LOAD_TIMEOUT_S = 3600.0
@@ -60,7 +60,13 @@ def count_rows(registry: Registry, source: DataSource, table: TableName) -> int:
     with connect(registry, source) as connection:
         connection.begin()
         schema = connection.schema(request)
-        return sum(connection.fingerprint(part).row_count for part in connection.partitions(request, schema, 1))
+        found = add_up_counts(connection.fingerprint(part) for part in connection.partitions(request, schema, 1))
+    if found is None:
+        raise ExtractionError(
+            f"source {source.name} cannot count the rows of {table}, and a scenario must know how many it should get: "
+            "name a source that can"
+        )
+    return found
 
 
 def test_source(registry: Registry, source: DataSource) -> ServerFacts:

@@ -72,8 +72,11 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
     duration_s = result.duration_ns / 1e9
     if not as_json:
         size_mib = sum(file.size_bytes for file in result.files) / 2**20
+        counted = (
+            "read and written (the source cannot count)" if result.rows_in_source is None else "read, written and in the source"
+        )
         click.echo(
-            f"verified by {profile.verification}: {result.rows_written:,} rows read, written and in the source; "
+            f"verified by {profile.verification}: {result.rows_written:,} rows {counted}; "
             f"{len(result.files)} files, {size_mib:,.1f} MiB, {duration_s:.2f} s: {folder}"
         )
         return

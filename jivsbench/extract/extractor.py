@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jivsbench.api import Connection, Connector, Guard, GuardRequest
+from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest
 from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError, MissingObjectError, UsageError
 from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
@@ -27,7 +27,7 @@ from jivsbench.model.job import ExtractionResult, OutputFile, Phase
 from jivsbench.model.profile import Profile, Verification
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import PoolStatistics
-from jivsbench.model.table import ExtractionRequest, Partition, TableSchema
+from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, add_up_counts
 
 SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
 """Finds the schema of a request: source, request, and the loader that asks the server."""
@@ -53,6 +53,14 @@ class _Attempt:
     request: ExtractionRequest
     clock: PhaseClock
     started_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the partitions were read under."""
+
+    snapshot: str | None
+    consistency: Consistency
 
 
 class Extractor:
@@ -170,7 +178,7 @@ class Extractor:
             )
             read_partitions(reading, connection, clock, snapshot)
             clock.enter(Phase.COMMIT)
-            return self._commit(attempt, reading, schema, snapshot)
+            return self._commit(attempt, reading, schema, _View(snapshot, _ask_consistency(connection, request)))
         except BaseException:
             folder.remove()
             raise
@@ -190,7 +198,7 @@ class Extractor:
             _log.debug("job %s goes on with fewer streams (%s)", job.job_id, problem.slug)
             return None
 
-    def _commit(self, attempt: _Attempt, reading: Reading, schema: TableSchema, snapshot: str | None) -> ExtractionResult:
+    def _commit(self, attempt: _Attempt, reading: Reading, schema: TableSchema, view: _View) -> ExtractionResult:
         done = sorted(reading.done, key=lambda part: part.counts.index)
         partitions = tuple(
             ManifestPartition(
@@ -210,7 +218,8 @@ class Extractor:
             attempt.request,
             schema,
             partitions,
-            snapshot=snapshot,
+            consistency=view.consistency,
+            snapshot=view.snapshot,
             streams=streams,
             switches=self._profile.switches,
             verification=self._profile.verification,
@@ -223,12 +232,16 @@ class Extractor:
             files=tuple(OutputFile(p.file, p.rows_written, p.size_bytes) for p in partitions),
             rows_read=sum(p.rows_read for p in partitions),
             rows_written=manifest.row_count,
-            rows_in_source=sum(p.rows_in_source for p in partitions),
+            rows_in_source=add_up_counts(Fingerprint(p.rows_in_source) for p in partitions),
             streams=streams,
-            snapshot=snapshot,
+            snapshot=view.snapshot,
             phases=sum_phases([attempt.clock.stop(), *reading.phases]),
             duration_ns=time.perf_counter_ns() - attempt.started_ns,
         )
+
+
+def _ask_consistency(connection: Connection, request: ExtractionRequest) -> Consistency:
+    return connection.consistency(request) if isinstance(connection, ConsistencyTeller) else Consistency.ONE_SNAPSHOT
 
 
 def _build_not_needed_error(job_id: str) -> ExtractionError:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import jivsbench
 from jivsbench.model.profile import Switches, Verification
 from jivsbench.model.source import DataSource
-from jivsbench.model.table import ExtractionRequest, TableSchema
+from jivsbench.model.table import Consistency, ExtractionRequest, TableSchema
 
 FORMAT_VERSION = 1
 
@@ -44,7 +44,8 @@ class ManifestPartition:
     index: int
     file: str
     size_bytes: int
-    rows_in_source: int
+    rows_in_source: int | None
+    """None when the source cannot count its rows: then only what was read is compared with what was written."""
     rows_read: int
     rows_written: int
 
@@ -72,7 +73,7 @@ class Manifest:
     row_count: int
     verification: str
     consistency: str
-    """`one-snapshot`: every partition was read under one view of the source."""
+    """A `jivsbench.model.table.Consistency`."""
     snapshot: str | None
     streams: int
     switches: Switches
@@ -102,6 +103,7 @@ def build_manifest(
     schema: TableSchema,
     partitions: tuple[ManifestPartition, ...],
     *,
+    consistency: Consistency,
     snapshot: str | None,
     streams: int,
     switches: Switches,
@@ -118,7 +120,7 @@ def build_manifest(
         partitions=partitions,
         row_count=sum(p.rows_written for p in partitions),
         verification=verification.value,
-        consistency="one-snapshot",
+        consistency=consistency.value,
         snapshot=snapshot,
         streams=streams,
         switches=switches,

@@ -264,9 +264,10 @@ def _is_pending(job: JobRecord) -> bool:
 
 def _check_rows(result: ExtractionResult) -> None:
     in_files = sum(file.row_count for file in result.files)
-    if result.rows_in_source == result.rows_read == result.rows_written == in_files:
+    in_source = result.rows_read if result.rows_in_source is None else result.rows_in_source
+    if in_source == result.rows_read == result.rows_written == in_files:
         return
     raise VerificationError(
-        f"the source has {result.rows_in_source} rows, {result.rows_read} were read, {result.rows_written} written and "
+        f"the source has {in_source} rows, {result.rows_read} were read, {result.rows_written} written and "
         f"{in_files} counted in the files: the output cannot be trusted, start a new job"
     )

@@ -12,22 +12,23 @@ from jivsbench.model.fingerprint import ColumnFingerprint, fingerprint_column, j
 class PartitionCounts:
     """Rows of one partition, counted in three places that know nothing of each other.
 
-    `rows_in_source`: by the server, under the snapshot that was read. `rows_read`: in the batches that arrived.
-    `rows_written`: in the footer of the closed file, read back from the disk.
+    `rows_in_source`: by the source, under the view that was read; None when it cannot count. `rows_read`: in the batches
+    that arrived. `rows_written`: in the footer of the closed file, read back from the disk.
     """
 
     index: int
-    rows_in_source: int
+    rows_in_source: int | None
     rows_read: int
     rows_written: int
 
 
 def verify_counts(job_id: str, asked: str, counts: PartitionCounts) -> None:
-    """Raise VerificationError, naming the partition, unless all three agree."""
-    if counts.rows_in_source == counts.rows_read == counts.rows_written:
+    """Raise VerificationError, naming the partition, unless all that count agree."""
+    in_source = counts.rows_read if counts.rows_in_source is None else counts.rows_in_source
+    if in_source == counts.rows_read == counts.rows_written:
         return
     raise VerificationError(
-        f"job {job_id}, partition {counts.index} of {asked}: the source has {counts.rows_in_source} rows, "
+        f"job {job_id}, partition {counts.index} of {asked}: the source has {in_source} rows, "
         f"{counts.rows_read} were read and {counts.rows_written} lie on disk; no output was kept, start the job again"
     )
 

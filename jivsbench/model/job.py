@@ -50,13 +50,14 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionResult:
-    """What one verified extraction did. Built only after rows read = rows written = rows the source has."""
+    """What one verified extraction did. Built only after rows read = rows written = rows the source has, if it can count."""
 
     folder: str
     files: tuple[OutputFile, ...]
     rows_read: int
     rows_written: int
-    rows_in_source: int
+    rows_in_source: int | None
+    """None when the source cannot count its rows."""
     streams: int
     snapshot: str | None
     phases: tuple[PhaseTime, ...]

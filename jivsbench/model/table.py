@@ -1,5 +1,6 @@
 """Tables, columns, partitions and the requests that name them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -106,6 +107,25 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What the server says a partition holds, under the snapshot that read it."""
+    """What the source says a partition holds, under the view that read it."""
 
-    row_count: int
+    row_count: int | None
+    """None where the source cannot count: then nobody says that its rows are all there, and the manifest shows it."""
+
+
+def add_up_counts(parts: Iterable[Fingerprint]) -> int | None:
+    """Rows of all parts; None as soon as one was not counted, since the sum of the others would look like the whole."""
+    counts = [part.row_count for part in parts]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+class Consistency(StrEnum):
+    """Of which moments the rows of one output are."""
+
+    ONE_SNAPSHOT = "one-snapshot"
+    """Every partition was read under one view of the source."""
+    UNCHANGED = "unchanged"
+    """The source keeps no views; what it tells of its version (a file's size and times) was the same before and after."""
+    NONE = "none"
+    """Rows may be of different moments: what changed while it was read can be there twice, or not at all."""

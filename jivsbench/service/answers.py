@@ -83,7 +83,7 @@ class StatisticsBody(BaseModel):
 
     rows_read: int
     rows_written: int
-    rows_in_source: int
+    rows_in_source: int | None
     duration_ms: float
     rows_per_s: float
     files: list[FileBody]

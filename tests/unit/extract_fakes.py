@@ -14,7 +14,7 @@ from jivsbench.extract.pools import ConnectionPool
 from jivsbench.model.profile import OPTIMIZED, PoolLimits, Profile
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
-from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
+from jivsbench.model.table import Column, Consistency, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
 
 SCHEMA = TableSchema(
     (Column("id", "bigint", pa.int64(), is_nullable=False), Column("name", "text", pa.string(), is_nullable=True))
@@ -45,9 +45,12 @@ class FakeServer:
     batch_s: float = 0.0
     miscount: int = 0
     """What the server's own count is off by."""
+    can_count: bool = True
     lost_batches: int = 0
     split_into: int = 1
     can_share: bool = True
+    keeps_snapshots: bool = True
+    has_changed: bool = False
     dead: bool = False
     refuse_reset: bool = False
     connect_error: Callable[[], Exception] | None = None
@@ -129,7 +132,7 @@ class FakeConnection:
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
     def fingerprint(self, partition: Partition) -> Fingerprint:
-        return Fingerprint(len(self.ids(partition)) + self.server.miscount)
+        return Fingerprint(len(self.ids(partition)) + self.server.miscount if self.server.can_count else None)
 
     def cancel(self) -> None:
         self.cancelled.set()
@@ -142,6 +145,18 @@ class FakeConnection:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class WeakConnection(FakeConnection):
+    """A session with a source that keeps no snapshots, and says so."""
+
+    def begin(self, snapshot: str | None = None) -> str | None:
+        self.begun.append(snapshot)
+
+    def consistency(self, request: ExtractionRequest) -> Consistency:
+        if self.server.has_changed:
+            raise ExtractionError(f"table {request.table} changed while it was read")
+        return Consistency.UNCHANGED
 
 
 class FakeConnector:
@@ -163,7 +178,7 @@ class FakeConnector:
             time.sleep(server.connect_s)
         if server.connect_error is not None:
             raise server.connect_error()
-        connection = FakeConnection(server)
+        connection = FakeConnection(server) if server.keeps_snapshots else WeakConnection(server)
         with server.lock:
             server.connections.append(connection)
             server.urls.append(source.url.reveal())

@@ -83,7 +83,7 @@ class JobStatisticsRow(StoreTables):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     rows_read: Mapped[int] = mapped_column(BigInteger)
     rows_written: Mapped[int] = mapped_column(BigInteger)
-    rows_in_source: Mapped[int] = mapped_column(BigInteger)
+    rows_in_source: Mapped[int | None] = mapped_column(BigInteger)
     duration_ns: Mapped[int] = mapped_column(BigInteger)
     files: Mapped[str] = mapped_column(Text)
     phases: Mapped[str] = mapped_column(Text)

@@ -220,7 +220,7 @@ def _log(connection: Connection, record: JobRecord, now_us: int) -> None:
     connection.execute(_INSERT_LOG, {"job_id": record.id, "at_us": now_us, "level": level.value, "message": message})
 
 
-def _build_statistics_row(job_id: str, result: ExtractionResult) -> dict[str, str | int]:
+def _build_statistics_row(job_id: str, result: ExtractionResult) -> dict[str, str | int | None]:
     return {
         "job_id": job_id,
         "rows_read": result.rows_read,

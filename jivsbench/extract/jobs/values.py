@@ -70,7 +70,7 @@ class JobStatistics:
 
     rows_read: int
     rows_written: int
-    rows_in_source: int
+    rows_in_source: int | None
     duration_ns: int
     files: tuple[OutputFile, ...]
     phases: tuple[PhaseTime, ...]

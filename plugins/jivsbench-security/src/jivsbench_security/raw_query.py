@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from jivsbench.api import CheckContext, Response, TargetVariant
+from jivsbench.errors import ExtractionError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
-from jivsbench.model.table import ExtractionRequest, TableName, parse_table_name
+from jivsbench.model.table import ExtractionRequest, TableName, add_up_counts, parse_table_name
 from jivsbench_security.corpora import Statement, load_hostile, load_legitimate
 from jivsbench_security.extractions import INTERNAL_ERROR, Extractions, read_slug
 from jivsbench_security.hostile_check import HostileCheck
@@ -143,7 +144,10 @@ class _Session:
         with self._context.oracle() as connection:
             connection.begin()
             schema = connection.schema(request)
-            return sum(connection.fingerprint(part).row_count for part in connection.partitions(request, schema, 1))
+            found = add_up_counts(connection.fingerprint(part) for part in connection.partitions(request, schema, 1))
+        if found is None:
+            raise ExtractionError(f"the source cannot count the rows of {table}: what a query should yield is not known")
+        return found
 
 
 def build_benign(table: TableName, rows: int) -> tuple[tuple[str, int], ...]:
