@@ -56,6 +56,8 @@ dir = "reports"
 # cache = true
 # join_fetch = true
 # metadata_pool = true
+# bulk_status = true
+# indexes = true
 # compression = true
 # [profiles.two-streams.pool]
 # max_size = 10

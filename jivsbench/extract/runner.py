@@ -21,8 +21,10 @@ from jivsbench.errors import (
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.jobs.failures import describe_failure
+from jivsbench.extract.jobs.known_jobs import KnownJobs
+from jivsbench.extract.jobs.status import BulkStatus, DirectStatus, JobStatus
 from jivsbench.extract.jobs.store import JobStore
-from jivsbench.extract.jobs.values import ClaimedJob, JobOutcome, JobRecord, JobStatistics, build_statistics
+from jivsbench.extract.jobs.values import ClaimedJob, JobOutcome, JobRecord, JobStatistics
 from jivsbench.extract.jobs.waiters import Waiters
 from jivsbench.extract.jobs.work_queue import WorkQueue
 from jivsbench.extract.metadata_cache import MetadataCache
@@ -42,7 +44,7 @@ class JobObserver(Protocol):
     """Is told what jobs do. Called by workers: must be quick and must not raise."""
 
     def entered(self, state: JobState) -> None:
-        """A job has come into that state, and the store says so."""
+        """A job has come into that state."""
         ...
 
     def extracted(self, result: ExtractionResult) -> None:
@@ -64,6 +66,8 @@ class JobRunner:
         observer: JobObserver,
     ) -> None:
         self._store = store
+        self._status: JobStatus = BulkStatus(store) if profile.switches.bulk_status else DirectStatus(store)
+        self._known = KnownJobs() if profile.switches.cache else None
         self._cache = cache
         self._extractor = extractor
         self._sources = sources
@@ -90,6 +94,7 @@ class JobRunner:
         interrupted = self._store.fail_interrupted()
         if interrupted:
             _LOG.warning("jobs that an earlier process left running are failed now", extra={"jobs": interrupted})
+        self._status.start()
         for worker in self._workers:
             worker.start()
 
@@ -97,24 +102,26 @@ class JobRunner:
         """A new job, PENDING. Raises UnknownNameError for its source, GuardRefusedError."""
         opened = self._sources.open(request.source)
         self._extractor.review(opened.source, request)
-        job = self._store.create(opened.record, request)
-        self._cache.remember_job(job)
+        created = self._store.create(opened.record, request)
+        self._status.created(created)
+        self._remember(created.record)
         self._observer.entered(JobState.PENDING)
-        return job
+        return created.record
 
     def holds(self, job_id: str) -> bool:
         """True while a job waits for a worker or runs here: whoever waits for it will be called."""
         return self._queue.holds(job_id)
 
     def find(self, job_id: str) -> JobRecord:
-        """One job, through the cache. Raises UnknownJobError."""
-        job = self._cache.job(job_id, lambda: self._store.find(job_id), is_current=self._still_runs)
+        """One job, as this process knows it or through the cache. Raises UnknownJobError."""
+        job = self._known.find(job_id) if self._known else None
+        job = job or self._cache.job(job_id, lambda: self._store.find(job_id), is_current=self._still_runs)
         if job is None:
             raise UnknownJobError("no extraction has that id: ask for the list of extractions")
         return job
 
     def find_statistics(self, job_id: str) -> JobStatistics | None:
-        """What a job did, through the cache; None unless it has completed."""
+        """What a job did, through the cache, where it comes when it is first asked for; None unless it has completed."""
         return self._cache.statistics(job_id, lambda: self._store.find_statistics(job_id))
 
     def submit(self, job_id: str) -> JobRecord:
@@ -122,12 +129,11 @@ class JobRunner:
 
         Raises UnknownJobError, JobStateError unless it is PENDING and new here, QueueFullError and ShuttingDownError.
         """
-        # A PENDING job in the cache may be out of date; then the claim fails, and nothing runs twice.
-        job = self._cache.job(job_id, lambda: self._store.find(job_id), is_current=_is_pending)
-        if job is None:
-            raise UnknownJobError("no extraction has that id: ask for the list of extractions")
+        job = self.find(job_id)
         if job.state is not JobState.PENDING:
             raise JobStateError(f"the job is {job.state.value}, and only a PENDING one can be started: create a new one")
+        if not self._is_known(job_id) and not self._store.owns(job_id):
+            raise JobStateError("the job was created by another service: start it there")
         self._queue.submit(job_id)
         return job
 
@@ -158,6 +164,7 @@ class JobRunner:
         for worker in self._workers:
             if worker.is_alive():
                 worker.join(max(give_up_at_s - time.monotonic(), 0.0))
+        self._status.close()
         self.waiters.close()
         return not any(worker.is_alive() for worker in self._workers)
 
@@ -165,9 +172,9 @@ class JobRunner:
         return job.state is JobState.RUNNING and self._queue.is_running(job.id)
 
     def _cancel_pending(self, job_id: str, reason: str) -> bool:
-        if not self._store.cancel_pending(job_id, describe_failure(CancelledJobError(reason))):
+        if not self._status.cancel_pending(job_id, describe_failure(CancelledJobError(reason))):
             return False
-        self._cache.forget_job(job_id)
+        self._forget(job_id)
         self._observer.entered(JobState.CANCELLED)
         self.waiters.wake(job_id)
         return True
@@ -177,7 +184,7 @@ class JobRunner:
             self._press_stop(job_id)
             return
         job = self.find(job_id)
-        if job.state is JobState.RUNNING:
+        if not job.state.is_final:
             raise JobStateError("the job does not run in this service: stop it where it was started")
         raise JobStateError(f"the job is {job.state.value} already: there is nothing to stop")
 
@@ -196,39 +203,50 @@ class JobRunner:
             except Exception:  # noqa: BLE001 - a worker must outlive whatever one job does
                 # The store itself failed. The job is found RUNNING at the next start; the worker goes on.
                 _LOG.exception("a job could not be brought to its end", extra={"job": job_id})
-            finally:
-                self._queue.done(job_id)
-                self.waiters.wake(job_id)
+                self._let_go(job_id)
 
     def _run(self, job_id: str) -> None:
-        job = self._store.claim(job_id)
+        job = self._status.claim(job_id)
         if job is None:
+            self._let_go(job_id)
             return
+        self._remember(JobRecord(job.id, job.request.source, JobState.RUNNING, job.created_at, job.started_at))
         self._observer.entered(JobState.RUNNING)
         outcome = self._extract(job)
-        record = self._finish(job, outcome)
-        if record is None:
-            _LOG.error("a running job was ended by somebody else", extra={"job": job_id})
-            self._cache.forget_job(job_id)
-            return
-        self._remember(record, outcome.result if record.state is JobState.COMPLETED else None)
+        self._status.finish(job, outcome, lambda record: self._end(job_id, record, outcome))
 
-    def _finish(self, job: ClaimedJob, outcome: JobOutcome) -> JobRecord | None:
+    def _end(self, job_id: str, record: JobRecord | None, outcome: JobOutcome) -> None:
+        """The store holds the end of a job: the process may know it, and whoever waits is told."""
         try:
-            return self._store.finish(job, outcome)
-        except Exception as error:  # noqa: BLE001 - what could not be stored did not happen: one try to say so
-            _LOG.warning("the end of a job could not be stored, it is stored as failed", extra={"job": job.id}, exc_info=True)
-            return self._store.finish(job, JobOutcome(JobState.FAILED, failure=describe_failure(error)))
+            if record is None:
+                _LOG.error("a running job was ended by somebody else", extra={"job": job_id})
+                self._forget(job_id)
+                return
+            self._remember(record)
+            if record.state is not JobState.COMPLETED:
+                # What was known of the tables may be why it failed.
+                self._cache.forget_schemas(record.source)
+            elif outcome.result is not None:
+                self._observer.extracted(outcome.result)
+            self._observer.entered(record.state)
+        finally:
+            self._let_go(job_id)
 
-    def _remember(self, record: JobRecord, result: ExtractionResult | None) -> None:
-        if result is None:
-            # What was known of the tables may be why it failed.
-            self._cache.forget_schemas(record.source)
-        else:
-            self._cache.remember_statistics(record.id, build_statistics(result))
-            self._observer.extracted(result)
-        self._cache.remember_job(record)
-        self._observer.entered(record.state)
+    def _let_go(self, job_id: str) -> None:
+        self._queue.done(job_id)
+        self.waiters.wake(job_id)
+
+    def _is_known(self, job_id: str) -> bool:
+        return self._known is not None and self._known.find(job_id) is not None
+
+    def _remember(self, record: JobRecord) -> None:
+        if self._known is not None:
+            self._known.remember(record)
+
+    def _forget(self, job_id: str) -> None:
+        if self._known is not None:
+            self._known.forget(job_id)
+        self._cache.forget_job(job_id)
 
     def _extract(self, job: ClaimedJob) -> JobOutcome:
         secret: Secret | None = None
@@ -256,10 +274,6 @@ class JobRunner:
         # Of an error that is not ours the log gets the place as well; its text, which can hold a value, nobody gets.
         _LOG.warning("an extraction ended without a result", extra=facts, exc_info=not isinstance(error, JivsbenchError))
         return JobOutcome(state, failure=failure)
-
-
-def _is_pending(job: JobRecord) -> bool:
-    return job.state is JobState.PENDING
 
 
 def _check_rows(result: ExtractionResult) -> None:

@@ -63,6 +63,10 @@ class Switches:
     """Jobs and their sources come in one query. Off: one query more per job (N+1)."""
     metadata_pool: bool
     """The job store's pool has 50/10/5 s. Off: 20/5/30 s."""
+    bulk_status: bool
+    """States of jobs are stored many at a time. Off: three committed changes a job, each waited for."""
+    indexes: bool
+    """The job store has indexes for its lists. Off: only keys."""
     compression: bool
     """Parquet output is compressed with zstd. Off: plain pages."""
 
@@ -111,6 +115,8 @@ LEGACY = Profile(
         cache=False,
         join_fetch=False,
         metadata_pool=False,
+        bulk_status=False,
+        indexes=False,
         compression=False,
     ),
     job_workers=10,
@@ -124,6 +130,8 @@ OPTIMIZED = Profile(
         cache=True,
         join_fetch=True,
         metadata_pool=True,
+        bulk_status=True,
+        indexes=True,
         compression=True,
     ),
     # Ten times the batches of 1,000 that such code usually has: 4 % less CPU for 5,000 rows, and not a byte more in memory, since

@@ -187,6 +187,8 @@ class SwitchesBody(BaseModel):
     cache: bool
     join_fetch: bool
     metadata_pool: bool
+    bulk_status: bool
+    indexes: bool
     compression: bool
 
 

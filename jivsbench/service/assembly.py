@@ -3,15 +3,17 @@
 Whatever the spec asks for and this machine lacks is said here, before anything listens for long.
 """
 
+import fcntl
 import hashlib
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from jivsbench.api import CacheClient, Connector
-from jivsbench.errors import OutputError, UnknownNameError
+from jivsbench.errors import EnvironmentProblem, OutputError, UnknownNameError
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.jobs.database import StoreDatabase, open_database
@@ -52,6 +54,8 @@ class Service:
     runner: JobRunner
     metrics: JobMetrics
     cache_client: CacheClient | None
+    occupied: int
+    """Descriptor of the output folder, locked while this service uses it."""
 
     def check_source(self, source: DataSource) -> None:
         """Raises UnknownNameError for a connector that is not loaded, or one that does not open such URLs."""
@@ -70,6 +74,7 @@ class Service:
         if self.cache_client is not None:
             self.cache_client.close()
         self.database.close()
+        os.close(self.occupied)
 
 
 def assemble(spec: ServiceSpec) -> Service:
@@ -82,7 +87,10 @@ def assemble(spec: ServiceSpec) -> Service:
     cache_client = _open_cache(spec, registry, owner)
     cache = MetadataCache(cache_client, spec.profile.cache_times)
     database = open_database(
-        Secret(spec.metadata_url) if spec.metadata_url else None, output_dir / _STORE_FOLDER, spec.profile.metadata
+        Secret(spec.metadata_url) if spec.metadata_url else None,
+        output_dir / _STORE_FOLDER,
+        spec.profile.metadata,
+        has_indexes=spec.profile.switches.indexes,
     )
     jobs = JobStore(database, owner=owner, join_fetch=spec.profile.switches.join_fetch)
     sources = SourceDirectory(SourceStore(database), cache)
@@ -115,8 +123,13 @@ def assemble(spec: ServiceSpec) -> Service:
         runner=runner,
         metrics=metrics,
         cache_client=cache_client,
+        occupied=_occupy(output_dir),
     )
-    _begin(service, spec)
+    try:
+        _begin(service, spec)
+    except BaseException:
+        os.close(service.occupied)
+        raise
     return service
 
 
@@ -140,6 +153,19 @@ def _open_cache(spec: ServiceSpec, registry: Registry, owner: str) -> CacheClien
         cache = registry.cache("memory")
     # The prefix is the service's own: two services on one cache never read each other's jobs.
     return cache.open(url if cache.schemes else None, f"jivsbench:{owner}:", _CACHE_TIMEOUT_S)
+
+
+def _occupy(folder: Path) -> int:
+    """Lock the output folder for this process: jobs belong to it, and only one process may claim and end them."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        os.close(descriptor)
+        raise EnvironmentProblem(
+            f"extractions were to be written to {folder}, where another service writes: stop it, or name another folder"
+        ) from exc
+    return descriptor
 
 
 def _make_output_dir(path: str) -> Path:

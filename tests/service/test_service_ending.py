@@ -168,6 +168,8 @@ def test_a_crash_fails_what_ran_and_keeps_what_waits(shop_url: str, tmp_path: Pa
         with running(spec, tmp_path) as bench:
             crashed, pending = bench.start(), bench.create()
             bench.wait_for_state(crashed, "RUNNING")
+            # The store hears of it with the next changes, a twentieth of a second later at most.
+            time.sleep(0.5)
             os.kill(bench.service.pid, signal.SIGKILL)
             bench.service._child.process.wait(5)
     with running(spec, tmp_path) as again:
@@ -176,6 +178,17 @@ def test_a_crash_fails_what_ran_and_keeps_what_waits(shop_url: str, tmp_path: Pa
         assert again.call("POST", f"/extractions/{crashed}/start").slug == "job-state"
         assert again.call("POST", f"/extractions/{pending}/start").status == 202
         assert again.wait(pending)["state"] == "COMPLETED"
+
+
+def test_two_services_never_share_an_output_folder(shop_url: str, tmp_path: Path) -> None:
+    """Jobs belong to a folder, and each would fail what the other runs: the second one says so and does not start."""
+    spec = build_spec(shop_url, tmp_path / "out")
+    with running(spec, tmp_path) as bench:
+        with pytest.raises(EnvironmentProblem, match="another service writes"):
+            start_service(spec, tmp_path / "second.log")
+        assert bench.wait(bench.start())["state"] == "COMPLETED"
+    with running(spec, tmp_path) as again:
+        assert again.wait(again.start())["state"] == "COMPLETED"
 
 
 def test_a_service_ends_with_its_parent(tmp_path: Path) -> None:

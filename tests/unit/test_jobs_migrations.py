@@ -55,7 +55,7 @@ def test_an_upgrade_keeps_rows_and_can_be_repeated(engine) -> None:
 
 
 def test_a_downgrade_takes_everything_back(engine) -> None:
-    """The first revision leaves no table behind but Alembic's own."""
+    """Without any revision no table is left but Alembic's own."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.begin() as connection:
@@ -67,8 +67,21 @@ def test_a_downgrade_takes_everything_back(engine) -> None:
         assert set(inspect(connection).get_table_names()) == {"alembic_version"}
 
 
-def test_there_is_one_head() -> None:
-    """Two revisions that both call themselves the newest would make the upgrade guess."""
+def test_each_branch_has_one_head() -> None:
+    """Two revisions of one branch that both call themselves the newest would make the upgrade guess."""
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
 
-    assert len(script.get_heads()) == 1
+    assert len(script.get_heads()) == 2
+    assert {script.get_revision(head).branch_labels.pop() for head in ("schema@head", "indexes@head")} == {"schema", "indexes"}
+
+
+def test_indexes_come_and_go_with_their_switch(engine) -> None:
+    """A profile without them drops what another one made, and the rows stay."""
+    found = []
+    for has_indexes in (True, False, False, True):
+        with engine.begin() as connection:
+            migrations.upgrade(connection, has_indexes=has_indexes)
+            found.append({index["name"] for index in inspect(connection).get_indexes("jobs")})
+
+    names = {"ix_jobs_state_created_us", "ix_jobs_created_us", "ix_jobs_running", "ix_jobs_completed"}
+    assert found == [names, set(), set(), names]

@@ -55,7 +55,7 @@ def complete(store, job, rows=10):
 def test_a_new_job_is_pending(database) -> None:
     """What creation returns is what a look-up finds, and nothing has happened yet."""
     store = build_store(database)
-    job = store.create(add_source(database), REQUEST)
+    job = store.create(add_source(database), REQUEST).record
 
     assert store.find(job.id) == job
     assert (job.state, job.source, job.rows_read, job.finished_at) == (JobState.PENDING, "shop", None, None)
@@ -65,7 +65,7 @@ def test_a_new_job_is_pending(database) -> None:
 def test_a_job_is_claimed_once(database) -> None:
     """Of eight workers that claim one job at the same moment, one gets it, with all it has to do."""
     store = build_store(database)
-    job = store.create(add_source(database), REQUEST)
+    job = store.create(add_source(database), REQUEST).record
     start, claims = threading.Barrier(8), []
 
     def claim():
@@ -87,7 +87,7 @@ def test_a_job_is_claimed_once(database) -> None:
 def test_a_completed_job_has_rows_statistics_and_a_log(database) -> None:
     """The end of a job is stored at once: state, rows, output, statistics, log."""
     store = build_store(database)
-    job = store.create(add_source(database), REQUEST)
+    job = store.create(add_source(database), REQUEST).record
     ended = complete(store, job)
 
     assert store.find(job.id) == ended
@@ -102,7 +102,7 @@ def test_a_completed_job_has_rows_statistics_and_a_log(database) -> None:
 def test_a_failed_job_says_why(database) -> None:
     """A failure keeps slug and message, counts no rows, has no statistics, and its log says ERROR."""
     store = build_store(database)
-    job = store.create(add_source(database), REQUEST)
+    job = store.create(add_source(database), REQUEST).record
     ended = store.finish(store.claim(job.id), JobOutcome(JobState.FAILED, failure=FAILURE))
 
     found = store.find(job.id)
@@ -116,7 +116,7 @@ def test_no_state_is_left_twice(database) -> None:
     """A cancelled job is not claimed, a finished one is not finished again, a running one is not cancelled as pending."""
     store = build_store(database)
     source = add_source(database)
-    cancelled, finished = store.create(source, REQUEST), store.create(source, REQUEST)
+    cancelled, finished = store.create(source, REQUEST).record, store.create(source, REQUEST).record
     claimed = store.claim(finished.id)
 
     assert store.cancel_pending(cancelled.id, FAILURE)
@@ -131,7 +131,11 @@ def test_an_interrupted_job_is_failed_at_the_next_start(database) -> None:
     """Only running jobs of the same service: not pending ones, not those of another."""
     source = add_source(database)
     mine, other = build_store(database, owner="mine"), build_store(database, owner="other")
-    running, pending, foreign = mine.create(source, REQUEST), mine.create(source, REQUEST), other.create(source, REQUEST)
+    running, pending, foreign = (
+        mine.create(source, REQUEST).record,
+        mine.create(source, REQUEST).record,
+        other.create(source, REQUEST).record,
+    )
     mine.claim(running.id)
     other.claim(foreign.id)
 
@@ -147,7 +151,7 @@ def test_join_fetch_saves_the_query_for_the_source(database) -> None:
     """With the switch one query finds a job and its source; without it, one more for each source that comes up."""
     first, second = add_source(database), add_source(database, "other")
     joined, lazy = build_store(database, join_fetch=True), build_store(database, join_fetch=False)
-    job = joined.create(first, REQUEST)
+    job = joined.create(first, REQUEST).record
     for _ in range(3):
         joined.create(second, REQUEST)
 
@@ -167,7 +171,7 @@ def test_join_fetch_saves_the_query_for_the_source(database) -> None:
 def test_pages_hold_every_job_once(database) -> None:
     """Newest first, by state or all; the pages together are the whole, and the total does not depend on the page."""
     store, source = build_store(database), add_source(database)
-    jobs = [store.create(source, REQUEST) for _ in range(7)]
+    jobs = [store.create(source, REQUEST).record for _ in range(7)]
     complete(store, jobs[0])
 
     pages = [store.list_jobs(None, page, 3) for page in (1, 2, 3, 4)]

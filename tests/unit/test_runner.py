@@ -26,6 +26,7 @@ from jivsbench.extract.jobs.database import StoreDatabase
 from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
+from jivsbench.extract.jobs.values import JobFailure
 from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.extract.runner import JobRunner
 from jivsbench.model.job import JobState
@@ -347,30 +348,67 @@ def test_a_failed_job_forgets_what_was_known_of_its_tables(tmp_path: Path) -> No
         assert bench.wait(bench.start_job()).rows_written == 2
 
 
-def test_a_hot_job_is_answered_from_the_cache(tmp_path: Path) -> None:
-    """Source, job and statistics of a job that has just run are all hits: the store is asked for none of them."""
+def test_a_hot_job_is_answered_without_the_store(tmp_path: Path) -> None:
+    """Source and schema are hits, the job is known to the process, and its statistics are a hit when they are asked for again."""
     with running(tmp_path) as bench:
         bench.wait(bench.start_job())
         before = bench.cache_client.misses
         job_id = bench.start_job()
         bench.wait(job_id)
-        bench.runner.find_statistics(job_id)
-
         assert bench.cache_client.misses == before
 
+        first = bench.runner.find_statistics(job_id)
+        assert bench.cache_client.misses == before + 1
+        assert bench.runner.find_statistics(job_id) == first
+        assert bench.cache_client.misses == before + 1
 
-def test_a_store_that_fails_once_does_not_lose_the_worker(tmp_path: Path, monkeypatch) -> None:
+
+def test_without_the_cache_every_look_goes_to_the_store(tmp_path: Path) -> None:
+    """What another hand changed in the store is seen at once: nothing is kept in the process either."""
+    with running(tmp_path, profile=replace(OPTIMIZED, switches=replace(OPTIMIZED.switches, cache=False))) as bench:
+        job_id = bench.runner.create(REQUEST).id
+        bench.store.cancel_pending(job_id, JobFailure("cancelled", "by hand"))
+
+        assert bench.runner.find(job_id).state is JobState.CANCELLED
+
+
+def test_a_job_of_another_service_is_left_to_it(tmp_path: Path) -> None:
+    """It can be looked at, and neither started nor stopped."""
+    with open_sqlite(tmp_path / "jobs") as database:
+        bench = Bench(database, tmp_path)
+        bench.runner.start()
+        foreign = JobStore(database, owner="other", join_fetch=True).create(bench.sources.find("shop"), REQUEST).record
+
+        assert bench.runner.find(foreign.id) == foreign
+        with pytest.raises(JobStateError, match="another service"):
+            bench.runner.submit(foreign.id)
+        with pytest.raises(JobStateError, match="where it was started"):
+            bench.runner.stop(foreign.id)
+        assert bench.store.find(foreign.id).state is JobState.PENDING
+        bench.runner.close(0.2)
+
+
+@pytest.mark.parametrize("is_bulk", [True, False])
+def test_a_store_that_fails_once_does_not_lose_the_worker(tmp_path: Path, monkeypatch, *, is_bulk: bool) -> None:
     """When the end of a job cannot be stored, it is stored as FAILED; the next job runs."""
-    with running(tmp_path, profile=replace(OPTIMIZED, job_workers=1)) as bench:
-        real, calls = bench.store.finish, []
+    switches = replace(OPTIMIZED.switches, bulk_status=is_bulk)
+    with running(tmp_path, profile=replace(OPTIMIZED, switches=switches, job_workers=1)) as bench:
+        fails = [True, True]
 
-        def fail_once(job, outcome):
-            calls.append(outcome.state)
-            if len(calls) == 1:
-                raise OSError("disk full at /secret/path")
-            return real(job, outcome)
+        def failing(method):
+            def call(*args):
+                if fails.pop() if fails else False:
+                    raise OSError("disk full at /secret/path")
+                return method(*args)
 
-        monkeypatch.setattr(bench.store, "finish", fail_once)
+            return call
+
+        if is_bulk:
+            # Together with others first, then alone.
+            monkeypatch.setattr(bench.store, "store_changes", failing(bench.store.store_changes))
+        else:
+            fails.pop()
+        monkeypatch.setattr(bench.store, "finish", failing(bench.store.finish))
         job = bench.wait(bench.start_job())
         next_job = bench.wait(bench.start_job())
 

@@ -83,7 +83,7 @@ def _naming_pool_timeout() -> Iterator[None]:
         raise PoolTimeoutError("no connection to the job store was free in time: send less at once, or allow more") from exc
 
 
-def open_database(url: Secret | None, folder: Path, limits: MetadataPoolLimits) -> StoreDatabase:
+def open_database(url: Secret | None, folder: Path, limits: MetadataPoolLimits, *, has_indexes: bool = True) -> StoreDatabase:
     """Connect and migrate. Without a URL: a SQLite file of mode 0600 in `folder`, which is made with mode 0700.
 
     Raises ConfigError for a URL that is neither PostgreSQL nor SQLite, OutputError for a folder that cannot be written,
@@ -102,7 +102,7 @@ def open_database(url: Secret | None, folder: Path, limits: MetadataPoolLimits) 
         event.listen(engine, "connect", _prepare_sqlite)
     try:
         with engine.begin() as connection:
-            upgrade(connection)
+            upgrade(connection, has_indexes=has_indexes)
     except SQLAlchemyError as exc:
         engine.dispose()
         shown = format_url_without_secret(url) if url else f"the file {_FILE}"

@@ -21,6 +21,11 @@ def to_datetime(instant_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=instant_us)
 
 
+def to_us(instant: datetime) -> int:
+    """The reverse of `to_datetime`."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
 def to_datetime_or_none(instant_us: int | None) -> datetime | None:
     """Like `to_datetime`; None stays None."""
     return None if instant_us is None else to_datetime(instant_us)

@@ -16,6 +16,8 @@ _NAMES: Final = {
 }
 # SQLite numbers rows by itself only in a column declared INTEGER.
 _ROW_NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
+_IS_RUNNING: Final = text("state = 'RUNNING'")
+_IS_COMPLETED: Final = text("state = 'COMPLETED'")
 
 
 class StoreTables(DeclarativeBase):
@@ -55,7 +57,12 @@ class JobRow(StoreTables):
     """A job. `owner` names the service (by its output folder) that may find it interrupted after a crash."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_state_created_us", "state", "created_us"), Index("ix_jobs_created_us", "created_us"))
+    __table_args__ = (
+        Index("ix_jobs_state_created_us", "state", "created_us"),
+        Index("ix_jobs_created_us", "created_us"),
+        Index("ix_jobs_running", "owner", sqlite_where=_IS_RUNNING, postgresql_where=_IS_RUNNING),
+        Index("ix_jobs_completed", "created_us", sqlite_where=_IS_COMPLETED, postgresql_where=_IS_COMPLETED),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     owner: Mapped[str] = mapped_column(String(32))

@@ -45,6 +45,15 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True)
+class CreatedJob:
+    """A job that has just been stored as PENDING, with what its claim will need."""
+
+    record: JobRecord
+    source_id: int
+    request: ExtractionRequest
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """A job that one worker has just moved from PENDING to RUNNING, with what it has to do."""
 
