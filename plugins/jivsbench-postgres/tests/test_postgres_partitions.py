@@ -127,17 +127,9 @@ SIZES = st.builds(TableSize, st.booleans(), st.integers(0, 10**7), st.one_of(st.
 @given(size=SIZES, streams=st.integers(1, 16), page=st.integers(0, 2 * 10**7))
 def test_every_page_is_in_exactly_one_range(size: TableSize, streams: int, page: int) -> None:
     """Also pages that came after the count."""
-
-    def holds(predicate: str) -> bool:
-        for condition in filter(None, predicate.split(" AND ")):
-            bound = int(condition.split("'(")[1].split(",")[0])
-            if (page >= bound) is ("<" in condition):
-                return False
-        return True
-
     predicates = split_pages(size, streams)
 
-    assert sum(holds(predicate) for predicate in predicates) == 1
+    assert sum(_holds(predicate, page) for predicate in predicates) == 1
     assert len(predicates) <= streams
 
 
@@ -201,3 +193,106 @@ def test_two_threads_read_two_parts_at_once(large, open_session, reader) -> None
         thread.join()
 
     assert sum(counts) == ROWS
+
+
+KEYS = {
+    "integer": ("id int PRIMARY KEY", "g"),
+    "bigint limits": (
+        "id bigint PRIMARY KEY",
+        "CASE g WHEN 1 THEN -9223372036854775808 WHEN 2 THEN 9223372036854775807 ELSE g END",
+    ),
+    "text": ("id text PRIMARY KEY", "md5(g::text)"),
+    "uuid": ("id uuid PRIMARY KEY", "md5(g::text)::uuid"),
+    "date": ("id date", "date '2000-01-01' + g % 5000"),
+    "composite": ("id int, part text, PRIMARY KEY (id, part)", "g / 3, (g % 3)::text"),
+    "no key": ("id int", "g % 7"),
+    "NULL keys": ("id int", "nullif(g % 2, 1)"),
+    "99 % skew": ("id int", "CASE WHEN g % 100 = 0 THEN g ELSE 0 END"),
+    "one value": ("id int", "1"),
+    "reversed": ("id int PRIMARY KEY", "60000 - g"),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_whatever_the_key_every_row_is_in_one_part(key: str, session: PostgresConnection, reader, admin, namespace) -> None:
+    """60,000 numbered rows: the union of the parts is the table, no row is in two, the largest has at most twice the mean."""
+    columns, values = KEYS[key]
+    admin.execute(f"CREATE TABLE {namespace}.keyed (row_number int NOT NULL, {columns}, pad text)")
+    admin.execute(f"INSERT INTO {namespace}.keyed SELECT g, {values}, 'x' FROM generate_series(1, 60000) g")
+    admin.execute(f"ANALYZE {namespace}.keyed")
+    request = reader.request("keyed")
+    session.begin()
+    schema = session.schema(request)
+    for streams in (2, 16):
+        parts = session.partitions(request, schema, streams)
+        numbers = [[n for batch in session.read(part) for n in batch["row_number"].to_pylist()] for part in parts]
+
+        assert 1 < len(parts) <= streams
+        assert sorted(n for part in numbers for n in part) == list(range(1, 60_001))
+        assert max(map(len, numbers)) <= 2 * 60_000 / len(parts)
+
+
+@pytest.mark.parametrize("kept", ["id > 300000", "id <= 100000", "id BETWEEN 180000 AND 290000", "id % 4 = 0"])
+def test_a_table_with_many_dead_pages_is_shared_out_by_its_rows(
+    kept: str, session: PostgresConnection, reader, admin, namespace
+) -> None:
+    """Most of 400,000 rows were deleted, at one end, on both sides, or everywhere: each part still has at most twice the mean."""
+    admin.execute(f"CREATE TABLE {namespace}.bloated (id int, pad text) WITH (autovacuum_enabled = off)")
+    admin.execute(f"INSERT INTO {namespace}.bloated SELECT g, repeat('x', 60) FROM generate_series(1, 400000) g")
+    admin.execute(f"DELETE FROM {namespace}.bloated WHERE NOT ({kept})")
+    admin.execute(f"VACUUM (ANALYZE, TRUNCATE off) {namespace}.bloated")
+    request = reader.request("bloated")
+    session.begin()
+    parts = session.partitions(request, session.schema(request), 4)
+
+    numbers = [[n for batch in session.read(part) for n in batch["id"].to_pylist()] for part in parts]
+    total = sum(map(len, numbers))
+
+    assert len(parts) > 1
+    assert sorted(n for part in numbers for n in part) == [
+        n for (n,) in admin.execute(f"SELECT id FROM {namespace}.bloated ORDER BY 1")
+    ]
+    assert max(map(len, numbers)) <= 2 * total / len(parts)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_fewer_rows_than_streams_are_one_part(rows: int, session: PostgresConnection, reader, admin, namespace) -> None:
+    """Nothing to share out."""
+    admin.execute(f"CREATE TABLE {namespace}.tiny AS SELECT g AS id FROM generate_series(1, {rows}) g")
+    request = reader.request("tiny")
+    session.begin()
+
+    (part,) = session.partitions(request, session.schema(request), 16)
+
+    assert session.fingerprint(part).row_count == rows
+
+
+DENSITIES = st.lists(st.integers(0, 1000), min_size=16, max_size=16)
+
+
+@given(pages=st.integers(256, 10**7), streams=st.integers(2, 16), density=DENSITIES, page=st.integers(0, 2 * 10**7))
+def test_every_page_is_in_one_range_whatever_a_sample_says(pages: int, streams: int, density: list[int], page: int) -> None:
+    """A sample moves bounds; it never opens a gap, and never makes more parts."""
+    size = TableSize(is_heap=True, pages=pages, rows_per_page=300.0)
+    predicates = split_pages(size, streams, density)
+
+    assert sum(_holds(predicate, page) for predicate in predicates) == 1
+    assert len(predicates) <= streams
+
+
+@given(streams=st.integers(2, 8), density=DENSITIES.filter(any))
+def test_no_part_holds_more_than_twice_its_share_of_a_sample(streams: int, density: list[int]) -> None:
+    """Where rows lie as the sample says, the largest part has at most twice the mean."""
+    pages = 16_000
+    predicates = split_pages(TableSize(is_heap=True, pages=pages, rows_per_page=300.0), streams, density)
+    rows = [sum(density[page * 16 // pages] for page in range(0, pages, 10) if _holds(p, page)) for p in predicates]
+
+    assert max(rows) <= 2 * sum(rows) / len(predicates)
+
+
+def _holds(predicate: str, page: int) -> bool:
+    for condition in filter(None, predicate.split(" AND ")):
+        bound = int(condition.split("'(")[1].split(",")[0])
+        if (page >= bound) is ("<" in condition):
+            return False
+    return True

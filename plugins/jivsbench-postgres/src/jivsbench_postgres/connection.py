@@ -85,7 +85,8 @@ class PostgresConnection:
         predicates = partitioning.split_pages(size, streams)
         if len(predicates) > 1:
             size = catalogue.measure_table(self._wire, table, str(request.table), self._long_s, keeps_pages=True)
-            predicates = partitioning.split_pages(size, streams)
+            density = catalogue.sample_density(self._wire, table, size.pages, str(request.table), self._long_s)
+            predicates = partitioning.split_pages(size, streams, density)
         return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
 
     def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
