@@ -104,7 +104,8 @@ class Connector(Protocol):
     def connect(self, source: DataSource, limits: ReadLimits) -> Connection:
         """Open a read-only session. Raises SourceUnreachableError, AccessDeniedError or MissingObjectError within the timeout.
 
-        The message names host and database, never a part of the password.
+        The message names host and database, never a part of the password. A pool asks again, until its borrowers' deadlines,
+        after a SourceUnreachableError with `is_busy`, and after any other one of a source that it has reached before.
         """
         ...
 
@@ -183,6 +184,19 @@ class CacheClient(Protocol):
 
     def close(self) -> None:
         """Let go of its connections. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class EntryAdder(Protocol):
+    """Optional ability of a CacheClient: store only where nothing is, so that processes that share a cache load an entry once."""
+
+    def add(self, key: str, value: bytes, ttl_s: float) -> bool:
+        """Store bytes for at most `ttl_s` seconds unless the key holds some; of many who add at the same time one succeeds.
+
+        False when the key holds some already. True when they were stored, and also when the cache is out of reach, which
+        counts as an error: then nobody else can be found out.
+        """
         ...
 
 

@@ -21,6 +21,7 @@ class PoolTotals:
     borrowed: int = 0
     timeouts: int = 0
     leaks: int = 0
+    connects_failed: int = 0
     resets_failed: int = 0
     wait_ns: int = 0
 
@@ -38,6 +39,8 @@ class PoolTotals:
             timeouts_total=self.timeouts,
             leaks_total=self.leaks,
             wait_ns_total=self.wait_ns,
+            connects_failed_total=self.connects_failed,
+            resets_failed_total=self.resets_failed,
         )
 
 

@@ -1,6 +1,7 @@
 """Counters of pools, caches and jobs, as typed values with units."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,9 @@ class PoolStatistics:
     timeouts_total: int
     leaks_total: int
     wait_ns_total: int
+    connects_failed_total: int
+    resets_failed_total: int
+    """Returned connections that were closed because their session could not be cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +33,40 @@ class CacheStatistics:
     errors: int
     writes: int
     deletes: int
+    refused: int = 0
+    """Calls that the server answered with an error, such as a look-up of a key of another type; they are errors too."""
+
+
+class MissKind(StrEnum):
+    """Why a look-up of metadata found nothing that it could read."""
+
+    ABSENT = "absent"
+    """Nothing is there, or the cache is out of reach."""
+    ALIEN = "alien"
+    """What is there was never an entry."""
+    TRUNCATED = "truncated"
+    OTHER_VERSION = "other_version"
+    """Written in an older or newer format."""
+    OTHER_KEY = "other_key"
+    """Sealed with another key: another service's, or one that was replaced."""
+    ALTERED = "altered"
+    """Not the bytes that were sealed."""
+    OTHER_NAME = "other_name"
+    """Sealed for another place in the cache."""
+    CONTENT = "content"
+    """Sealed by us, and not a value of the kind that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupStatistics:
+    """What look-ups of metadata met since the service started. A look-up is a hit or a miss of one kind."""
+
+    hits: int
+    """Entries that were found and read; one of a job that has gone on since is not answered with all the same."""
+    misses: tuple[tuple[MissKind, int], ...]
+    """Of every kind, also those that never happened."""
+    loads: int
+    """Times that a source or schema was loaded, early refreshes included."""
+    shared_loads: int
+    """Look-ups that missed and got what another thread or process loaded."""
+    early_refreshes: int

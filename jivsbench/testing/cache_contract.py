@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from jivsbench.api.protocols import Cache, CacheClient
+from jivsbench.api.protocols import Cache, CacheClient, EntryAdder
 from jivsbench.errors import CacheUnreachableError
 from jivsbench.model.secret import Secret
 
@@ -105,6 +105,43 @@ class CacheContract:
         client.set("key", b"new", ttl_s)
 
         assert client.get("key") is None
+
+    @pytest.fixture
+    def adder(self, client: CacheClient) -> EntryAdder:
+        """The same client, when it can add."""
+        if not isinstance(client, EntryAdder):
+            pytest.skip("this cache cannot add")
+        return client
+
+    def test_only_the_first_adds(self, client: CacheClient, adder: EntryAdder) -> None:
+        """A key that holds a value keeps it; a deleted one, and only that, can be added again."""
+        assert [adder.add("key", b"first", 60), adder.add("key", b"second", 60)] == [True, False]
+        assert client.get("key") == b"first"
+        client.set("set", b"1", 60)
+        assert not adder.add("set", b"2", 60)
+        client.delete("key")
+
+        assert adder.add("key", b"third", 60)
+        assert client.get("key") == b"third"
+
+    def test_what_was_added_is_gone_after_its_time(self, client: CacheClient, adder: EntryAdder) -> None:
+        """Also below one second, and an attempt that fails does not make it last longer. No time stores nothing."""
+        adder.add("key", b"1", 0.3)
+        time.sleep(0.1)
+        adder.add("key", b"2", 60)
+        time.sleep(0.25)
+
+        assert client.get("key") is None
+        assert adder.add("key", b"3", 60)
+        assert adder.add("nothing", b"1", 0)
+        assert client.get("nothing") is None
+
+    def test_of_many_who_add_one_succeeds(self, adder: EntryAdder) -> None:
+        """Each of fifty keys is added by one of eight threads."""
+        with ThreadPoolExecutor(8) as threads:
+            done = list(threads.map(lambda number: adder.add(f"key-{number % 50}", b"1", 60), range(400)))
+
+        assert sum(done) == 50  # noqa: PLR2004 - one for each key
 
     def test_a_prefix_is_forgotten_literally(self, client: CacheClient) -> None:
         """Characters of patterns mean themselves; the number of forgotten keys is returned."""

@@ -166,6 +166,12 @@ class CountsDeletesTwice(MemoryCacheClient):
         self._deletes += 1
 
 
+class AddsOverOthers(MemoryCacheClient):
+    def add(self, key, value, ttl_s):
+        self.set(key, value, ttl_s)
+        return True
+
+
 class MutantCache(MemoryCache):
     def __init__(self, kind) -> None:
         super().__init__()
@@ -207,6 +213,7 @@ CACHE_MUTANTS = (
     SharesItsKeys,
     RaisesWhenClosed,
     CountsDeletesTwice,
+    AddsOverOthers,
     FailingCacheClient,
 )
 for _mutant in CONNECTOR_MUTANTS:

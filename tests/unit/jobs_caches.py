@@ -20,6 +20,12 @@ class DictCache:
     def set(self, key: str, value: bytes, ttl_s: float) -> None:
         self.entries[key], self.times_s[key] = value, ttl_s
 
+    def add(self, key: str, value: bytes, ttl_s: float) -> bool:
+        if key in self.entries:
+            return False
+        self.set(key, value, ttl_s)
+        return True
+
     def delete(self, key: str) -> None:
         self.entries.pop(key, None)
 

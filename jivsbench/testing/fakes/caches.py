@@ -22,6 +22,11 @@ class FailingCacheClient:
         """Store nothing."""
         self._fail()
 
+    def add(self, key: str, value: bytes, ttl_s: float) -> bool:  # noqa: ARG002 - nothing is stored
+        """True: nobody else can be found out."""
+        self._fail()
+        return True
+
     def delete(self, key: str) -> None:  # noqa: ARG002 - nothing is stored
         """Forget nothing."""
         self._fail()

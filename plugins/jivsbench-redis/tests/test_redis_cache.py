@@ -13,8 +13,10 @@ from jivsbench.model.secret import Secret
 from jivsbench.testing.tcp_proxy import Fault, TcpProxy
 from jivsbench_redis.cache import RedisCache
 from jivsbench_redis.client import RedisCacheClient
+from jivsbench_redis.lines import Lines
 
-CALL_TIMEOUT_S = 0.25
+PATIENT_S = 0.25
+"""For tests of what is remembered: on a busy machine a healthy call may take longer than the default."""
 
 
 class Clock:
@@ -54,9 +56,24 @@ def client(url: str, proxy: TcpProxy, clock: Clock) -> Iterator[RedisCacheClient
     client = RedisCache(clock=clock).open(Secret(through(url, proxy)), f"test:{uuid.uuid4()}:", 2.0)
     yield client
     proxy.set_fault(Fault.NONE)
-    clock.now_s += 10
+    let_probe(client, clock)
     client.delete_prefix("")
     client.close()
+
+
+def let_probe(client: RedisCacheClient, clock: Clock) -> None:
+    """The pause is over, a caller comes, and the probe that it starts has ended."""
+    clock.now_s += 1.0
+    client.get("whoever asks first")
+    wait_for_probe(client)
+
+
+def wait_for_probe(client: RedisCacheClient) -> None:
+    """Until no probe is under way."""
+    give_up_at_s = time.monotonic() + 10.0
+    while client._breaker._is_probed:
+        assert time.monotonic() < give_up_at_s
+        time.sleep(0.002)
 
 
 @pytest.fixture
@@ -67,11 +84,11 @@ def direct(url: str, client: RedisCacheClient) -> Iterator[RedisCacheClient]:
     other.close()
 
 
-def through(url: str, proxy: TcpProxy) -> str:
+def through(url: str, proxy: TcpProxy, settings: str = f"?socket_timeout={PATIENT_S}") -> str:
     """The URL of the same server, seen through the proxy."""
     parts = urlsplit(url)
     user = f":{parts.password}@" if parts.password else ""
-    return f"redis://{user}127.0.0.1:{proxy.port}{parts.path}?socket_timeout={CALL_TIMEOUT_S}"
+    return f"redis://{user}127.0.0.1:{proxy.port}{parts.path}{settings}"
 
 
 def test_valkey_is_a_scheme_of_its_own(url: str) -> None:
@@ -150,17 +167,33 @@ def test_a_url_is_needed() -> None:
         RedisCache().open(None, "p:", 1.0)
 
 
-@pytest.mark.parametrize("fault", [Fault.HOLD, Fault.REFUSE])
-def test_a_dead_cache_costs_one_call(client: RedisCacheClient, proxy: TcpProxy, fault: Fault) -> None:
-    """One call pays the timeout, the next thousand pay nothing; none raises, each look-up is a miss and an error."""
-    client.set("a", b"1", 60)
-    proxy.set_fault(fault)
-    started = time.monotonic()
-    answers = [client.get("a") for _ in range(1000)]
+def look_up_often(client: RedisCacheClient) -> list[float]:
+    """A thousand look-ups, all misses; how long each took, in seconds, the longest first."""
+    took_s = []
+    for _ in range(1000):
+        started_s = time.monotonic()
+        assert client.get("a") is None
+        took_s.append(time.monotonic() - started_s)
+    return sorted(took_s, reverse=True)
 
-    assert answers == [None] * 1000
-    assert time.monotonic() - started < CALL_TIMEOUT_S + 0.15
-    assert (client.statistics().misses, client.statistics().errors) == (1000, 1000)
+
+@pytest.mark.parametrize("fault", [Fault.HOLD, Fault.REFUSE])
+def test_a_dead_cache_costs_one_call(url: str, proxy: TcpProxy, fault: Fault) -> None:
+    """With the default settings: one call pays at most 100 ms and the time to notice, the next thousand pay nothing."""
+    took_s: list[list[float]] = []
+    # A busy machine may stop this thread at any moment: what holds of the client holds in one attempt of three.
+    while len(took_s) < 3 and (not took_s or took_s[-1][0] > 0.11 or took_s[-1][1] > 0.01):
+        proxy.set_fault(Fault.NONE)
+        client = RedisCache(clock=Clock()).open(Secret(through(url, proxy, "")), f"test:{uuid.uuid4()}:", 2.0)
+        client.set("a", b"1", 5)
+        proxy.set_fault(fault)
+        errors_before = client.statistics().errors
+        took_s.append(look_up_often(client))
+        assert client.statistics().errors - errors_before == 1000
+        client.close()
+
+    assert took_s[-1][0] <= 0.11
+    assert took_s[-1][1] <= 0.01
 
 
 def test_a_cache_that_is_back_is_used_after_the_pause(client: RedisCacheClient, proxy: TcpProxy, clock: Clock) -> None:
@@ -171,21 +204,45 @@ def test_a_cache_that_is_back_is_used_after_the_pause(client: RedisCacheClient, 
     proxy.set_fault(Fault.NONE)
 
     assert client.get("a") is None
-    clock.now_s += 1.0
+    let_probe(client, clock)
     assert client.get("a") == b"1"
 
 
-def test_a_cache_that_is_still_dead_costs_one_call_a_pause(client: RedisCacheClient, proxy: TcpProxy, clock: Clock) -> None:
-    """The probe pays, the calls after it do not."""
+@pytest.mark.parametrize("fault", [Fault.HOLD, Fault.REFUSE])
+def test_a_cache_that_is_back_is_used_within_a_second(url: str, proxy: TcpProxy, fault: Fault) -> None:
+    """By the real clock and with the default settings, for whoever goes on asking; once in three on a busy machine."""
+    took_s: list[float] = []
+    while len(took_s) < 3 and min(took_s, default=2.0) > 1.0:
+        proxy.set_fault(Fault.NONE)
+        client = RedisCache().open(Secret(through(url, proxy, "")), f"test:{uuid.uuid4()}:", 2.0)
+        client.set("a", b"1", 60)
+        proxy.set_fault(fault)
+        for _ in range(60):
+            client.get("a")
+            time.sleep(0.02)
+        proxy.set_fault(Fault.NONE)
+        back_at_s = time.monotonic()
+        while client.get("a") is None and time.monotonic() < back_at_s + 20:
+            client.set("a", b"1", 60)
+            time.sleep(0.005)
+        took_s.append(time.monotonic() - back_at_s)
+        client.delete_prefix("")
+        client.close()
+
+    assert min(took_s) <= 1.0
+
+
+def test_a_cache_that_is_still_dead_costs_no_caller_anything(client: RedisCacheClient, proxy: TcpProxy, clock: Clock) -> None:
+    """The probes wait for the silent server, aside; whoever starts one does not."""
     proxy.set_fault(Fault.HOLD)
     client.get("a")
-    started = time.monotonic()
+    took_s: list[list[float]] = []
     for _ in range(3):
         clock.now_s += 1.0
-        for _ in range(100):
-            client.get("a")
+        took_s.append(look_up_often(client))
+        wait_for_probe(client)
 
-    assert time.monotonic() - started < 3 * CALL_TIMEOUT_S + 0.3
+    assert min(longest for longest, *_ in took_s) < 0.02
 
 
 @pytest.mark.parametrize("fault", [Fault.HOLD, Fault.REFUSE])
@@ -207,13 +264,51 @@ def test_what_was_invalidated_during_an_outage_is_never_read(  # noqa: PLR0917 -
     assert direct.get("job:1") == b"old"
 
     proxy.set_fault(Fault.NONE)
-    clock.now_s += 1.0
+    let_probe(client, clock)
 
-    # A value that was on its way when the call was given up may arrive late: it is today's, and was not invalidated.
-    late = {None, b"new"} if how == "set" and fault is Fault.HOLD else {None}
-    assert client.get("job:1") in late
-    assert direct.get("job:1") in late
+    assert client.get("job:1") is None
+    assert direct.get("job:1") is None
     assert client.get("other") == b"kept"
+
+
+def test_a_late_value_does_not_come_back(
+    client: RedisCacheClient, direct: RedisCacheClient, proxy: TcpProxy, clock: Clock, url: str
+) -> None:
+    """A SET that was given up lies on its way for longer than the outage, and is never stored: it may be out of date by then."""
+    with TcpProxy("127.0.0.1", proxy.port) as slow:
+        late = RedisCache(clock=clock).open(Secret(through(url, slow)), client._prefix, 2.0)
+        late.set("a", b"old", 60)
+        slow.set_fault(Fault.HOLD)
+        late.set("a", b"late", 60)
+        # The line of the late SET is still held; a new one to the same server is not.
+        late._lines._pool.connection_kwargs["port"] = proxy.port
+        let_probe(late, clock)
+        late.set("a", b"newer", 60)
+        slow.set_fault(Fault.NONE)
+        time.sleep(0.2)
+
+        assert direct.get("a") == b"newer"
+        late.close()
+
+
+def test_without_the_end_of_the_line_a_late_value_would_come_back(
+    direct: RedisCacheClient, proxy: TcpProxy, clock: Clock, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test above can fail: the server does store what arrives late on a line that it was not told to end."""
+    monkeypatch.setattr(Lines, "end_late", lambda _: None)
+    with TcpProxy("127.0.0.1", proxy.port) as slow:
+        late = RedisCache(clock=clock).open(Secret(through(url, slow)), direct._prefix, 2.0)
+        late.set("a", b"old", 60)
+        slow.set_fault(Fault.HOLD)
+        late.set("a", b"late", 60)
+        late._lines._pool.connection_kwargs["port"] = proxy.port
+        let_probe(late, clock)
+        late.set("a", b"newer", 60)
+        slow.set_fault(Fault.NONE)
+        time.sleep(0.2)
+
+        assert direct.get("a") == b"late"
+        late.close()
 
 
 def test_an_invalidation_is_remembered_over_a_failed_probe(
@@ -223,10 +318,9 @@ def test_an_invalidation_is_remembered_over_a_failed_probe(
     client.set("a", b"old", 60)
     proxy.set_fault(Fault.HOLD)
     client.delete("a")
-    clock.now_s += 1.0
-    client.get("b")
+    let_probe(client, clock)
     proxy.set_fault(Fault.NONE)
-    clock.now_s += 1.0
+    let_probe(client, clock)
 
     assert client.get("a") is None
     assert direct.get("a") is None
@@ -235,16 +329,18 @@ def test_an_invalidation_is_remembered_over_a_failed_probe(
 def test_the_probe_itself_may_be_an_invalidation(
     client: RedisCacheClient, direct: RedisCacheClient, proxy: TcpProxy, clock: Clock
 ) -> None:
-    """The call that finds the cache dead again is remembered; the one that finds it back is carried out."""
+    """Whether its probe finds the cache dead again or back, the call is remembered and carried out in the end."""
     client.set("a", b"old", 60)
     client.set("b", b"old", 60)
     proxy.set_fault(Fault.REFUSE)
     client.get("a")
     clock.now_s += 1.0
     client.delete("a")
+    wait_for_probe(client)
     proxy.set_fault(Fault.NONE)
     clock.now_s += 1.0
     client.delete("b")
+    wait_for_probe(client)
 
     assert (direct.get("a"), direct.get("b")) == (None, None)
 
@@ -258,7 +354,7 @@ def test_a_very_long_outage_forgets_everything_instead_of_remembering_everything
     for number in range(1500):
         client.delete(f"job:{number}")
     proxy.set_fault(Fault.NONE)
-    clock.now_s += 1.0
+    let_probe(client, clock)
 
     assert client.get("kept?") is None
     client.set("kept?", b"new", 60)
@@ -273,7 +369,7 @@ def test_an_error_of_one_key_leaves_the_others(client: RedisCacheClient, url: st
 
     assert client.get("list") is None
     assert client.get("a") == b"1"
-    assert client.statistics().errors == 1
+    assert (client.statistics().errors, client.statistics().refused) == (1, 1)
     client.set("list", b"2", 60)
     assert client.get("list") == b"2"
 

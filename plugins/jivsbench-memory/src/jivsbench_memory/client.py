@@ -57,21 +57,18 @@ class MemoryCacheClient:
 
     def set(self, key: str, value: bytes, ttl_s: float) -> None:
         """Store bytes for at most `ttl_s` seconds. A value larger than all there is room for is not stored."""
-        key = self._prefix + key
-        entry = _Entry(value, self._clock() + ttl_s, len(key.encode("utf-8", "surrogatepass")) + len(value))
         with self._lock:
-            if self._is_closed:
-                self._errors += 1
-                return
-            # The old value goes in any case: it is no longer the right one.
-            self._forget(key)
-            if ttl_s <= 0 or entry.size_bytes > self._bounds.max_bytes:
-                return
-            self._entries[key] = entry
-            self._size_bytes += entry.size_bytes
-            self._writes += 1
-            while len(self._entries) > self._bounds.max_entries or self._size_bytes > self._bounds.max_bytes:
-                self._forget(next(iter(self._entries)))
+            self._store(self._prefix + key, value, ttl_s)
+
+    def add(self, key: str, value: bytes, ttl_s: float) -> bool:
+        """Store bytes unless the key holds some that are still good; then False."""
+        key = self._prefix + key
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and entry.expires_at_s > self._clock():
+                return False
+            self._store(key, value, ttl_s)
+            return True
 
     def delete(self, key: str) -> None:
         """Forget one key."""
@@ -99,6 +96,21 @@ class MemoryCacheClient:
             self._is_closed = True
             self._entries.clear()
             self._size_bytes = 0
+
+    def _store(self, key: str, value: bytes, ttl_s: float) -> None:
+        if self._is_closed:
+            self._errors += 1
+            return
+        # The old value goes in any case: it is no longer the right one.
+        self._forget(key)
+        entry = _Entry(value, self._clock() + ttl_s, len(key.encode("utf-8", "surrogatepass")) + len(value))
+        if ttl_s <= 0 or entry.size_bytes > self._bounds.max_bytes:
+            return
+        self._entries[key] = entry
+        self._size_bytes += entry.size_bytes
+        self._writes += 1
+        while len(self._entries) > self._bounds.max_entries or self._size_bytes > self._bounds.max_bytes:
+            self._forget(next(iter(self._entries)))
 
     def _forget(self, key: str) -> bool:
         entry = self._entries.pop(key, None)

@@ -14,7 +14,7 @@ _REMEMBERED_MAX: Final = 1000
 
 
 class Admission(Enum):
-    """What may be done with a call: carry it out, see first whether the cache is back, or leave it."""
+    """What is to be done about a call: carry it out, or leave it, and in one case see aside whether the cache is back."""
 
     CALL = "call"
     PROBE = "probe"
@@ -44,7 +44,7 @@ EVERYTHING: Final = Invalidations(prefixes=frozenset({""}))
 
 
 class Breaker:
-    """Opens at the first failure, lets one probe through after each pause. Used by many threads; never waits."""
+    """Opens at the first failure, asks for one probe after each pause. Used by many threads; never waits."""
 
     def __init__(self, pause_s: float, clock: Callable[[], float]) -> None:
         self._pause_s = pause_s
@@ -56,12 +56,12 @@ class Breaker:
         self._pending = NOTHING
 
     def admit(self, invalidates: Invalidations = NOTHING) -> Admission:
-        """Ask for a call. What a refused call would have invalidated is remembered in the same breath."""
+        """Ask for a call. Unless it may be carried out, what it would have invalidated is remembered in the same breath."""
         with self._lock:
             if not self._is_open:
                 return Admission.CALL
+            self._pending = self._pending.join(invalidates)
             if self._is_probed or self._clock() < self._probe_at_s:
-                self._pending = self._pending.join(invalidates)
                 return Admission.REFUSED
             self._is_probed = True
             return Admission.PROBE

@@ -9,7 +9,8 @@ from jivsbench.errors import ConfigError
 from jivsbench.model.secret import Secret
 from jivsbench_redis.address import SCHEMES, parse_address
 
-PAUSE_S: Final = 1.0
+PAUSE_S: Final = 0.5
+"""A cache that is back is used again within this, and the time of one probe."""
 
 
 class RedisCache:
