@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from jivsbench.errors import DuplicateNameError, UnknownNameError
+from jivsbench.extract.caching.sealing import Entry, Seal
 from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.metadata_cache import MetadataCache
@@ -117,14 +118,17 @@ def test_an_unknown_source_names_the_nearest_and_repeats_nothing(directory) -> N
         assert "warehose" not in str(caught.value).replace("warehouse", "")
 
 
-def test_what_may_be_read_is_never_taken_from_the_cache(database) -> None:
-    """Somebody who writes to the cache cannot widen the tables that a source allows."""
-    client = DictCache()
-    directory = SourceDirectory(SourceStore(database), MetadataCache(client, CacheTimes()))
+@pytest.mark.parametrize("has_key", [False, True])
+def test_what_may_be_read_is_never_taken_from_the_cache(database, has_key) -> None:
+    """Who writes to the cache is not believed; and even with the key nobody can widen the tables that a source allows."""
+    client, seal = DictCache(), Seal(bytes(32))
+    directory = SourceDirectory(SourceStore(database), MetadataCache(client, CacheTimes(), key=bytes(32)))
     directory.add(build_source())
     directory.find("shop")
-    (key,) = client.entries
-    client.entries[key] = client.entries[key].replace(b'["sales.orders"]', b"null").replace(b'"revision":1', b'"revision":7')
+    (name,) = client.entries
+    entry = seal.open(name, client.entries[name])
+    forged = entry.content.replace(b'["sales.orders"]', b"null").replace(b'"revision":1', b'"revision":7')
+    client.entries[name] = (seal if has_key else Seal(bytes(31))).close(name, Entry(forged, entry.refresh_at_s))
 
-    assert directory.find("shop").tables is None
+    assert directory.find("shop").tables == (None if has_key else ("sales.orders",))
     assert directory.open("shop").source.tables == ("sales.orders",)

@@ -1,5 +1,6 @@
 """Metadata through the cache."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -7,16 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jivsbench.extract.caching.sealing import Entry, Seal
 from jivsbench.extract.jobs.values import JobFailure, JobRecord, SourceRecord, build_statistics
 from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.model.job import JobState
 from jivsbench.model.profile import CacheTimes
 from jivsbench.model.source import TypePolicy
+from jivsbench.model.statistics import MissKind
 from jivsbench.model.table import Column, ExtractionRequest, Filter, Operator, TableName, TableSchema
 from jivsbench.testing.fakes import FailingCacheClient
 from tests.unit.jobs_caches import DictCache
 from tests.unit.jobs_stores import build_result, build_source
 
+KEY = bytes(range(32))
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 SOURCE = SourceRecord(
     1, "shop", "fake", TypePolicy.TEXT, ("a", "b"), is_declared=True, revision=3, created_at=NOW, updated_at=NOW
@@ -58,7 +62,7 @@ def client() -> DictCache:
 @pytest.fixture
 def cache(client) -> MetadataCache:
     """Metadata through that cache."""
-    return MetadataCache(client, CacheTimes())
+    return MetadataCache(client, CacheTimes(), key=KEY)
 
 
 def look_up_all(cache, *, source, job, statistics, schema):
@@ -84,8 +88,19 @@ def test_the_second_look_up_does_not_load(cache, client) -> None:
 
     assert first == second == tuple(loader.value for loader in loaders.values())
     assert [loader.calls for loader in loaders.values()] == [1, 1, 1, 1]
-    times = {key.split(":")[0]: seconds for key, seconds in client.times_s.items()}
-    assert times == {"source": 3600.0, "job": 300.0, "statistics": 300.0, "schema": 1800.0}
+    for key, longest_s in {"source": 3600.0, "job": 300.0, "statistics": 300.0, "schema": 1800.0}.items():
+        lives_s = [client.times_s[name] for name in client.entries if name.startswith(key)]
+        assert 0.9 * longest_s <= lives_s[0] <= longest_s
+
+
+def test_entries_stored_together_do_not_end_together(cache, client) -> None:
+    """Their times differ by up to a tenth, and never exceed what is configured."""
+    for number in range(100):
+        cache.remember_job(replace(build_job(), id=f"j{number}"))
+
+    assert len(set(client.times_s.values())) > 50
+    assert 270.0 <= min(client.times_s.values()) < 280.0
+    assert 290.0 < max(client.times_s.values()) <= 300.0
 
 
 def test_without_a_client_every_look_up_loads() -> None:
@@ -109,29 +124,73 @@ def test_a_cache_that_fails_changes_no_answer() -> None:
     assert [loader.calls for loader in loaders.values()] == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda _: b"", id="empty"),
-        pytest.param(lambda raw: raw[:-5], id="cut off"),
-        pytest.param(lambda raw: raw.replace(b'"version":1', b'"version":2'), id="other version"),
-        pytest.param(lambda raw: raw.replace(b'"value":', b'"value":null,"x":'), id="other content"),
-        pytest.param(lambda raw: raw.replace(b"shop", b"shoq").replace(b"j1", b"j2"), id="another key's"),
-        pytest.param(lambda _: b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.", id="a pickle"),
-        pytest.param(lambda raw: raw.replace(b'"arrow":"', b'"arrow":"AAAA'), id="broken Arrow"),
-    ],
-)
-def test_an_entry_that_is_not_ours_is_a_miss(cache, client, spoil) -> None:
-    """Corrupt, foreign or older entries are loaded anew and replaced; nothing raises, nothing is run."""
+def seal_anew(name: str, content: bytes, key: bytes = KEY) -> bytes:
+    """An entry as the service itself would have written it, with that content."""
+    return Seal(key).close(name, Entry(content, NOW.timestamp()))
+
+
+SPOILT = {
+    "nothing": (MissKind.ALIEN, lambda _name, _raw: b"none of ours, and longer than any header of an entry would ever be"),
+    "a pickle": (MissKind.ALIEN, lambda _name, _raw: b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R."),
+    "an older format": (
+        MissKind.ALIEN,
+        lambda name, _raw: b'{"version":1,"key":"' + name.encode() + b'","value":{}}' + b" " * 50,
+    ),
+    "empty": (MissKind.TRUNCATED, lambda _name, _raw: b""),
+    "cut in its header": (MissKind.TRUNCATED, lambda _name, raw: raw[:20]),
+    "cut by one byte": (MissKind.TRUNCATED, lambda _name, raw: raw[:-1]),
+    "other version": (MissKind.OTHER_VERSION, lambda _name, raw: raw[:3] + bytes([raw[3] + 1]) + raw[4:]),
+    "other service's key": (MissKind.OTHER_KEY, lambda name, raw: seal_anew(name, raw[-80:], b"k" * 32)),
+    "other service's entry": (MissKind.OTHER_NAME, lambda name, _raw: seal_anew(name + "x", b"{}")),
+    "one bit of its content": (MissKind.ALTERED, lambda _name, raw: raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:]),
+    "one bit of its MAC": (MissKind.ALTERED, lambda _name, raw: raw[:30] + bytes([raw[30] ^ 1]) + raw[31:]),
+    "more than was sealed": (MissKind.ALTERED, lambda _name, raw: raw + b" "),
+    "other type": (MissKind.CONTENT, lambda name, _raw: seal_anew(name, b"[1, 2]")),
+    "broken Arrow": (MissKind.CONTENT, lambda name, _raw: seal_anew(name, b'{"arrow":"AAAA","server_types":[]}')),
+}
+
+
+@pytest.mark.parametrize(("kind", "spoil"), SPOILT.values(), ids=SPOILT)
+def test_an_entry_that_is_not_ours_is_a_miss_of_a_named_kind(cache, client, kind, spoil) -> None:
+    """Corrupt, foreign and older entries are counted by what is wrong, loaded anew and replaced; nothing raises or is run."""
     loaders = build_loaders()
     wanted = look_up_all(cache, **loaders)
-    spoilt = {key: spoil(raw) for key, raw in client.entries.items()}
-    changed = sum(spoilt[key] != raw for key, raw in client.entries.items())
-    client.entries = spoilt
+    client.entries = {name: spoil(name, raw) for name, raw in client.entries.items()}
 
     assert look_up_all(cache, **loaders) == wanted
-    assert sum(loader.calls for loader in loaders.values()) == 4 + changed
-    assert changed >= 1
+    assert dict(cache.look_ups().misses) == dict.fromkeys(MissKind, 0) | {MissKind.ABSENT: 4, kind: 4}
+    assert look_up_all(cache, **loaders) == wanted
+    assert [loader.calls for loader in loaders.values()] == [2, 2, 2, 2]
+    assert cache.look_ups().hits == 4
+
+
+def test_a_service_without_its_old_key_reads_nothing(client) -> None:
+    """A service that was started without a key makes one, and what others sealed is nothing to it."""
+    first, second, loaders = MetadataCache(client, CacheTimes()), MetadataCache(client, CacheTimes()), build_loaders()
+    look_up_all(first, **loaders)
+    look_up_all(second, **loaders)
+
+    assert dict(second.look_ups().misses)[MissKind.OTHER_KEY] == 4
+
+
+@given(at=st.integers(0, 10_000), bit=st.integers(0, 7), kind=st.integers(0, 3))
+def test_no_flipped_bit_is_ever_read(at, bit, kind) -> None:
+    """Whichever bit of whichever entry: a miss."""
+    client = DictCache()
+    cache, loaders = MetadataCache(client, CacheTimes(), key=KEY), build_loaders()
+    wanted = look_up_all(cache, **loaders)
+    name = sorted(client.entries)[kind]
+    raw = bytearray(client.entries[name])
+    raw[at % len(raw)] ^= 1 << bit
+    client.entries = client.entries | {name: bytes(raw)}
+
+    assert look_up_all(cache, **loaders) == wanted
+    assert sum(loader.calls for loader in loaders.values()) == 5
+
+
+def raw_of(noise: bytes) -> bytes:
+    """Noise behind the beginning of a true entry."""
+    return seal_anew("source:shop", b"{}")[: 100 - len(noise) % 100] + noise
 
 
 @given(st.binary(max_size=200))
@@ -140,7 +199,7 @@ def test_any_bytes_are_at_most_a_miss(noise) -> None:
     client = DictCache()
     cache, loaders = MetadataCache(client, CacheTimes()), build_loaders()
     wanted = look_up_all(cache, **loaders)
-    client.entries = {key: raw[: raw.index(b'"value":') + 8] + noise for key, raw in client.entries.items()}
+    client.entries = dict.fromkeys(client.entries, noise) if len(noise) % 2 else dict.fromkeys(client.entries, raw_of(noise))
 
     assert look_up_all(cache, **loaders) == wanted
 

@@ -1,0 +1,46 @@
+"""The key that seals cache entries: 32 random bytes in a file beside the job store, as private as the store.
+
+It never enters the cache. Whoever can read this file can read the job store too, which is the truth that the cache only
+repeats; see docs/decisions/0008.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from jivsbench.errors import OutputError
+from jivsbench.extract.caching.sealing import KEY_BYTES
+
+_NAME: Final = "cache.key"
+
+
+def read_cache_key(folder: Path) -> bytes:
+    """The key in that folder, made when there is none. Raises OutputError for one that cannot be read or made."""
+    path = folder / _NAME
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
+    except OSError as exc:
+        raise OutputError(f"the cache's key was to be kept in {path}, which cannot be used ({exc.strerror})") from exc
+    if len(key) != KEY_BYTES:
+        raise OutputError(f"the cache's key in {path} has {len(key)} bytes instead of {KEY_BYTES}: remove it, a new one is made")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Complete or not there at all, and never replacing the one that another process has just made."""
+    attempt = path.with_name(f"{_NAME}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(attempt, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(attempt, path)
+        except FileExistsError:
+            return
+    finally:
+        attempt.unlink(missing_ok=True)
