@@ -114,9 +114,16 @@ class DuplicateNameError(EnvironmentProblem):
 
 
 class SourceUnreachableError(EnvironmentProblem):
-    """No server answered within the timeout."""
+    """No server answered within the timeout, or it takes no session now.
+
+    `is_busy` is True when one answered, and it is worth asking again: it starts, or every slot is taken.
+    """
 
     slug = "source-unreachable"
+
+    def __init__(self, message: str, *, is_busy: bool = False) -> None:
+        super().__init__(message)
+        self.is_busy = is_busy
 
 
 class AccessDeniedError(EnvironmentProblem):

@@ -4,6 +4,7 @@ A pool decides under its lock and waits outside it. So a waiter is an object of 
 error) under the lock, says whether it accepted, and wakes its thread, which sleeps outside.
 """
 
+import copy
 import logging
 import threading
 import time
@@ -183,4 +184,4 @@ class ConnectionSource(Protocol):
 
 def copy_error(error: JivsbenchError) -> JivsbenchError:
     """The same error as a new object: one object raised in several threads would mix their tracebacks."""
-    return type(error)(*error.args)
+    return copy.copy(error)

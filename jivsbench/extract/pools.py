@@ -15,7 +15,7 @@ from functools import partial
 from jivsbench.api import Connector, ReadLimits
 from jivsbench.errors import JivsbenchError
 from jivsbench.extract.capacity import Capacity, nothing_to_close
-from jivsbench.extract.connecting import ConnectAttempts, connect, is_final
+from jivsbench.extract.connecting import ConnectAttempts, connect, is_busy, is_final
 from jivsbench.extract.idle import IdleStack, PooledConnection, close_all
 from jivsbench.extract.leases import Lease, Waiter, copy_error, end_queries
 from jivsbench.extract.lending import Lender
@@ -56,6 +56,7 @@ class ConnectionPool(Lender[Lease]):
             if pooled is not None:
                 return self._lend(pooled, job_id)
             waiter = self._queue(job_id)
+            self._attempts.hurry()
         return self._wait(waiter, started_s, timeout_s)
 
     def take_back(self, lease: Lease, *, is_clean: bool) -> None:
@@ -88,7 +89,7 @@ class ConnectionPool(Lender[Lease]):
         doomed: list[PooledConnection] = []
         tasks: list[Callable[[], None]] = []
         with self._lock:
-            while self._idle and self._lacks_supply():
+            while self._idle and self._lacks_supply(now_s):
                 pooled = self._idle.pop_newest()
                 if now_s >= pooled.expires_at_s:
                     self._forget()
@@ -140,7 +141,7 @@ class ConnectionPool(Lender[Lease]):
             if self._is_closed:
                 return
             leases = self._end_lending()
-            self._attempts.stop.set()
+            self._attempts.end()
             doomed = self._idle.clear()
             # A connection that is being validated is closed by the thread that asks it.
             self._forget(len(doomed) + len(self._validating))
@@ -169,16 +170,16 @@ class ConnectionPool(Lender[Lease]):
         self._capacity.release(count)
 
     def _build_timeout_error(self, waiter: Waiter[Lease], timeout_s: float) -> JivsbenchError:
-        failed = self._attempts.last_error
-        if failed is not None and self._attempts.last_error_at_s >= waiter.since_s:
-            return copy_error(failed)
+        failure = self._attempts.failure_since(waiter.since_s)
+        if failure is not None:
+            return copy_error(failure)
         return build_timeout_error(self._source.name, waiter.job_id, timeout_s, self._leases, "pool.max_size")
 
-    def _lacks_supply(self) -> bool:
-        return len(self._waiters) > len(self._validating) + self._attempts.count
+    def _lacks_supply(self, now_s: float) -> bool:
+        return len(self._waiters) > len(self._validating) + self._attempts.supply(now_s)
 
     def _connect_tasks(self, now_s: float) -> list[Callable[[], None]]:
-        is_wanted = self._lacks_supply() and self.size < self._limits.max_size
+        is_wanted = self._lacks_supply(now_s) and self.size < self._limits.max_size
         if not (is_wanted and self._attempts.may_start(now_s)):
             self._capacity.withdraw(self)
             return []
@@ -202,7 +203,7 @@ class ConnectionPool(Lender[Lease]):
         close_evicted()
         pause_s: float | None = first_pause_s
         while pause_s is not None:
-            self._attempts.stop.wait(pause_s)
+            self._attempts.wait(pause_s)
             pause_s = self._attempt()
         self._capacity.serve()
         self.claim()
@@ -230,17 +231,19 @@ class ConnectionPool(Lender[Lease]):
         return None
 
     def _after_failure(self, error: JivsbenchError) -> float | None:
-        pause_s = self._attempts.failed(error, time.monotonic())
+        now_s = time.monotonic()
+        self._attempts.failed(error, now_s)
+        self.totals.connects_failed += 1
         # A source that never answered is most likely misconfigured: its users want to know now, not after the timeout.
-        if is_final(error) or not self.totals.opened:
+        if is_final(error) or not (self.totals.opened or is_busy(error)):
             for waiter in self._waiters:
                 waiter.offer(error)
             self._waiters.clear()
-        if self._waiters and not self._is_closed:
-            return pause_s
-        self._attempts.gave_up()
-        self._capacity.release()
-        return None
+        pause_s = self._attempts.plan_pause(now_s) if self._waiters and not self._is_closed else None
+        if pause_s is None:
+            self._attempts.gave_up()
+            self._capacity.release()
+        return pause_s
 
     def _validate(self, pooled: PooledConnection) -> None:
         is_alive = pooled.is_alive()

@@ -103,6 +103,7 @@ class UnpooledSource(Lender[Callable[[], None]]):
         except BaseException:
             with self._lock:
                 self._opening -= 1
+                self.totals.connects_failed += 1
                 self._capacity.release()
             self._capacity.serve()
             raise

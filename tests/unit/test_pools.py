@@ -339,6 +339,77 @@ def test_a_server_that_was_there_is_tried_again_until_the_deadline():
     assert max(waits_s) < 2.0
 
 
+def test_a_new_borrower_cuts_the_pause_short():
+    """After a long outage the pauses are long; who comes then is served as soon as the server is there, not after the pause."""
+    server = FakeServer()
+    pool = build_pool(server, PoolLimits(min_idle=0))
+    pool.borrow("first", 1.0).discard()
+    server.connect_error = lambda: SourceUnreachableError("db:1 refused the connection")
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(use, pool, "long there")
+        assert wait_until(lambda: pool._attempts._failures >= 5)
+        pool._attempts._demand.clear()
+        server.connect_error = None
+        threads.submit(use, pool, "just come").result(5.0)
+        waited_s = waiting.result(5.0)
+
+    assert waited_s < 5.0
+    assert pool.statistics().connects_failed_total >= 5
+
+
+def test_many_borrowers_do_not_storm_a_server_that_is_down():
+    """However many come and go, at most ten attempts a second reach it."""
+    server = FakeServer()
+    pool = build_pool(server, PoolLimits(min_idle=0))
+    pool.borrow("first", 1.0).discard()
+    server.connect_error = lambda: SourceUnreachableError("db:1 refused the connection")
+
+    def ask(number: int) -> None:
+        with pytest.raises(SourceUnreachableError):
+            pool.borrow(f"job{number}", 0.05 + number % 7 / 100)
+
+    started_s = time.monotonic()
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(ask, range(400)))
+    took_s = time.monotonic() - started_s
+
+    assert server.attempts - 1 <= took_s * 10 + 1
+
+
+def test_an_attempt_that_hangs_after_an_outage_keeps_nobody_from_the_next():
+    """One attempt is lost in the network; half a second later another one is made, although attempts have failed before."""
+    server = FakeServer()
+    pool = build_pool(server, PoolLimits(min_idle=0))
+    pool.borrow("first", 1.0).discard()
+    server.connect_error = lambda: SourceUnreachableError("db:1 refused the connection")
+    with pytest.raises(SourceUnreachableError):
+        pool.borrow("a", 0.2)
+    lost = server.hang = threading.Event()
+    server.connect_error = None
+    attempts = server.attempts
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(use, pool, "b")
+        assert wait_until(lambda: server.attempts > attempts)
+        server.hang = None
+        time.sleep(0.6)
+        pool.maintain(time.monotonic())
+
+        assert waiting.result(2.0) < 2.0
+        lost.set()
+
+
+def test_a_new_source_that_is_busy_is_asked_again():
+    """It answered, so it is there: unlike one that never did, it is worth waiting for."""
+    server = FakeServer(connect_error=lambda: SourceUnreachableError("db:1 takes no session now", is_busy=True))
+    pool = build_pool(server)
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(use, pool, "a")
+        assert wait_until(lambda: server.attempts >= 3)
+        server.connect_error = None
+
+        assert waiting.result(5.0) > 0.2
+
+
 def test_an_outage_longer_than_the_timeout_is_told_as_such():
     """The borrower learns why nothing could be opened, not just that it waited."""
     server = FakeServer()

@@ -84,7 +84,7 @@ def build_connect_error(place: str, user: str, libpq_text: str, *, needs_passwor
         return MissingObjectError(f"{place}: the server has no such database; create it or correct the URL")
     for words, meaning in _BUSY.items():
         if words in text:
-            return SourceUnreachableError(f"{place} takes no session now: {meaning}; try again later")
+            return SourceUnreachableError(f"{place} takes no session now: {meaning}; try again later", is_busy=True)
     if needs_password or "no password supplied" in text:
         return AccessDeniedError(f"{place} asks {who} for a password, and the URL holds none")
     if "ssl" in text or "certificate" in text:
