@@ -368,17 +368,17 @@ def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
         keys = set(threads.map(lambda _: read_cache_key(folder), range(8)))
 
     assert [len(key) for key in keys] == [32]
-    assert [path.name for path in folder.iterdir()] == ["cache.key"]
-    assert (folder / "cache.key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in folder.iterdir()] == [".cache.key"]
+    assert (folder / ".cache.key").stat().st_mode & 0o777 == 0o600
     assert read_cache_key(tmp_path / "other") not in keys
 
 
 def test_a_key_that_cannot_be_is_refused(tmp_path: Path) -> None:
     """A file of another size, and a folder that is a file: the path is named."""
-    (tmp_path / "cache.key").write_bytes(b"short")
+    (tmp_path / ".cache.key").write_bytes(b"short")
     (tmp_path / "file").touch()
 
-    with pytest.raises(OutputError, match=r"cache\.key has 5 bytes instead of 32: remove it"):
+    with pytest.raises(OutputError, match=r"\.cache\.key has 5 bytes instead of 32: remove it"):
         read_cache_key(tmp_path)
     with pytest.raises(OutputError, match="which cannot be used"):
         read_cache_key(tmp_path / "file")

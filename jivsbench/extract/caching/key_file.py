@@ -1,7 +1,6 @@
-"""The key that seals cache entries: 32 random bytes in a file beside the job store, as private as the store.
+"""The key that seals cache entries: 32 random bytes in a hidden file of the service's output folder, for its owner alone.
 
-It never enters the cache. Whoever can read this file can read the job store too, which is the truth that the cache only
-repeats; see docs/decisions/0008.
+It never enters the cache. Whoever can read this file can read the outputs themselves; see docs/decisions/0008.
 """
 
 import os
@@ -12,7 +11,7 @@ from typing import Final
 from jivsbench.errors import OutputError
 from jivsbench.extract.caching.sealing import KEY_BYTES
 
-_NAME: Final = "cache.key"
+_NAME: Final = ".cache.key"
 
 
 def read_cache_key(folder: Path) -> bytes:
