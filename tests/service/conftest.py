@@ -12,7 +12,9 @@ from jivsbench.dataset import Dataset
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import load_registry
+from tests.service.pool_sources import count_sessions
 from tests.service.service_bench import OTHERS, ROWS, Bench, build_spec, running
+from tests.unit.extract_fakes import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +45,21 @@ def bench(shop_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     folder = tmp_path_factory.mktemp("service")
     with running(build_spec(shop_url, folder / "out"), folder) as started:
         yield started
+
+
+@pytest.fixture
+def admin(embedded_postgres_url: str) -> Iterator[psycopg.Connection]:
+    """A session beside the pool."""
+    with psycopg.connect(embedded_postgres_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def clerk(admin: psycopg.Connection, embedded_postgres_url: str) -> Iterator[str]:
+    """URL of a user that may have one session at a time, and whose password a test may change."""
+    admin.execute("CREATE ROLE clerk LOGIN PASSWORD 'first' CONNECTION LIMIT 1")
+    place = embedded_postgres_url.rpartition("@")[2]
+    yield f"postgresql://clerk:first@{place}"
+    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'")
+    assert wait_until(lambda: count_sessions(admin, "usename = 'clerk'") == 0)
+    admin.execute("DROP ROLE clerk")

@@ -2,16 +2,21 @@
 
 import time
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+import psycopg
 
 from jivsbench.api import Connection, ReadLimits
 from jivsbench.extract.capacity import Capacity
 from jivsbench.extract.pools import ConnectionPool
+from jivsbench.extract.unpooled import UnpooledSource
 from jivsbench.model.profile import PoolLimits
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench_postgres.connector import PostgresConnector
 
+Source = TypeVar("Source", ConnectionPool, UnpooledSource)
 READ = ReadLimits(connect_timeout_s=5.0, query_timeout_s=10.0)
 
 
@@ -39,9 +44,9 @@ def build_pool(
     source: DataSource,
     limits: PoolLimits,
     *,
-    kind: type[ConnectionPool] = ConnectionPool,
+    kind: type[Source] = ConnectionPool,
     connector: PostgresConnector | None = None,
-) -> ConnectionPool:
+) -> Source:
     """A pool of real sessions, without a maintenance thread."""
     read = replace(READ, connect_timeout_s=min(READ.connect_timeout_s, limits.borrow_timeout_s))
     return kind(connector or CountingConnector(), source, limits, read, Capacity(limits.total_max))
@@ -56,3 +61,10 @@ def fill(pool: ConnectionPool, count: int) -> None:
     """Leave that many idle connections."""
     for lease in [pool.borrow("fill", 10.0) for _ in range(count)]:
         lease.give_back()
+
+
+def count_sessions(admin: psycopg.Connection, condition: str) -> int:
+    """Sessions that the server itself sees."""
+    found = admin.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}").fetchone()
+    assert found
+    return int(found[0])

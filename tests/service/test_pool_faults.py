@@ -1,4 +1,4 @@
-"""The pool before a real PostgreSQL that is down, silent, full, starting, killed, or given another password."""
+"""The pool before a real PostgreSQL that is down, silent, full, starting, or killed and back."""
 
 import threading
 import time
@@ -12,13 +12,17 @@ import pytest
 
 from jivsbench.errors import AccessDeniedError, JivsbenchError, PoolTimeoutError, SourceUnreachableError
 from jivsbench.extract import connecting
-from jivsbench.extract.pool_set import PoolSet
+from jivsbench.extract.leases import ConnectionSource
 from jivsbench.extract.pools import ConnectionPool
+from jivsbench.extract.unpooled import UnpooledSource
 from jivsbench.model.profile import PoolLimits
 from jivsbench.testing.tcp_proxy import Fault, TcpProxy
-from tests.service.pool_sources import CountingConnector, build_pool, build_source, fill, pid_of
+from tests.service.pool_sources import CountingConnector, build_pool, build_source, fill
 from tests.service.restartable_postgres import RestartablePostgres, restartable_postgres
-from tests.unit.extract_fakes import build_profile, wait_until
+from tests.unit.extract_fakes import wait_until
+
+# The core that runs here is covered by quicker tests, and tracing it would change the times that are measured.
+pytestmark = pytest.mark.no_cover
 
 TIMEOUT_S = 1.0
 LIMITS = PoolLimits(max_size=3, min_idle=0, borrow_timeout_s=TIMEOUT_S)
@@ -33,36 +37,11 @@ def proxy(embedded_postgres) -> Iterator[TcpProxy]:
         yield proxy
 
 
-@pytest.fixture
-def admin(embedded_postgres_url: str) -> Iterator[psycopg.Connection]:
-    """A session beside the pool."""
-    with psycopg.connect(embedded_postgres_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def clerk(admin: psycopg.Connection, embedded_postgres_url: str) -> Iterator[str]:
-    """URL of a user that may have one session at a time, and whose password a test may change."""
-    admin.execute("CREATE ROLE clerk LOGIN PASSWORD 'first' CONNECTION LIMIT 1")
-    place = embedded_postgres_url.rpartition("@")[2]
-    yield f"postgresql://clerk:first@{place}"
-    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'")
-    assert wait_until(lambda: count_sessions(admin, "usename = 'clerk'") == 0)
-    admin.execute("DROP ROLE clerk")
-
-
 @pytest.fixture(scope="module")
 def restartable() -> Iterator[RestartablePostgres]:
     """A server of this module's own."""
     with restartable_postgres() as server:
         yield server
-
-
-def count_sessions(admin: psycopg.Connection, condition: str) -> int:
-    """Sessions that the server itself sees."""
-    found = admin.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}").fetchone()
-    assert found
-    return int(found[0])
 
 
 @dataclass
@@ -73,7 +52,7 @@ class Attempt:
     error: JivsbenchError | None
 
 
-def attempt(pool: ConnectionPool, timeout_s: float = TIMEOUT_S) -> Attempt:
+def attempt(pool: ConnectionSource, timeout_s: float = TIMEOUT_S) -> Attempt:
     """Borrow once, and give back what was lent."""
     started_s = time.monotonic()
     error: JivsbenchError | None = None
@@ -88,13 +67,19 @@ def attempt(pool: ConnectionPool, timeout_s: float = TIMEOUT_S) -> Attempt:
     return Attempt(took_s, error)
 
 
-def shortest(prepare: Callable[[ExitStack], ConnectionPool], limit_s: float) -> Attempt:
+def best_attempt(pool: ConnectionPool) -> Attempt:
+    """The shortest of up to three attempts at the same pool."""
+    return shortest(lambda _: pool, TIMEOUT_S * 1.1, closes=False)
+
+
+def shortest(prepare: Callable[[ExitStack], ConnectionSource], limit_s: float, *, closes: bool = True) -> Attempt:
     """The shortest of up to three attempts: a busy machine may stop any of them, but not all."""
     attempts: list[Attempt] = []
     while len(attempts) < 3 and min((a.took_s for a in attempts), default=limit_s + 1) > limit_s:
         with ExitStack() as stack:
             pool = prepare(stack)
-            stack.callback(pool.close)
+            if closes:
+                stack.callback(pool.close)
             attempts.append(attempt(pool))
     return min(attempts, key=lambda a: a.took_s)
 
@@ -124,6 +109,21 @@ def test_a_borrower_is_answered_in_time(state: str, proxy: TcpProxy, embedded_po
 
     assert ended.took_s <= TIMEOUT_S * 1.1
     assert isinstance(ended.error, SourceUnreachableError if "down" in state else PoolTimeoutError)
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.HOLD])
+def test_without_a_pool_a_borrower_is_answered_in_time(fault: Fault, proxy: TcpProxy, embedded_postgres_url: str) -> None:
+    """A job that opens its own connection has the same limit."""
+
+    def prepare(_: ExitStack) -> UnpooledSource:
+        return build_pool(build_source(embedded_postgres_url, port=proxy.port), LIMITS, kind=UnpooledSource)
+
+    proxy.set_fault(fault)
+    ended = shortest(prepare, TIMEOUT_S * 1.1)
+    proxy.set_fault(Fault.NONE)
+
+    assert ended.took_s <= TIMEOUT_S * 1.1
+    assert isinstance(ended.error, SourceUnreachableError)
 
 
 class ConnectsInTheBorrower(ConnectionPool):
@@ -157,16 +157,17 @@ def test_out_of_slots_is_waited_for_and_told(clerk: str) -> None:
     pool = build_pool(build_source(clerk), LIMITS, connector=connector)
     with ThreadPoolExecutor() as threads:
         with psycopg.connect(clerk):
-            told = attempt(pool)
+            told = best_attempt(pool)
             attempts = len(connector.attempts_at_s)
+            span_s = connector.attempts_at_s[-1] - connector.attempts_at_s[0]
             waiting = threads.submit(attempt, pool, 20.0)
             assert wait_until(lambda: len(connector.attempts_at_s) > attempts)
         served = waiting.result(30.0)
     pool.close()
 
     assert "every connection slot is taken" in str(told.error)
-    assert told.took_s <= 5.0
-    assert 3 <= attempts <= told.took_s * 10 + 1
+    assert told.took_s <= TIMEOUT_S * 1.1
+    assert 3 <= attempts <= span_s * 10 + 1
     assert served.error is None
 
 
@@ -191,7 +192,7 @@ def test_a_server_that_starts_is_waited_for(restartable: RestartablePostgres) ->
     connector = CountingConnector()
     pool = build_pool(build_source(restartable.url), LIMITS, connector=connector)
     assert wait_until(lambda: is_starting(restartable.url), 30.0)
-    told = attempt(pool)
+    told = best_attempt(pool)
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(attempt, pool, 30.0)
         time.sleep(1.0)
@@ -203,6 +204,7 @@ def test_a_server_that_starts_is_waited_for(restartable: RestartablePostgres) ->
 
     assert isinstance(told.error, SourceUnreachableError)
     assert told.error.is_busy
+    assert told.took_s <= TIMEOUT_S * 1.1
     assert served.error is None
     assert served_at_s - accepts_at_s <= 1.0
     span_s = connector.attempts_at_s[-1] - connector.attempts_at_s[0]
@@ -268,133 +270,3 @@ def test_a_pool_without_a_cap_on_its_pauses_is_caught(restartable: RestartablePo
     late_s, _ = recover(restartable, 2.0)
 
     assert late_s > 1.0
-
-
-class EagerAttempts(connecting.ConnectAttempts):
-    """Planted bug: another attempt may always begin."""
-
-    def may_start(self, now_s: float) -> bool:  # noqa: ARG002 - the bug
-        return True
-
-
-class ConnectsForEachWaiter(ConnectionPool):
-    """Planted bug: a connection is opened for everybody who waits, as if none would come back."""
-
-    def __init__(self, *arguments) -> None:
-        super().__init__(*arguments)
-        self._attempts = EagerAttempts()
-
-    def _connect_tasks(self, now_s: float) -> list[Callable[[], None]]:
-        tasks: list[Callable[[], None]] = []
-        while more := super()._connect_tasks(now_s):
-            tasks += more
-        return tasks
-
-
-def spike(pool: ConnectionPool, connector: CountingConnector) -> list[float]:
-    """Fifty borrow at once, five idle connections are there, connecting takes 150 ms, a query 2 ms; sorted waits."""
-    fill(pool, 5)
-    connector.delay_s = 0.15
-    start = threading.Barrier(50)
-
-    def use(number: int) -> float:
-        start.wait()
-        started_s = time.monotonic()
-        lease = pool.borrow(f"job{number}", 10.0)
-        waited_s = time.monotonic() - started_s
-        lease.connection._wire.fetch(b"SELECT pg_sleep(0.002)", doing="sleep", patience_s=5.0)
-        lease.give_back()
-        return waited_s
-
-    with ThreadPoolExecutor(50) as threads:
-        waits_s = sorted(threads.map(use, range(50)))
-    assert wait_until(lambda: pool._attempts.count == 0)
-    return waits_s
-
-
-def test_a_spike_opens_no_connection_for_each_who_waits(embedded_postgres_url: str, admin: psycopg.Connection) -> None:
-    """All fifty are served, and the pool ends with at most six connections, as the server itself sees."""
-    connector = CountingConnector()
-    source = build_source(embedded_postgres_url)
-    before = count_sessions(admin, "backend_type = 'client backend'")
-    pool = build_pool(source, PoolLimits(max_size=50, min_idle=0), connector=connector)
-    waits_s = spike(pool, connector)
-    seen = count_sessions(admin, "backend_type = 'client backend'") - before
-    pool.close()
-
-    assert len(waits_s) == 50
-    assert seen <= 6
-    assert pool.statistics().opened_total <= 6
-
-
-def test_a_pool_that_connects_for_each_waiter_is_caught(embedded_postgres_url: str) -> None:
-    """The test above can fail."""
-    connector = CountingConnector()
-    pool = build_pool(
-        build_source(embedded_postgres_url), PoolLimits(max_size=50, min_idle=0), kind=ConnectsForEachWaiter, connector=connector
-    )
-    spike(pool, connector)
-    opened = pool.statistics().opened_total
-    pool.close()
-
-    assert opened > 6
-
-
-def test_the_cap_over_all_pools_holds_on_the_server(embedded_postgres_url: str, admin: psycopg.Connection) -> None:
-    """Three sources on one server, four connections in all, though each might have ten: the server never sees a fifth."""
-    before = count_sessions(admin, "backend_type = 'client backend'")
-    pools = PoolSet({"postgres": CountingConnector()}, build_profile(pool=PoolLimits(max_size=10, min_idle=0, total_max=4)))
-    sources = [build_source(embedded_postgres_url, name=name) for name in ("a", "b", "c")]
-    is_over, seen = threading.Event(), [0]
-
-    def watch() -> None:
-        while not is_over.is_set():
-            seen.append(count_sessions(admin, "backend_type = 'client backend'") - before)
-
-    def use(number: int) -> None:
-        lease = pools.borrow(sources[number % 3], f"job{number}", 20.0)
-        assert lease.connection.is_alive()
-        lease.give_back()
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    with ThreadPoolExecutor(12) as threads:
-        list(threads.map(use, range(120)))
-    is_over.set()
-    watcher.join()
-    pools.close()
-
-    # A session that was closed a moment ago may still be on the server's list while the next one is there already.
-    assert 1 <= max(seen) <= 5
-    assert sorted(seen)[len(seen) * 9 // 10] <= 4
-
-
-def test_changed_credentials_end_every_old_session_within_a_second(clerk: str, admin: psycopg.Connection) -> None:
-    """Idle or in the middle of a query, as the server sees it; new borrowers use the new password at once."""
-    admin.execute("ALTER ROLE clerk CONNECTION LIMIT 10")
-    pools = PoolSet({"postgres": CountingConnector()}, build_profile(pool=PoolLimits(max_size=5, min_idle=0)))
-    idle, busy = pools.borrow(build_source(clerk), "idle"), pools.borrow(build_source(clerk), "busy")
-    old = (pid_of(idle.connection), pid_of(busy.connection))
-    idle.give_back()
-    admin.execute("ALTER ROLE clerk PASSWORD 'second'")
-    with ThreadPoolExecutor() as threads:
-        query = threads.submit(sleep_and_return, busy)
-        assert wait_until(lambda: count_sessions(admin, f"pid = {old[1]} AND state = 'active'") == 1)
-        changed_at_s = time.monotonic()
-        lease = pools.borrow(build_source(clerk.replace("first", "second")), "new")
-        assert wait_until(lambda: count_sessions(admin, f"pid IN {old}") == 0)
-        took_s = time.monotonic() - changed_at_s
-        lease.give_back()
-
-        assert isinstance(query.exception(5.0), JivsbenchError)
-    pools.close()
-    assert took_s <= 1.0
-
-
-def sleep_and_return(lease) -> None:
-    """A long query of a job, which gives its connection back however it ends."""
-    try:
-        lease.connection.begin()
-        lease.connection._wire.fetch(b"SELECT pg_sleep(30)", doing="sleep", patience_s=40.0)
-    finally:
-        lease.give_back()

@@ -12,6 +12,9 @@ from jivsbench_postgres.exchange import Statement
 from tests.service.pool_sources import CountingConnector, build_pool, build_source, pid_of
 from tests.unit.extract_fakes import wait_until
 
+# The core that runs here is covered by quicker tests.
+pytestmark = pytest.mark.no_cover
+
 # Everything that a session can keep, and how it is seen from inside.
 STATE = """
 SELECT (SELECT json_object_agg(name, setting ORDER BY name)::text FROM pg_settings WHERE source IN ('session', 'client')),

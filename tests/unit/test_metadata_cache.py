@@ -173,6 +173,16 @@ def test_a_service_without_its_old_key_reads_nothing(client) -> None:
     assert dict(second.look_ups().misses)[MissKind.OTHER_KEY] == 4
 
 
+def test_without_a_mac_an_altered_entry_would_be_read(client, monkeypatch) -> None:
+    """The tests of altered entries can fail: a seal that signs nothing lets a changed revision pass."""
+    monkeypatch.setattr(Seal, "_sign", lambda _self, _header, _body: bytes(16))
+    cache = MetadataCache(client, CacheTimes(), key=KEY)
+    cache.data_source("shop", Loader(SOURCE))
+    client.entries = {name: raw.replace(b'"revision":3', b'"revision":4') for name, raw in client.entries.items()}
+
+    assert cache.data_source("shop", Loader(SOURCE)).revision == 4
+
+
 @given(at=st.integers(0, 10_000), bit=st.integers(0, 7), kind=st.integers(0, 3))
 def test_no_flipped_bit_is_ever_read(at, bit, kind) -> None:
     """Whichever bit of whichever entry: a miss."""

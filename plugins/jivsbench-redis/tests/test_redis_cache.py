@@ -11,6 +11,7 @@ import redis
 from jivsbench.errors import AccessDeniedError, CacheUnreachableError, ConfigError
 from jivsbench.model.secret import Secret
 from jivsbench.testing.tcp_proxy import Fault, TcpProxy
+from jivsbench_redis.breaker import Breaker
 from jivsbench_redis.cache import RedisCache
 from jivsbench_redis.client import RedisCacheClient
 from jivsbench_redis.lines import Lines
@@ -194,6 +195,20 @@ def test_a_dead_cache_costs_one_call(url: str, proxy: TcpProxy, fault: Fault) ->
 
     assert took_s[-1][0] <= 0.11
     assert took_s[-1][1] <= 0.01
+
+
+def test_a_client_without_a_breaker_is_caught(url: str, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above can fail: without the breaker every call pays."""
+    monkeypatch.setattr(Breaker, "trip", lambda *_: None)
+    client = RedisCache().open(Secret(through(url, proxy, "")), f"test:{uuid.uuid4()}:", 2.0)
+    proxy.set_fault(Fault.HOLD)
+    started_s = time.monotonic()
+    for _ in range(3):
+        client.get("a")
+    took_s = time.monotonic() - started_s
+    client.close()
+
+    assert took_s > 0.25
 
 
 def test_a_cache_that_is_back_is_used_after_the_pause(client: RedisCacheClient, proxy: TcpProxy, clock: Clock) -> None:
