@@ -86,7 +86,7 @@ class Lines:
             _Line(connection, None).close()
             raise
         facts = dict(fact.partition(b"=")[::2] for fact in told.split())
-        return _Line(connection, LineName(facts[b"id"], facts[b"addr"]))
+        return _Line(connection, LineName(facts.get(b"id", b""), facts.get(b"addr", b"")))
 
     def _ask_on(self, line: _Line, command: tuple[str | bytes | int, ...]) -> object:
         try:
