@@ -51,7 +51,7 @@ def test_a_removed_source_leaves_no_url(database) -> None:
 
     assert store.remove("shop")
     assert not store.remove("shop")
-    assert (store.find("shop"), store.read_url(first.id), jobs.find(job.id).source) == (None, None, "shop")
+    assert (store.find("shop"), store.read_url(first.id), jobs.find(job.record.id).source) == (None, None, "shop")
     second = store.add(build_source())
     assert second.id != first.id
 
