@@ -14,6 +14,7 @@ from typing import Final
 
 from jivsbench.api import CacheClient, Connector
 from jivsbench.errors import EnvironmentProblem, OutputError, UnknownNameError
+from jivsbench.extract.caching.key_file import read_cache_key
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.jobs.database import StoreDatabase, open_database
@@ -85,7 +86,9 @@ def assemble(spec: ServiceSpec) -> Service:
     output_dir = _make_output_dir(spec.output_dir)
     owner = hashlib.sha256(str(output_dir).encode()).hexdigest()[:_OWNER_CHARACTERS]
     cache_client = _open_cache(spec, registry, owner)
-    cache = MetadataCache(cache_client, spec.profile.cache_times)
+    # In a file, so that entries are read again after a restart, and by nobody else.
+    cache_key = read_cache_key(output_dir) if cache_client else None
+    cache = MetadataCache(cache_client, spec.profile.cache_times, key=cache_key)
     database = open_database(
         Secret(spec.metadata_url) if spec.metadata_url else None,
         output_dir / _STORE_FOLDER,
@@ -107,6 +110,7 @@ def assemble(spec: ServiceSpec) -> Service:
         Gauges(
             pools=extractor.pool_statistics,
             cache=lambda: cache_client.statistics() if cache_client else None,
+            look_ups=cache.look_ups,
             metadata_pool=database.pool_sizes,
             waiting_jobs=lambda: runner.waiting,
         )

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from jivsbench.model.job import ExtractionResult, JobState, Phase
-from jivsbench.model.statistics import CacheStatistics, PoolStatistics
+from jivsbench.model.statistics import CacheStatistics, LookupStatistics, PoolStatistics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -23,11 +23,13 @@ class Gauges(Collector):
         *,
         pools: Callable[[], tuple[PoolStatistics, ...]],
         cache: Callable[[], CacheStatistics | None],
+        look_ups: Callable[[], LookupStatistics],
         metadata_pool: Callable[[], tuple[int, int]],
         waiting_jobs: Callable[[], int],
     ) -> None:
         self._pools = pools
         self._cache = cache
+        self._look_ups = look_ups
         self._metadata_pool = metadata_pool
         self._waiting_jobs = waiting_jobs
 
@@ -35,6 +37,7 @@ class Gauges(Collector):
         """Every metric with its values now."""
         yield from self._collect_pools()
         yield self._collect_cache()
+        yield self._collect_misses()
         metadata = GaugeMetricFamily("jivsbench_metadata_pool_connections", "Connections to the job store", labels=["state"])
         for state, count in zip(("active", "idle"), self._metadata_pool(), strict=True):
             metadata.add_metric([state], count)
@@ -62,6 +65,12 @@ class Gauges(Collector):
             lookups.add_metric(["miss"], found.misses - found.errors)
             lookups.add_metric(["error"], found.errors)
         return lookups
+
+    def _collect_misses(self) -> Metric:
+        misses = CounterMetricFamily("jivsbench_cache_misses", "Look-ups that found nothing to read, by reason", labels=["kind"])
+        for kind, count in self._look_ups().misses:
+            misses.add_metric([kind.value], count)
+        return misses
 
 
 class JobMetrics:

@@ -13,6 +13,7 @@ import pytest
 from jivsbench.extract.jobs.database import open_database
 from jivsbench.model.profile import LEGACY, OPTIMIZED
 from jivsbench.model.secret import Secret
+from jivsbench.model.statistics import MissKind
 from tests.service.service_bench import PLAIN, ROWS, WINDOW, Bench, build_spec, running
 from tests.unit.jobs_stores import own_database
 
@@ -63,6 +64,21 @@ def test_a_job_with_the_legacy_profile(shop_url: str, tmp_path: Path) -> None:
         profile = bench.call("GET", "/profile").body
 
     assert (profile["name"], profile["switches"]["cache"], profile["switches"]["join_fetch"]) == ("legacy", False, False)
+
+
+def test_a_shared_cache_is_read_after_a_restart(shop_url: str, embedded_valkey_url: str, tmp_path: Path) -> None:
+    """Its entries are sealed with the key in the output folder, so the second service misses nothing that the first left."""
+    spec = build_spec(shop_url, tmp_path / "out", profile=replace(PLAIN, cache="redis"), cache_url=embedded_valkey_url)
+    spec = replace(spec, disabled_plugins=("builtin", "security", "sqlite"))
+    with running(spec, tmp_path) as bench:
+        run_one(bench)
+    with running(spec, tmp_path) as bench:
+        run_one(bench)
+        metrics = read_metrics(bench)
+
+    misses = {kind: metrics[f'jivsbench_cache_misses_total{{kind="{kind.value}"}}'] for kind in MissKind}
+    assert misses == dict.fromkeys(MissKind, 0) | {MissKind.ABSENT: misses[MissKind.ABSENT]}
+    assert metrics['jivsbench_cache_lookups_total{result="hit"}'] > 0
 
 
 def test_a_job_whose_store_is_postgres(shop_url: str, embedded_postgres_url: str, tmp_path: Path) -> None:
