@@ -2,6 +2,7 @@
 
 import os
 import signal
+import uuid
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -83,3 +84,24 @@ def real_redis_url() -> str:
     url = os.environ.get("JIVSBENCH_TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
     require_answer(url, "Redis", 6379)
     return url
+
+
+@pytest.fixture(scope="session")
+def real_mariadb_url() -> str:
+    """SQLAlchemy's URL of a MariaDB that this project did not start."""
+    url = os.environ.get("JIVSBENCH_TEST_MARIADB_URL", "mysql+pymysql://root@127.0.0.1:3306/")
+    require_answer(url, "MariaDB", 3306)
+    return url
+
+
+@pytest.fixture(scope="session")
+def mariadb_database_url(real_mariadb_url: str) -> Iterator[str]:
+    """SQLAlchemy's URL of a new database on it, gone after the tests."""
+    import sqlalchemy
+
+    name = f"jivsbench_{uuid.uuid4().hex[:12]}"
+    engine = sqlalchemy.create_engine(real_mariadb_url, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        yield engine.url.set(database=name).render_as_string(hide_password=False)
+        connection.exec_driver_sql(f"DROP DATABASE {name}")

@@ -19,6 +19,11 @@ from jivsbench.plugins import Registry
 
 _FREE_BYTES: Final = 2 * 2**30
 _CACHE_TIMEOUT_S: Final = 2.0
+_GRANTS: Final = {
+    True: "its user can write: an extraction account should only read",
+    False: "its user can only read",
+    None: "not known: this source does not tell whether its user can write; give it one that can only read",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,7 @@ def _diagnose_source(registry: Registry, source: DataSource) -> Iterator[Diagnos
     if not reached.is_good:
         return
     may_write = test_source(registry, source).may_write
-    grant = "can write: an extraction account should only read" if may_write else "can only read"
-    yield Diagnosis("grants", not may_write, is_fatal=False, found=f"its user {grant}")
+    yield Diagnosis("grants", may_write is False, is_fatal=False, found=_GRANTS[may_write])
     try:
         yield Diagnosis("test data", True, is_fatal=False, found=f"{count_rows(registry, source, TABLE):,} rows in {TABLE}")
     except MissingObjectError:

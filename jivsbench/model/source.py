@@ -34,6 +34,6 @@ class ServerFacts:
     version: str
     user: str
     database: str
-    may_write: bool
-    """True when the session's role can write: a finding for an extraction account."""
+    may_write: bool | None
+    """True when the session's role can write: a finding for an extraction account. None where the source does not tell."""
     max_connections: int | None = None

@@ -160,7 +160,7 @@ class ServerFactsBody(BaseModel):
     version: str
     user: str
     database: str
-    may_write: bool
+    may_write: bool | None
     max_connections: int | None
 
 

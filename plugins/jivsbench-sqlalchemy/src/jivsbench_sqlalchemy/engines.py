@@ -1,0 +1,65 @@
+"""SQLAlchemy's engine for one session: no pool of its own, and time limits in each driver's own words."""
+
+import math
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from jivsbench.api import ReadLimits
+from jivsbench.errors import ConfigError, EnvironmentProblem
+from jivsbench_sqlalchemy.address import Address, build_file_url
+
+MYSQL_FAMILY = ("mysql", "mariadb")
+GRACE_S = 5.0
+"""How much longer than a query's limit the driver waits for a silent server: then it is not slow, but gone."""
+
+
+def build_engine(address: Address, limits: ReadLimits) -> sqlalchemy.Engine:
+    """An engine that opens each connection anew: the host owns the pools."""
+    dialect, driver = address.dialect, address.driver
+    url = build_file_url(address) if dialect.name == "sqlite" else address.url
+    if dialect.name in MYSQL_FAMILY and "charset" not in url.query:
+        url = url.update_query_dict({"charset": "utf8mb4"})
+    try:
+        return sqlalchemy.create_engine(
+            url,
+            poolclass=sqlalchemy.NullPool,
+            connect_args=_build_limits(driver.name if driver else "", limits),
+            hide_parameters=True,
+        )
+    except (ImportError, NoSuchModuleError) as problem:
+        wanted = driver.distribution if driver and driver.distribution else dialect.name
+        raise EnvironmentProblem(
+            f"{address.place}: the driver {driver.name if driver else dialect.name!r} of SQLAlchemy's dialect {dialect.name!r} "
+            f"cannot be loaded ({type(problem).__name__}): pip install '{wanted}', and what its manual asks for beside it"
+        ) from None
+    except (ArgumentError, ValueError, TypeError):
+        raise ConfigError(f"{address.place}: SQLAlchemy does not understand the URL's options: check them") from None
+
+
+def _build_limits(driver: str, limits: ReadLimits) -> dict[str, Any]:
+    """How a driver calls its time limits. One that is not known has none, and only the host's deadline ends it."""
+    connect_s = max(1, math.ceil(limits.connect_timeout_s))
+    silence_s = math.ceil(limits.query_timeout_s + GRACE_S)
+    known: dict[str, dict[str, Any]] = {
+        "pysqlite": {"timeout": connect_s, "check_same_thread": False},
+        "psycopg": {"connect_timeout": connect_s},
+        "psycopg2": {"connect_timeout": connect_s},
+        "pg8000": {"timeout": silence_s},
+        "pymysql": {"connect_timeout": connect_s, "read_timeout": silence_s, "local_infile": False},
+        "mysqldb": {"connect_timeout": connect_s, "read_timeout": silence_s},
+        "mysqlconnector": {"connection_timeout": connect_s},
+        "oracledb": {"tcp_connect_timeout": float(connect_s)},
+        "pyodbc": {"timeout": connect_s},
+        "pymssql": {"login_timeout": connect_s, "timeout": math.ceil(limits.query_timeout_s)},
+    }
+    return known.get(driver, {})
+
+
+def limit_statements(driver: str, driver_connection: Any, limits: ReadLimits) -> None:
+    """Time limits that a driver takes only on an open connection."""
+    if driver == "pyodbc":
+        driver_connection.timeout = math.ceil(limits.query_timeout_s)
+    if driver == "oracledb":
+        driver_connection.call_timeout = math.ceil(limits.query_timeout_s * 1000)

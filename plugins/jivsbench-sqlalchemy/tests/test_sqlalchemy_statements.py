@@ -1,0 +1,85 @@
+"""Statements of dialects that no machine of this project has a server for, as text; and what the plugin offers."""
+
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import types
+from sqlalchemy.dialects import mssql, oracle
+
+from jivsbench.model.source import TypePolicy
+from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName, TableSchema
+from jivsbench_sqlalchemy import statements
+from jivsbench_sqlalchemy.columns import build_table_column
+from jivsbench_sqlalchemy.dialects import KNOWN, find_dialects
+
+DIALECTS = {dialect.name: dialect for dialect in KNOWN}
+
+
+def compile_select(name: str, kind: types.TypeEngine, *filters: Filter, row_limit: int | None = None) -> str:
+    """The text that a server of that dialect would be sent, on one line."""
+    column = build_table_column({"name": "v", "type": kind, "nullable": True}, DIALECTS[name], TypePolicy.ERROR)
+    request = ExtractionRequest("test", TableName("t", "s"), filters=filters, row_limit=row_limit)
+    select = statements.build_select(Partition(0, request, TableSchema((column.column,))), {"v": column})
+    dialect = {"mssql": mssql.dialect, "oracle": oracle.dialect}[name]()
+    return " ".join(str(select.compile(dialect=dialect)).split())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("mssql", mssql.DATETIME2(7), "SELECT CAST(v AS VARCHAR(34)) AS v FROM s.t"),
+        ("mssql", mssql.DATETIMEOFFSET(7), "SELECT CAST(v AS VARCHAR(34)) AS v FROM s.t"),
+        ("mssql", mssql.SQL_VARIANT(), "SELECT CAST(v AS NVARCHAR(max)) AS v FROM s.t"),
+        ("mssql", types.NVARCHAR(10), "SELECT v AS v FROM s.t"),
+        ("oracle", oracle.TIMESTAMP(timezone=True), "SELECT to_char(v, :to_char_1) AS v FROM s.t"),
+        ("oracle", oracle.NUMBER(10, 2), "SELECT v AS v FROM s.t"),
+    ],
+)
+def test_times_leave_a_server_with_every_digit(name: str, kind: types.TypeEngine, expected: str) -> None:
+    """As text, because the drivers cut them after the microsecond."""
+    assert compile_select(name, kind) == expected
+
+
+def test_limits_and_filters_are_written_in_each_dialect() -> None:
+    """Values are bound, never in the text."""
+    condition = Filter("v", Operator.EQUAL, ("' OR 1=1",))
+
+    on_server = compile_select("mssql", types.String(), condition, row_limit=5)
+    on_oracle = compile_select("oracle", types.String(), condition, row_limit=5)
+
+    assert on_server.startswith("SELECT TOP")
+    assert on_server.endswith("WHERE v = :v_1")
+    assert "WHERE v = :v_1" in on_oracle
+    assert "FETCH FIRST" in on_oracle
+    assert "OR 1=1" not in on_server + on_oracle
+
+
+@given(st.text("abc:\\'% $_1\n", min_size=1, max_size=30).filter(lambda text: text.strip()))
+def test_the_text_of_a_query_is_never_changed(text: str) -> None:
+    """SQLAlchemy takes a word after a colon for a value to bind, unless a backslash stands before; a user's text is neither."""
+    probe = statements.build_columns_probe(ExtractionRequest("test", query=text))
+
+    assert f"({text.strip()}\n)" in str(probe.compile(dialect=sqlalchemy.create_engine("sqlite://").dialect))
+
+
+def test_no_scheme_is_a_native_connectors() -> None:
+    """Each begins with `sqlalchemy+`, and no two dialects share one."""
+    schemes = [scheme for dialect in find_dialects() for scheme in dialect.schemes]
+
+    assert all(scheme.startswith("sqlalchemy+") for scheme in schemes)
+    assert len(schemes) == len(set(schemes))
+
+
+def test_offering_connectors_loads_no_sqlalchemy() -> None:
+    """Whoever reads from elsewhere does not pay for it."""
+    code = (
+        "import sys, jivsbench_sqlalchemy as p; found = p.jivsbench_register_connectors();"
+        "assert {c.dialect for c in found} >= {'oracle', 'tsql'}; print('sqlalchemy' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "False"
