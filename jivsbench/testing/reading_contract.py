@@ -168,7 +168,8 @@ class ReadingContract:
         request = ExtractionRequest(request_all.source, request_all.table, filters=FILTERS[5:6], row_limit=row_limit)
 
         for partition in session.partitions(request, session.schema(request), streams):
-            assert session.fingerprint(partition).row_count == len(self.read_partition_ids(session, partition))
+            # None: a source that cannot count such a request.
+            assert session.fingerprint(partition).row_count in (None, len(self.read_partition_ids(session, partition)))
 
     def test_the_figures_of_columns_are_those_of_what_is_read(self, session: Connection, request_all: ExtractionRequest) -> None:
         """NULLs, sums and extremes, exact or not given. Only for connections that have this ability."""

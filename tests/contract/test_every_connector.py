@@ -10,13 +10,15 @@ from jivsbench.api import Connector
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.testing.connector_contract import ConnectorContract
-from jivsbench.testing.contract_table import LoadedTable
+from jivsbench.testing.contract_table import LoadedTable, build_contract_table, new_table_name
 from jivsbench.testing.fakes import FakeConnector
 from tests.contract.installed import registry
+from tests.contract.json_api import JsonApi
 from tests.contract.sqlalchemy_tables import write_contract_table
 
 COVERED = {
     "postgres": "TestPostgres",
+    "rest": "TestRest",
     "sqlalchemy-mariadb": "TestSqlAlchemyMariaDb",
     "sqlalchemy-mysql": "TestSqlAlchemyMySql",
     "sqlalchemy-postgresql": "TestSqlAlchemyPostgres",
@@ -71,6 +73,32 @@ class TestSqlite(ConnectorContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> DataSource:
         return DataSource("contract", "sqlite", Secret(f"sqlite:///{tmp_path}/contract.db"))
+
+
+@pytest.mark.no_cover
+class TestRest(ConnectorContract):
+    columns = "id:int64,name:string,amount:decimal(12,2),ratio:float64,is_active:bool,created_at:timestamptz"
+
+    @pytest.fixture
+    def connector(self) -> Connector:
+        return find_connector("rest")
+
+    @pytest.fixture
+    def api(self) -> Iterator[JsonApi]:
+        with JsonApi() as api:
+            yield api
+
+    @pytest.fixture
+    def loaded(self, api: JsonApi) -> LoadedTable:
+        table = LoadedTable(new_table_name(), build_contract_table())
+        api.resources[table.name.name] = table.rows.to_pylist()
+        return table
+
+    @pytest.fixture
+    def source(self, api: JsonApi, loaded: LoadedTable) -> DataSource:
+        options = f"paging=cursor&records=data&cursor=next&total=total&page_size=300&columns={self.columns}"
+        url = f"rest+http://:{api.token}@127.0.0.1:{api.port}/v1?{options}&resources={loaded.name}"
+        return DataSource("contract", "rest", Secret(url))
 
 
 class OfSqlAlchemy(ConnectorContract):

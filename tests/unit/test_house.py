@@ -23,9 +23,9 @@ def _error_classes() -> list[type[errors.JivsbenchError]]:
 
 
 def _runtime_distributions() -> set[str]:
-    """Every distribution that `jivsbench[standard]` needs, by walking the requirements of what is installed."""
+    """Every distribution that `jivsbench` needs with all of its extras, by walking the requirements of what is installed."""
     seen: set[str] = set()
-    queue = [("jivsbench", ("standard", "embedded"))]
+    queue = [("jivsbench", ("standard", "embedded", "rest", "sqlalchemy"))]
     while queue:
         name, extras = queue.pop()
         name = name.lower().replace("_", "-")

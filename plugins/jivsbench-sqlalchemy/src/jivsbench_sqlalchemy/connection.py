@@ -64,7 +64,7 @@ class SqlAlchemyConnection:
         """Name the product. What the account may write is not known here: each server tells it in another way."""
         with self._run("say who it is") as connection:
             version = getattr(connection.dialect, "server_version_info", None) or ()
-        product = f"{self._address.dialect.name} by SQLAlchemy {sqlalchemy.__version__}, slower than a native connector;"
+        product = f"{self._address.dialect.name} (by SQLAlchemy, slower than a native connector)"
         return ServerFacts(
             product=product,
             version=".".join(map(str, version)) or "of unknown version",

@@ -1,0 +1,289 @@
+"""GET requests to one origin: bounded in time and size, repeated where that is safe, and never sent anywhere else."""
+
+import contextlib
+import email.utils
+import http.client
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import DecodeError, HTTPError
+from urllib3.exceptions import SSLError as Urllib3SSLError
+
+from jivsbench.api import ReadLimits
+from jivsbench.errors import (
+    AccessDeniedError,
+    CancelledJobError,
+    ConfigError,
+    DeadlineError,
+    ExtractionError,
+    JivsbenchError,
+    MissingObjectError,
+    SourceUnreachableError,
+)
+from jivsbench_rest.address import Address, find_origin
+
+_SILENCE_S: Final = 10.0
+"""A server that sends nothing for so long is asked again, while there is time."""
+_ATTEMPTS: Final = 5
+_FIRST_PAUSE_S: Final = 0.2
+_MAX_PAUSE_S: Final = 10.0
+_MAX_REDIRECTS: Final = 5
+_CHUNK_BYTES: Final = 65_536
+_OK: Final = 200
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_DENIED: Final = (401, 403)
+_ABSENT: Final = (404, 410)
+_TOO_MANY: Final = 429
+_PASSING: Final = (500, 502, 503, 504)
+_EPOCH_FROM_S: Final = 1_000_000_000
+"""A larger X-RateLimit-Reset is a moment, a smaller one a number of seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer of status 200, decompressed. `target` is where it came from after redirects."""
+
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _TryAgainError(Exception):
+    """This attempt failed in a way that may pass. `pause_s` is how long the server asked to wait; None: it did not say."""
+
+    def __init__(self, reason: str, pause_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.pause_s = pause_s
+
+
+class Exchange:
+    """One keep-alive connection with the origin of an address. Used by one thread at a time, except `cancel`."""
+
+    def __init__(self, address: Address, limits: ReadLimits) -> None:
+        self._address = address
+        self._limits = limits
+        self._connection: HTTPConnection | None = None
+        self._not_before_s = 0.0
+        self._cancelled = threading.Event()
+        self.server = ""
+        """What the last answer said of its server."""
+
+    def open(self) -> None:
+        """Connect. Raises SourceUnreachableError within the connect timeout."""
+        try:
+            self._connect(self._limits.connect_timeout_s)
+        except (OSError, HTTPError) as problem:
+            raise self._unreachable(problem) from None
+
+    def get(self, target: str, deadline_s: float, asked: str) -> Answer:
+        """Ask for a path and query, again if need be, until `deadline_s` of the monotonic clock. `asked` names it in messages."""
+        failures = 0
+        while True:
+            self._pause(self._not_before_s - time.monotonic(), deadline_s, asked, "its rate limit is used up")
+            try:
+                return self._follow(target, deadline_s, asked)
+            except _TryAgainError as problem:
+                self.close()
+                self._raise_if_cancelled(asked)
+                failures += problem.pause_s is None
+                if failures >= _ATTEMPTS:
+                    raise SourceUnreachableError(
+                        f"{self._address.place} did not give {asked}: {problem.reason}, {_ATTEMPTS} times; try again later"
+                    ) from None
+                pause_s = problem.pause_s
+                if pause_s is None:
+                    pause_s = min(_FIRST_PAUSE_S * 2**failures, _MAX_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
+                self._pause(pause_s, deadline_s, asked, problem.reason)
+
+    def cancel(self) -> None:
+        """End the request under way, from any thread."""
+        self._cancelled.set()
+        connection = self._connection
+        sock = getattr(connection, "sock", None)
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def forget_cancel(self) -> None:
+        """A new read begins, or the session is given to somebody else."""
+        self._cancelled.clear()
+
+    def close(self) -> None:
+        """Let the connection go; the next request opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _connect(self, timeout_s: float) -> HTTPConnection:
+        address = self._address
+        if self._connection is None:
+            if address.scheme == "https":
+                self._connection = HTTPSConnection(
+                    address.host, address.port, timeout=timeout_s, cert_reqs=ssl.CERT_REQUIRED, ssl_context=self._build_context()
+                )
+            else:
+                self._connection = HTTPConnection(address.host, address.port, timeout=timeout_s)
+        if self._connection.is_closed:
+            self._connection.timeout = timeout_s
+            self._connection.connect()
+        return self._connection
+
+    def _build_context(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self._address.options.ca_file or None)
+        except OSError as problem:
+            raise ConfigError(f"ca_file {self._address.options.ca_file!r} cannot be read ({type(problem).__name__})") from None
+
+    def _follow(self, target: str, deadline_s: float, asked: str) -> Answer:
+        """One attempt, through redirects that stay on the origin."""
+        for _ in range(_MAX_REDIRECTS):
+            with self._send(target, deadline_s, asked) as response:
+                self._note_rate(response.headers)
+                if response.status not in _REDIRECTS:
+                    self._check_status(response, asked)
+                    return Answer(target, response.headers, self._read_body(response, deadline_s, asked))
+                location = response.headers.get("location", "")
+            # Its body is of no interest, and may be of any length.
+            self.close()
+            target = self.resolve(target, location, asked)
+        raise ExtractionError(f"{self._address.place} redirects {asked} more than {_MAX_REDIRECTS} times: correct the URL")
+
+    def resolve(self, target: str, link: str, asked: str) -> str:
+        """The path and query that a link or redirect leads to. Raises ExtractionError when it leaves the origin."""
+        address = self._address
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        try:
+            url = urljoin(f"{address.scheme}://{host}:{address.port}{target}", link)
+            is_inside = bool(link) and find_origin(url) == address.origin
+        except ValueError:
+            is_inside = False
+        if not is_inside:
+            raise ExtractionError(
+                f"{address.place} leads from {asked} to another host, port or scheme, which is refused: a token must not follow"
+            )
+        parts = urlsplit(url)
+        return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+    @contextlib.contextmanager
+    def _send(self, target: str, deadline_s: float, asked: str) -> Iterator[Any]:
+        """The response to one request, as it begins. What may pass becomes _TryAgainError."""
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "jivsbench"}
+        if self._address.authorization:
+            headers["Authorization"] = self._address.authorization.reveal()
+        try:
+            remaining_s = self._remaining(deadline_s, asked)
+            connection = self._connect(min(self._limits.connect_timeout_s, remaining_s))
+            self._limit_silence(deadline_s, asked)
+            connection.request("GET", target, headers=headers, preload_content=False, decode_content=True)
+            response = connection.getresponse()
+            self.server = response.headers.get("server", "")
+            yield response
+            self._raise_if_cancelled(asked)
+        except JivsbenchError:
+            self.close()
+            raise
+        except DecodeError:
+            self.close()
+            raise ExtractionError(f"{self._address.place} sent {asked} with a compression that cannot be undone") from None
+        except (ssl.SSLCertVerificationError, Urllib3SSLError) as problem:
+            raise self._unreachable(problem) from None
+        except (OSError, HTTPError, http.client.HTTPException) as problem:
+            self._raise_if_cancelled(asked)
+            raise _TryAgainError(f"the connection failed ({type(problem).__name__})") from None
+
+    def _check_status(self, response: Any, asked: str) -> None:
+        status, place = response.status, self._address.place
+        if status == _OK:
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind == "application/json" or kind.endswith("+json"):
+                return
+            raise ExtractionError(f"{place} answered {asked} with something that is no JSON: check the path of the source's URL")
+        if status in _DENIED:
+            raise AccessDeniedError(f"{place} refuses {asked} ({status}): the token is wrong, lacks a right, or has expired")
+        if status in _ABSENT:
+            raise MissingObjectError(f"{place} has no {asked} ({status}): check its name and the path of the source's URL")
+        if status == _TOO_MANY or (status in _PASSING and "retry-after" in response.headers):
+            raise _TryAgainError(f"it answered {status}", _read_retry_after(response.headers.get("retry-after", "")))
+        if status in _PASSING:
+            raise _TryAgainError(f"it answered {status}")
+        raise ExtractionError(f"{place} answered {asked} with status {status}: check the source's URL and its options")
+
+    def _read_body(self, response: Any, deadline_s: float, asked: str) -> bytes:
+        """All of it, decompressed piece by piece, so that a bomb is noticed before it has gone off."""
+        most = self._address.options.max_page_bytes
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            self._limit_silence(deadline_s, asked)
+            chunk = response.read1(_CHUNK_BYTES, decode_content=True)
+            self._raise_if_cancelled(asked)
+            if not chunk:
+                return b"".join(chunks)
+            size += len(chunk)
+            if size > most:
+                raise ExtractionError(
+                    f"{self._address.place} sent a page of {asked} of more than {most} bytes: ask for smaller pages (page_size), "
+                    "or raise max_page_bytes"
+                )
+            chunks.append(chunk)
+
+    def _limit_silence(self, deadline_s: float, asked: str) -> None:
+        sock = getattr(self._connection, "sock", None)
+        if sock is not None:
+            sock.settimeout(min(_SILENCE_S, self._remaining(deadline_s, asked)))
+
+    def _remaining(self, deadline_s: float, asked: str) -> float:
+        remaining_s = deadline_s - time.monotonic()
+        if remaining_s <= 0:
+            raise self._late(asked, "it takes too long")
+        return remaining_s
+
+    def _pause(self, pause_s: float, deadline_s: float, asked: str, reason: str) -> None:
+        if pause_s <= 0:
+            return
+        if time.monotonic() + pause_s >= deadline_s:
+            raise self._late(asked, f"{reason}, and the wait of {pause_s:.1f} s before the next try would end too late")
+        self._cancelled.wait(pause_s)
+        self._raise_if_cancelled(asked)
+
+    def _late(self, asked: str, reason: str) -> DeadlineError:
+        return DeadlineError(f"{self._address.place} did not give {asked} in time: {reason}; raise query_timeout_s")
+
+    def _raise_if_cancelled(self, asked: str) -> None:
+        if self._cancelled.is_set():
+            raise CancelledJobError(f"{self._address.place} did not give {asked}: it was cancelled on request")
+
+    def _note_rate(self, headers: Mapping[str, str]) -> None:
+        """An API that says that nothing is left is not asked again before it says so."""
+        reset = headers.get("x-ratelimit-reset", "")
+        if headers.get("x-ratelimit-remaining", "").strip() == "0" and reset.strip().isdecimal():
+            wait_s = int(reset) - (time.time() if int(reset) >= _EPOCH_FROM_S else 0)
+            self._not_before_s = time.monotonic() + max(wait_s, 0.0)
+
+    def _unreachable(self, problem: Exception) -> SourceUnreachableError:
+        self.close()
+        place = self._address.place
+        if isinstance(problem, ssl.SSLError | Urllib3SSLError):
+            return SourceUnreachableError(f"{place} shows no certificate that this machine trusts: give its authority by ca_file")
+        return SourceUnreachableError(
+            f"no server answers at {place} ({type(problem).__name__}): is it up, are host and port right?"
+        )
+
+
+def _read_retry_after(text: str) -> float | None:
+    """Seconds to wait, from seconds or from a date; None when it says nothing that can be read."""
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError):
+        return None

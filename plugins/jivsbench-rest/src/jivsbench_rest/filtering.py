@@ -1,0 +1,52 @@
+"""Filters over Arrow batches, with the three-valued logic of SQL: APIs have no common language to filter by."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jivsbench.errors import ExtractionError
+from jivsbench.model.table import Filter, Operator
+
+_COMPARISONS: Final = {
+    Operator.EQUAL: pc.equal,
+    Operator.NOT_EQUAL: pc.not_equal,
+    Operator.LESS: pc.less,
+    Operator.LESS_OR_EQUAL: pc.less_equal,
+    Operator.GREATER: pc.greater,
+    Operator.GREATER_OR_EQUAL: pc.greater_equal,
+}
+
+
+def apply_filters(batch: pa.RecordBatch, filters: Iterable[Filter]) -> pa.RecordBatch:
+    """The rows that every filter matches, in their order. Raises ExtractionError for a value that its column cannot hold."""
+    for condition in filters:
+        batch = batch.filter(_match(batch.column(condition.column), condition))
+    return batch
+
+
+def _match(column: pa.Array, condition: Filter) -> Any:
+    match condition.operator:
+        case Operator.IS_NULL:
+            return pc.is_null(column)
+        case Operator.IS_NOT_NULL:
+            return pc.is_valid(column)
+        case Operator.IN:
+            values = [_convert(value, column.type, condition.column) for value in condition.values]
+            return pc.and_kleene(pc.is_valid(column), pc.is_in(column, pa.array([v.as_py() for v in values], column.type)))
+    if len(condition.values) != 1:
+        raise ExtractionError(
+            f"the filter {condition.operator} on column {condition.column!r} has {len(condition.values)} values: it takes 1"
+        )
+    if condition.operator is Operator.LIKE:
+        return pc.match_like(pc.cast(column, pa.string()), str(condition.values[0]))
+    return _COMPARISONS[condition.operator](column, _convert(condition.values[0], column.type, condition.column))
+
+
+def _convert(value: object, kind: pa.DataType, column: str) -> pa.Scalar:
+    try:
+        # By way of text, as a server does it: 1 and "1.00" are the same decimal.
+        return pa.scalar(value, kind) if isinstance(value, bool) else pa.scalar(str(value)).cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
+        raise ExtractionError(f"a filter's value does not fit the column {column!r} of type {kind}: change the filter") from None
