@@ -206,7 +206,7 @@ def test_what_passes_is_asked_again(api: JsonApi, open_session: Opener, fault) -
 
 def test_a_server_that_stays_broken_is_given_up(api: JsonApi, open_session: Opener) -> None:
     """Five times, then it is told."""
-    session = open_session(f"{CURSOR}&columns=id:int64")
+    session = open_session(f"{CURSOR}&columns=id:int64", limits=ReadLimits(query_timeout_s=20))
     api.faults = [answering(502)] * 20
 
     with pytest.raises(SourceUnreachableError, match="it answered 502, 5 times"):
@@ -430,6 +430,24 @@ def test_a_value_that_does_not_fit_its_declared_type_is_refused(
     with pytest.raises(TypePolicyError, match=r"column 'v' of record 2 holds a value"):
         read(open_session(f"records=data&columns=v:{kind}"))
     assert read(open_session(f"records=data&columns=v:{kind}", TypePolicy.NULL))["v"].to_pylist() == [None, None]
+
+
+def test_a_key_that_comes_later_is_not_left_out(api: JsonApi, open_session: Opener) -> None:
+    """A schema that was made in an earlier session, as a cache gives it."""
+    schema = open_session("records=data").schema(WHOLE)
+    api.resources["things"].append({"id": 95, "name": "x", "colour": "red"})
+    session = open_session("records=data")
+
+    with pytest.raises(TypePolicyError, match="record 96 has a key that was not there"):
+        list(session.read(session.partitions(WHOLE, schema, 1)[0]))
+
+
+def test_a_link_may_hold_what_a_request_cannot(api: JsonApi, open_session: Opener) -> None:
+    """Blanks and other letters are encoded; they reach the API as they are meant."""
+    api.faults = [answering(200, b'[{"id": 1}]', Link='</v1/\u00e4 b?q=1 2>; rel="next"'), answering(200, b'[{"id": 2}]')]
+
+    assert read(open_session("paging=link"))["id"].to_pylist() == [1, 2]
+    assert api.asked[1] == "/v1/%C3%A4%20b?q=1%202"
 
 
 def test_a_missing_key_is_not_null_unless_it_is_said_to_be(api: JsonApi, open_session: Opener) -> None:

@@ -230,6 +230,19 @@ def test_a_transaction_keeps_its_view(postgres: Place, sqlite: Place) -> None:
         assert session.consistency(table()) is Consistency.ONE_SNAPSHOT
 
 
+@pytest.mark.real_server
+def test_a_session_that_was_asked_whether_it_lives_can_begin(mariadb: Place, postgres: Place, sqlite: Place) -> None:
+    """The question leaves no transaction behind, in which a view could not begin any more."""
+    for place in (mariadb, postgres, sqlite):
+        place.execute("CREATE TABLE t (v INTEGER)")
+        session = place.open()
+        for _ in range(2):
+            assert session.is_alive()
+            session.begin()
+            assert session.consistency(table()) is Consistency.ONE_SNAPSHOT
+            session.reset()
+
+
 def test_a_query_is_read_as_it_was_written(postgres: Place) -> None:
     """Colons, percent signs, backslashes and a comment in the last line mean what they mean to the server."""
     text = r"SELECT '%s :a ::b \:c %(d)s' AS text, '5'::int % 3 AS rest -- and no more"

@@ -22,13 +22,19 @@ def build_batches(
     resource: str,
     policy: TypePolicy,
     options: Options,
+    is_every_key: bool,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of at most `batch_rows`. Raises TypePolicyError naming resource, column and the number of the record."""
+    """Batches of at most `batch_rows`. Raises TypePolicyError naming resource, column and the number of the record.
+
+    With `is_every_key` the schema's columns are all that there were when it was made, and a record with another key is refused.
+    """
     builder = _Builder(schema, resource, policy, options)
     number = 0
     for records in pages:
         for start in range(0, len(records), batch_rows):
             part = records[start : start + batch_rows]
+            if is_every_key:
+                builder.refuse_new_keys(part, number)
             yield builder.build(part, number)
             number += len(part)
 
@@ -53,6 +59,16 @@ class _Builder:
             for column, convert in columns
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self._arrow)
+
+    def refuse_new_keys(self, records: Sequence[dict[str, Any]], before: int) -> None:
+        """Raise TypePolicyError for a key that no column stands for: it would be left out in silence."""
+        names = {column.name for column in self._schema.columns}
+        for number, record in enumerate(records, before + 1):
+            if not record.keys() <= names:
+                raise TypePolicyError(
+                    f"resource {self._resource!r}: record {number} has a key that was not there when its columns were inferred: "
+                    "start the extraction again, or declare `columns`"
+                )
 
     def _convert(self, record: dict[str, Any], column: Column, convert: Any, number: int) -> object:
         value = record.get(column.name, _ABSENT)

@@ -112,6 +112,7 @@ class RestConnection:
                 resource=str(request.table),
                 policy=self._source.type_policy,
                 options=self._address.options,
+                is_every_key=not (request.columns or self._address.options.columns),
             )
             for batch in batches:
                 rows = apply_filters(batch, request.filters).select(names).slice(0, left)
@@ -226,6 +227,7 @@ class RestConnection:
         if inferred is not None and inferred.table == table:
             self._surveys[table] = inferred.survey
             for body in inferred.spool.bodies():
+                self._exchange.raise_if_cancelled(f"resource {str(table)!r}")
                 yield read_records(parse_document(body), options.records, str(table))
             return
         survey = self._surveys[table] = Survey()

@@ -4,6 +4,7 @@ import contextlib
 import email.utils
 import http.client
 import random
+import re
 import socket
 import ssl
 import threading
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError, HTTPError
@@ -43,6 +44,7 @@ _DENIED: Final = (401, 403)
 _ABSENT: Final = (404, 410)
 _TOO_MANY: Final = 429
 _PASSING: Final = (500, 502, 503, 504)
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _EPOCH_FROM_S: Final = 1_000_000_000
 """A larger X-RateLimit-Reset is a moment, a smaller one a number of seconds."""
 
@@ -93,7 +95,7 @@ class Exchange:
                 return self._follow(target, deadline_s, asked)
             except _TryAgainError as problem:
                 self.close()
-                self._raise_if_cancelled(asked)
+                self.raise_if_cancelled(asked)
                 failures += problem.pause_s is None
                 if failures >= _ATTEMPTS:
                     raise SourceUnreachableError(
@@ -101,7 +103,7 @@ class Exchange:
                     ) from None
                 pause_s = problem.pause_s
                 if pause_s is None:
-                    pause_s = min(_FIRST_PAUSE_S * 2**failures, _MAX_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
+                    pause_s = min(_FIRST_PAUSE_S * 2 ** (failures - 1), _MAX_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
                 self._pause(pause_s, deadline_s, asked, problem.reason)
 
     def cancel(self) -> None:
@@ -112,6 +114,11 @@ class Exchange:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def raise_if_cancelled(self, asked: str) -> None:
+        """Raise CancelledJobError when `cancel` was called since the read began."""
+        if self._cancelled.is_set():
+            raise CancelledJobError(f"{self._address.place} did not give {asked}: it was cancelled on request")
 
     def forget_cancel(self) -> None:
         """A new read begins, or the session is given to somebody else."""
@@ -171,7 +178,9 @@ class Exchange:
                 f"{address.place} leads from {asked} to another host, port or scheme, which is refused: a token must not follow"
             )
         parts = urlsplit(url)
-        return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        # Blanks and letters beyond ASCII, which links hold although they should not, cannot stand in a request.
+        return quote(target, safe="/?%:@!$&'()*+,;=~[]")
 
     @contextlib.contextmanager
     def _send(self, target: str, deadline_s: float, asked: str) -> Iterator[Any]:
@@ -187,7 +196,7 @@ class Exchange:
             response = connection.getresponse()
             self.server = response.headers.get("server", "")
             yield response
-            self._raise_if_cancelled(asked)
+            self.raise_if_cancelled(asked)
         except JivsbenchError:
             self.close()
             raise
@@ -197,7 +206,7 @@ class Exchange:
         except (ssl.SSLCertVerificationError, Urllib3SSLError) as problem:
             raise self._unreachable(problem) from None
         except (OSError, HTTPError, http.client.HTTPException) as problem:
-            self._raise_if_cancelled(asked)
+            self.raise_if_cancelled(asked)
             raise _TryAgainError(f"the connection failed ({type(problem).__name__})") from None
 
     def _check_status(self, response: Any, asked: str) -> None:
@@ -225,7 +234,7 @@ class Exchange:
         while True:
             self._limit_silence(deadline_s, asked)
             chunk = response.read1(_CHUNK_BYTES, decode_content=True)
-            self._raise_if_cancelled(asked)
+            self.raise_if_cancelled(asked)
             if not chunk:
                 return b"".join(chunks)
             size += len(chunk)
@@ -253,20 +262,16 @@ class Exchange:
         if time.monotonic() + pause_s >= deadline_s:
             raise self._late(asked, f"{reason}, and the wait of {pause_s:.1f} s before the next try would end too late")
         self._cancelled.wait(pause_s)
-        self._raise_if_cancelled(asked)
+        self.raise_if_cancelled(asked)
 
     def _late(self, asked: str, reason: str) -> DeadlineError:
         return DeadlineError(f"{self._address.place} did not give {asked} in time: {reason}; raise query_timeout_s")
 
-    def _raise_if_cancelled(self, asked: str) -> None:
-        if self._cancelled.is_set():
-            raise CancelledJobError(f"{self._address.place} did not give {asked}: it was cancelled on request")
-
     def _note_rate(self, headers: Mapping[str, str]) -> None:
         """An API that says that nothing is left is not asked again before it says so."""
-        reset = headers.get("x-ratelimit-reset", "")
-        if headers.get("x-ratelimit-remaining", "").strip() == "0" and reset.strip().isdecimal():
-            wait_s = int(reset) - (time.time() if int(reset) >= _EPOCH_FROM_S else 0)
+        reset = parse_whole_number(headers.get("x-ratelimit-reset", ""))
+        if reset is not None and headers.get("x-ratelimit-remaining", "").strip() == "0":
+            wait_s = reset - (time.time() if reset >= _EPOCH_FROM_S else 0)
             self._not_before_s = time.monotonic() + max(wait_s, 0.0)
 
     def _unreachable(self, problem: Exception) -> SourceUnreachableError:
@@ -279,10 +284,17 @@ class Exchange:
         )
 
 
+def parse_whole_number(text: str) -> int | None:
+    """A header's number of at most 18 digits; None for anything else."""
+    text = text.strip()
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+
+
 def _read_retry_after(text: str) -> float | None:
     """Seconds to wait, from seconds or from a date; None when it says nothing that can be read."""
-    if text.strip().isdecimal():
-        return float(text)
+    seconds = parse_whole_number(text)
+    if seconds is not None:
+        return float(seconds)
     try:
         return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
     except (TypeError, ValueError):

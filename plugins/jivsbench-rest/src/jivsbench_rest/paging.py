@@ -16,7 +16,7 @@ from jivsbench.errors import ExtractionError, MissingObjectError
 from jivsbench.model.table import TableName
 from jivsbench_rest.address import Address, Paging
 from jivsbench_rest.documents import BadDocumentError, find_value, parse_document, read_records
-from jivsbench_rest.exchange import Answer, Exchange
+from jivsbench_rest.exchange import Answer, Exchange, parse_whole_number
 
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;]+))?)*)")
 _RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\",;]+))", re.IGNORECASE)
@@ -114,8 +114,7 @@ class Pager:
         if not path:
             return None
         if path.startswith("header:"):
-            text = page.answer.headers.get(path.removeprefix("header:"), "").strip()
-            found: Any = int(text) if text.isdecimal() and text.isascii() else None
+            found: Any = parse_whole_number(page.answer.headers.get(path.removeprefix("header:"), ""))
         else:
             found = find_value(page.document, path)[1]
         if not isinstance(found, int) or isinstance(found, bool) or found < 0:

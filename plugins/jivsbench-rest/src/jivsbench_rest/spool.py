@@ -3,6 +3,8 @@
 import tempfile
 from collections.abc import Iterator
 
+from jivsbench.errors import OutputError
+
 _LENGTH_BYTES = 8
 
 
@@ -13,9 +15,16 @@ class Spool:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed by `close`
 
     def append(self, body: bytes) -> None:
-        """Keep one more."""
-        self._file.write(len(body).to_bytes(_LENGTH_BYTES))
-        self._file.write(body)
+        """Keep one more. Raises OutputError when there is no room."""
+        try:
+            self._file.write(len(body).to_bytes(_LENGTH_BYTES))
+            self._file.write(body)
+            self._file.flush()
+        except OSError as problem:
+            raise OutputError(
+                f"pages could not be kept in {tempfile.gettempdir()} ({problem.strerror}): make room, name another by TMPDIR, or "
+                "declare `columns`"
+            ) from None
 
     def bodies(self) -> Iterator[bytes]:
         """All, in order."""

@@ -77,10 +77,15 @@ class SqlAlchemyConnection:
         """One round trip by the dialect's own ping."""
         if self._connection is None or self._connection.closed or self._connection.invalidated:
             return False
+        raw: Any = self._connection.connection.dbapi_connection
         try:
-            return bool(self._connection.dialect.do_ping(self._connection.connection.dbapi_connection))  # type: ignore[arg-type]
+            is_alive = bool(self._connection.dialect.do_ping(raw))
+            # Some drivers begin a transaction for it, of which SQLAlchemy knows nothing.
+            if not self._connection.in_transaction():
+                raw.rollback()
         except Exception:  # noqa: BLE001 - drivers raise what they like on a dead connection
             return False
+        return is_alive
 
     def tables(self) -> tuple[TableName, ...]:
         """Tables and views of the session's default schema."""
