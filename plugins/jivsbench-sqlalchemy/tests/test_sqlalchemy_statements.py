@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 import sqlalchemy
 from hypothesis import given
@@ -33,7 +34,7 @@ def compile_select(name: str, kind: types.TypeEngine, *filters: Filter, row_limi
     [
         ("mssql", mssql.DATETIME2(7), "SELECT CAST(v AS VARCHAR(34)) AS v FROM s.t"),
         ("mssql", mssql.DATETIMEOFFSET(7), "SELECT CAST(v AS VARCHAR(34)) AS v FROM s.t"),
-        ("mssql", mssql.SQL_VARIANT(), "SELECT CAST(v AS NVARCHAR(max)) AS v FROM s.t"),
+        ("mssql", mssql.DATETIME(), "SELECT v AS v FROM s.t"),
         ("mssql", types.NVARCHAR(10), "SELECT v AS v FROM s.t"),
         ("oracle", oracle.TIMESTAMP(timezone=True), "SELECT to_char(v, :to_char_1) AS v FROM s.t"),
         ("oracle", oracle.NUMBER(10, 2), "SELECT v AS v FROM s.t"),
@@ -42,6 +43,40 @@ def compile_select(name: str, kind: types.TypeEngine, *filters: Filter, row_limi
 def test_times_leave_a_server_with_every_digit(name: str, kind: types.TypeEngine, expected: str) -> None:
     """As text, because the drivers cut them after the microsecond."""
     assert compile_select(name, kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("oracle", oracle.NUMBER(10, 2), pa.decimal128(10, 2)),
+        ("oracle", oracle.NUMBER(10, 0), pa.int64()),
+        ("oracle", oracle.NUMBER(20, 0), pa.decimal128(20, 0)),
+        ("oracle", oracle.NUMBER(), pa.string()),
+        ("oracle", oracle.NUMBER(5, -2), pa.string()),
+        ("oracle", types.INTEGER(), pa.int64()),
+        ("oracle", oracle.FLOAT(), pa.string()),
+        ("oracle", oracle.BINARY_DOUBLE(), pa.float64()),
+        ("oracle", oracle.DATE(), pa.timestamp("us")),
+        ("oracle", oracle.TIMESTAMP(), pa.timestamp("us")),
+        ("oracle", oracle.TIMESTAMP(local_timezone=True), pa.timestamp("us", "UTC")),
+        ("oracle", oracle.RAW(10), pa.binary()),
+        ("oracle", oracle.CLOB(), pa.string()),
+        ("mssql", mssql.DATETIMEOFFSET(7), pa.timestamp("us", "UTC")),
+        ("mssql", mssql.DATETIME2(7), pa.timestamp("us")),
+        ("mssql", mssql.SMALLDATETIME(), pa.timestamp("us")),
+        ("mssql", mssql.BIT(), pa.bool_()),
+        ("mssql", mssql.TINYINT(), pa.int64()),
+        ("mssql", mssql.MONEY(), pa.decimal128(19, 4)),
+        ("mssql", mssql.REAL(), pa.float32()),
+        ("mssql", mssql.ROWVERSION(), pa.binary()),
+        ("mssql", mssql.UNIQUEIDENTIFIER(), pa.string()),
+    ],
+)
+def test_types_of_servers_that_are_not_here(name: str, kind: types.TypeEngine, expected: pa.DataType) -> None:
+    """Each as SQLAlchemy's inspector would give it."""
+    built = build_table_column({"name": "v", "type": kind}, DIALECTS[name], TypePolicy.ERROR)
+
+    assert built.column.arrow_type == expected
 
 
 def test_limits_and_filters_are_written_in_each_dialect() -> None:

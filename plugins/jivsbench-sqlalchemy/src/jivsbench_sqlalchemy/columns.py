@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy
 from sqlalchemy import ColumnElement, func, literal_column, types
+from sqlalchemy.dialects import mssql, mysql, oracle
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
 from jivsbench.model.source import TypePolicy
@@ -19,6 +20,9 @@ from jivsbench_sqlalchemy.dialects import Dialect
 from jivsbench_sqlalchemy.engines import MYSQL_FAMILY
 
 _MAX_DECIMAL_PRECISION = 38
+_INT64_DIGITS = 18
+"""Every number of so many digits fits int64."""
+_MONEY = pa.decimal128(19, 4)
 _UNSIGNED_BIGINT = pa.decimal128(20, 0)
 _COMPARED = (types.Boolean, types.Integer, types.Float, types.Numeric, types.DateTime, types.Date, types.Time, types.String)
 """Declared types that a filter's value can be brought to; all others are compared as text, where the server writes it."""
@@ -61,41 +65,63 @@ def build_query_column(name: str) -> SelectedColumn:
 
 def _arrow_type(kind: types.TypeEngine[Any], dialect: Dialect) -> pa.DataType:
     """The type that holds every usual value of a declared type; string where there is none."""
+    own = _own_type(kind, dialect)
+    if own is not None:
+        return own
     match kind:
         case types.Boolean():
             return pa.bool_()
         case types.Integer():
-            return _UNSIGNED_BIGINT if getattr(kind, "unsigned", False) and isinstance(kind, types.BigInteger) else pa.int64()
+            return pa.int64()
         case types.Float():
-            # Oracle's FLOAT is a decimal number of up to 126 binary digits.
-            return _float_type(kind, dialect)
+            return pa.float64()
         case types.Numeric():
             return _decimal_type(kind)
         case types.DateTime():
-            is_zoned = kind.timezone or (dialect.name in MYSQL_FAMILY and isinstance(kind, types.TIMESTAMP))
-            return pa.timestamp("us", "UTC" if is_zoned or getattr(kind, "local_timezone", False) else None)
+            return pa.timestamp("us")
         case types.Date():
             return pa.date32()
         case types.Time():
             return pa.string() if kind.timezone else pa.time64("us")
         case types._Binary():  # noqa: SLF001 - the one class above BINARY, VARBINARY and BLOB
             return pa.binary()
-    if dialect.name == "mssql" and type(kind).__name__ == "DATETIMEOFFSET":
+    return pa.string()
+
+
+def _own_type(kind: types.TypeEngine[Any], dialect: Dialect) -> pa.DataType | None:
+    """What a dialect means by a type, where that is not what its class says; else None."""
+    if is_zoned(kind, dialect):
         return pa.timestamp("us", "UTC")
-    return pa.binary() if dialect.name in MYSQL_FAMILY and type(kind).__name__ == "BIT" else pa.string()
+    match kind:
+        case oracle.NUMBER():
+            # A whole number and a decimal at once, by its class.
+            return _decimal_type(kind) if kind.scale or (kind.precision or _INT64_DIGITS + 1) > _INT64_DIGITS else pa.int64()
+        case oracle.FLOAT():
+            # A decimal number of up to 126 binary digits.
+            return pa.string()
+        case mssql.MONEY() | mssql.SMALLMONEY():
+            return _MONEY
+        case mysql.BIGINT(unsigned=True):
+            return _UNSIGNED_BIGINT
+        case mysql.BIT():
+            return pa.binary()
+        case types.REAL() if dialect.name in ("postgresql", "mssql"):
+            # Drivers give the shortest text of a single float, which is itself again as a single one alone.
+            return pa.float32()
+    return None
 
 
-def _float_type(kind: types.TypeEngine[Any], dialect: Dialect) -> pa.DataType:
-    if dialect.name == "oracle" and type(kind).__name__ == "FLOAT":
-        return pa.string()
-    # Drivers give the shortest text of a single one, which is itself again as a single one alone.
-    is_single = isinstance(kind, types.REAL) and dialect.name in ("postgresql", "mssql")
-    return pa.float32() if is_single else pa.float64()
+def is_zoned(kind: types.TypeEngine[Any], dialect: Dialect) -> bool:
+    """True for a date and time that is one moment, wherever it is read."""
+    if not isinstance(kind, types.DateTime):
+        return False
+    is_mysql_timestamp = dialect.name in MYSQL_FAMILY and isinstance(kind, types.TIMESTAMP)
+    return isinstance(kind, mssql.DATETIMEOFFSET) or kind.timezone or is_mysql_timestamp or getattr(kind, "local_timezone", False)
 
 
-def _decimal_type(kind: types.Numeric[Any]) -> pa.DataType:
+def _decimal_type(kind: Any) -> pa.DataType:
     precision, scale = kind.precision, kind.scale
-    # A number without a scale is a whole one in the catalogues that give a precision alone, but on Oracle NUMBER is neither.
+    # Without a scale nothing says how many decimals a value may have.
     if precision is None or scale is None or not 0 <= scale <= precision <= _MAX_DECIMAL_PRECISION:
         return pa.string()
     return pa.decimal128(precision, scale)
@@ -120,8 +146,7 @@ def _select_exactly(compared: ColumnElement[Any], kind: types.TypeEngine[Any], d
     if dialect.name == "mssql" and name in ("DATETIME2", "DATETIMEOFFSET", "TIME"):
         return sqlalchemy.cast(compared, sqlalchemy.String(34))
     if dialect.name == "oracle" and name == "TIMESTAMP":
-        zone = "TZH:TZM" if getattr(kind, "timezone", False) or getattr(kind, "local_timezone", False) else ""
-        return func.to_char(compared, _ORACLE_MOMENT + zone)
+        return func.to_char(compared, _ORACLE_MOMENT + ("TZH:TZM" if is_zoned(kind, dialect) else ""))
     if dialect.name == "oracle" and name == "INTERVAL":
         return func.to_char(compared)
     return compared

@@ -31,7 +31,7 @@ class Dialect:
     has_strict_types: bool = False
     """True when a column never holds a value of another type than it declares."""
     can_cast_to_text: bool = False
-    """True when the server writes a value of any type as text."""
+    """True when the server writes a value of any type as text, with nothing left out."""
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -54,8 +54,8 @@ KNOWN: Final = (
         "tsql",
         (Driver("pyodbc", "pyodbc"), Driver("pymssql", "pymssql"), Driver("mssqlpython", "mssql-python")),
         options=frozenset(("driver", "Encrypt", "TrustServerCertificate", "charset", "tds_version", "encryption")),
+        # Not can_cast_to_text: its texts of money and datetime are rounded.
         has_strict_types=True,
-        can_cast_to_text=True,
     ),
     Dialect("oracle", "oracle", (Driver("oracledb", "oracledb"),), options=frozenset(("service_name",))),
     Dialect("mysql", "mysql", _MYSQL_DRIVERS, _MYSQL_OPTIONS, has_strict_types=True, can_cast_to_text=True),

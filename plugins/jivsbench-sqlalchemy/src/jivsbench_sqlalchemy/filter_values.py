@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import types
+from sqlalchemy.dialects import mssql
 
 from jivsbench.errors import ExtractionError
 
@@ -28,7 +29,7 @@ def _convert(value: object, kind: types.TypeEngine[Any]) -> object:
         case types.Numeric():
             return _to_decimal(str(value))
         case types.DateTime():
-            return _to_moment(str(value), is_zoned=bool(kind.timezone))
+            return _to_moment(str(value), is_zoned=kind.timezone or isinstance(kind, mssql.DATETIMEOFFSET))
         case types.Date():
             return date.fromisoformat(str(value))
         case types.Time():
