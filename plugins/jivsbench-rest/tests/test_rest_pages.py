@@ -187,7 +187,9 @@ def test_a_misspelt_cursor_does_not_end_the_pages(open_session: Opener) -> None:
         read(open_session("paging=cursor&records=data&cursor=meta.next"))
 
 
-@pytest.mark.parametrize("fault", [answering(500), answering(503), answering(429, retry_after="1"), "reset", "cut"])
+@pytest.mark.parametrize(
+    "fault", [answering(500), answering(503), answering(429, retry_after="1"), answering(503, retry_after="0"), "reset", "cut"]
+)
 def test_what_passes_is_asked_again(api: JsonApi, open_session: Opener, fault) -> None:
     """Server errors, too many requests, a connection that breaks before or within an answer: no page is lost or doubled."""
 

@@ -16,7 +16,6 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError, HTTPError
-from urllib3.exceptions import SSLError as Urllib3SSLError
 
 from jivsbench.api import ReadLimits
 from jivsbench.errors import (
@@ -101,8 +100,9 @@ class Exchange:
                     raise SourceUnreachableError(
                         f"{self._address.place} did not give {asked}: {problem.reason}, {_ATTEMPTS} times; try again later"
                     ) from None
-                pause_s = problem.pause_s
-                if pause_s is None:
+                # A server that says "at once" again and again is not stormed.
+                pause_s = max(problem.pause_s or 0.0, _FIRST_PAUSE_S)
+                if problem.pause_s is None:
                     pause_s = min(_FIRST_PAUSE_S * 2 ** (failures - 1), _MAX_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
                 self._pause(pause_s, deadline_s, asked, problem.reason)
 
@@ -203,10 +203,10 @@ class Exchange:
         except DecodeError:
             self.close()
             raise ExtractionError(f"{self._address.place} sent {asked} with a compression that cannot be undone") from None
-        except (ssl.SSLCertVerificationError, Urllib3SSLError) as problem:
-            raise self._unreachable(problem) from None
         except (OSError, HTTPError, http.client.HTTPException) as problem:
             self.raise_if_cancelled(asked)
+            if _is_about_certificate(problem):
+                raise self._unreachable(problem) from None
             raise _TryAgainError(f"the connection failed ({type(problem).__name__})") from None
 
     def _check_status(self, response: Any, asked: str) -> None:
@@ -277,11 +277,16 @@ class Exchange:
     def _unreachable(self, problem: Exception) -> SourceUnreachableError:
         self.close()
         place = self._address.place
-        if isinstance(problem, ssl.SSLError | Urllib3SSLError):
+        if _is_about_certificate(problem):
             return SourceUnreachableError(f"{place} shows no certificate that this machine trusts: give its authority by ca_file")
         return SourceUnreachableError(
             f"no server answers at {place} ({type(problem).__name__}): is it up, are host and port right?"
         )
+
+
+def _is_about_certificate(problem: Exception) -> bool:
+    """True for a certificate that is not trusted, which no second try changes; False for a line that broke."""
+    return any(isinstance(error, ssl.SSLCertVerificationError) for error in (problem, problem.__cause__, *problem.args))
 
 
 def parse_whole_number(text: str) -> int | None:
