@@ -100,11 +100,7 @@ class Exchange:
                     raise SourceUnreachableError(
                         f"{self._address.place} did not give {asked}: {problem.reason}, {_ATTEMPTS} times; try again later"
                     ) from None
-                # A server that says "at once" again and again is not stormed.
-                pause_s = max(problem.pause_s or 0.0, _FIRST_PAUSE_S)
-                if problem.pause_s is None:
-                    pause_s = min(_FIRST_PAUSE_S * 2 ** (failures - 1), _MAX_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
-                self._pause(pause_s, deadline_s, asked, problem.reason)
+                self._pause(_choose_pause(problem.pause_s, failures), deadline_s, asked, problem.reason)
 
     def cancel(self) -> None:
         """End the request under way, from any thread."""
@@ -282,6 +278,15 @@ class Exchange:
         return SourceUnreachableError(
             f"no server answers at {place} ({type(problem).__name__}): is it up, are host and port right?"
         )
+
+
+def _choose_pause(asked_s: float | None, failures: int) -> float:
+    """Seconds before the next try: what the server asked for, else longer each time, and never the same for two clients."""
+    if asked_s is not None:
+        # A server that says "at once" again and again is not stormed.
+        return max(asked_s, _FIRST_PAUSE_S)
+    spread = random.uniform(0.5, 1.0)  # noqa: S311 - it protects nothing
+    return min(_FIRST_PAUSE_S * 2.0 ** (failures - 1), _MAX_PAUSE_S) * spread
 
 
 def _is_about_certificate(problem: Exception) -> bool:
