@@ -54,8 +54,7 @@ class DelimitedSurvey:
         """Read a file once, as Arrow and as the counter understand it."""
         head = _Head(opened)
         self._columns.expect(head.names, opened)
-        limits = opened.limits
-        counter = RecordCounter(_delimiter(opened), opened.name, limits.max_record_bytes, first_line=1 + head.lines)
+        counter = _build_counter(opened, 1 + head.lines, has_one_column=len(head.names) == 1)
         wanted = self._columns.undeclared(opened)
         rows = 0
         for texts in _read_texts(opened, head.names, head.feed(counter), wanted or head.names[:1], 0):
@@ -148,6 +147,11 @@ def _delimiter(opened: OpenedFile) -> str:
     return opened.options.delimiter or ("\t" if ".tsv" in opened.name.lower() else ",")
 
 
+def _build_counter(opened: OpenedFile, first_line: int, *, has_one_column: bool) -> RecordCounter:
+    limit = opened.limits.max_record_bytes
+    return RecordCounter(_delimiter(opened), opened.name, limit, first_line=first_line, has_one_column=has_one_column)
+
+
 def _read_record(source: Utf8Reader, opened: OpenedFile) -> tuple[bytes, bytes]:
     """The first record with its line end, and what was read after it."""
     buffer, looked = b"", 0
@@ -179,6 +183,9 @@ def _parse_record(record: bytes, opened: OpenedFile) -> list[str]:
         raise refuse_excess(
             repr(opened.name), "max_columns", opened.limits.max_columns, f"the first record has up to {found:,} columns"
         )
+    counter = _build_counter(opened, 1, has_one_column=True)
+    counter.feed(record)
+    counter.finish()
     try:
         text = record.decode().rstrip("\r\n")
         values = next(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(opened), strict=True), [""])

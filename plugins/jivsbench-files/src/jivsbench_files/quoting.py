@@ -25,7 +25,7 @@ class Checkpoint:
 class RecordCounter:
     """Fed with the bytes of a file after its header, in order; `finish` after the last."""
 
-    def __init__(self, delimiter: str, name: str, max_record_bytes: int, *, first_line: int) -> None:
+    def __init__(self, delimiter: str, name: str, max_record_bytes: int, *, first_line: int, has_one_column: bool) -> None:
         self.rows = 0
         self.checkpoints: list[Checkpoint] = []
         self._name = name
@@ -33,6 +33,7 @@ class RecordCounter:
         self._around = frozenset((ord(delimiter), ord("\n")))
         self._after = frozenset((ord(delimiter), ord("\n"), ord("\r")))
         self._line = first_line
+        self._has_one_column = has_one_column
         self._in_quotes = False
         self._last = ord("\n")
         self._record_bytes = 0
@@ -93,6 +94,8 @@ class RecordCounter:
         if b"\r" in part and part.count(b"\r") != part.count(b"\r\n"):
             lone = next(i for i, byte in enumerate(part) if byte == ord("\r") and part[i + 1 : i + 2] != b"\n")
             raise self._refuse(self._line + part.count(b"\n", 0, lone), "a carriage return without line feed is not in quotes")
+        if not self._has_one_column and found:
+            self._check_filled(part, follows_quote=follows_quote)
         self._line += found
         self.rows += found
         if found:
@@ -100,6 +103,13 @@ class RecordCounter:
         else:
             self._record_bytes += len(part)
         return found
+
+    def _check_filled(self, part: bytes, *, follows_quote: bool) -> None:
+        """An empty line is one NULL where there is one column; elsewhere Arrow would make a row of NULLs of it."""
+        is_first_empty = not follows_quote and not self._record_bytes and part.startswith((b"\n", b"\r\n"))
+        empty = 0 if is_first_empty else max(part.find(b"\n\n"), part.find(b"\n\r\n")) + 1
+        if is_first_empty or empty:
+            raise self._refuse(self._line + part.count(b"\n", 0, empty), "the line is empty")
 
     def _too_long(self, found: int) -> ExtractionError:
         where = f"{self._name!r}, row {self.rows + 1}"

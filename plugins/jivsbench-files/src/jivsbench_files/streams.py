@@ -131,6 +131,22 @@ class _XzReader:
                 continue
 
 
+class _Borrowed:
+    """A file that Arrow may not close: it does so when its own reader goes, and the file is needed after that."""
+
+    closed = False
+
+    def __init__(self, file: WatchedFile) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes."""
+        return self._file.read(size) or b""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 def _open_codec(file: WatchedFile, codec: str) -> ByteSource:
     match codec:
         case ".gz":
@@ -140,4 +156,4 @@ def _open_codec(file: WatchedFile, codec: str) -> ByteSource:
         case ".xz":
             return _XzReader(file)
         case _:
-            return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")  # type: ignore[no-any-return]
+            return pa.CompressedInputStream(pa.PythonFile(_Borrowed(file), mode="r"), "zstd")  # type: ignore[no-any-return]

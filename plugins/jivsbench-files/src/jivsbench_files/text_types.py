@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _SHORT_PRECISION: Final = 18
+_EXACT_FLOAT_DIGITS: Final = 17
 _MAX_PRECISION: Final = 38
 _INT64_SAFE_DIGITS: Final = 18
 _DATE: Final = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
@@ -93,7 +94,7 @@ class TextKind:
             fraction = pc.if_else(has_point, pc.subtract(pc.subtract(lengths, points), 1), 0)
             self.whole_digits = max(self.whole_digits, pc.max(whole).as_py())
             self.fraction_digits = max(self.fraction_digits, pc.max(fraction).as_py())
-            self.is_wide = self.is_wide or bool(pc.any(pc.greater(pc.add(whole, fraction), 17)).as_py() and self.kind != "")
+            self.is_wide = self.is_wide or pc.max(pc.add(whole, fraction)).as_py() > _EXACT_FLOAT_DIGITS
 
     def _fits(self, texts: pa.Array, kind: str) -> bool:
         if kind == "text":
@@ -107,11 +108,7 @@ def _casts(texts: pa.Array, kind: str) -> bool:
         return True
     if kind == "int" and pc.max(pc.binary_length(texts)).as_py() <= _INT64_SAFE_DIGITS:
         return True
-    try:
-        values = texts.cast(_ARROW[kind])
-    except pa.ArrowInvalid:
-        return False
-    return kind != "float" or bool(pc.all(pc.is_finite(values)).as_py())
+    return _cast(texts, _ARROW[kind]) is not None
 
 
 def _is_plain(texts: pa.Array, kind: str) -> pa.Array:
@@ -156,7 +153,12 @@ def convert_texts(texts: pa.Array, arrow_type: pa.DataType) -> tuple[pa.Array, p
 
 
 def _cast(texts: pa.Array, arrow_type: pa.DataType) -> pa.Array | None:
+    """The values of well-spelt texts; None when one of them has none."""
     try:
+        if pa.types.is_time(arrow_type):
+            # Arrow reads no time by itself with a fraction: it is the time of a day long gone.
+            moments = pc.binary_join_element_wise("1970-01-01 ", texts, "").cast(pa.timestamp("us"))
+            return moments.cast(pa.int64()).cast(pa.time64("us"))
         values = texts.cast(arrow_type)
     except pa.ArrowInvalid:
         return None
