@@ -41,6 +41,7 @@ class FilesConnection:
         self._limits = limits
         self._listing = Listing(root, FORMATS, address.limits)
         self._versions: dict[str, FileVersion] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
         self._findings: OrderedDict[object, TableFindings] = OrderedDict()
         self._deadline_s = float("inf")
         self._was_cancelled = threading.Event()
@@ -67,6 +68,7 @@ class FilesConnection:
         if snapshot not in (None, _VIEW):
             raise ExtractionError("a files session cannot join the view of another kind of source: read with one stream")
         self._versions.clear()
+        self._members.clear()
         return _VIEW
 
     def schema(self, request: ExtractionRequest) -> TableSchema:
@@ -122,13 +124,15 @@ class FilesConnection:
 
     def consistency(self, request: ExtractionRequest) -> Consistency:
         """Look at each file once more. Raises ExtractionError when one was changed, came or went since the reading began."""
-        for name in self._files(request):
-            if name not in self._versions:
+        table = str(request.table)
+        now, then = set(self._files(request)), set(self._members.get(table, ()))
+        for happened, names in (("came", now - then), ("went", then - now)):
+            if names and then:
                 raise ExtractionError(
-                    f"{name!r} came while table {str(request.table)!r} was read: start again when nobody writes to it"
+                    f"{min(names)!r} {happened} while table {table!r} was read: start again when nobody writes to it"
                 )
-            with self._open(name):
-                """Opening compares its version."""
+        for name in self._versions:
+            self._look(name)
         return Consistency.UNCHANGED
 
     def cancel(self) -> None:
@@ -139,6 +143,7 @@ class FilesConnection:
     def reset(self) -> None:
         """Forget the versions of files and a cancel. What files contain is kept for as long as they are of that version."""
         self._versions.clear()
+        self._members.clear()
         self._was_cancelled.clear()
         self._readers.clear()
         self._deadline_s = float("inf")
@@ -193,8 +198,9 @@ class FilesConnection:
 
     def _find(self, request: ExtractionRequest) -> TableFindings:
         """What the survey of the table's files in their present versions has found."""
-        files = self._files(request)
         table = str(request.table)
+        files = self._files(request)
+        self._members.setdefault(table, files)
         key = (table, *((name, self._look(name)) for name in (*files, *self._declaration_names(table))))
         if key not in self._findings:
             with self._watched():

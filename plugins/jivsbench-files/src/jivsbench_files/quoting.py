@@ -96,6 +96,8 @@ class RecordCounter:
             raise self._refuse(self._line + part.count(b"\n", 0, lone), "a carriage return without line feed is not in quotes")
         if not self._has_one_column and found:
             self._check_filled(part, follows_quote=follows_quote)
+        if found and self._record_bytes + part.find(b"\n") > self._max_record_bytes:
+            raise self._too_long(self._record_bytes + part.find(b"\n"))
         self._line += found
         self.rows += found
         if found:
