@@ -53,7 +53,7 @@ def test_an_unpacked_size_is_refused(root, read):
     """Whatever the ratio."""
     (root / "t.csv.gz").write_bytes(build_zeros(gzip.compress, 3))
 
-    with pytest.raises(ExtractionError, match="raise max_unpacked_bytes"):
+    with pytest.raises(ExtractionError, match=r"raise max_unpacked_bytes"):
         read("t.csv.gz", max_unpacked_bytes=2 * MIB)
 
 
@@ -61,7 +61,7 @@ def test_a_bomb_in_a_bomb_is_not_unpacked_twice(root, read):
     """Only one codec is undone: what comes out is no CSV."""
     (root / "t.csv.gz").write_bytes(gzip.compress(gzip.compress(b"a\n1\n")))
 
-    with pytest.raises(ExtractionError, match="no utf-8|quote|columns|carriage"):
+    with pytest.raises(ExtractionError, match=r"no utf-8|quote|columns|carriage"):
         read("t.csv.gz")
 
 
@@ -84,7 +84,7 @@ def test_a_huge_record_is_refused(root, read, name, content):
     """A cell of 5 MiB where 4 are allowed; the limit can be raised."""
     (root / name).write_bytes(content)
 
-    with pytest.raises(ExtractionError, match="and the limit is 4,194,304: .* raise max_record_bytes"):
+    with pytest.raises(ExtractionError, match=r"and the limit is 4,194,304: .* raise max_record_bytes"):
         read(name, record="row")
     if name == "t.jsonl":
         assert len(read(name, max_record_bytes=8 * MIB)["a"][0].as_py()) == 5 * MIB
@@ -106,7 +106,7 @@ def test_a_million_columns_are_refused(root, read, name, content):
     """Before anything is made for each of them."""
     (root / name).write_bytes(content)
 
-    with pytest.raises(ExtractionError, match="and the limit is 10,000: .* raise max_columns"):
+    with pytest.raises(ExtractionError, match=r"and the limit is 10,000: .* raise max_columns"):
         read(name, record="row")
 
 
@@ -119,7 +119,7 @@ def test_deep_json_is_refused(root, read, levels, marks):
     (root / "t.json").write_bytes(b'[{"a": ' + deep + b"}]")
 
     for name in ("t.jsonl", "t.json"):
-        with pytest.raises(ExtractionError, match="raise max_nesting_levels"):
+        with pytest.raises(ExtractionError, match=r"raise max_nesting_levels"):
             read(name)
 
 
@@ -127,7 +127,7 @@ def test_deep_xml_is_refused(root, read):
     """Also outside of the rows."""
     (root / "t.xml").write_bytes(b"<a>" * 100_000)
 
-    with pytest.raises(ExtractionError, match="raise max_nesting_levels"):
+    with pytest.raises(ExtractionError, match=r"raise max_nesting_levels"):
         read("t.xml", record="row")
 
 
@@ -181,7 +181,7 @@ def rebuild(path, **parts):
 def test_a_workbook_that_is_a_zip_bomb_is_refused(root, read):
     """By what its parts say they unpack to; and a part that lies gives no more than it said."""
     rebuild(root / "big.xlsx", **{"xl/media/x.bin": b"\0" * (300 * MIB)})
-    with pytest.raises(ExtractionError, match="raise max_workbook_bytes"):
+    with pytest.raises(ExtractionError, match=r"raise max_workbook_bytes"):
         read("big.xlsx")
 
     sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
@@ -189,17 +189,18 @@ def test_a_workbook_that_is_a_zip_bomb_is_refused(root, read):
     raw = bytearray((root / "lie.xlsx").read_bytes())
     real, claimed = (len(sheet.format("")) + 100 * MIB).to_bytes(4, "little"), (1000).to_bytes(4, "little")
     (root / "lie.xlsx").write_bytes(raw.replace(real, claimed))
-    with pytest.raises(ExtractionError, match="no workbook that can be read"):
+    with pytest.raises(ExtractionError, match=r"no workbook that can be read"):
         read("lie.xlsx")
 
 
 @pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/sharedStrings.xml", "xl/styles.xml"])
 def test_entities_in_a_workbook_are_refused(root, read, part):
     """In whichever part they stand."""
-    bomb = f'<!DOCTYPE d [<!ENTITY l0 "ha">{LAUGHS}]><worksheet><sheetData><row r="1"><c><v>&l9;</v></c></row></sheetData></worksheet>'
+    rows = '<row r="1"><c><v>&l9;</v></c></row>'
+    bomb = f'<!DOCTYPE d [<!ENTITY l0 "ha">{LAUGHS}]><worksheet><sheetData>{rows}</sheetData></worksheet>'
     rebuild(root / "t.xlsx", **{part: bomb})
 
-    with pytest.raises(ExtractionError, match="no workbook that can be read"):
+    with pytest.raises(ExtractionError, match=r"no workbook that can be read"):
         read("t.xlsx")
 
 
@@ -215,7 +216,7 @@ def test_a_workbook_that_lies_about_places_is_refused(root, read, row):
         **{"xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{head}{row}</sheetData></worksheet>'},
     )
 
-    with pytest.raises(ExtractionError, match="where Excel's sheets end|raise max_columns"):
+    with pytest.raises(ExtractionError, match=r"where Excel's sheets end|raise max_columns"):
         read("t.xlsx")
 
 
@@ -224,7 +225,7 @@ def test_a_parquet_page_that_unpacks_to_too_much_is_refused(root, read):
     pq.write_table(pa.table({"a": ["x" * (20 * MIB)]}), root / "t.parquet", compression="zstd", use_dictionary=False)
     assert (root / "t.parquet").stat().st_size < MIB
 
-    with pytest.raises(ExtractionError, match="column 'a': a page unpacks to .* raise max_page_bytes"):
+    with pytest.raises(ExtractionError, match=r"column 'a': a page unpacks to .* raise max_page_bytes"):
         read("t.parquet", max_page_bytes=16 * MIB)
     assert read("t.parquet")["a"].to_pylist() == ["x" * (20 * MIB)]
 
@@ -235,7 +236,7 @@ def test_parquet_that_makes_much_out_of_little_is_bounded(root, open_session, re
     rows = pa.table({"a": pa.DictionaryArray.from_arrays(pa.array([0] * 10_000, pa.int32()), ["x" * MIB])})
     if encoding == "dictionary":
         pq.write_table(rows, root / "t.parquet", compression="zstd", store_schema=False)
-        with pytest.raises(ExtractionError, match="raise max_batch_bytes"):
+        with pytest.raises(ExtractionError, match=r"raise max_batch_bytes"):
             read("t.parquet")
         return
     small = pa.table({"a": ["x" * (100 * 1024)] * 3000})

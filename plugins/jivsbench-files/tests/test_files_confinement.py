@@ -91,7 +91,7 @@ def test_special_files_are_refused_without_being_opened(root, open_session):
         listener.bind(str(root / "socket.csv"))
         started = time.monotonic()
         for name in ("pipe.csv", "socket.csv"):
-            with pytest.raises(AccessDeniedError, match="only ordinary files"):
+            with pytest.raises(AccessDeniedError, match=r"only ordinary files"):
                 ask(open_session(), name)
 
     assert time.monotonic() - started < 2
@@ -106,7 +106,7 @@ def test_a_device_is_refused(root, open_session):
     except PermissionError:
         pytest.skip("this machine lets nobody make devices")
 
-    with pytest.raises(AccessDeniedError, match="only ordinary files"):
+    with pytest.raises(AccessDeniedError, match=r"only ordinary files"):
         ask(open_session(), "zero.csv")
 
 
@@ -207,11 +207,11 @@ def test_a_url_that_says_anything_else_is_refused(url):
 def test_a_hidden_name_is_not_taken_for_a_plain_one(root, open_session):
     """`.x.csv` splits into an empty namespace and `x.csv`, which is another file."""
     (root / "x.csv").write_text("a\n1\n")
-    with pytest.raises(MissingObjectError, match="hidden"):
+    with pytest.raises(MissingObjectError, match=r"hidden"):
         open_session().schema(ExtractionRequest("test", TableName("x.csv", "")))
 
 
 def test_a_query_is_refused(open_session):
     """There is no SQL to send it to."""
-    with pytest.raises(ExtractionError, match="knows no SQL"):
+    with pytest.raises(ExtractionError, match=r"knows no SQL"):
         open_session().schema(ExtractionRequest("test", query="SELECT 1"))

@@ -156,7 +156,7 @@ def test_compressed_files_are_read(root, read, suffix):
     (root / f"cut.csv{suffix}").write_bytes(packed[:-10])
 
     assert read(f"t.csv{suffix}")["a"].to_pylist() == list(range(30_000))
-    with pytest.raises(ExtractionError, match="cannot be unpacked"):
+    with pytest.raises(ExtractionError, match=r"cannot be unpacked"):
         read(f"cut.csv{suffix}")
 
 

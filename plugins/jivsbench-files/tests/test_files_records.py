@@ -124,7 +124,8 @@ def test_json_decimals_can_be_declared(root, read):
 def test_xml_rows_are_elements_of_one_name(root, read):
     """Attributes are values too; no element is NULL, so is xsi:nil; an empty one is the empty text."""
     (root / "t.xml").write_text(
-        '<?xml version="1.0"?><!-- c --><doc xmlns:xsi="x"><title>t</title><row id="1"><a>5</a><b/><c unit="m">x &amp; <![CDATA[<y>]]></c></row>'
+        '<?xml version="1.0"?><!-- c --><doc xmlns:xsi="x"><title>t</title>'
+        '<row id="1"><a>5</a><b/><c unit="m">x &amp; <![CDATA[<y>]]></c></row>'
         '<part><row id="2"><a>6</a><b xsi:nil="true"/></row></part></doc>'
     )
 
@@ -184,9 +185,9 @@ def test_a_workbook_is_read_by_cells(root, read):
 def test_a_workbooks_doubts_are_said(root, read):
     """Several sheets, mixed kinds, failed formulas, formulas without value, values without column, names that are none."""
     write_workbook(root / "two.xlsx", [["a"], [1]], ("x", "y"))
-    with pytest.raises(ConfigError, match="2 sheets"):
+    with pytest.raises(ConfigError, match=r"2 sheets"):
         read("two.xlsx")
-    with pytest.raises(MissingObjectError, match="no sheet 'z'"):
+    with pytest.raises(MissingObjectError, match=r"no sheet 'z'"):
         read("two.xlsx", sheet="z")
     assert read("two.xlsx", sheet="y").to_pylist() == [{"a": 1}]
 

@@ -225,6 +225,8 @@ def _read_texts(opened: OpenedFile, names: list[str], feed: _Feed, wanted: list[
             ),
         )
         for batch in reader:
+            # Arrow reads ahead, so that the file can be at its end long before its rows are.
+            opened.watch()
             row += batch.num_rows
             yield batch
     except pa.ArrowInvalid:
