@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import platform
 import threading
 import time
 from collections import OrderedDict
@@ -51,9 +50,7 @@ class FilesConnection:
         """Say which folder this is. `may_write` tells whether this process could write into it."""
         with self._root.folder(""):
             may_write = os.access(self._root.path, os.W_OK)
-        return ServerFacts(
-            "files", f"Arrow {pa.__version__}", "", f"{self._root.path} on {platform.system()}", may_write=may_write
-        )
+        return ServerFacts("files", f"Arrow {pa.__version__}", f"uid {os.geteuid()}", str(self._root.path), may_write=may_write)
 
     def is_alive(self) -> bool:
         """Tell whether the folder is still the one that was opened."""
