@@ -88,6 +88,7 @@ class FilesConnection:
 
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:
         """Files, row groups and byte ranges between records, in runs of about equal rows."""
+        self._check_names(request, schema)
         portions = self._find(request).portions
         groups = (portions,) if request.row_limit is not None else divide(portions, streams)
         return tuple(Partition(index, request, schema, format_portions(group)) for index, group in enumerate(groups))
@@ -95,9 +96,7 @@ class FilesConnection:
     def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Stream a partition. Raises ExtractionError when a file is changed meanwhile."""
         request = partition.request
-        known = self._columns(request)
-        if not request.columns and list(known) != [column.name for column in partition.schema.columns]:
-            raise ExtractionError(f"table {str(request.table)!r} has other columns than when its schema was read: start again")
+        known = self._columns_of(partition)
         left = request.row_limit
         schema = partition.schema.to_arrow()
         with self._watched():
@@ -182,6 +181,19 @@ class FilesConnection:
 
     def _portions(self, partition: Partition) -> tuple[Portion, ...]:
         return parse_portions(partition.predicate) if partition.predicate else self._find(partition.request).portions
+
+    def _columns_of(self, partition: Partition) -> dict[str, Column]:
+        """By name. A partition with portions was checked when it was made: not each stream looks through its files again."""
+        request = partition.request
+        chosen = {column.name: column for column in partition.schema.columns}
+        if partition.predicate and all(condition.column in chosen for condition in request.filters):
+            return chosen
+        self._check_names(request, partition.schema)
+        return self._columns(request)
+
+    def _check_names(self, request: ExtractionRequest, schema: TableSchema) -> None:
+        if not request.columns and list(self._columns(request)) != [column.name for column in schema.columns]:
+            raise ExtractionError(f"table {str(request.table)!r} has other columns than when its schema was read: start again")
 
     def _columns(self, request: ExtractionRequest) -> dict[str, Column]:
         return {column.name: column for column in self._find(request).columns}

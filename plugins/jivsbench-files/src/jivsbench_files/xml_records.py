@@ -48,8 +48,9 @@ class XmlSurvey:
     def take(self, opened: OpenedFile) -> tuple[Portion, ...]:
         """Parse a file once. Nothing but a parser can count elements, so there is no second count."""
         for records in _read_records(opened):
-            self._columns.add(list(dict.fromkeys(name for record in records for name in record)), opened)
-            wanted = self._columns.undeclared(opened)
+            names = dict.fromkeys(name for record in records for name in record)
+            self._columns.add(list(names), opened)
+            wanted = [name for name in self._columns.undeclared(opened) if name in names]
             texts = _to_texts(records, wanted)
             for name in wanted:
                 self._columns.look_at(name, texts.column(name))
