@@ -48,12 +48,14 @@ class XmlSurvey:
     def take(self, opened: OpenedFile) -> tuple[Portion, ...]:
         """Parse a file once. Nothing but a parser can count elements, so there is no second count."""
         for records in _read_records(opened):
-            names = dict.fromkeys(name for record in records for name in record)
-            self._columns.add(list(names), opened)
-            wanted = [name for name in self._columns.undeclared(opened) if name in names]
-            texts = _to_texts(records, wanted)
-            for name in wanted:
-                self._columns.look_at(name, texts.column(name))
+            found: dict[str, list[str | None]] = {}
+            for record in records:
+                for name, value in record.items():
+                    found.setdefault(name, []).append(value)
+            self._columns.add(list(found), opened)
+            for name in self._columns.undeclared(opened):
+                if name in found:
+                    self._columns.look_at(name, pa.array(found[name], pa.string()))
         self._columns.end(opened)
         self._declared = opened.declared
         return (Portion(opened.name, opened.version, 0, None, 0, None),)
