@@ -127,8 +127,6 @@ class _XzReader:
             self._rest = b""
             if chunk:
                 return chunk
-            if not self._decoder.eof and self._decoder.needs_input and not self._rest:
-                continue
 
 
 class _Borrowed:
