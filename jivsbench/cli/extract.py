@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source")
 @click.argument("table")
-@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder to make and to write Parquet into.")
+@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder to make and to write into.")
 @click.option("--columns", help="Columns to extract, separated by commas. Default: all.")
 @click.option("--limit", "row_limit", type=click.IntRange(0), help="Rows at most.")
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the extraction core.")
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
     "verification",
     type=click.Choice(["count", "columns"]),
     help="Compare with the source: rows, or the figures of every column too. Default: the profile's.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["parquet", "arrow", "csv", "jsonl"]),
+    help="Format of the files, compressed with zstd as the profile says. Default: the profile's.",
+)
+@click.option(
+    "--escape-formulas/--keep-formulas",
+    "escape_formulas",
+    default=None,
+    help="CSV: put an apostrophe before texts that a spreadsheet would run. Default: the profile's.",
 )
 @json_option
 @click.pass_context
@@ -44,11 +56,14 @@ def extract(
     streams: int | None,
     timeout_s: float,
     verification: str | None,
+    output_format: str | None,
+    escape_formulas: bool | None,
     as_json: bool,
 ) -> ExitCode:
-    """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified Parquet files."""
+    """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified files."""
     from jivsbench.app.extraction import extract_table, find_source, fit_profile
     from jivsbench.config import find_profile
+    from jivsbench.model.output import OutputFormat
     from jivsbench.model.profile import Verification
     from jivsbench.model.table import ExtractionRequest, parse_table_name
 
@@ -60,10 +75,13 @@ def extract(
         table=parse_table_name(table),
         columns=tuple(name.strip() for name in columns.split(",")) if columns else (),
         row_limit=row_limit,
+        format=OutputFormat(output_format) if output_format else None,
     )
     fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
     if verification:
         fitted = replace(fitted, verification=Verification(verification))
+    if escape_formulas is not None:
+        fitted = replace(fitted, output=replace(fitted.output, escape_formulas=escape_formulas))
     _show(extract_table(registry, fitted, found, request, folder), folder, fitted, as_json=as_json)
     return ExitCode.PASSED
 
@@ -79,6 +97,10 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
             f"verified by {profile.verification}: {result.rows_written:,} rows {counted}; "
             f"{len(result.files)} files, {size_mib:,.1f} MiB, {duration_s:.2f} s: {folder}"
         )
+        for cells in result.escaped_cells:
+            click.echo(
+                f"column {cells.column!r}: {cells.count:,} cells got an apostrophe in front, since a spreadsheet would run them"
+            )
         return
     from jivsbench.cli.terminal import print_json
 
@@ -92,5 +114,6 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
             "duration_s": duration_s,
             "streams": result.streams,
             "verification": profile.verification.value,
+            "escaped_cells": {cells.column: cells.count for cells in result.escaped_cells},
         }
     )

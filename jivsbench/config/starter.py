@@ -59,6 +59,9 @@ dir = "reports"
 # bulk_status = true
 # indexes = true
 # compression = true
+# [profiles.two-streams.output]
+# format = "parquet"
+# escape_formulas = true
 # [profiles.two-streams.pool]
 # max_size = 10
 # min_idle = 2

@@ -18,12 +18,14 @@ from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.guards import review
 from jivsbench.extract.leases import Lease
-from jivsbench.extract.manifest import ManifestPartition, build_manifest, format_manifest
+from jivsbench.extract.manifest import ManifestPartition, build_manifest, describe_output, format_manifest
 from jivsbench.extract.phases import PhaseClock, sum_phases
 from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
+from jivsbench.extract.sinks import ColumnReader, Encoding, add_up_escaped_cells, build_encoding
 from jivsbench.extract.streams import Reading, read_partitions
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
+from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import Profile, Verification
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import PoolStatistics
@@ -88,6 +90,11 @@ class Extractor:
             raise UsageError(f"a request to source {source.name} names a table or a query: this one names both, or neither")
         if request.row_limit is not None and self._profile.verification is Verification.COLUMNS:
             raise UsageError("with a limit the server chooses the rows anew each time: verify by count, or leave out the limit")
+        if self._profile.verification is Verification.COLUMNS and not isinstance(self._build_encoding(request), ColumnReader):
+            raise UsageError(
+                f"verification by columns reads the files back, and {self._find_format(request)} keeps no types: "
+                "verify by count, or choose the format parquet or arrow"
+            )
         if self._guards:
             dialect = self._pools.connector(source).dialect
             review(self._guards, GuardRequest(request, dialect, source.tables))
@@ -162,6 +169,8 @@ class Extractor:
         snapshot = connection.begin()
         schema = self._schemas(attempt.source, request, lambda: connection.schema(request))
         job.check()
+        encoding = self._build_encoding(request)
+        encoding.check(schema.to_arrow())
         partitions = self._partitions(connection, request, schema)
         folder = create_job_folder(self._output_dir, job.job_id)
         try:
@@ -170,6 +179,7 @@ class Extractor:
                 connector=attempt.source.connector,
                 folder=folder,
                 schema=schema.to_arrow(),
+                encoding=encoding,
                 switches=self._profile.switches,
                 verification=self._profile.verification,
                 borrow=lambda: self._borrow_extra(attempt),
@@ -182,6 +192,16 @@ class Extractor:
         except BaseException:
             folder.remove()
             raise
+
+    def _find_format(self, request: ExtractionRequest) -> OutputFormat:
+        return request.format or self._profile.output.format
+
+    def _build_encoding(self, request: ExtractionRequest) -> Encoding:
+        return build_encoding(
+            self._find_format(request),
+            is_compressed=self._profile.switches.compression,
+            escape_formulas=self._profile.output.escape_formulas,
+        )
 
     def _partitions(self, connection: Connection, request: ExtractionRequest, schema: TableSchema) -> tuple[Partition, ...]:
         streams = self._profile.switches.streams
@@ -212,12 +232,14 @@ class Extractor:
             for part in done
         )
         streams = 1 + len(reading.phases)
+        escaped_cells = add_up_escaped_cells(part.file for part in done)
         manifest = build_manifest(
             attempt.job.job_id,
             attempt.source,
             attempt.request,
             schema,
             partitions,
+            output=describe_output(self._find_format(attempt.request), reading.encoding, escaped_cells),
             consistency=view.consistency,
             snapshot=view.snapshot,
             streams=streams,
@@ -237,6 +259,7 @@ class Extractor:
             snapshot=view.snapshot,
             phases=sum_phases([attempt.clock.stop(), *reading.phases]),
             duration_ns=time.perf_counter_ns() - attempt.started_ns,
+            escaped_cells=escaped_cells,
         )
 
 

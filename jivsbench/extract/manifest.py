@@ -9,6 +9,8 @@ from functools import cache
 import pyarrow as pa
 
 import jivsbench
+from jivsbench.extract.sinks import Encoding
+from jivsbench.model.output import EscapedCells, OutputFormat
 from jivsbench.model.profile import Switches, Verification
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import Consistency, ExtractionRequest, TableSchema
@@ -51,6 +53,19 @@ class ManifestPartition:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestOutput:
+    """How the rows lie in the files."""
+
+    format: str
+    compression: str
+    """`zstd` or `none`."""
+    rules: tuple[str, ...]
+    """What became of values for which the format leaves a choice."""
+    escaped_cells: tuple[EscapedCells, ...]
+    """By column, what is not written as the source has it, by the last of the rules."""
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """What wrote the files."""
 
@@ -71,6 +86,7 @@ class Manifest:
     columns: tuple[ManifestColumn, ...]
     partitions: tuple[ManifestPartition, ...]
     row_count: int
+    output: ManifestOutput
     verification: str
     consistency: str
     """A `jivsbench.model.table.Consistency`."""
@@ -91,6 +107,11 @@ def describe_request(request: ExtractionRequest) -> ManifestRequest:
     )
 
 
+def describe_output(output_format: OutputFormat, encoding: Encoding, escaped_cells: tuple[EscapedCells, ...]) -> ManifestOutput:
+    """The format of the files and what it did to values."""
+    return ManifestOutput(output_format.value, "zstd" if encoding.is_compressed else "none", encoding.rules, escaped_cells)
+
+
 def describe_columns(schema: TableSchema) -> tuple[ManifestColumn, ...]:
     """The columns of a schema, with their Arrow types as text."""
     return tuple(ManifestColumn(c.name, c.server_type, str(c.arrow_type), c.is_nullable) for c in schema.columns)
@@ -103,6 +124,7 @@ def build_manifest(
     schema: TableSchema,
     partitions: tuple[ManifestPartition, ...],
     *,
+    output: ManifestOutput,
     consistency: Consistency,
     snapshot: str | None,
     streams: int,
@@ -119,6 +141,7 @@ def build_manifest(
         columns=describe_columns(schema),
         partitions=partitions,
         row_count=sum(p.rows_written for p in partitions),
+        output=output,
         verification=verification.value,
         consistency=consistency.value,
         snapshot=snapshot,

@@ -19,7 +19,7 @@ from jivsbench.extract.leases import Lease
 from jivsbench.extract.phases import PhaseClock
 from jivsbench.extract.rows import read_rows_as_batch
 from jivsbench.extract.running import RunningJob
-from jivsbench.extract.sinks import ParquetSink, WrittenFile
+from jivsbench.extract.sinks import ColumnReader, Encoding, FileSink, WrittenFile
 from jivsbench.extract.verification import PartitionCounts, read_fingerprints, verify_columns, verify_counts
 from jivsbench.model.job import Phase
 from jivsbench.model.profile import Switches, Verification
@@ -42,6 +42,7 @@ class Reading:
     connector: str
     folder: JobFolder
     schema: pa.Schema
+    encoding: Encoding
     switches: Switches
     verification: Verification
     borrow: Callable[[], Lease | None]
@@ -138,10 +139,11 @@ def _read_one(reading: Reading, connection: Connection, partition: Partition, cl
 def _verify_columns(reading: Reading, connection: Connection, partition: Partition, asked: str, file: WrittenFile) -> None:
     if not isinstance(connection, ColumnFingerprinter):
         raise ExtractionError(f"the connector {reading.connector} computes no figures of columns: verify by count")
+    assert isinstance(reading.encoding, ColumnReader), "the request was refused in review"
     expected = connection.fingerprint_columns(partition)
     reading.job.check()
     try:
-        found = read_fingerprints(reading.folder.temporary(file.name))
+        found = read_fingerprints(reading.encoding, reading.folder.temporary(file.name))
     except (OSError, pa.ArrowException) as problem:
         raise VerificationError(
             f"job {reading.job.job_id}, partition {partition.index} of {asked}: what lies on disk cannot be read back "
@@ -151,8 +153,8 @@ def _verify_columns(reading: Reading, connection: Connection, partition: Partiti
 
 
 @contextmanager
-def _sink(reading: Reading, partition: Partition) -> Iterator[ParquetSink]:
-    sink = ParquetSink(reading.folder, partition.index, reading.schema, is_compressed=reading.switches.compression)
+def _sink(reading: Reading, partition: Partition) -> Iterator[FileSink]:
+    sink = FileSink(reading.folder, partition.index, reading.schema, reading.encoding)
     try:
         yield sink
     finally:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from jivsbench.errors import VerificationError
+from jivsbench.extract.sinks import ColumnReader
 from jivsbench.model.fingerprint import ColumnFingerprint, fingerprint_column, join_fingerprints
 
 
@@ -33,19 +32,11 @@ def verify_counts(job_id: str, asked: str, counts: PartitionCounts) -> None:
     )
 
 
-def read_fingerprints(path: str) -> tuple[ColumnFingerprint, ...]:
-    """The figures of every column of a Parquet file, read back from the disk one column of one row group at a time.
-
-    Raises OSError when a page is not what was written: each carries a checksum.
-    """
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        names = file.schema_arrow.names
-        groups = range(file.metadata.num_row_groups)
-        return join_fingerprints(tuple(_read_fingerprint(file, group, name) for name in names) for group in groups)
-
-
-def _read_fingerprint(file: pq.ParquetFile, group: int, name: str) -> ColumnFingerprint:
-    return fingerprint_column(name, file.read_row_group(group, columns=[name], use_threads=False).column(0))
+def read_fingerprints(reader: ColumnReader, path: str) -> tuple[ColumnFingerprint, ...]:
+    """The figures of every column of a file, read back from the disk. Raises OSError or ArrowException when it cannot be."""
+    return join_fingerprints(
+        tuple(fingerprint_column(name, values) for name, values in columns) for columns in reader.read_columns(path)
+    )
 
 
 def verify_columns(

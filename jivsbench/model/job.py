@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.output import EscapedCells
+
 
 class JobState(StrEnum):
     """PENDING -> RUNNING -> COMPLETED | FAILED | CANCELLED; a pending job can be cancelled too."""
@@ -62,3 +64,5 @@ class ExtractionResult:
     snapshot: str | None
     phases: tuple[PhaseTime, ...]
     duration_ns: int
+    escaped_cells: tuple[EscapedCells, ...] = ()
+    """By column, what CSV holds otherwise than the source does."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from jivsbench.model.output import OutputSettings
+
 
 class Verification(StrEnum):
     """How far an output is compared with its source before the job is COMPLETED."""
@@ -68,7 +70,7 @@ class Switches:
     indexes: bool
     """The job store has indexes for its lists. Off: only keys."""
     compression: bool
-    """Parquet output is compressed with zstd. Off: plain pages."""
+    """Output is compressed with zstd. Off: plain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Profile:
     query_timeout_s: float = 30.0
     job_timeout_s: float = 120.0
     verification: Verification = Verification.COUNT
+    output: OutputSettings = field(default_factory=OutputSettings)
 
 
 _WORKERS_A_CORE = 2

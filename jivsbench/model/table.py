@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from jivsbench.model.output import OutputFormat
+
 
 @dataclass(frozen=True, slots=True)
 class TableName:
@@ -61,6 +63,7 @@ class ExtractionRequest:
     """What is to be extracted: a table (with columns and filters) or a query, never both.
 
     `columns` empty means all. `row_limit` None means no limit; with a limit and no order, which rows come is the server's choice.
+    `format` None means that of the profile.
     """
 
     source: str
@@ -69,6 +72,7 @@ class ExtractionRequest:
     columns: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     row_limit: int | None = None
+    format: OutputFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
+from jivsbench.model.output import OutputFormat
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, parse_table_name
@@ -56,7 +57,7 @@ class ExtractionBody(_Request):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"source": "shop", "table": "sales.orders", "columns": ["id", "total"], "row_limit": 1000},
+                {"source": "shop", "table": "sales.orders", "columns": ["id", "total"], "row_limit": 1000, "format": "csv"},
                 {"source": "shop", "table": "orders", "filters": [{"column": "id", "operator": ">=", "values": [100]}]},
                 {"source": "shop", "query": "SELECT id, total FROM orders"},
             ]
@@ -69,6 +70,7 @@ class ExtractionBody(_Request):
     columns: Annotated[tuple[ObjectName, ...], Field(max_length=_MAX_COLUMNS)] = ()
     filters: Annotated[tuple[FilterBody, ...], Field(max_length=_MAX_FILTERS)] = ()
     row_limit: Annotated[int, Field(ge=1, lt=1 << 63)] | None = None
+    format: OutputFormat | None = None
 
     @model_validator(mode="after")
     def _check_subject(self) -> Self:
@@ -88,6 +90,7 @@ class ExtractionBody(_Request):
             columns=self.columns,
             filters=tuple(Filter(f.column, f.operator, f.values) for f in self.filters),
             row_limit=self.row_limit,
+            format=self.format,
         )
 
 
