@@ -28,7 +28,13 @@ def fit_profile(profile: Profile, streams: int | None, timeout_s: float) -> Prof
 
 
 def extract_table(
-    registry: Registry, profile: Profile, source: DataSource, request: ExtractionRequest, folder: Path
+    registry: Registry,
+    profile: Profile,
+    source: DataSource,
+    request: ExtractionRequest,
+    folder: Path,
+    *,
+    mask_key: Secret | None = None,
 ) -> ExtractionResult:
     """Extract into `folder`, which must not exist yet. Returns only what was verified; else raises and leaves no file."""
     if folder.exists():
@@ -42,6 +48,7 @@ def extract_table(
         guards=require_guards(profile, registry.guards),
         profile=profile,
         output_dir=folder.parent,
+        mask_key=mask_key,
     )
     try:
         return extractor.extract(folder.name, source, request)

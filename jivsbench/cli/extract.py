@@ -75,6 +75,7 @@ def extract(
         table=parse_table_name(table),
         columns=tuple(name.strip() for name in columns.split(",")) if columns else (),
         row_limit=row_limit,
+        transforms=settings.transforms,
         format=OutputFormat(output_format) if output_format else None,
     )
     fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
@@ -82,7 +83,8 @@ def extract(
         fitted = replace(fitted, verification=Verification(verification))
     if escape_formulas is not None:
         fitted = replace(fitted, output=replace(fitted.output, escape_formulas=escape_formulas))
-    _show(extract_table(registry, fitted, found, request, folder), folder, fitted, as_json=as_json)
+    result = extract_table(registry, fitted, found, request, folder, mask_key=settings.mask_key)
+    _show(result, folder, fitted, as_json=as_json)
     return ExitCode.PASSED
 
 
@@ -90,13 +92,14 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
     duration_s = result.duration_ns / 1e9
     if not as_json:
         size_mib = sum(file.size_bytes for file in result.files) / 2**20
-        counted = (
-            "read and written (the source cannot count)" if result.rows_in_source is None else "read, written and in the source"
-        )
+        read = f"written, {result.rows_read:,} read" if result.rows_filtered else "read, written"
+        counted = f"{read} (the source cannot count)" if result.rows_in_source is None else f"{read} and in the source"
         click.echo(
             f"verified by {profile.verification}: {result.rows_written:,} rows {counted}; "
             f"{len(result.files)} files, {size_mib:,.1f} MiB, {duration_s:.2f} s: {folder}"
         )
+        if result.rows_filtered:
+            click.echo(f"left out by transforms: {result.rows_filtered:,} of {result.rows_read:,} rows read")
         for cells in result.escaped_cells:
             click.echo(
                 f"column {cells.column!r}: {cells.count:,} cells got an apostrophe in front, since a spreadsheet would run them"
@@ -109,6 +112,7 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
             "folder": str(folder),
             "files": [{"name": f.name, "rows": f.row_count, "size_bytes": f.size_bytes} for f in result.files],
             "rows_read": result.rows_read,
+            "rows_filtered": result.rows_filtered,
             "rows_written": result.rows_written,
             "rows_in_source": result.rows_in_source,
             "duration_s": duration_s,

@@ -24,12 +24,15 @@ from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
 from jivsbench.extract.sinks import ColumnReader, Encoding, add_up_escaped_cells, build_encoding
 from jivsbench.extract.streams import Reading, read_partitions
+from jivsbench.extract.transforms import plan_transforms
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
 from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import Profile, Verification
+from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import PoolStatistics
 from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, add_up_counts
+from jivsbench.model.transform import KeepRows
 
 SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
 """Finds the schema of a request: source, request, and the loader that asks the server."""
@@ -76,11 +79,13 @@ class Extractor:
         profile: Profile,
         output_dir: Path,
         schemas: SchemaLookup = load_schema,
+        mask_key: Secret | None = None,
     ) -> None:
         self._guards = tuple(guards)
         self._profile = profile
         self._output_dir = output_dir
         self._schemas = schemas
+        self._mask_key = mask_key
         self._pools = PoolSet(connectors, profile)
         self._jobs = RunningJobs(self._pools.end_wait)
 
@@ -94,6 +99,10 @@ class Extractor:
             raise UsageError(
                 f"verification by columns reads the files back, and {self._find_format(request)} keeps no types: "
                 "verify by count, or choose the format parquet or arrow"
+            )
+        if self._profile.verification is Verification.COLUMNS and any(isinstance(t, KeepRows) for t in request.transforms):
+            raise UsageError(
+                "rows that a transform leaves out are in the server's figures: verify by count, or filter in the source (filters)"
             )
         if self._guards:
             dialect = self._pools.connector(source).dialect
@@ -152,8 +161,8 @@ class Extractor:
         try:
             job.attach(lease)
             result = self._read(attempt, lease)
-        except MissingObjectError:
-            # A misspelt table: nothing is under way on this connection, so it need not be opened anew.
+        except (MissingObjectError, UsageError):
+            # A misspelt table or column: nothing is under way on this connection, so it need not be opened anew.
             lease.give_back()
             raise
         except BaseException:
@@ -170,7 +179,9 @@ class Extractor:
         schema = self._schemas(attempt.source, request, lambda: connection.schema(request))
         job.check()
         encoding = self._build_encoding(request)
-        encoding.check(schema.to_arrow())
+        plan = plan_transforms(request.transforms, schema, self._mask_key)
+        output_schema = plan.schema.to_arrow()
+        encoding.check(output_schema)
         partitions = self._partitions(connection, request, schema)
         folder = create_job_folder(self._output_dir, job.job_id)
         try:
@@ -178,7 +189,8 @@ class Extractor:
                 job=job,
                 connector=attempt.source.connector,
                 folder=folder,
-                schema=schema.to_arrow(),
+                plan=plan,
+                schema=output_schema,
                 encoding=encoding,
                 switches=self._profile.switches,
                 verification=self._profile.verification,
@@ -188,7 +200,7 @@ class Extractor:
             )
             read_partitions(reading, connection, clock, snapshot)
             clock.enter(Phase.COMMIT)
-            return self._commit(attempt, reading, schema, _View(snapshot, _ask_consistency(connection, request)))
+            return self._commit(attempt, reading, _View(snapshot, _ask_consistency(connection, request)))
         except BaseException:
             folder.remove()
             raise
@@ -218,7 +230,7 @@ class Extractor:
             _log.debug("job %s goes on with fewer streams (%s)", job.job_id, problem.slug)
             return None
 
-    def _commit(self, attempt: _Attempt, reading: Reading, schema: TableSchema, view: _View) -> ExtractionResult:
+    def _commit(self, attempt: _Attempt, reading: Reading, view: _View) -> ExtractionResult:
         done = sorted(reading.done, key=lambda part: part.counts.index)
         partitions = tuple(
             ManifestPartition(
@@ -227,6 +239,7 @@ class Extractor:
                 size_bytes=part.file.size_bytes,
                 rows_in_source=part.counts.rows_in_source,
                 rows_read=part.counts.rows_read,
+                rows_filtered=part.counts.rows_filtered,
                 rows_written=part.counts.rows_written,
             )
             for part in done
@@ -237,8 +250,8 @@ class Extractor:
             attempt.job.job_id,
             attempt.source,
             attempt.request,
-            schema,
             partitions,
+            plan=reading.plan,
             output=describe_output(self._find_format(attempt.request), reading.encoding, escaped_cells),
             consistency=view.consistency,
             snapshot=view.snapshot,
@@ -260,6 +273,7 @@ class Extractor:
             phases=sum_phases([attempt.clock.stop(), *reading.phases]),
             duration_ns=time.perf_counter_ns() - attempt.started_ns,
             escaped_cells=escaped_cells,
+            rows_filtered=sum(p.rows_filtered for p in partitions),
         )
 
 

@@ -10,10 +10,12 @@ import pyarrow as pa
 
 import jivsbench
 from jivsbench.extract.sinks import Encoding
+from jivsbench.extract.transforms import TransformPlan
 from jivsbench.model.output import EscapedCells, OutputFormat
 from jivsbench.model.profile import Switches, Verification
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import Consistency, ExtractionRequest, TableSchema
+from jivsbench.model.transform import describe_transform
 
 FORMAT_VERSION = 1
 
@@ -49,6 +51,8 @@ class ManifestPartition:
     rows_in_source: int | None
     """None when the source cannot count its rows: then only what was read is compared with what was written."""
     rows_read: int
+    rows_filtered: int
+    """Left out by a transform: read, and neither written nor lost."""
     rows_written: int
 
 
@@ -86,6 +90,10 @@ class Manifest:
     columns: tuple[ManifestColumn, ...]
     partitions: tuple[ManifestPartition, ...]
     row_count: int
+    transforms: tuple[str, ...]
+    """What was done to the rows, in this order, without values."""
+    changed_columns: tuple[str, ...]
+    """Columns of the output whose values are not the source's any more: verification by columns passes over them."""
     output: ManifestOutput
     verification: str
     consistency: str
@@ -121,9 +129,9 @@ def build_manifest(
     job_id: str,
     source: DataSource,
     request: ExtractionRequest,
-    schema: TableSchema,
     partitions: tuple[ManifestPartition, ...],
     *,
+    plan: TransformPlan,
     output: ManifestOutput,
     consistency: Consistency,
     snapshot: str | None,
@@ -138,9 +146,11 @@ def build_manifest(
         source=source.name,
         connector=source.connector,
         request=describe_request(request),
-        columns=describe_columns(schema),
+        columns=describe_columns(plan.schema),
         partitions=partitions,
         row_count=sum(p.rows_written for p in partitions),
+        transforms=tuple(describe_transform(transform) for transform in request.transforms),
+        changed_columns=plan.changed_columns,
         output=output,
         verification=verification.value,
         consistency=consistency.value,

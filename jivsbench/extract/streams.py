@@ -20,6 +20,7 @@ from jivsbench.extract.phases import PhaseClock
 from jivsbench.extract.rows import read_rows_as_batch
 from jivsbench.extract.running import RunningJob
 from jivsbench.extract.sinks import ColumnReader, Encoding, FileSink, WrittenFile
+from jivsbench.extract.transforms import TransformPlan
 from jivsbench.extract.verification import PartitionCounts, read_fingerprints, verify_columns, verify_counts
 from jivsbench.model.job import Phase
 from jivsbench.model.profile import Switches, Verification
@@ -41,7 +42,9 @@ class Reading:
     job: RunningJob
     connector: str
     folder: JobFolder
+    plan: TransformPlan
     schema: pa.Schema
+    """Of the output: what the plan makes of the source's columns."""
     encoding: Encoding
     switches: Switches
     verification: Verification
@@ -114,13 +117,16 @@ def _read_all(reading: Reading, connection: Connection, clock: PhaseClock) -> No
 
 def _read_one(reading: Reading, connection: Connection, partition: Partition, clock: PhaseClock) -> VerifiedPartition:
     clock.enter(Phase.READ)
-    rows_read = 0
+    rows_read = rows_filtered = 0
+    source_schema = partition.schema.to_arrow()
     with _sink(reading, partition) as sink:
         with _batches(reading, connection, partition) as batches:
             for batch in batches:
                 clock.enter(Phase.WRITE)
                 rows_read += batch.num_rows
-                sink.write(batch)
+                kept = reading.plan.apply(batch, source_schema, reading.schema)
+                rows_filtered += batch.num_rows - kept.num_rows
+                sink.write(kept)
                 reading.job.check()
                 clock.enter(Phase.READ)
         clock.enter(Phase.WRITE)
@@ -128,7 +134,7 @@ def _read_one(reading: Reading, connection: Connection, partition: Partition, cl
         clock.enter(Phase.VERIFY)
         reading.job.check()
         found = connection.fingerprint(partition)
-        counts = PartitionCounts(partition.index, found.row_count, rows_read, file.row_count)
+        counts = PartitionCounts(partition.index, found.row_count, rows_read, file.row_count, rows_filtered)
         asked = str(partition.request.table or "the query")
         verify_counts(reading.job.job_id, asked, counts)
         if reading.verification is Verification.COLUMNS:
@@ -149,7 +155,7 @@ def _verify_columns(reading: Reading, connection: Connection, partition: Partiti
             f"job {reading.job.job_id}, partition {partition.index} of {asked}: what lies on disk cannot be read back "
             f"({type(problem).__name__}); no output was kept, check the disk and start the job again"
         ) from problem
-    verify_columns(reading.job.job_id, asked, partition.index, expected, found)
+    verify_columns(reading.job.job_id, asked, partition.index, *reading.plan.match_fingerprints(expected, found))
 
 
 @contextmanager

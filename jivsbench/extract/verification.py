@@ -12,23 +12,25 @@ class PartitionCounts:
     """Rows of one partition, counted in three places that know nothing of each other.
 
     `rows_in_source`: by the source, under the view that was read; None when it cannot count. `rows_read`: in the batches
-    that arrived. `rows_written`: in the footer of the closed file, read back from the disk.
+    that arrived. `rows_written`: in the closed file, read back from the disk. `rows_filtered`: left out by a transform.
     """
 
     index: int
     rows_in_source: int | None
     rows_read: int
     rows_written: int
+    rows_filtered: int = 0
 
 
 def verify_counts(job_id: str, asked: str, counts: PartitionCounts) -> None:
     """Raise VerificationError, naming the partition, unless all that count agree."""
     in_source = counts.rows_read if counts.rows_in_source is None else counts.rows_in_source
-    if in_source == counts.rows_read == counts.rows_written:
+    if in_source == counts.rows_read == counts.rows_written + counts.rows_filtered:
         return
+    filtered = f", {counts.rows_filtered} filtered" if counts.rows_filtered else ""
     raise VerificationError(
         f"job {job_id}, partition {counts.index} of {asked}: the source has {in_source} rows, "
-        f"{counts.rows_read} were read and {counts.rows_written} lie on disk; no output was kept, start the job again"
+        f"{counts.rows_read} were read{filtered} and {counts.rows_written} lie on disk; no output was kept, start the job again"
     )
 
 

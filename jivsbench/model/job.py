@@ -52,7 +52,10 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionResult:
-    """What one verified extraction did. Built only after rows read = rows written = rows the source has, if it can count."""
+    """What one verified extraction did.
+
+    Built only when its rows agree: in the source, if it can count, read, and written or left out by a transform.
+    """
 
     folder: str
     files: tuple[OutputFile, ...]
@@ -66,3 +69,5 @@ class ExtractionResult:
     duration_ns: int
     escaped_cells: tuple[EscapedCells, ...] = ()
     """By column, what CSV holds otherwise than the source does."""
+    rows_filtered: int = 0
+    """Read and left out by a transform."""
