@@ -100,6 +100,8 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
         )
         if result.rows_filtered:
             click.echo(f"left out by transforms: {result.rows_filtered:,} of {result.rows_read:,} rows read")
+        if result.changed_columns:
+            click.echo(f"changed by transforms, and not compared with the source: {', '.join(result.changed_columns)}")
         for cells in result.escaped_cells:
             click.echo(
                 f"column {cells.column!r}: {cells.count:,} cells got an apostrophe in front, since a spreadsheet would run them"
@@ -118,6 +120,7 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
             "duration_s": duration_s,
             "streams": result.streams,
             "verification": profile.verification.value,
+            "changed_columns": list(result.changed_columns),
             "escaped_cells": {cells.column: cells.count for cells in result.escaped_cells},
         }
     )

@@ -83,6 +83,7 @@ dir = "reports"
 # metadata_pool = true
 # bulk_status = true
 # indexes = true
+# pipeline = false
 # compression = true
 # [profiles.two-streams.output]
 # format = "parquet"

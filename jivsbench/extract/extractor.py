@@ -93,17 +93,8 @@ class Extractor:
         """Ask the guards. Raises GuardRefusedError; borrows no connection."""
         if (request.table is None) == (request.query is None):
             raise UsageError(f"a request to source {source.name} names a table or a query: this one names both, or neither")
-        if request.row_limit is not None and self._profile.verification is Verification.COLUMNS:
-            raise UsageError("with a limit the server chooses the rows anew each time: verify by count, or leave out the limit")
-        if self._profile.verification is Verification.COLUMNS and not isinstance(self._build_encoding(request), ColumnReader):
-            raise UsageError(
-                f"verification by columns reads the files back, and {self._find_format(request)} keeps no types: "
-                "verify by count, or choose the format parquet or arrow"
-            )
-        if self._profile.verification is Verification.COLUMNS and any(isinstance(t, KeepRows) for t in request.transforms):
-            raise UsageError(
-                "rows that a transform leaves out are in the server's figures: verify by count, or filter in the source (filters)"
-            )
+        if self._profile.verification is Verification.COLUMNS:
+            self._check_columns_can_be_verified(request)
         if self._guards:
             dialect = self._pools.connector(source).dialect
             review(self._guards, GuardRequest(request, dialect, source.tables))
@@ -205,6 +196,19 @@ class Extractor:
             folder.remove()
             raise
 
+    def _check_columns_can_be_verified(self, request: ExtractionRequest) -> None:
+        if request.row_limit is not None:
+            raise UsageError("with a limit the server chooses the rows anew each time: verify by count, or leave out the limit")
+        if any(isinstance(transform, KeepRows) for transform in request.transforms):
+            raise UsageError(
+                "rows that a transform leaves out are in the server's figures: verify by count, or filter in the source (filters)"
+            )
+        if not isinstance(self._build_encoding(request), ColumnReader):
+            raise UsageError(
+                f"verification by columns reads the files back, and {self._find_format(request)} keeps no types: "
+                "verify by count, or choose the format parquet or arrow"
+            )
+
     def _find_format(self, request: ExtractionRequest) -> OutputFormat:
         return request.format or self._profile.output.format
 
@@ -274,6 +278,7 @@ class Extractor:
             duration_ns=time.perf_counter_ns() - attempt.started_ns,
             escaped_cells=escaped_cells,
             rows_filtered=sum(p.rows_filtered for p in partitions),
+            changed_columns=reading.plan.changed_columns,
         )
 
 

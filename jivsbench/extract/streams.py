@@ -17,6 +17,7 @@ from jivsbench.errors import ExtractionError, VerificationError
 from jivsbench.extract.folders import JobFolder
 from jivsbench.extract.leases import Lease
 from jivsbench.extract.phases import PhaseClock
+from jivsbench.extract.pipeline import write_apart, write_in_turn
 from jivsbench.extract.rows import read_rows_as_batch
 from jivsbench.extract.running import RunningJob
 from jivsbench.extract.sinks import ColumnReader, Encoding, FileSink, WrittenFile
@@ -33,6 +34,20 @@ class VerifiedPartition:
 
     counts: PartitionCounts
     file: WrittenFile
+
+
+@dataclass(slots=True)
+class _RowCounter:
+    """Rows of one partition: counted where they arrive, so that one that is lost on the way to the file is missed."""
+
+    read: int = 0
+    filtered: int = 0
+
+    def count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches as they come."""
+        for batch in batches:
+            self.read += batch.num_rows
+            yield batch
 
 
 @dataclass(slots=True)
@@ -117,24 +132,27 @@ def _read_all(reading: Reading, connection: Connection, clock: PhaseClock) -> No
 
 def _read_one(reading: Reading, connection: Connection, partition: Partition, clock: PhaseClock) -> VerifiedPartition:
     clock.enter(Phase.READ)
-    rows_read = rows_filtered = 0
+    counter = _RowCounter()
     source_schema = partition.schema.to_arrow()
     with _sink(reading, partition) as sink:
+
+        def write(batch: pa.RecordBatch) -> None:
+            kept = reading.plan.apply(batch, source_schema, reading.schema)
+            counter.filtered += batch.num_rows - kept.num_rows
+            sink.write(kept)
+
         with _batches(reading, connection, partition) as batches:
-            for batch in batches:
-                clock.enter(Phase.WRITE)
-                rows_read += batch.num_rows
-                kept = reading.plan.apply(batch, source_schema, reading.schema)
-                rows_filtered += batch.num_rows - kept.num_rows
-                sink.write(kept)
-                reading.job.check()
-                clock.enter(Phase.READ)
+            arriving = counter.count(batches)
+            if reading.switches.pipeline:
+                write_apart(arriving, write, reading.job, clock, reading.connector)
+            else:
+                write_in_turn(arriving, write, reading.job, clock)
         clock.enter(Phase.WRITE)
         file = sink.close()
         clock.enter(Phase.VERIFY)
         reading.job.check()
         found = connection.fingerprint(partition)
-        counts = PartitionCounts(partition.index, found.row_count, rows_read, file.row_count, rows_filtered)
+        counts = PartitionCounts(partition.index, found.row_count, counter.read, file.row_count, counter.filtered)
         asked = str(partition.request.table or "the query")
         verify_counts(reading.job.job_id, asked, counts)
         if reading.verification is Verification.COLUMNS:

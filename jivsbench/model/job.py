@@ -71,3 +71,5 @@ class ExtractionResult:
     """By column, what CSV holds otherwise than the source does."""
     rows_filtered: int = 0
     """Read and left out by a transform."""
+    changed_columns: tuple[str, ...] = ()
+    """Columns that transforms changed: verification by columns passes over them."""

@@ -69,6 +69,8 @@ class Switches:
     """States of jobs are stored many at a time. Off: three committed changes a job, each waited for."""
     indexes: bool
     """The job store has indexes for its lists. Off: only keys."""
+    pipeline: bool
+    """Reading, and transforming and writing, go on side by side. Off: one after the other, in one thread."""
     compression: bool
     """Output is compressed with zstd. Off: plain."""
 
@@ -120,6 +122,7 @@ LEGACY = Profile(
         metadata_pool=False,
         bulk_status=False,
         indexes=False,
+        pipeline=False,
         compression=False,
     ),
     job_workers=10,
@@ -135,6 +138,8 @@ OPTIMIZED = Profile(
         metadata_pool=True,
         bulk_status=True,
         indexes=True,
+        # Not shown to pay: see docs/decisions/0010.
+        pipeline=False,
         compression=True,
     ),
     # Ten times the batches of 1,000 that such code usually has: 4 % less CPU for 5,000 rows, and not a byte more in memory, since

@@ -192,6 +192,7 @@ class SwitchesBody(BaseModel):
     metadata_pool: bool
     bulk_status: bool
     indexes: bool
+    pipeline: bool
     compression: bool
 
 

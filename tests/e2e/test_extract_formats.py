@@ -59,6 +59,7 @@ def test_masked_and_filtered_rows_in_every_format(tmp_path: Path, loaded_source:
 
     shown = json.loads(ended.stdout)
     assert shown["rows_written"] == 100
+    assert shown["changed_columns"] == ["email"]
     assert shown["rows_filtered"] == shown["rows_read"] - 100 > 0
     header, *rows = [row for file in shown["files"] for row in read_rows(tmp_path / "rows" / file["name"]) if file["rows"]]
     assert header == ["id", "email"]

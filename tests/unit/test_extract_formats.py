@@ -165,3 +165,28 @@ def test_sliced_dictionary_and_wide_columns_are_written_like_others(tmp_path: Pa
         assert content == b'"d","l","s"\r\n"\'=a","\'=a","\'=a"\r\n,,\r\n"z","z","z"\r\n'
     if output_format is OutputFormat.JSONL:
         assert [json.loads(line)["d"] for line in content.splitlines()] == ["=a", None, "z"]
+
+
+@pytest.mark.parametrize("output_format", OutputFormat)
+def test_batches_without_rows_write_nothing(tmp_path: Path, output_format: OutputFormat):
+    """A filter may leave none of a batch's rows: the file is whole, and holds those of the other batches."""
+    batch = pa.record_batch({"id": [1, 2], "text": ["a", None]})
+    job = create_job_folder(tmp_path, "job")
+    for rows, batches in ((0, [batch.slice(0, 0), batch.slice(1, 0)]), (2, [batch.slice(0, 0), batch, batch.slice(2, 0)])):
+        sink = FileSink(job, rows, batch.schema, build_encoding(output_format, is_compressed=True))
+        for some in batches:
+            sink.write(some)
+        assert sink.close().row_count == rows
+        sink.abort()
+
+
+def test_null_in_a_csv_of_one_column_is_a_row(tmp_path: Path):
+    """It is an empty line, and is counted as the row that it is."""
+    batch = pa.record_batch({"text": [None, "", None]})
+    job = create_job_folder(tmp_path, "job")
+    sink = FileSink(job, 0, batch.schema, build_encoding(OutputFormat.CSV, is_compressed=False))
+    sink.write(batch)
+    written = sink.close()
+
+    assert written.row_count == 3
+    assert Path(job.temporary(written.name)).read_bytes() == b'"text"\r\n\r\n""\r\n\r\n'

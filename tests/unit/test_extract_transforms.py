@@ -284,7 +284,7 @@ def test_filtered_rows_are_counted_beside_those_written(build: Build, tmp_path: 
     assert sum(part.rows_filtered for part in manifest.partitions) == 70
     assert manifest.row_count == 30
     assert manifest.transforms == ("filter id <", "mask name: all but the last 1 characters")
-    assert manifest.changed_columns == ("name",)
+    assert manifest.changed_columns == result.changed_columns == ("name",)
     files = [pq.read_table(tmp_path / "job" / file.name) for file in result.files]
     assert sorted(i for table in files for i in table["id"].to_pylist()) == list(range(30))
 
