@@ -21,6 +21,7 @@ from tests.contract.written_files import WRITERS, fit_workbook
 
 COVERED = {
     "files": "TestFilesCsv",
+    "mysql": "TestMysqlOfThisMachine",
     "postgres": "TestPostgres",
     "rest": "TestRest",
     "sqlalchemy-mariadb": "TestSqlAlchemyMariaDb",
@@ -65,6 +66,19 @@ class TestPostgresOfThisMachine(TestPostgres):
     @pytest.fixture
     def source(self, real_postgres_url: str) -> DataSource:
         return DataSource("contract", "postgres", Secret(real_postgres_url))
+
+
+@pytest.mark.real_server
+class TestMysqlOfThisMachine(ConnectorContract):
+    slow_query = "SELECT sleep(60) + 1 AS n"
+
+    @pytest.fixture
+    def connector(self) -> Connector:
+        return find_connector("mysql")
+
+    @pytest.fixture
+    def source(self, real_mysql_url: str) -> DataSource:
+        return DataSource("contract", "mysql", Secret(real_mysql_url))
 
 
 class TestSqlite(ConnectorContract):
