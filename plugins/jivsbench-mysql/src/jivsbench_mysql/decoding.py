@@ -13,6 +13,8 @@ from jivsbench.model.table import TableSchema
 from jivsbench_mysql.arrow_types import is_partial
 from jivsbench_mysql.row_buffer import Block, ColumnPlaces
 
+_ANY_DAY = "1970-01-01"
+
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
@@ -75,6 +77,10 @@ def _convert(texts: pa.Array, arrow_type: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(arrow_type) and arrow_type.tz:
         # The server writes UTC and does not say so.
         return texts.cast(pa.timestamp(arrow_type.unit)).cast(arrow_type)
+    if pa.types.is_time(arrow_type):
+        # Arrow reads no times, but moments: one beyond a day, or below zero, is none of that day.
+        moments = pc.binary_join_element_wise(_ANY_DAY, texts, " ").cast(pa.timestamp(arrow_type.unit))
+        return moments.cast(arrow_type)
     if pa.types.is_float32(arrow_type):
         # The text is that of the double with the same value.
         return texts.cast(pa.float64()).cast(arrow_type)

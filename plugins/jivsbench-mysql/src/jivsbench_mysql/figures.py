@@ -60,7 +60,8 @@ def _build_expression(column: Column) -> str:
     if pa.types.is_timestamp(kind):
         return f"timestampdiff(MICROSECOND, '1970-01-01', {name})"
     if pa.types.is_time(kind):
-        return f"(time_to_sec({name}) * 1000000 + microsecond({name}))"
+        # Not time_to_sec: MariaDB's has the microseconds in it, MySQL's has not.
+        return f"((hour({name}) * 3600 + minute({name}) * 60 + second({name})) * 1000000 + microsecond({name}))"
     # Without the addition a bit or a year is no number to MIN and MAX.
     return name if pa.types.is_decimal(kind) else f"({name} + 0)"
 

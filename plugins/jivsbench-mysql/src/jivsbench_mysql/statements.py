@@ -71,7 +71,7 @@ def build_exact(column: Column) -> str:
     name, word = quote_name(column.name), word_of(column.server_type)
     if word in ("float", "double"):
         # A float is written with six digits, a double(m,d) with d of them; as a plain double each is written so that it reads
-        # back the same. Times one and not plus nothing: that would lose the sign of a zero.
+        # back the same.
         return f"({name} * 1e0)"
     # A bit is sent as the bytes of its number.
     return f"({name} + 0)" if word == "bit" else name
