@@ -82,6 +82,11 @@ class Driver(_Connection):
         self._read_timeout = seconds
 
     @property
+    def result(self) -> MySQLResult | None:
+        """The last statement's result."""
+        return self._result
+
+    @property
     def is_busy(self) -> bool:
         """True while rows of a result are still to come."""
         return self.rows is not None or bool(self._result and self._result.unbuffered_active)
@@ -92,8 +97,7 @@ class Driver(_Connection):
         columns = self._read_packet().read_length_encoded_integer()
         for _number in range(columns + 1):
             self._read_packet()
-        assert self._rfile is not None, "the server answered"
-        rows = self.rows = RowBuffer(self._rfile)
+        rows = self.rows = self._open_rows()
         while True:
             if rows.has_block:
                 yield rows.take()
@@ -115,7 +119,7 @@ class Driver(_Connection):
                 self._fill(rows)
             self._finish(rows)
         elif self._result is not None and self._result.unbuffered_active:
-            self._result._finish_unbuffered_query()  # type: ignore[attr-defined]  # noqa: SLF001 - the driver's own way
+            self._result._finish_unbuffered_query()  # type: ignore[attr-defined]  # noqa: SLF001 - the stubs leave it out
 
     def describe(self, sql: str) -> Description:
         """Have the server parse one statement, without running it."""
@@ -142,6 +146,14 @@ class Driver(_Connection):
             # Or the result would read from the closed line when it is thrown away.
             self._result.unbuffered_active = False
         self._force_close()
+
+    def _open_rows(self) -> RowBuffer:
+        assert self._rfile is not None, "the server answered"
+        try:
+            return RowBuffer(self._rfile)
+        except OSError as error:
+            self.break_off()
+            raise err.OperationalError(CR.CR_SERVER_LOST, "the line broke") from error
 
     def _fill(self, rows: RowBuffer) -> None:
         """One read, with the errors that the driver's own reads have."""

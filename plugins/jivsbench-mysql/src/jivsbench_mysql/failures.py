@@ -46,7 +46,7 @@ _GONE = {
     1226: "the user has used up what it may",
     1927: "the session was ended",
 }
-_UNFIT = {1292, 1366, 1411, 1525, 1690, 3140, 3141}
+UNFIT = {1292, 1366, 1411, 1525, 1690, 3140, 3141}
 _CHANGED = {1412, 1615}
 _KNOWN: tuple[tuple[Mapping[int, str] | set[int], type[JivsbenchError], str], ...] = (
     ({QUERY_INTERRUPTED}, ExtractionError, "somebody on the server ended the query {where}; try again"),
@@ -58,7 +58,7 @@ _KNOWN: tuple[tuple[Mapping[int, str] | set[int], type[JivsbenchError], str], ..
     (_GONE, SourceUnreachableError, "{meaning} {where}; try again later"),
     (_CHANGED, ExtractionError, "the table was altered while it was read {where}; start the extraction again"),
     (
-        _UNFIT,
+        UNFIT,
         ExtractionError,
         "a filter's value does not fit the type of its column, or the query computes something impossible {where}",
     ),

@@ -37,7 +37,7 @@ class Wire:
         """Send one statement and take all that it yields."""
         with self._running_statement(doing, patience_s):
             self.driver.query(sql)
-            result = self.driver._result  # noqa: SLF001 - what a cursor would read too
+            result = self.driver.result
         return [] if result is None else [tuple(row) for row in result.rows or ()]
 
     def describe(self, query: str, *, doing: str, patience_s: float) -> Description:
@@ -55,20 +55,29 @@ class Wire:
 
     def read_rows(self, sql: str, *, doing: str, patience_s: float) -> Iterator[tuple[object, ...]]:
         """The rows of a query as the driver gives them, one by one."""
-        with self._running_statement(doing, patience_s):
-            cursor = SSCursor(self.driver)
-            cursor.execute(sql)
-            mine = self.driver._result  # noqa: SLF001 - to see whether the session is still this reader's
-            while self.driver._result is mine:  # noqa: SLF001
-                self.stop_when_cancelled()
-                row = cursor.fetchone()
-                if row is None:
-                    return
-                yield row
+        cursor = SSCursor(self.driver)
+        try:
+            with self._running_statement(doing, patience_s):
+                cursor.execute(sql)
+                mine = self.driver.result
+                while self.driver.result is mine:
+                    self.stop_when_cancelled()
+                    row = cursor.fetchone()
+                    if row is None:
+                        return
+                    yield row
+        finally:
+            # A cursor that still has its connection reads all that is left when it is thrown away, however long that takes.
+            cursor.connection = None  # type: ignore[assignment]
 
     def stop_when_cancelled(self) -> None:
-        """A cancel can arrive when the server has sent everything and has nothing left to end."""
+        """Read on until the server's own end of the query, then raise.
+
+        A server that waits for room to send more hears of a cancel only once it can send; and one that has sent everything
+        has nothing left to end.
+        """
         if self.was_cancelled:
+            self.driver.skip_rows()
             raise pymysql.err.OperationalError(QUERY_INTERRUPTED, "cancelled")
 
     def ping(self, patience_s: float) -> bool:
