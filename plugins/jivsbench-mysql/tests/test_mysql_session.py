@@ -77,6 +77,36 @@ def test_cancel_ends_a_query_within_a_second(numbers: None, execute: Execute, op
     assert read(session, query("SELECT 1 AS a")).to_pylist() == [{"a": 1}]
 
 
+def test_a_cancel_that_finds_no_free_connection_breaks_the_line(numbers: None, execute: Execute, open_session: Opener) -> None:  # noqa: ARG001
+    """The reader ends all the same, and the server with it when it finds nobody to send to."""
+    session = open_session()
+    rows = session.read(part_of(session, query(ENDLESS)))
+    next(rows)
+    session._wire._open_another = lambda: open_session(url="mysql://nobody@127.0.0.1:1/")
+    session.cancel()
+    with pytest.raises(CancelledJobError):
+        list(rows)
+
+    assert not session.is_alive()
+    deadline = time.monotonic() + 5
+    while execute("SELECT id FROM information_schema.processlist WHERE info LIKE '%CROSS JOIN%' AND id <> connection_id()"):
+        assert time.monotonic() < deadline
+
+
+def test_a_session_does_one_thing_at_a_time(numbers: None, open_session: Opener) -> None:  # noqa: ARG001
+    """A statement in the middle of a read would take its rows for an answer."""
+    session = open_session()
+    partition = part_of(session, query(ENDLESS))
+    rows = session.read(partition)
+    next(rows)
+
+    with pytest.raises(ExtractionError, match="still to come"):
+        session.fingerprint(partition)
+    assert not session.is_alive()
+    session.reset()
+    assert session.is_alive()
+
+
 def test_cancelling_an_idle_session_does_nothing(open_session: Opener) -> None:
     """Neither to it nor to its next query."""
     session = open_session()
