@@ -1,5 +1,7 @@
 """What goes wrong, told in one line of this project's own, without a password, a value or a word of the server's."""
 
+import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,9 +20,11 @@ from jivsbench.errors import (
     SourceUnreachableError,
 )
 from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
 from jivsbench.model.table import Filter, Operator
 from jivsbench.testing.tcp_proxy import Fault, TcpProxy
 from jivsbench_mysql.address import TlsMode, parse_address
+from jivsbench_mysql.connector import MysqlConnector
 from tests.mysql_database import LIMITS, Execute, Opener, part_of, query, read, table
 
 PASSWORD = "pä$$ w0rd:/@#?%"  # what a URL and the protocol could trip over
@@ -196,6 +200,42 @@ def test_a_filter_of_another_type_is_refused(execute: Execute, open_session: Ope
         read(open_session(), table("t", Filter("v", Operator.EQUAL, (value,))))
 
     assert "OR 1" not in str(caught.value)
+
+
+def serve_log_in(listener: socket.socket, plugin: str, answers: list[bytes], received: list[bytes]) -> None:
+    """What a server without TLS says, or whoever pretends to be one."""
+    # Version 10, a name, a session, half of the salt, what it can do (no TLS), the other half, how it wants the password.
+    hello = b"\x0a8.0.99\0" + bytes(4) + b"saltsalt\0" + b"\x08\x82" + b"\x2d\x02\0" + b"\x08\0" + b"\x15" + bytes(10)
+    hello += b"saltsaltsalt\0" + plugin.encode() + b"\0"
+    with listener.accept()[0] as client:
+        client.settimeout(5)
+        for number, payload in enumerate([hello, *answers]):
+            client.sendall(len(payload).to_bytes(3, "little") + bytes([2 * number]) + payload)
+            received.append(client.recv(4096))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "answers"),
+    [
+        ("mysql_native_password", [b"\xfemysql_clear_password\0"]),
+        ("mysql_native_password", [b"\xfedialog\0\x04Password: "]),
+        ("caching_sha2_password", [b"\x01\x04", b"\x01-----BEGIN PUBLIC KEY-----\n"]),
+        ("sha256_password", [b"\x01-----BEGIN PUBLIC KEY-----\n"]),
+    ],
+)
+def test_no_password_goes_out_on_a_line_without_tls(plugin: str, answers: list[bytes]) -> None:
+    """Neither as it is nor encrypted with a key that came over the same line."""
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_log_in, args=(listener, plugin, answers, received))
+        thread.start()
+        url = f"mysql://ann:s3cret@127.0.0.1:{listener.getsockname()[1]}/d"
+        with pytest.raises(AccessDeniedError, match="safe over TLS alone"):
+            MysqlConnector().connect(DataSource("t", "mysql", Secret(url)), LIMITS)
+        thread.join()
+
+    assert received[-1] == b"", "the line ended after the last question"
+    assert all(b"s3cret" not in packet for packet in received)
 
 
 @pytest.mark.parametrize(

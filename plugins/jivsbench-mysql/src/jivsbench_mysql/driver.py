@@ -77,6 +77,17 @@ class Driver(_Connection):
         """Which of the two families the server is of, by the version it gives."""
         return "mariadb" in self.get_server_info().lower()
 
+    @property
+    def server_public_key(self) -> bytes | None:
+        """The key that a password is encrypted with on a line without TLS: none is taken."""
+        return None
+
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        # It came over the same line: whoever stands in the middle would send one of their own.
+        if key is not None:
+            raise PasswordInClearError
+
     def set_patience(self, seconds: float) -> None:
         """How long a read may wait for the server."""
         self._read_timeout = seconds

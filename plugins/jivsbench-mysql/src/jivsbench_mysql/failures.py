@@ -108,8 +108,7 @@ def build_connect_error(place: str, user: str, error: BaseException) -> Jivsbenc
         return SourceUnreachableError(
             f"{place} and this machine do not agree on TLS: check ssl-mode, ssl-ca and the server's certificate"
         )
-    if isinstance(origin, (RuntimeError, PasswordInClearError)):
-        # Without TLS the driver would need a key from the server, and nobody would vouch for that key.
+    if isinstance(origin, PasswordInClearError):
         return AccessDeniedError(
             f"{place} wants the password of {who} in a way that is safe over TLS alone: set ssl-mode=REQUIRED"
         )
@@ -117,4 +116,4 @@ def build_connect_error(place: str, user: str, error: BaseException) -> Jivsbenc
 
 
 class PasswordInClearError(Exception):
-    """The server asked for the password itself on a line that others can read. Never leaves this plugin."""
+    """On an open line the server wants the password, or offers a key of its own for it. Never leaves this plugin."""
