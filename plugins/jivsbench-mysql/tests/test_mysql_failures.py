@@ -269,12 +269,14 @@ def test_a_url_says_where_and_how() -> None:
     assert "w0rd" not in repr(address)
 
 
+@pytest.mark.real_server
 def test_a_file_for_tls_that_is_not_there_is_named(open_session: Opener, url: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigError, match=r"no/such\.pem"):
         open_session(url=url + "?ssl-ca=/no/such.pem")
 
 
+@pytest.mark.real_server
 def test_no_error_of_the_server_is_repeated(execute: Execute, open_session: Opener) -> None:
     """Its number is: the text can hold values."""
     execute("CREATE TABLE t (id INT PRIMARY KEY)")
