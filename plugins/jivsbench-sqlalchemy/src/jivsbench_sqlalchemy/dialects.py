@@ -24,7 +24,7 @@ class Dialect:
 
     name: str
     guard_name: str
-    """sqlglot's name; empty where guards cannot read its SQL, so that they refuse queries and let tables pass."""
+    """sqlglot's name, or SQLAlchemy's where sqlglot has none: guards then refuse queries, and look at the names of tables."""
     drivers: tuple[Driver, ...]
     options: frozenset[str] | None = frozenset()
     """What a URL may set after its `?`; None: anything, because nobody here knows the driver."""
@@ -70,10 +70,6 @@ KNOWN: Final = (
     ),
     Dialect("sqlite", "sqlite", (Driver("pysqlite", ""),)),
 )
-_GUARDS_KNOW: Final = frozenset(
-    ("bigquery", "clickhouse", "databricks", "duckdb", "exasol", "hive", "redshift", "snowflake", "teradata", "trino")
-)
-"""Dialects of other distributions that sqlglot has under the same name."""
 
 
 def find_dialects() -> tuple[Dialect, ...]:
@@ -88,7 +84,7 @@ def find_dialects() -> tuple[Dialect, ...]:
         if _SCHEME.fullmatch(driver):
             found[driver] = Driver(driver, announced.dist.name if announced.dist else "")
     others = (
-        Dialect(name, name if name in _GUARDS_KNOW else "", tuple(found[driver] for driver in sorted(found)), options=None)
+        Dialect(name, name, tuple(found[driver] for driver in sorted(found)), options=None)
         for name, found in sorted(drivers.items())
     )
     return (*KNOWN, *others)

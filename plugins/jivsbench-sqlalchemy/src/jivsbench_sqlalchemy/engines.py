@@ -11,6 +11,11 @@ from jivsbench.errors import ConfigError, EnvironmentProblem
 from jivsbench_sqlalchemy.address import Address, build_file_url
 
 MYSQL_FAMILY = ("mysql", "mariadb")
+_MYSQL_SESSION = {
+    "init_command": "SET sql_mode = 'ANSI_QUOTES,IGNORE_SPACE,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION'"
+}
+"""A guard reads MySQL's queries by these modes: what stands in double quotes is a name, and a backslash is a character. Sent
+before SQLAlchemy asks for the modes, since it quotes by them."""
 GRACE_S = 5.0
 """How much longer than a query's limit the driver waits for a silent server: then it is not slow, but gone."""
 
@@ -25,7 +30,7 @@ def build_engine(address: Address, limits: ReadLimits) -> sqlalchemy.Engine:
         return sqlalchemy.create_engine(
             url,
             poolclass=sqlalchemy.NullPool,
-            connect_args=_build_limits(driver.name if driver else "", limits),
+            connect_args=_build_arguments(driver.name if driver else "", limits),
             hide_parameters=True,
         )
     except (ImportError, NoSuchModuleError) as problem:
@@ -38,8 +43,8 @@ def build_engine(address: Address, limits: ReadLimits) -> sqlalchemy.Engine:
         raise ConfigError(f"{address.place}: SQLAlchemy does not understand the URL's options: check them") from None
 
 
-def _build_limits(driver: str, limits: ReadLimits) -> dict[str, Any]:
-    """How a driver calls its time limits. One that is not known has none, and only the host's deadline ends it."""
+def _build_arguments(driver: str, limits: ReadLimits) -> dict[str, Any]:
+    """A session's settings, and its time limits in the driver's own words; an unknown driver has only the host's deadline."""
     connect_s = max(1, math.ceil(limits.connect_timeout_s))
     silence_s = math.ceil(limits.query_timeout_s + GRACE_S)
     known: dict[str, dict[str, Any]] = {
@@ -47,9 +52,9 @@ def _build_limits(driver: str, limits: ReadLimits) -> dict[str, Any]:
         "psycopg": {"connect_timeout": connect_s},
         "psycopg2": {"connect_timeout": connect_s},
         "pg8000": {"timeout": silence_s},
-        "pymysql": {"connect_timeout": connect_s, "read_timeout": silence_s, "local_infile": False},
-        "mysqldb": {"connect_timeout": connect_s, "read_timeout": silence_s},
-        "mysqlconnector": {"connection_timeout": connect_s},
+        "pymysql": {"connect_timeout": connect_s, "read_timeout": silence_s, "local_infile": False, **_MYSQL_SESSION},
+        "mysqldb": {"connect_timeout": connect_s, "read_timeout": silence_s, **_MYSQL_SESSION},
+        "mysqlconnector": {"connection_timeout": connect_s, **_MYSQL_SESSION},
         "oracledb": {"tcp_connect_timeout": float(connect_s)},
         "pyodbc": {"timeout": connect_s},
         "pymssql": {"login_timeout": connect_s, "timeout": math.ceil(limits.query_timeout_s)},
