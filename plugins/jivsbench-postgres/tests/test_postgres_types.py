@@ -12,6 +12,7 @@ import pytest
 
 from jivsbench.errors import TypePolicyError
 from jivsbench.model.source import TypePolicy
+from jivsbench.model.table import ExtractionRequest
 from jivsbench_postgres.connection import PostgresConnection
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -210,3 +211,43 @@ def test_the_documented_table_names_every_tested_type() -> None:
     names = {row[0].split("(")[0] for row in EXACT} - {"mood", "pair", "positive", "integer[]", "text[]"}
 
     assert {name for name in names if f"`{name}" not in text} == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("PRIMARY KEY (id)", "in the row with id = 70001 "),
+        ("PRIMARY KEY (part, id)", "in the row with part = 2020-02-02, id = 70001 "),
+        ("PRIMARY KEY (email)", "in row 70001 of those read "),
+        ("PRIMARY KEY (id, v)", "in row 70001 of those read "),
+        ("UNIQUE (id)", "in row 70001 of those read "),
+    ],
+)
+def test_a_refusal_says_which_row_it_was(
+    *, admin, namespace: str, session: PostgresConnection, reader, key: str, told: str
+) -> None:
+    """By its primary key when that is numbers, dates or UUIDs; a name or an address is not shown, and neither is the value."""
+    admin.execute(
+        f"CREATE TABLE {namespace}.keyed AS SELECT date '2020-02-02' AS part, g AS id, 'ann' || g || '@example.org' AS email,"
+        " CASE g WHEN 70001 THEN '-infinity' ELSE '2020-01-01' END::date AS v FROM generate_series(1, 90000) AS g"
+    )
+    admin.execute(f"ALTER TABLE {namespace}.keyed ADD {key}")
+
+    with pytest.raises(TypePolicyError, match=f"'{namespace}.keyed': column 'v' .*{told}") as caught:
+        reader.read(session, reader.request("keyed"))
+
+    assert "infinity" not in str(caught.value)
+    assert "@" not in str(caught.value)
+
+
+def test_a_refusal_without_the_key_among_the_columns_counts_rows(
+    admin, namespace: str, session: PostgresConnection, reader
+) -> None:
+    """And the session can be used again."""
+    admin.execute(f"CREATE TABLE {namespace}.keyed (id int PRIMARY KEY, v date)")
+    admin.execute(f"INSERT INTO {namespace}.keyed VALUES (7, '2020-01-01'), (8, 'infinity')")
+
+    for request in (reader.request("keyed", columns=("v",)), ExtractionRequest("test", query=f"TABLE {namespace}.keyed")):
+        with pytest.raises(TypePolicyError, match="in row 2 of those read"):
+            reader.read(session, request)
+    assert reader.read(session, reader.request("keyed", columns=("id",)))["id"].to_pylist() == [7, 8]

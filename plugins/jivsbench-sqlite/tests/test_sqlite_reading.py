@@ -484,3 +484,26 @@ def test_a_load_that_fails_leaves_nothing(source: DataSource, execute, open_sess
     assert open_session().tables() == (TableName("other"), TableName("taken"))
     assert SqliteConnector().drop_table(source, TableName("taken"))
     assert not SqliteConnector().drop_table(source, TableName("taken"))
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("id INTEGER PRIMARY KEY, email TEXT", "in the row with id = 205 "),
+        ("id INT, email TEXT PRIMARY KEY", "in row 205 of those read "),
+        ("id INT, email TEXT", "in row 205 of those read "),
+    ],
+)
+def test_a_refusal_says_which_row_it_was(execute, open_session: Opener, key: str, told: str) -> None:
+    """By its primary key when that is numbers; a name or an address is not shown, and neither is the value."""
+    execute(f"CREATE TABLE keyed ({key}, v INTEGER)")
+    execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300) INSERT INTO keyed "
+        "SELECT i, 'ann' || i || '@example.org', CASE i WHEN 205 THEN 'secret' ELSE 1 END FROM n"
+    )
+
+    with pytest.raises(TypePolicyError, match=f"table 'keyed': column 'v' .*{told}") as caught:
+        read(open_session(), table("keyed"))
+
+    assert "secret" not in str(caught.value)
+    assert "@" not in str(caught.value)

@@ -72,6 +72,14 @@ SELECT c.relkind = 'r' AND m.amname = 'heap', pg_catalog.pg_relation_size(c.oid)
  WHERE c.oid = $1::pg_catalog.regclass
 """
 
+_KEY = b"""
+SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL)
+  FROM pg_catalog.pg_index i
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+ WHERE i.indrelid = $1::pg_catalog.regclass AND i.indisprimary
+ ORDER BY pg_catalog.array_position(i.indkey::pg_catalog.int2[], a.attnum)
+"""
+
 
 _SAMPLED_PAGES = 512
 DENSITY_RUNS = 16
@@ -165,6 +173,12 @@ def sample_density(wire: Wire, table_sql: bytes, pages: int, name: str, patience
     for run, rows in wire.fetch(sql.encode(), doing=f"measure table {name!r}", patience_s=patience_s):
         counts[int(run or 0)] = int(rows or 0)
     return tuple(counts.values())
+
+
+def read_key(wire: Wire, table_sql: bytes, patience_s: float) -> tuple[tuple[str, str], ...]:
+    """Names and types of a table's primary key, in its order; empty when it has none."""
+    rows = wire.fetch(_KEY, (table_sql.decode(),), doing="find the table's key", patience_s=patience_s)
+    return tuple((name or "", kind or "") for name, kind in rows)
 
 
 def _is_sendable(text: str) -> bool:

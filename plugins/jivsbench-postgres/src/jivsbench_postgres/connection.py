@@ -8,7 +8,7 @@ import psycopg
 import pyarrow as pa
 
 from jivsbench.api import ReadLimits
-from jivsbench.errors import ExtractionError, TypePolicyError
+from jivsbench.errors import ExtractionError, JivsbenchError, TypePolicyError
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
@@ -16,6 +16,7 @@ from jivsbench_postgres import catalogue, figures, partitioning, statements
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
+from jivsbench_postgres.refusals import UnfitValueError, build_refusal
 from jivsbench_postgres.wire import Wire
 
 _BEGIN = Statement(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -94,11 +95,16 @@ class PostgresConnection:
         self._check_query(partition)
         copy = statements.build_copy(partition, self._wire.driver)
         name = _name_of(partition.request)
-        decoder = Decoder(partition.schema, name, self._source.type_policy, self._limits.batch_rows)
+        decoder = Decoder(partition.schema, self._source.type_policy, self._limits.batch_rows)
         # In a table of one column an empty line is a row.
         may_blank = len(partition.schema.columns) > 1
+        rows_before = 0
         for block in self._wire.copy_out(copy, may_blank=may_blank, doing=f"read {name}", patience_s=self._long_s):
-            yield from decoder.decode(block)
+            try:
+                yield from decoder.decode(block)
+            except UnfitValueError as unfit:
+                raise build_refusal(name, partition.schema, unfit, self._find_key(partition), rows_before) from None
+            rows_before += block.row_count
 
     def read_rows(self, partition: Partition) -> Iterator[tuple[object, ...]]:
         """Stream a partition row by row through a named cursor of the driver's usual fetch size."""
@@ -165,6 +171,19 @@ class PostgresConnection:
         with self._cancel_lock:
             self._is_borrowed = False
         self._wire.close()
+
+    def _find_key(self, partition: Partition) -> tuple[tuple[str, str], ...]:
+        """The table's primary key, for a message. Ends what is being read, and the transaction with it."""
+        table = partition.request.table
+        if table is None:
+            return ()
+        self._wire.abandon()
+        try:
+            self._wire.run([_ROLLBACK], doing="end a transaction", patience_s=self._short_s)
+            return catalogue.read_key(self._wire, statements.quote_table(table).as_bytes(self._wire.driver), self._short_s)
+        except JivsbenchError:
+            # The value that does not fit is what the user is to hear of.
+            return ()
 
     def _query_columns(self, request: ExtractionRequest) -> tuple[Column, ...]:
         query = statements.clean_query(request).encode()

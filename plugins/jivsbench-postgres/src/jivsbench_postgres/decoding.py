@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from jivsbench.errors import TypePolicyError
 from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import TableSchema
 from jivsbench_postgres.arrow_types import is_partial
+from jivsbench_postgres.refusals import UnfitRow, UnfitValueError
 from jivsbench_postgres.socket_copy import CopyBlock
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -51,15 +51,14 @@ _FITS_DECIMAL = r"^-?\d+(\.\d+)?$"
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Decodes the blocks of one read. `table` is only for messages."""
+    """Decodes the blocks of one read."""
 
     schema: TableSchema
-    table: str
     policy: TypePolicy
     batch_rows: int
 
     def decode(self, block: CopyBlock) -> Iterator[pa.RecordBatch]:
-        """The rows of a block. Raises TypePolicyError naming table and column."""
+        """The rows of a block. Raises UnfitValueError."""
         wire_types = [_wire_type(column.arrow_type) for column in self.schema.columns]
         try:
             columns = _parse(block, wire_types).columns
@@ -79,20 +78,14 @@ class Decoder:
         for index, (text, wire_type) in enumerate(zip(texts, wire_types, strict=True)):
             unfit = _find_unfit(text, wire_type) if is_partial(wire_type) else []
             if unfit and self.policy is not TypePolicy.NULL:
-                raise self._refuse(index)
+                row = pc.index(text, unfit[0]).as_py()
+                raise UnfitValueError(index, UnfitRow(row, tuple(column[row].as_py() for column in texts)))
             try:
                 columns.append(_parse(block, wire_types, _build_convert_options(wire_types, [index], unfit)).column(0))
             except pa.ArrowInvalid:
                 # No cause: Arrow's message repeats the value.
-                raise self._refuse(index) from None
+                raise UnfitValueError(index, None) from None
         return columns
-
-    def _refuse(self, index: int) -> TypePolicyError:
-        column = self.schema.columns[index]
-        return TypePolicyError(
-            f"{self.table}: column {column.name!r} ({column.server_type}) holds a value that Arrow's {column.arrow_type} "
-            "cannot hold: set the source's type_policy to 'text' or 'null', or leave the column out"
-        )
 
 
 def _wire_type(arrow_type: pa.DataType) -> pa.DataType:

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -90,13 +91,16 @@ class SqliteConnection:
     def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Stream a partition, `batch_rows` rows at a time."""
         name, schema = _name_of(partition.request), partition.schema.to_arrow()
+        rows_before = 0
         with self._open(partition) as cursor:
             while rows := self._advance(cursor, name):
+                name_row = partial(self._name_row, partition, rows, rows_before)
                 columns = zip(*rows, strict=True)
                 arrays = [
-                    build_array(values, column, name, self._source.type_policy)
+                    build_array(values, column, name, self._source.type_policy, name_row)
                     for values, column in zip(columns, partition.schema.columns, strict=True)
                 ]
+                rows_before += len(rows)
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def read_rows(self, partition: Partition) -> Iterator[tuple[object, ...]]:
@@ -242,6 +246,16 @@ class SqliteConnection:
                 str(name), str(declared), is_nullable=not not_null, is_row_id=is_row_id, policy=self._source.type_policy
             )
         return columns
+
+    def _name_row(self, partition: Partition, rows: Sequence[tuple[object, ...]], rows_before: int, index: int) -> str:
+        """A row for a message: by its primary key when that is whole numbers, since a text may be a name or an address."""
+        table = partition.request.table
+        listing = Statement("SELECT name FROM pragma_table_info(?, 'main') WHERE pk ORDER BY pk", (table.name if table else "",))
+        values = {column.name: value for column, value in zip(partition.schema.columns, rows[index], strict=True)}
+        key = {str(name): values.get(str(name)) for (name,) in self._fetch(listing, "find the table's key")}
+        if key and all(type(value) is int for value in key.values()):
+            return "the row with " + ", ".join(f"{name} = {value}" for name, value in key.items())
+        return f"row {rows_before + index + 1} of those read"
 
     def _query_columns(self, request: ExtractionRequest) -> dict[str, Column]:
         """Columns of a query: SQLite tells their names alone, so every value is read as text."""

@@ -28,16 +28,25 @@ class UnfitValueError(Exception):
     """A value that its column's Arrow type cannot hold. Never leaves this module."""
 
 
-def build_array(values: Sequence[object], column: Column, table: str, policy: TypePolicy) -> pa.Array:
-    """One column of a batch. Raises TypePolicyError naming table and column."""
+def build_array(
+    values: Sequence[object], column: Column, table: str, policy: TypePolicy, name_row: Callable[[int], str]
+) -> pa.Array:
+    """One column of a batch. Raises TypePolicyError naming table, column and row; `name_row` describes a row by its index."""
     convert = build_converter(column.arrow_type, policy)
     try:
         return pa.array([None if value is None else convert(value) for value in values], column.arrow_type)
     except (UnfitValueError, pa.ArrowInvalid):
         if policy is not TypePolicy.NULL:
             # No cause: its message may repeat the value.
-            raise _refuse(column, table) from None
+            raise _refuse(column, table, _find_unfit(values, convert, name_row)) from None
     return pa.array([_convert_or_null(value, convert) for value in values], column.arrow_type)
+
+
+def _find_unfit(values: Sequence[object], convert: Convert, name_row: Callable[[int], str]) -> str:
+    for index, value in enumerate(values):
+        if value is not None and _convert_or_null(value, convert) is None:
+            return f" in {name_row(index)}"
+    return ""
 
 
 def _convert_or_null(value: object, convert: Convert) -> object:
@@ -47,9 +56,9 @@ def _convert_or_null(value: object, convert: Convert) -> object:
         return None
 
 
-def _refuse(column: Column, table: str) -> TypePolicyError:
+def _refuse(column: Column, table: str, where: str) -> TypePolicyError:
     return TypePolicyError(
-        f"{table}: column {column.name!r} ({column.server_type or 'no declared type'}) holds a value that Arrow's "
+        f"{table}: column {column.name!r} ({column.server_type or 'no declared type'}) holds a value{where} that Arrow's "
         f"{column.arrow_type} cannot hold: set the source's type_policy to 'text' or 'null', or leave the column out"
     )
 
