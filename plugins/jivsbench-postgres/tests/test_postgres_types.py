@@ -251,3 +251,13 @@ def test_a_refusal_without_the_key_among_the_columns_counts_rows(
         with pytest.raises(TypePolicyError, match="in row 2 of those read"):
             reader.read(session, request)
     assert reader.read(session, reader.request("keyed", columns=("id",)))["id"].to_pylist() == [7, 8]
+
+
+def test_a_table_of_as_many_columns_as_there_can_be(admin, namespace: str, session: PostgresConnection, reader) -> None:
+    """1,600 columns: more than one function takes arguments, and with four figures each more than one SELECT yields."""
+    kinds = ("int", "text", "real", "boolean")
+    columns = ", ".join(f"c{number} {kinds[number % 4]} DEFAULT '{number % 2}'" for number in range(1600))
+    admin.execute(f"CREATE TABLE {namespace}.wide ({columns})")
+    admin.execute(f"INSERT INTO {namespace}.wide DEFAULT VALUES")
+
+    assert reader.read(session, reader.request("wide")).num_columns == 1600

@@ -30,6 +30,8 @@ _PARTIAL: Final = {
     "timestamp with time zone": pa.timestamp("us", "UTC"),
 }
 
+_PLAIN_TEXTS: Final = ("text", "character", "character varying")
+
 _MODIFIER: Final = re.compile(r"\(([^)]*)\)")
 
 
@@ -48,6 +50,11 @@ def build_column(name: str, declared: str, resolved: str, *, is_nullable: bool, 
 def is_partial(arrow_type: pa.DataType) -> bool:
     """True for an Arrow type that cannot hold every value of the server type it stands for."""
     return bool(pa.types.is_temporal(arrow_type) or pa.types.is_decimal(arrow_type))
+
+
+def is_plain_text(declared: str) -> bool:
+    """True for a type that the server itself takes for a text; an array of such is none."""
+    return _MODIFIER.sub("", declared) in _PLAIN_TEXTS
 
 
 def _partial_type(resolved: str) -> pa.DataType | None:

@@ -145,9 +145,12 @@ class PostgresConnection:
 
     def fingerprint_columns(self, partition: Partition) -> tuple[ColumnFingerprint, ...]:
         """Figures of every column, computed by the server under the same snapshot."""
-        query = figures.build_figures(partition, self._wire.driver, self._source.type_policy, is_utf8=self._wire.is_utf8)
         doing = f"compute the figures of {_name_of(partition.request)}"
-        return figures.read_figures(partition, self._wire.fetch(query, doing=doing, patience_s=self._long_s)[0])
+        found: list[ColumnFingerprint] = []
+        for part in figures.cut_columns(partition):
+            query = figures.build_figures(part, self._wire.driver, self._source.type_policy, is_utf8=self._wire.is_utf8)
+            found += figures.read_figures(part, self._wire.fetch(query, doing=doing, patience_s=self._long_s)[0])
+        return tuple(found)
 
     def cancel(self) -> None:
         """End the running query on the server, from any thread; at most a second. Does nothing for an idle session."""

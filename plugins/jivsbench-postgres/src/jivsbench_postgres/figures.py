@@ -1,20 +1,30 @@
 """The figures of columns as the server computes them: one statement for a partition, each expression evaluated once a row."""
 
+from dataclasses import replace
+
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
 from jivsbench.model.fingerprint import ColumnFingerprint, has_figures
 from jivsbench.model.source import TypePolicy
-from jivsbench.model.table import Column, Partition
-from jivsbench_postgres.arrow_types import is_partial
+from jivsbench.model.table import Column, Partition, TableSchema
+from jivsbench_postgres.arrow_types import is_partial, is_plain_text
 from jivsbench_postgres.exchange import Row
 from jivsbench_postgres.statements import build_part, quote_column
 
 _EXACT_EPOCH_VERSION = 140000
 """From this version on `extract` is exact; before, it was a float."""
-_PLAIN_TEXTS = ("text", "character", "character varying")
 _AGGREGATES = ("sum", "min", "max")
+_COLUMNS_A_STATEMENT = 400
+"""A SELECT yields 1,664 values at most: four for each column."""
+
+
+def cut_columns(partition: Partition) -> tuple[Partition, ...]:
+    """The partition with so many columns at a time as one statement takes."""
+    columns = partition.schema.columns
+    starts = range(0, len(columns), _COLUMNS_A_STATEMENT)
+    return tuple(replace(partition, schema=TableSchema(columns[start : start + _COLUMNS_A_STATEMENT])) for start in starts)
 
 
 def build_figures(partition: Partition, connection: psycopg.Connection, policy: TypePolicy, *, is_utf8: bool) -> bytes:
@@ -81,7 +91,7 @@ def _build_expression(column: Column, name: sql.Identifier, *, is_utf8: bool) ->
 
 
 def _build_length(column: Column, name: sql.Identifier, *, is_utf8: bool) -> sql.Composable:
-    if is_utf8 and column.server_type.partition("(")[0] in _PLAIN_TEXTS:
+    if is_utf8 and is_plain_text(column.server_type):
         return sql.SQL("pg_catalog.octet_length({})").format(name)
     # Everything else as its output function writes it, which is what COPY sends. NULL would be the empty text; and a composite
     # of NULLs is a value, though it IS NULL.
