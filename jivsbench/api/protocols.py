@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.record import RunRecord
+from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.scenario import WorkloadSpec
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
@@ -128,6 +129,18 @@ class ColumnFingerprinter(Protocol):
 
         Figures are those of `jivsbench.model.fingerprint`. Where the server cannot give them exactly, `total`, `least` and
         `greatest` are None and only NULLs are counted.
+        """
+        ...
+
+
+@runtime_checkable
+class RowFingerprinter(Protocol):
+    """Optional ability of a Connection: a fingerprint of every row, for verification by rows."""
+
+    def fingerprint_rows(self, partition: Partition) -> RowFingerprint:
+        """What the server says its rows are, under the same view as `read`, from the canonical text of each.
+
+        `jivsbench.model.row_fingerprint` says what that text is. The values must come by another way than through `read`.
         """
         ...
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @click.option(
     "--verify",
     "verification",
-    type=click.Choice(["count", "columns"]),
-    help="Compare with the source: rows, or the figures of every column too. Default: the profile's.",
+    type=click.Choice(["count", "columns", "rows"]),
+    help="Compare with the source: rows, the figures of every column too, or every row. Default: the profile's.",
 )
 @click.option(
     "--format",

@@ -93,8 +93,8 @@ class Extractor:
         """Ask the guards. Raises GuardRefusedError; borrows no connection."""
         if (request.table is None) == (request.query is None):
             raise UsageError(f"a request to source {source.name} names a table or a query: this one names both, or neither")
-        if self._profile.verification is Verification.COLUMNS:
-            self._check_columns_can_be_verified(request)
+        if self._profile.verification is not Verification.COUNT:
+            self._check_contents_can_be_verified(request)
         if self._guards:
             dialect = self._pools.connector(source).dialect
             review(self._guards, GuardRequest(request, dialect, source.tables))
@@ -196,16 +196,19 @@ class Extractor:
             folder.remove()
             raise
 
-    def _check_columns_can_be_verified(self, request: ExtractionRequest) -> None:
+    def _check_contents_can_be_verified(self, request: ExtractionRequest) -> None:
+        level = self._profile.verification
         if request.row_limit is not None:
             raise UsageError("with a limit the server chooses the rows anew each time: verify by count, or leave out the limit")
         if any(isinstance(transform, KeepRows) for transform in request.transforms):
             raise UsageError(
                 "rows that a transform leaves out are in the server's figures: verify by count, or filter in the source (filters)"
             )
+        if level is Verification.ROWS and request.transforms:
+            raise UsageError("a transform changes rows, which are then not the source's: verify by columns, or leave it out")
         if not isinstance(self._build_encoding(request), ColumnReader):
             raise UsageError(
-                f"verification by columns reads the files back, and {self._find_format(request)} keeps no types: "
+                f"verification by {level} reads the files back, and {self._find_format(request)} keeps no types: "
                 "verify by count, or choose the format parquet or arrow"
             )
 

@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pyarrow as pa
 
-from jivsbench.api import ColumnFingerprinter, Connection
-from jivsbench.errors import ExtractionError, VerificationError
+from jivsbench.api import ColumnFingerprinter, Connection, RowFingerprinter
+from jivsbench.errors import ExtractionError
 from jivsbench.extract.folders import JobFolder
 from jivsbench.extract.leases import Lease
 from jivsbench.extract.phases import PhaseClock
@@ -22,10 +23,20 @@ from jivsbench.extract.rows import read_rows_as_batch
 from jivsbench.extract.running import RunningJob
 from jivsbench.extract.sinks import ColumnReader, Encoding, FileSink, WrittenFile
 from jivsbench.extract.transforms import TransformPlan
-from jivsbench.extract.verification import PartitionCounts, read_fingerprints, verify_columns, verify_counts
+from jivsbench.extract.verification import (
+    Comparison,
+    PartitionCounts,
+    read_fingerprints,
+    read_row_fingerprint,
+    verify_columns,
+    verify_counts,
+    verify_rows,
+)
 from jivsbench.model.job import Phase
 from jivsbench.model.profile import Switches, Verification
 from jivsbench.model.table import Partition
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,27 +164,44 @@ def _read_one(reading: Reading, connection: Connection, partition: Partition, cl
         reading.job.check()
         found = connection.fingerprint(partition)
         counts = PartitionCounts(partition.index, found.row_count, counter.read, file.row_count, counter.filtered)
-        asked = str(partition.request.table or "the query")
-        verify_counts(reading.job.job_id, asked, counts)
+        comparison = Comparison(reading.job.job_id, partition)
+        verify_counts(comparison, counts)
         if reading.verification is Verification.COLUMNS:
-            _verify_columns(reading, connection, partition, asked, file)
+            _verify_columns(reading, connection, comparison, file)
+        elif reading.verification is Verification.ROWS:
+            _verify_rows(reading, connection, comparison, file)
     return VerifiedPartition(counts, file)
 
 
-def _verify_columns(reading: Reading, connection: Connection, partition: Partition, asked: str, file: WrittenFile) -> None:
+def _verify_columns(reading: Reading, connection: Connection, comparison: Comparison, file: WrittenFile) -> None:
     if not isinstance(connection, ColumnFingerprinter):
         raise ExtractionError(f"the connector {reading.connector} computes no figures of columns: verify by count")
-    assert isinstance(reading.encoding, ColumnReader), "the request was refused in review"
-    expected = connection.fingerprint_columns(partition)
+    expected = connection.fingerprint_columns(comparison.partition)
     reading.job.check()
+    found = _read_back(reading, comparison, file, read_fingerprints)
+    verify_columns(comparison, *reading.plan.match_fingerprints(expected, found))
+
+
+def _verify_rows(reading: Reading, connection: Connection, comparison: Comparison, file: WrittenFile) -> None:
+    if not isinstance(connection, RowFingerprinter):
+        raise ExtractionError(
+            f"the connector {reading.connector} computes no fingerprints of rows: verify by columns or by count"
+        )
+    expected = connection.fingerprint_rows(comparison.partition)
+    reading.job.check()
+    verify_rows(comparison, expected, _read_back(reading, comparison, file, read_row_fingerprint))
+
+
+def _read_back(
+    reading: Reading, comparison: Comparison, file: WrittenFile, read: Callable[[ColumnReader, str], _Found]
+) -> _Found:
+    assert isinstance(reading.encoding, ColumnReader), "the request was refused in review"
     try:
-        found = read_fingerprints(reading.encoding, reading.folder.temporary(file.name))
+        return read(reading.encoding, reading.folder.temporary(file.name))
     except (OSError, pa.ArrowException) as problem:
-        raise VerificationError(
-            f"job {reading.job.job_id}, partition {partition.index} of {asked}: what lies on disk cannot be read back "
-            f"({type(problem).__name__}); no output was kept, check the disk and start the job again"
+        raise comparison.build_error(
+            f"what lies on disk cannot be read back ({type(problem).__name__}: check the disk)"
         ) from problem
-    verify_columns(reading.job.job_id, asked, partition.index, *reading.plan.match_fingerprints(expected, found))
 
 
 @contextmanager

@@ -13,6 +13,8 @@ class Verification(StrEnum):
     """Rows: in the source, read, and in the footer on disk."""
     COLUMNS = "columns"
     """Also of each column: NULLs, sum, least and greatest, computed by the server and from what is read back from the disk."""
+    ROWS = "rows"
+    """Rows, and a fingerprint of every one, computed by the server and from what is read back from the disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from typing import ClassVar, Final
 import pyarrow as pa
 import pytest
 
-from jivsbench.api.protocols import ColumnFingerprinter, Connection, RowReader
+from jivsbench.api.protocols import ColumnFingerprinter, Connection, RowFingerprinter, RowReader
 from jivsbench.errors import JivsbenchError
 from jivsbench.model.fingerprint import fingerprint_column
+from jivsbench.model.row_fingerprint import fingerprint_rows, join_row_fingerprints
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableSchema
 from jivsbench.testing.contract_table import HOSTILE_TEXTS, LoadedTable, normalize, select
 
@@ -204,6 +205,19 @@ class ReadingContract:
                 read = fingerprint_column(column.name, rows.column(column.name))
                 assert column.null_count in (None, read.null_count)
                 assert column.total is None or column == read
+
+    @pytest.mark.parametrize("filters", [(), FILTERS[5:6]])
+    def test_the_fingerprints_of_rows_are_those_of_what_is_read(
+        self, session: Connection, request_all: ExtractionRequest, filters: tuple[Filter, ...]
+    ) -> None:
+        """Every row of every partition. Only for connections that have this ability."""
+        if not isinstance(session, RowFingerprinter):
+            pytest.skip("this connection computes no fingerprints of rows")
+        request = ExtractionRequest(request_all.source, request_all.table, filters=filters)
+
+        for partition in session.partitions(request, session.schema(request), 3):
+            read = join_row_fingerprints(fingerprint_rows(batch) for batch in session.read(partition))
+            assert session.fingerprint_rows(partition) == read
 
     def test_a_row_reader_gives_the_same_rows(
         self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable

@@ -223,16 +223,17 @@ def test_a_folder_with_an_earlier_extraction_is_not_overwritten(tmp_path: Path, 
     assert {path.name: path.read_bytes() for path in (tmp_path / "rows").iterdir()} == before
 
 
-def test_a_limit_cannot_be_verified_by_columns(tmp_path: Path, loaded_source: str) -> None:
+@pytest.mark.parametrize("level", ["columns", "rows"])
+def test_a_limit_cannot_be_verified_by_more_than_count(tmp_path: Path, loaded_source: str, level: str) -> None:
     """It is said before anything is read; without the limit it passes and says how it was verified."""
-    both = ("extract", "main", "bench_rows", "--to", "rows", "--verify", "columns")
+    both = ("extract", "main", "bench_rows", "--to", "rows", "--verify", level)
     refused = run(*both, "--limit", "10", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
     passed = run(*both, "--json", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
 
     assert refused.status == ExitCode.USAGE, refused.stderr
     assert "verify by count" in refused.error
     assert passed.status == ExitCode.PASSED, passed.stderr
-    assert json.loads(passed.stdout)["verification"] == "columns"
+    assert json.loads(passed.stdout)["verification"] == level
 
 
 def test_a_port_in_use_is_named(tmp_path: Path, loaded_source: str) -> None:

@@ -154,7 +154,7 @@ class _Swapping(PostgresConnector):
 
 def test_a_row_that_stands_for_another_is_found_by_columns_alone(source: DataSource, tmp_path: Path):
     """Counting passes it; the figures name partition and column, and no value."""
-    for level in Verification:
+    for level in (Verification.COUNT, Verification.COLUMNS):
         extractor = Extractor(
             connectors={"postgres": _Swapping()},
             guards=(),

@@ -10,6 +10,7 @@ import pytest
 
 from jivsbench.api import ReadLimits
 from jivsbench.model.fingerprint import ColumnFingerprint, fingerprint_column
+from jivsbench.model.row_fingerprint import RowFingerprint, fingerprint_rows, join_row_fingerprints
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
 from jivsbench.model.table import ExtractionRequest, Filter, Partition, TableName
@@ -90,6 +91,11 @@ def check_figures(expected: tuple[ColumnFingerprint, ...], rows: pa.Table) -> No
             assert getattr(of_server, figure) in (None, getattr(read, figure)), (name, figure)
 
 
+def check_rows(expected: RowFingerprint, rows: pa.Table) -> None:
+    """The server's fingerprint of every row is that of what was read."""
+    assert expected == join_row_fingerprints(fingerprint_rows(batch) for batch in rows.to_batches())
+
+
 class Reader:
     """Reads tables and queries of one namespace in one go."""
 
@@ -108,6 +114,7 @@ class Reader:
             rows = pa.Table.from_batches(connection.read(partition), partition.schema.to_arrow())
             assert connection.fingerprint(partition).row_count == rows.num_rows
             check_figures(connection.fingerprint_columns(partition), rows)
+            check_rows(connection.fingerprint_rows(partition), rows)
         finally:
             connection.reset()
         return rows

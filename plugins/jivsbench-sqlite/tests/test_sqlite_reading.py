@@ -27,6 +27,8 @@ from jivsbench.errors import (
     OutputError,
     TypePolicyError,
 )
+from jivsbench.model.fingerprint import fingerprint_column
+from jivsbench.model.row_fingerprint import fingerprint_rows, join_row_fingerprints
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName
@@ -90,6 +92,8 @@ def read(session: SqliteConnection, request: ExtractionRequest) -> pa.Table:
         partition = part_of(session, request)
         rows = pa.Table.from_batches(session.read(partition), partition.schema.to_arrow())
         assert session.fingerprint(partition).row_count == rows.num_rows
+        assert session.fingerprint_columns(partition) == tuple(fingerprint_column(n, rows.column(n)) for n in rows.column_names)
+        assert session.fingerprint_rows(partition) == join_row_fingerprints(map(fingerprint_rows, rows.to_batches()))
     finally:
         session.reset()
     return rows

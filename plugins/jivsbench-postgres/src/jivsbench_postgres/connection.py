@@ -10,9 +10,10 @@ import pyarrow as pa
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, JivsbenchError, TypePolicyError
 from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
-from jivsbench_postgres import catalogue, figures, partitioning, statements
+from jivsbench_postgres import catalogue, figures, partitioning, row_hashes, statements
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
@@ -151,6 +152,12 @@ class PostgresConnection:
             query = figures.build_figures(part, self._wire.driver, self._source.type_policy, is_utf8=self._wire.is_utf8)
             found += figures.read_figures(part, self._wire.fetch(query, doing=doing, patience_s=self._long_s)[0])
         return tuple(found)
+
+    def fingerprint_rows(self, partition: Partition) -> RowFingerprint:
+        """The fingerprint of every row, computed by the server under the same snapshot."""
+        query = row_hashes.build_row_hashes(partition, self._wire.driver, self._source.type_policy, is_utf8=self._wire.is_utf8)
+        doing = f"compute the fingerprints of {_name_of(partition.request)}"
+        return row_hashes.read_row_hashes(self._wire.fetch(query, doing=doing, patience_s=self._long_s)[0])
 
     def cancel(self) -> None:
         """End the running query on the server, from any thread; at most a second. Does nothing for an idle session."""

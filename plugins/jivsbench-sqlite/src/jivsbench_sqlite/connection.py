@@ -21,9 +21,11 @@ from jivsbench.errors import (
     SourceUnreachableError,
     TypePolicyError,
 )
+from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
-from jivsbench_sqlite import statements
+from jivsbench_sqlite import figures, statements
 from jivsbench_sqlite.arrow_types import build_column
 from jivsbench_sqlite.statements import Statement
 from jivsbench_sqlite.values import build_array
@@ -121,6 +123,16 @@ class SqliteConnection:
         count = statements.build_count(partition, self._filter_types(partition.request))
         rows = self._fetch(count, f"count {_name_of(partition.request)}")
         return Fingerprint(int(str(rows[0][0])))
+
+    def fingerprint_columns(self, partition: Partition) -> tuple[ColumnFingerprint, ...]:
+        """Figures of every column, from a second query in the same transaction."""
+        rows, columns = self.read_rows(partition), partition.schema.columns
+        return figures.sum_columns(rows, columns, _name_of(partition.request), self._source.type_policy)
+
+    def fingerprint_rows(self, partition: Partition) -> RowFingerprint:
+        """The fingerprint of every row, from a second query in the same transaction."""
+        rows, columns = self.read_rows(partition), partition.schema.columns
+        return figures.hash_rows(rows, columns, _name_of(partition.request), self._source.type_policy)
 
     def cancel(self) -> None:
         """End the running query, from any thread. Does nothing when there is none."""

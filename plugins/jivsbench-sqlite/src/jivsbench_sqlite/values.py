@@ -49,6 +49,21 @@ def _find_unfit(values: Sequence[object], convert: Convert, name_row: Callable[[
     return ""
 
 
+def build_value_reader(column: Column, table: str, policy: TypePolicy) -> Convert:
+    """What reads one value of a column as `build_array` does, but into Python. It raises TypePolicyError."""
+    convert = build_converter(column.arrow_type, policy)
+
+    def read(value: object) -> object:
+        if policy is TypePolicy.NULL:
+            return _convert_or_null(value, convert)
+        try:
+            return None if value is None else convert(value)
+        except UnfitValueError:
+            raise _refuse(column, table) from None
+
+    return read
+
+
 def _convert_or_null(value: object, convert: Convert) -> object:
     try:
         return None if value is None else convert(value)
@@ -56,7 +71,7 @@ def _convert_or_null(value: object, convert: Convert) -> object:
         return None
 
 
-def _refuse(column: Column, table: str, where: str) -> TypePolicyError:
+def _refuse(column: Column, table: str, where: str = "") -> TypePolicyError:
     return TypePolicyError(
         f"{table}: column {column.name!r} ({column.server_type or 'no declared type'}) holds a value{where} that Arrow's "
         f"{column.arrow_type} cannot hold: set the source's type_policy to 'text' or 'null', or leave the column out"
