@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),$(BIN)/uv)
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+# These measure, or drive a whole service: they have the machine for themselves, all others share its cores.
+ALONE := tests/load tests/e2e tests/browser
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,7 +18,8 @@ demo: $(READY) ## the main job on embedded servers: data, legacy against optimiz
 
 test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
 	@sh tests/browser/install_chromium.sh
-	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-fail-under=90 --cov-report=term:skip-covered
+	$(PYTEST) -m "not nightly" --benchmark-skip --numprocesses=logical --dist=loadfile --cov --cov-report= $(ALONE:%=--ignore=%)
+	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
 
 lint: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -31,7 +34,8 @@ bench: $(READY) ## hot parts as ratios within one run; then jivsbench beside its
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
 	@sh tests/browser/install_chromium.sh
-	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600
+	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 --numprocesses=logical --dist=loadfile $(ALONE:%=--ignore=%)
+	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 $(ALONE)
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --quiet .
