@@ -18,7 +18,8 @@ from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.guards import review
 from jivsbench.extract.leases import Lease
-from jivsbench.extract.manifest import ManifestPartition, build_manifest, format_manifest
+from jivsbench.extract.manifest import build_manifest, format_manifest
+from jivsbench.extract.outputs import Output, WholeOutput
 from jivsbench.extract.phases import PhaseClock, sum_phases
 from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
@@ -53,14 +54,7 @@ class _Attempt:
     request: ExtractionRequest
     clock: PhaseClock
     started_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What the partitions were read under."""
-
-    snapshot: str | None
-    consistency: Consistency
+    partition_rows: int | None
 
 
 class Extractor:
@@ -92,10 +86,14 @@ class Extractor:
             dialect = self._pools.connector(source).dialect
             review(self._guards, GuardRequest(request, dialect, source.tables))
 
-    def extract(self, job_id: str, source: DataSource, request: ExtractionRequest) -> ExtractionResult:
+    def extract(
+        self, job_id: str, source: DataSource, request: ExtractionRequest, *, partition_rows: int | None = None
+    ) -> ExtractionResult:
         """Read, write, verify and commit, in the caller's thread; guards are asked first.
 
-        Raises an ExtractionError or EnvironmentProblem; then no connection is borrowed and no file is left.
+        Raises an ExtractionError or EnvironmentProblem; then no connection is borrowed and no file is left. With
+        `partition_rows` the output is resumable: partitions of so many rows are committed one by one, stay after a failure,
+        and are not read again by the next call.
         """
         started_ns = time.perf_counter_ns()
         if not _JOB_ID.fullmatch(job_id):
@@ -104,7 +102,7 @@ class Extractor:
         self.review(source, request)
         job = self._jobs.start(job_id, source.name, self._profile.job_timeout_s)
         try:
-            return self._extract(_Attempt(job, source, request, clock, started_ns))
+            return self._extract(_Attempt(job, source, request, clock, started_ns, partition_rows))
         except Exception as problem:
             error = job.explain(problem, source.connector)
             if error is problem:
@@ -162,26 +160,36 @@ class Extractor:
         snapshot = connection.begin()
         schema = self._schemas(attempt.source, request, lambda: connection.schema(request))
         job.check()
-        partitions = self._partitions(connection, request, schema)
-        folder = create_job_folder(self._output_dir, job.job_id)
+        output = self._open_output(attempt, connection, schema, snapshot)
         try:
             reading = Reading(
                 job=job,
                 connector=attempt.source.connector,
-                folder=folder,
+                folder=output.folder,
                 schema=schema.to_arrow(),
                 switches=self._profile.switches,
                 verification=self._profile.verification,
                 borrow=lambda: self._borrow_extra(attempt),
                 stop_borrowing=lambda: self._pools.end_wait(job.job_id, _build_not_needed_error(job.job_id)),
-                todo=deque(partitions),
+                todo=deque(output.todo),
+                commit=output.commit,
             )
             read_partitions(reading, connection, clock, snapshot)
             clock.enter(Phase.COMMIT)
-            return self._commit(attempt, reading, schema, _View(snapshot, _ask_consistency(connection, request)))
+            return self._commit(attempt, reading, schema, output, _ask_consistency(connection, request))
         except BaseException:
-            folder.remove()
+            output.abandon()
             raise
+
+    def _open_output(self, attempt: _Attempt, connection: Connection, schema: TableSchema, snapshot: str | None) -> Output:
+        request, job_id = attempt.request, attempt.job.job_id
+        if attempt.partition_rows is not None:
+            from jivsbench.extract.resume import ResumableJob, open_resumable
+
+            job = ResumableJob(job_id, attempt.source, request, self._profile, attempt.partition_rows)
+            return open_resumable(self._output_dir, job, connection, schema, snapshot)
+        partitions = self._partitions(connection, request, schema)
+        return WholeOutput(create_job_folder(self._output_dir, job_id), partitions, snapshot)
 
     def _partitions(self, connection: Connection, request: ExtractionRequest, schema: TableSchema) -> tuple[Partition, ...]:
         streams = self._profile.switches.streams
@@ -198,19 +206,11 @@ class Extractor:
             _log.debug("job %s goes on with fewer streams (%s)", job.job_id, problem.slug)
             return None
 
-    def _commit(self, attempt: _Attempt, reading: Reading, schema: TableSchema, view: _View) -> ExtractionResult:
-        done = sorted(reading.done, key=lambda part: part.counts.index)
-        partitions = tuple(
-            ManifestPartition(
-                index=part.counts.index,
-                file=part.file.name,
-                size_bytes=part.file.size_bytes,
-                rows_in_source=part.counts.rows_in_source,
-                rows_read=part.counts.rows_read,
-                rows_written=part.counts.rows_written,
-            )
-            for part in done
-        )
+    def _commit(
+        self, attempt: _Attempt, reading: Reading, schema: TableSchema, output: Output, told: Consistency
+    ) -> ExtractionResult:
+        published = output.publish(told)
+        partitions = published.partitions
         streams = 1 + len(reading.phases)
         manifest = build_manifest(
             attempt.job.job_id,
@@ -218,15 +218,15 @@ class Extractor:
             attempt.request,
             schema,
             partitions,
-            consistency=view.consistency,
-            snapshot=view.snapshot,
+            consistency=published.consistency,
+            snapshot=published.snapshot,
             streams=streams,
             switches=self._profile.switches,
             verification=self._profile.verification,
         )
-        reading.folder.publish([part.file.name for part in done])
         attempt.job.check()
-        reading.folder.write_manifest(format_manifest(manifest))
+        output.folder.write_manifest(format_manifest(manifest))
+        output.finish()
         return ExtractionResult(
             folder=attempt.job.job_id,
             files=tuple(OutputFile(p.file, p.rows_written, p.size_bytes) for p in partitions),
@@ -234,9 +234,11 @@ class Extractor:
             rows_written=manifest.row_count,
             rows_in_source=add_up_counts(Fingerprint(p.rows_in_source) for p in partitions),
             streams=streams,
-            snapshot=view.snapshot,
+            snapshot=published.snapshot,
             phases=sum_phases([attempt.clock.stop(), *reading.phases]),
             duration_ns=time.perf_counter_ns() - attempt.started_ns,
+            kept_partitions=output.kept_count,
+            consistency=published.consistency,
         )
 
 

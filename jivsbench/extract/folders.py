@@ -6,7 +6,7 @@ sees all of it or nothing. `manifest.json` comes last by the same rule, so a fol
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +48,32 @@ class JobFolder:
         with output_errors(self.path):
             for name in names:
                 os.rename(self.temporary(name), f"{self.path}/{name}")  # noqa: PTH104 - strings: this is the hot path
-            _sync_folder(self.path)
+            sync_folder(self.path)
 
     def write_manifest(self, content: bytes) -> None:
         """Write and publish the manifest, which says that the folder is complete."""
         descriptor = self.create_file(MANIFEST)
         with output_errors(self.path):
             try:
-                os.write(descriptor, content)
-                os.fsync(descriptor)
+                write_synced(descriptor, content)
             finally:
                 os.close(descriptor)
         self.publish([MANIFEST])
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Delete everything of an extraction but these files. Never raises, as `remove`."""
+        _remove_own_files(self.path, names)
+
+    def discard(self, name: str) -> None:
+        """Delete a file of this attempt that has its temporary name still."""
+        with output_errors(self.path):
+            os.unlink(self.temporary(name))  # noqa: PTH108 - strings, as above
+
+    def drop_unfinished(self) -> None:
+        """Delete the manifest, which would say that all is there, and what has no final name yet. Never raises, as `remove`."""
+        with suppress(OSError):
+            final = [name for name in os.listdir(self.path) if ".tmp-" not in name and name != MANIFEST]  # noqa: PTH208
+            self.keep_only(final)
 
     def remove(self) -> None:
         """Delete what this attempt wrote; the job failed. Never raises: the failure itself is what counts."""
@@ -84,19 +98,39 @@ def create_job_folder(output_dir: Path, job_id: str) -> JobFolder:
             if Path(path, MANIFEST).exists():
                 raise OutputError(f"job {job_id} has a complete output in {path} already: choose another job id") from None
             _remove_own_files(path)
-        _sync_folder(str(output_dir))
+        sync_folder(str(output_dir))
     return JobFolder(path, secrets.token_hex(4))
 
 
-def _remove_own_files(path: str) -> None:
+def enter_job_folder(output_dir: Path, job_id: str) -> JobFolder:
+    """The folder of a job for one more attempt; it is made when it is missing, else nothing in it is touched."""
+    path = output_dir / job_id
+    with output_errors(str(path)):
+        output_dir.mkdir(parents=True, exist_ok=True)
+        path.mkdir(0o700, exist_ok=True)
+        sync_folder(str(output_dir))
+    return JobFolder(str(path), secrets.token_hex(4))
+
+
+def write_synced(descriptor: int, content: bytes) -> None:
+    """Write all of it and have it on the disk. A full disk takes a part of what one call writes, and says so in the next."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    os.fsync(descriptor)
+
+
+def _remove_own_files(path: str, kept: Collection[str] = ()) -> None:
     with suppress(OSError):
-        for name in os.listdir(path):  # noqa: PTH208 - strings, as above
-            if name.startswith(_OWN_FILES):
+        # The manifest first: while it is there, the folder looks complete.
+        for name in sorted(os.listdir(path), key=lambda name: name != MANIFEST):  # noqa: PTH208 - strings, as above
+            if name.startswith(_OWN_FILES) and name not in kept:
                 with suppress(OSError):
                     os.unlink(f"{path}/{name}")  # noqa: PTH108
 
 
-def _sync_folder(path: str) -> None:
+def sync_folder(path: str) -> None:
+    """Make last what names a folder holds."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

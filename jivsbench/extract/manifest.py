@@ -48,6 +48,8 @@ class ManifestPartition:
     """None when the source cannot count its rows: then only what was read is compared with what was written."""
     rows_read: int
     rows_written: int
+    snapshot: str | None = None
+    """What it was read under; None when the source shares no snapshots, or the manifest is of an older version."""
 
 
 @dataclass(frozen=True, slots=True)

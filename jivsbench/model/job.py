@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.table import Consistency
+
 
 class JobState(StrEnum):
     """PENDING -> RUNNING -> COMPLETED | FAILED | CANCELLED; a pending job can be cancelled too."""
@@ -62,3 +64,6 @@ class ExtractionResult:
     snapshot: str | None
     phases: tuple[PhaseTime, ...]
     duration_ns: int
+    consistency: Consistency = Consistency.ONE_SNAPSHOT
+    kept_partitions: int = 0
+    """Partitions that an earlier attempt had committed: they were not read again, but count in the rows above."""

@@ -11,8 +11,8 @@ from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, TypePolicyError
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
-from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
-from jivsbench_postgres import catalogue, figures, partitioning, statements
+from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema
+from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, statements
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
@@ -87,6 +87,16 @@ class PostgresConnection:
             size = catalogue.measure_table(self._wire, table, str(request.table), self._long_s, keeps_pages=True)
             density = catalogue.sample_density(self._wire, table, size.pages, str(request.table), self._long_s)
             predicates = partitioning.split_pages(size, streams, density)
+        return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
+
+    def split_by_key(self, request: ExtractionRequest, partition_rows: int) -> KeySplit | None:
+        """Bounds along the table's key; None when it has none."""
+        return key_ranges.split_by_key(self._wire, request, partition_rows, self._long_s)
+
+    def key_partitions(self, request: ExtractionRequest, schema: TableSchema, split: KeySplit) -> tuple[Partition, ...]:
+        """The parts of a split, after a look whether the table is still the one that was split."""
+        key_ranges.check_split(split, key_ranges.read_key(self._wire, request, self._long_s), str(request.table))
+        predicates = key_ranges.build_predicates(split, self._wire.driver)
         return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
 
     def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
