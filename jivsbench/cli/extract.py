@@ -31,6 +31,19 @@ if TYPE_CHECKING:
     type=click.Choice(["count", "columns"]),
     help="Compare with the source: rows, or the figures of every column too. Default: the profile's.",
 )
+@click.option(
+    "--resume",
+    "is_resumable",
+    is_flag=True,
+    help="Commit partition by partition, and go on from there when the same command was ended before.",
+)
+@click.option(
+    "--partition-rows",
+    type=click.IntRange(1),
+    default=250_000,
+    show_default=True,
+    help="With --resume: rows of a partition, which is what a crash makes a stream read again at most.",
+)
 @json_option
 @click.pass_context
 def extract(
@@ -44,6 +57,8 @@ def extract(
     streams: int | None,
     timeout_s: float,
     verification: str | None,
+    is_resumable: bool,
+    partition_rows: int,
     as_json: bool,
 ) -> ExitCode:
     """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified Parquet files."""
@@ -64,7 +79,9 @@ def extract(
     fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
     if verification:
         fitted = replace(fitted, verification=Verification(verification))
-    _show(extract_table(registry, fitted, found, request, folder), folder, fitted, as_json=as_json)
+    resumed_rows = partition_rows if is_resumable else None
+    result = extract_table(registry, fitted, found, request, folder, partition_rows=resumed_rows)
+    _show(result, folder, fitted, as_json=as_json)
     return ExitCode.PASSED
 
 
@@ -79,6 +96,11 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
             f"verified by {profile.verification}: {result.rows_written:,} rows {counted}; "
             f"{len(result.files)} files, {size_mib:,.1f} MiB, {duration_s:.2f} s: {folder}"
         )
+        if result.kept_partitions:
+            click.echo(
+                f"resumed: {result.kept_partitions} of {len(result.files)} files were there already; "
+                f"consistency: {result.consistency}"
+            )
         return
     from jivsbench.cli.terminal import print_json
 
@@ -91,6 +113,8 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", *, as_js
             "rows_in_source": result.rows_in_source,
             "duration_s": duration_s,
             "streams": result.streams,
+            "kept_partitions": result.kept_partitions,
+            "consistency": result.consistency.value,
             "verification": profile.verification.value,
         }
     )

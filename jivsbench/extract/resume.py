@@ -7,6 +7,7 @@ only then the state log says so. Whatever the log names is there; whatever it do
 import hashlib
 import json
 import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from jivsbench.api import Connection, KeyPartitioner
 from jivsbench.errors import ResumeError
 from jivsbench.extract.folders import MANIFEST, JobFolder, enter_job_folder, output_errors
 from jivsbench.extract.manifest import (
-    Manifest,
     ManifestColumn,
     ManifestPartition,
     describe_columns,
@@ -24,9 +24,10 @@ from jivsbench.extract.manifest import (
 from jivsbench.extract.outputs import Published, check_snapshot, describe_partition
 from jivsbench.extract.state_log import STATE_LOG, StateLog, open_state_log
 from jivsbench.extract.streams import VerifiedPartition
+from jivsbench.model.job import ExtractionResult, OutputFile
 from jivsbench.model.profile import Profile
 from jivsbench.model.source import DataSource
-from jivsbench.model.table import Consistency, ExtractionRequest, KeySplit, Partition, TableSchema
+from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, KeySplit, Partition, TableSchema, add_up_counts
 
 _FORMAT_VERSION = 1
 
@@ -158,11 +159,12 @@ def _agree_on_split(
     return split
 
 
-def read_finished(path: Path, source: DataSource, request: ExtractionRequest, profile: Profile) -> Manifest | None:
-    """The manifest, when the folder holds the complete output of this very request; None when it holds no complete one.
+def read_finished(path: Path, source: DataSource, request: ExtractionRequest, profile: Profile) -> ExtractionResult | None:
+    """What an earlier attempt finished: the complete output of this very request. None when it is unfinished.
 
-    The process may have ended between the manifest and its own exit code. Raises ResumeError for the output of another request.
+    A process may end between the manifest and its own exit code. Raises ResumeError for the output of another request.
     """
+    started_ns = time.perf_counter_ns()
     try:
         manifest = parse_manifest((path / MANIFEST).read_bytes())
     except FileNotFoundError:
@@ -174,7 +176,20 @@ def read_finished(path: Path, source: DataSource, request: ExtractionRequest, pr
     if request.filters or asked != (manifest.source, manifest.connector, manifest.request, manifest.verification):
         raise ResumeError(f"{path} holds a complete output already, of another request: name a new folder")
     (path / STATE_LOG).unlink(missing_ok=True)
-    return manifest
+    partitions = manifest.partitions
+    return ExtractionResult(
+        folder=manifest.job_id,
+        files=tuple(OutputFile(p.file, p.rows_written, p.size_bytes) for p in partitions),
+        rows_read=sum(p.rows_read for p in partitions),
+        rows_written=manifest.row_count,
+        rows_in_source=add_up_counts(Fingerprint(p.rows_in_source) for p in partitions),
+        streams=manifest.streams,
+        snapshot=manifest.snapshot,
+        phases=(),
+        duration_ns=time.perf_counter_ns() - started_ns,
+        consistency=Consistency(manifest.consistency),
+        kept_partitions=len(partitions),
+    )
 
 
 def check_folder(path: Path) -> None:
