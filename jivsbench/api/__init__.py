@@ -19,6 +19,7 @@ from jivsbench.api.protocols import (
     RowReader,
     TableLoader,
     UserContext,
+    WatermarkTeller,
     Workload,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "TargetApi",
     "TargetVariant",
     "UserContext",
+    "WatermarkTeller",
     "Workload",
     "hookimpl",
 ]

@@ -15,7 +15,16 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import CacheStatistics
 from jivsbench.model.summary import Report, Summary, Verdict
-from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema
+from jivsbench.model.table import (
+    Consistency,
+    ExtractionRequest,
+    Fingerprint,
+    KeySplit,
+    Partition,
+    TableName,
+    TableSchema,
+    Watermark,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,19 @@ class KeyPartitioner(Protocol):
 
     def key_partitions(self, request: ExtractionRequest, schema: TableSchema, split: KeySplit) -> tuple[Partition, ...]:
         """The parts of a split, in order. Raises ResumeError when the table or its key is not the one that was split."""
+        ...
+
+
+@runtime_checkable
+class WatermarkTeller(Protocol):
+    """Optional ability of a Connection: where an increment ends, so that no row that is committed late is lost."""
+
+    def watermark(self, request: ExtractionRequest, column: str, overlap: float | None) -> Watermark:
+        """A value of the column below which no transaction that is open now can commit a row. Asked before `begin`.
+
+        `overlap` (seconds, or numbers) is read again below that; where the source cannot know such a value, it is taken off the
+        newest one. Raises UsageError, saying why, when it is None there, and when the column or the table does not do.
+        """
         ...
 
 

@@ -10,6 +10,8 @@ from jivsbench.config import Settings
 from jivsbench.errors import OutputError, UnknownNameError
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
+from jivsbench.extract.incremental import Series, extract_increment
+from jivsbench.extract.manifest import IncrementMode
 from jivsbench.extract.resume import read_finished
 from jivsbench.model.job import ExtractionResult
 from jivsbench.model.profile import Profile
@@ -44,18 +46,25 @@ def extract_table(
     """
     if partition_rows is not None and (finished := read_finished(folder, source, request, profile)):
         return finished
-    if folder.exists() and partition_rows is None:
+    with closing(_build_extractor(registry, profile, folder, may_exist=partition_rows is not None)) as extractor:
+        return extractor.extract(folder.name, source, request, partition_rows=partition_rows)
+
+
+def extract_next(
+    registry: Registry, profile: Profile, source: DataSource, request: ExtractionRequest, folder: Path, *, series: Series
+) -> tuple[ExtractionResult, IncrementMode]:
+    """Extract the next increment of a series into `folder`, which must not exist yet."""
+    with closing(_build_extractor(registry, profile, folder, may_exist=False)) as extractor:
+        return extract_increment(extractor, folder.name, source, request, series)
+
+
+def _build_extractor(registry: Registry, profile: Profile, folder: Path, *, may_exist: bool) -> Extractor:
+    if folder.exists() and not may_exist:
         raise OutputError(f"the extraction was to be written to {folder}, which exists already: name a new folder with --to")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputError(f"the folder {folder.parent} cannot be made ({exc.strerror}): name another with --to") from exc
-    with closing(build_extractor(registry, profile, folder)) as extractor:
-        return extractor.extract(folder.name, source, request, partition_rows=partition_rows)
-
-
-def build_extractor(registry: Registry, profile: Profile, folder: Path) -> Extractor:
-    """An extractor that writes beside `folder`."""
     return Extractor(
         connectors={connector.name: connector for connector in registry.connectors},
         guards=require_guards(profile, registry.guards),

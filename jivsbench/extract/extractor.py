@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest
+from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest, WatermarkTeller
 from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError, MissingObjectError, UsageError
 from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.guards import review
 from jivsbench.extract.leases import Lease
-from jivsbench.extract.manifest import build_manifest, format_manifest
+from jivsbench.extract.manifest import ManifestIncrement, build_manifest, format_manifest
 from jivsbench.extract.outputs import Output, WholeOutput
 from jivsbench.extract.phases import PhaseClock, sum_phases
 from jivsbench.extract.pool_set import PoolSet
@@ -28,7 +28,7 @@ from jivsbench.model.job import ExtractionResult, OutputFile, Phase
 from jivsbench.model.profile import Profile, Verification
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import PoolStatistics
-from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, add_up_counts
+from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, Watermark, add_up_counts
 
 SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
 """Finds the schema of a request: source, request, and the loader that asks the server."""
@@ -55,6 +55,7 @@ class _Attempt:
     clock: PhaseClock
     started_ns: int
     partition_rows: int | None
+    increment: ManifestIncrement | None
 
 
 class Extractor:
@@ -87,7 +88,13 @@ class Extractor:
             review(self._guards, GuardRequest(request, dialect, source.tables))
 
     def extract(
-        self, job_id: str, source: DataSource, request: ExtractionRequest, *, partition_rows: int | None = None
+        self,
+        job_id: str,
+        source: DataSource,
+        request: ExtractionRequest,
+        *,
+        partition_rows: int | None = None,
+        increment: ManifestIncrement | None = None,
     ) -> ExtractionResult:
         """Read, write, verify and commit, in the caller's thread; guards are asked first.
 
@@ -102,7 +109,7 @@ class Extractor:
         self.review(source, request)
         job = self._jobs.start(job_id, source.name, self._profile.job_timeout_s)
         try:
-            return self._extract(_Attempt(job, source, request, clock, started_ns, partition_rows))
+            return self._extract(_Attempt(job, source, request, clock, started_ns, partition_rows, increment))
         except Exception as problem:
             error = job.explain(problem, source.connector)
             if error is problem:
@@ -120,6 +127,17 @@ class Extractor:
         connection = connect(self._pools.connector(source), source, self._pools.read_limits)
         try:
             return connection.test()
+        finally:
+            connection.close()
+
+    def watermark(self, source: DataSource, request: ExtractionRequest, column: str, overlap: float | None) -> Watermark:
+        """Ask, with a session of its own and so before any snapshot is taken, where the next increment begins."""
+        self.review(source, request)
+        connection = connect(self._pools.connector(source), source, self._pools.read_limits)
+        try:
+            if not isinstance(connection, WatermarkTeller):
+                raise UsageError(f"the connector {source.connector} cannot tell where an increment ends: extract the table whole")
+            return connection.watermark(request, column, overlap)
         finally:
             connection.close()
 
@@ -223,6 +241,7 @@ class Extractor:
             streams=streams,
             switches=self._profile.switches,
             verification=self._profile.verification,
+            increment=attempt.increment,
         )
         attempt.job.check()
         output.folder.write_manifest(format_manifest(manifest))

@@ -119,6 +119,18 @@ class KeySplit:
 
 
 @dataclass(frozen=True, slots=True)
+class Watermark:
+    """Where the next increment of a table begins, as of a moment before this one is read."""
+
+    table_id: str
+    """Tells the table and its key from any other, also from one of the same name that was made anew."""
+    key: tuple[str, ...]
+    """Columns by which rows that come in two increments are told to be the same."""
+    read_from: str | None
+    """The least value to read next time, in the server's text form; None: everything."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What the source says a partition holds, under the view that read it."""
 

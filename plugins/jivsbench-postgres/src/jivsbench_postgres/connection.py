@@ -11,8 +11,8 @@ from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, TypePolicyError
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
-from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema
-from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, statements
+from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema, Watermark
+from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, statements, watermarks
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
@@ -98,6 +98,10 @@ class PostgresConnection:
         key_ranges.check_split(split, key_ranges.read_key(self._wire, request, self._long_s), str(request.table))
         predicates = key_ranges.build_predicates(split, self._wire.driver)
         return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
+
+    def watermark(self, request: ExtractionRequest, column: str, overlap: float | None) -> Watermark:
+        """Where the next increment begins, by the oldest transaction that is open now, or by the newest value and an overlap."""
+        return watermarks.read_watermark(self._wire, request, column, overlap, self._long_s)
 
     def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Stream a partition by COPY, about a mebibyte at a time."""
