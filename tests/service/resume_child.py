@@ -35,9 +35,9 @@ def build_profile() -> Profile:
     return replace(OPTIMIZED, switches=replace(OPTIMIZED.switches, streams=STREAMS), pool=replace(OPTIMIZED.pool, min_idle=0))
 
 
-def build_extractor(out: Path) -> Extractor:
+def build_extractor(out: Path, profile: Profile | None = None) -> Extractor:
     """An extractor over the real connector."""
-    return Extractor(connectors={"postgres": PostgresConnector()}, guards=(), profile=build_profile(), output_dir=out)
+    return Extractor(connectors={"postgres": PostgresConnector()}, guards=(), profile=profile or build_profile(), output_dir=out)
 
 
 class _Steps:

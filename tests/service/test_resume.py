@@ -1,10 +1,14 @@
 """A killed extraction goes on where it was: nothing lost, nothing twice, at most one partition a stream read again."""
 
+import errno
 import hashlib
+import os
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -12,12 +16,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jivsbench.errors import ResumeError
+from jivsbench.errors import ExtractionError, OutputError, ResumeError
+from jivsbench.extract.folders import enter_job_folder
 from jivsbench.extract.manifest import Manifest, parse_manifest
-from jivsbench.extract.resume import read_finished
+from jivsbench.extract.resume import ResumableOutput, read_finished
+from jivsbench.extract.sinks import WrittenFile
+from jivsbench.extract.state_log import open_state_log
+from jivsbench.extract.streams import VerifiedPartition
+from jivsbench.extract.verification import PartitionCounts
 from jivsbench.model.job import ExtractionResult
+from jivsbench.model.profile import Verification
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
+from jivsbench.model.table import Partition
+from jivsbench_postgres.connection import PostgresConnection
 from tests.service.resume_child import PARTITION_ROWS, REQUEST, STREAMS, build_extractor, build_profile
 
 ROWS = 10_000
@@ -145,3 +157,151 @@ def test_a_log_that_is_ahead_of_the_files_is_found(url: str, source: DataSource,
             break
 
     assert caught
+
+
+def start_broken(source: DataSource, out: Path) -> None:
+    """An extraction of which one or two of four parts are committed when the source breaks."""
+    extractor = build_extractor(out)
+    read = PostgresConnection.read
+
+    def read_some(self: PostgresConnection, partition: Partition) -> Iterator[pa.RecordBatch]:
+        if partition.index > 1:
+            raise ExtractionError("planted")
+        return read(self, partition)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PostgresConnection, "read", read_some)
+        try:
+            with pytest.raises(ExtractionError, match="planted"):
+                extractor.extract("job", source, REQUEST, partition_rows=PARTITION_ROWS)
+        finally:
+            extractor.close(0.5)
+
+
+def test_a_failure_keeps_what_is_committed_and_nothing_else(source: DataSource, tmp_path: Path):
+    """Whole files and the log, neither a half-written file nor a manifest; the next attempt reads the rest."""
+    start_broken(source, tmp_path)
+    left = sorted(path.name for path in (tmp_path / "job").iterdir())
+    result = resume(source, tmp_path)
+
+    assert left[-1] == "state.log"
+    assert set(left[:-1]) <= {"part-00000.parquet", "part-00001.parquet"}
+    assert result.kept_partitions == len(left) - 1
+    assert len(read_output(tmp_path / "job")) == ROWS
+
+
+def test_a_table_that_changed_meanwhile_is_read_without_gaps(source: DataSource, url: str, tmp_path: Path):
+    """Rewritten, rows changed, removed and added: every row that was there all the time comes once, and the manifest says how."""
+    start_broken(source, tmp_path)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE resume_copy AS TABLE resume_rows")
+        connection.execute("COMMIT")
+        try:
+            connection.execute("UPDATE resume_rows SET name = name || '!' WHERE id % 3 = 0")
+            connection.execute("DELETE FROM resume_rows WHERE id % 5 = 0")
+            connection.execute("INSERT INTO resume_rows SELECT g * 7 + 1, 'new' FROM generate_series(1, 100) g")
+            connection.execute("VACUUM FULL resume_rows")
+            result = resume(source, tmp_path)
+        finally:
+            connection.execute("TRUNCATE resume_rows")
+            connection.execute("INSERT INTO resume_rows TABLE resume_copy")
+            connection.execute("DROP TABLE resume_copy")
+    keys = [key for key, _ in read_output(tmp_path / "job")]
+
+    assert result.kept_partitions > 0
+    assert len(keys) == len(set(keys))
+    assert {g * 7 for g in range(1, ROWS + 1) if g % 5} <= set(keys)
+    manifest = read_manifest(tmp_path)
+    assert (manifest.consistency, manifest.snapshot) == ("per-partition", None)
+    assert all(partition.snapshot for partition in manifest.partitions)
+
+
+def test_what_is_asked_for_must_be_the_same(source: DataSource, tmp_path: Path):
+    """Another request, source or level is refused, and harms nothing."""
+    start_broken(source, tmp_path)
+    extractor = build_extractor(tmp_path)
+    strict = build_extractor(tmp_path, replace(build_profile(), verification=Verification.COLUMNS))
+    try:
+        for asked, words in (
+            (lambda: extractor.extract("job", source, replace(REQUEST, columns=("id",)), partition_rows=9), "another request"),
+            (lambda: extractor.extract("job", replace(source, name="x"), REQUEST, partition_rows=9), "another source"),
+            (lambda: strict.extract("job", source, REQUEST, partition_rows=9), "other settings"),
+        ):
+            with pytest.raises(ResumeError, match=words):
+                asked()
+    finally:
+        extractor.close(0.5)
+        strict.close(0.5)
+
+    assert resume(source, tmp_path).kept_partitions > 0
+    with pytest.raises(ResumeError, match="of another request"):
+        read_finished(tmp_path / "job", source, replace(REQUEST, columns=("id",)), build_profile())
+
+
+def test_files_that_are_not_as_noted_are_not_taken(source: DataSource, tmp_path: Path):
+    """A committed file that lost its end, or is gone."""
+    start_broken(source, tmp_path)
+    file = min((tmp_path / "job").glob("part-*.parquet"))
+    file.write_bytes(file.read_bytes()[:-1])
+
+    with pytest.raises(ResumeError, match=f"{file.name} is not as the state log notes it"):
+        resume(source, tmp_path)
+    file.unlink()
+    with pytest.raises(ResumeError, match="is not as the state log notes it"):
+        resume(source, tmp_path)
+
+
+def test_a_folder_of_something_else_is_left_alone(source: DataSource, tmp_path: Path):
+    """No state log: whatever lies there is not ours to go on with."""
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "part-00000.parquet").write_bytes(b"other")
+
+    with pytest.raises(ResumeError, match="no state log"):
+        resume(source, tmp_path)
+    assert [path.name for path in (tmp_path / "job").iterdir()] == ["part-00000.parquet"]
+
+
+def test_a_second_finisher_loses(source: DataSource, tmp_path: Path):
+    """A partition is committed once; who comes later deletes its own file. A second process does not even begin."""
+    folder = enter_job_folder(tmp_path, "job")
+    output = ResumableOutput(folder, open_state_log(folder.path), (), [], snapshot="s")
+    with pytest.raises(ResumeError, match="another process"):
+        resume(source, tmp_path)
+    for text in (b"first", b"second"):
+        os.write(folder.create_file("part-00000.parquet"), text)
+        output.commit(VerifiedPartition(PartitionCounts(0, 1, 1, 1), WrittenFile("part-00000.parquet", 1, len(text)), "s"))
+    left = {path.name: path.read_bytes() for path in (tmp_path / "job").iterdir() if path.name != "state.log"}
+    output.abandon()
+
+    assert left == {"part-00000.parquet": b"first"}
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_a_disk_that_fails_is_never_success(source: DataSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str):
+    """Whichever of the calls fails: an error, no manifest, and what the next attempt completes is right."""
+    real = getattr(os, call)
+    for failing in range(1, 40):
+        out = tmp_path / str(failing)
+        calls = count(1)
+
+        def fail(*args: object, failing: int = failing, calls: Iterator[int] = calls) -> object:
+            if next(calls) == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return real(*args)
+
+        extractor = build_extractor(out)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, fail)
+            try:
+                extractor.extract("job", source, REQUEST, partition_rows=PARTITION_ROWS)
+            except OutputError as problem:
+                assert "Input/output error" in str(problem)  # noqa: PT017 - the last round raises nothing
+            else:
+                assert failing > PARTS
+                break
+            finally:
+                extractor.close(0.5)
+        assert not (out / "job" / "manifest.json").exists()
+        assert resume(source, out).rows_written == ROWS
+        assert len(set(read_output(out / "job"))) == ROWS
