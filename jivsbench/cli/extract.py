@@ -1,5 +1,7 @@
 """`jivsbench extract`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,9 +106,21 @@ def extract(
     if series is not None:
         result, mode = extract_next(registry, fitted, found, request, folder, series=series)
     else:
-        result = extract_table(registry, fitted, found, request, folder, partition_rows=partition_rows if is_resumable else None)
+        with _tell_what_stays(folder, is_resumable=is_resumable):
+            resumed_rows = partition_rows if is_resumable else None
+            result = extract_table(registry, fitted, found, request, folder, partition_rows=resumed_rows)
     _show(result, folder, fitted, mode, as_json=as_json)
     return ExitCode.PASSED
+
+
+@contextmanager
+def _tell_what_stays(folder: Path, *, is_resumable: bool) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if is_resumable and (kept := len(list(folder.glob("part-*")))):
+            click.echo(f"{kept} files stay in {folder}: the same command goes on from there", err=True)
+        raise
 
 
 def _read_series(

@@ -4,14 +4,19 @@ A file is written under a name that only this attempt uses, synced, renamed, and
 sees all of it or nothing. `manifest.json` comes last by the same rule, so a folder without it is not complete.
 """
 
+import io
 import os
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jivsbench.errors import OutputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 MANIFEST = "manifest.json"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
@@ -112,11 +117,29 @@ def enter_job_folder(output_dir: Path, job_id: str) -> JobFolder:
     return JobFolder(str(path), secrets.token_hex(4))
 
 
-def write_synced(descriptor: int, content: bytes) -> None:
-    """Write all of it and have it on the disk. A full disk takes a part of what one call writes, and says so in the next."""
-    left = memoryview(content)
+def write_whole(descriptor: int, content: "Buffer") -> int:
+    """Write all of it. Returns its size in bytes.
+
+    A disk that becomes full takes a part of what one call writes, and complains only of the next.
+    """
+    left = memoryview(content).cast("B")
+    size = len(left)
     while left:
         left = left[os.write(descriptor, left) :]
+    return size
+
+
+class WholeWrites(io.FileIO):
+    """An unbuffered file that takes all that a write gives it, or raises: Arrow does not look at how much was taken."""
+
+    def write(self, content: "Buffer", /) -> int:
+        """Write all of it. Returns its size in bytes."""
+        return write_whole(self.fileno(), content)
+
+
+def write_synced(descriptor: int, content: bytes) -> None:
+    """Write all of it, and have it on the disk."""
+    write_whole(descriptor, content)
     os.fsync(descriptor)
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from jivsbench.errors import ExtractionError
 from jivsbench.extract.encoding import ColumnEncodings, choose_encodings
-from jivsbench.extract.folders import JobFolder, output_errors
+from jivsbench.extract.folders import JobFolder, WholeWrites, output_errors
 
 ROW_GROUP_ROWS = 131_072
 _ROW_GROUP_BYTES = 96 * 1024 * 1024
@@ -106,7 +106,7 @@ class ParquetSink:
             writer.write_table(table, row_group_size=max(group_rows, 1))
 
     def _open(self, encodings: ColumnEncodings) -> pq.ParquetWriter:
-        raw = os.fdopen(self._descriptor, "wb", buffering=0, closefd=False)
+        raw = WholeWrites(self._descriptor, "wb", closefd=False)
         self._stream = pa.BufferedOutputStream(pa.PythonFile(raw, "w"), _BUFFER_BYTES)
         self._writer = pq.ParquetWriter(
             self._stream,

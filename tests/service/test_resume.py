@@ -305,3 +305,18 @@ def test_a_disk_that_fails_is_never_success(source: DataSource, tmp_path: Path, 
         assert not (out / "job" / "manifest.json").exists()
         assert resume(source, out).rows_written == ROWS
         assert len(set(read_output(out / "job"))) == ROWS
+
+
+def test_a_job_that_is_not_resumable_pays_nothing_for_it(source: DataSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Five syncs, as few as a folder, a file and a manifest need; no log."""
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor) or fsync(descriptor))
+    extractor = build_extractor(tmp_path)
+    try:
+        extractor.extract("job", source, REQUEST)
+    finally:
+        extractor.close(0.5)
+
+    assert len(synced) == 5
+    assert sorted(path.name for path in (tmp_path / "job").iterdir()) == ["manifest.json", "part-00000.parquet"]
