@@ -22,6 +22,8 @@ from jivsbench.model.table import ExtractionRequest, TableName, Watermark
 from jivsbench_postgres.connection import PostgresConnection
 from jivsbench_postgres.connector import PostgresConnector
 
+DOCS = Path(__file__).parents[2] / "docs" / "extraction.md"
+EXAMPLE = DOCS.read_text().partition("<!-- example: series -->\n```python\n")[2].partition("```")[0]
 REQUEST = ExtractionRequest("shop", TableName("increment_rows"))
 
 
@@ -66,19 +68,18 @@ class Runs:
         manifest = parse_manifest((self.folder / f"run{self.count}" / "manifest.json").read_bytes())
         assert manifest.increment is not None
         assert (manifest.increment.mode, manifest.increment.key) == (mode, ("id",))
-        found = set(self._read(self.count)["id"].to_pylist())
+        found = set(pq.read_table(self.folder / f"run{self.count}" / "part-00000.parquet")["id"].to_pylist())
         assert len(found) == result.rows_written
         return found
 
     def merge(self) -> dict[int, str]:
-        """What a reader has of all increments, as the documentation says."""
-        tables = [self._read(number) for number in range(1, self.count + 1)]
-        numbered = [t.append_column("run", pa.array([n] * t.num_rows, pa.int32())) for n, t in enumerate(tables)]
-        rows = pa.concat_tables(numbered).sort_by([("id", "ascending"), ("run", "ascending")])
+        """What a reader has of all increments, with the code that the documentation gives."""
+        folders = [self.folder / f"run{number}" for number in range(1, self.count + 1)]
+        names: dict[str, Callable[..., pa.Table]] = {}
+        exec(EXAMPLE, names)
+        rows = names["read_series"](folders, ["id"])
+        assert len(set(rows["id"].to_pylist())) == rows.num_rows
         return dict(zip(rows["id"].to_pylist(), rows["name"].to_pylist(), strict=True))
-
-    def _read(self, number: int) -> pa.Table:
-        return pq.read_table(self.folder / f"run{number}" / "part-00000.parquet")
 
 
 Build = Callable[..., Runs]
