@@ -170,7 +170,7 @@ class KeyPartitioner(Protocol):
 class WatermarkTeller(Protocol):
     """Optional ability of a Connection: where an increment ends, so that no row that is committed late is lost."""
 
-    def watermark(self, request: ExtractionRequest, column: str, overlap: float | None) -> Watermark:
+    def watermark(self, request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
         """A value of the column below which no transaction that is open now can commit a row. Asked before `begin`.
 
         `overlap` (seconds, or numbers) is read again below that; where the source cannot know such a value, it is taken off the

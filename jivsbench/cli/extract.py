@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @click.option("--full", "is_full", is_flag=True, help="With --incremental: begin anew with every row.")
 @click.option(
     "--overlap",
-    type=click.FloatRange(0),
+    type=click.IntRange(0, 10**9),
     help="With --incremental: seconds (of an integer: numbers) to read again. Needed where open transactions cannot be seen.",
 )
 @json_option
@@ -80,7 +80,7 @@ def extract(
     column: str | None,
     state: Path | None,
     is_full: bool,
-    overlap: float | None,
+    overlap: int | None,
     as_json: bool,
 ) -> ExitCode:
     """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified Parquet files."""
@@ -124,7 +124,7 @@ def _tell_what_stays(folder: Path, *, is_resumable: bool) -> Iterator[None]:
 
 
 def _read_series(
-    column: str | None, state: Path | None, overlap: float | None, *, is_full: bool, is_resumable: bool
+    column: str | None, state: Path | None, overlap: int | None, *, is_full: bool, is_resumable: bool
 ) -> "Series | None":
     if column is None:
         if state is not None or overlap is not None or is_full:

@@ -130,7 +130,7 @@ class Extractor:
         finally:
             connection.close()
 
-    def watermark(self, source: DataSource, request: ExtractionRequest, column: str, overlap: float | None) -> Watermark:
+    def watermark(self, source: DataSource, request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
         """Ask, with a session of its own and so before any snapshot is taken, where the next increment begins."""
         self.review(source, request)
         connection = connect(self._pools.connector(source), source, self._pools.read_limits)

@@ -63,7 +63,13 @@ class JobFolder:
                 write_synced(descriptor, content)
             finally:
                 os.close(descriptor)
-        self.publish([MANIFEST])
+        try:
+            self.publish([MANIFEST])
+        except OutputError:
+            # It may have its name already, but a failed sync is no success.
+            with suppress(OSError):
+                os.unlink(f"{self.path}/{MANIFEST}")  # noqa: PTH108 - strings, as above
+            raise
 
     def keep_only(self, names: Collection[str]) -> None:
         """Delete everything of an extraction but these files. Never raises, as `remove`."""
@@ -75,10 +81,11 @@ class JobFolder:
             os.unlink(self.temporary(name))  # noqa: PTH108 - strings, as above
 
     def drop_unfinished(self) -> None:
-        """Delete the manifest, which would say that all is there, and what has no final name yet. Never raises, as `remove`."""
+        """Delete what this attempt wrote and gave no final name. Never raises, as `remove`."""
         with suppress(OSError):
-            final = [name for name in os.listdir(self.path) if ".tmp-" not in name and name != MANIFEST]  # noqa: PTH208
-            self.keep_only(final)
+            for name in os.listdir(self.path):  # noqa: PTH208 - strings, as above
+                if name.endswith(f".tmp-{self.attempt}"):
+                    os.unlink(f"{self.path}/{name}")  # noqa: PTH108
 
     def remove(self) -> None:
         """Delete what this attempt wrote; the job failed. Never raises: the failure itself is what counts."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from jivsbench.errors import ResumeError, UsageError
+from jivsbench.errors import OutputError, ResumeError, UsageError
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.folders import output_errors, sync_folder, write_synced
 from jivsbench.extract.manifest import IncrementMode, ManifestIncrement
@@ -29,7 +29,7 @@ class Series:
 
     column: str
     state: Path
-    overlap: float | None = None
+    overlap: int | None = None
     is_full: bool = False
     """Begin anew with every row, whatever the state says."""
 
@@ -53,6 +53,8 @@ def extract_increment(
     """Extract what is new since the state was written, or all, and write the state anew when the output is complete."""
     if request.row_limit is not None:
         raise UsageError("an increment is read whole, or the rest would never come: leave out the limit")
+    if not series.state.parent.is_dir():
+        raise OutputError(f"the folder of the state file {series.state} does not exist: make it, or name another file")
     before = _read_content(series.state)
     # Before the snapshot: a transaction that is open when the rows are read was open now, or begins later than now.
     watermark = extractor.watermark(source, request, series.column, series.overlap)

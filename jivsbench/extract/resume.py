@@ -57,8 +57,6 @@ class Committed:
 class ResumableOutput:
     """One attempt to fill a folder that another attempt may have begun."""
 
-    kept_count: int
-
     def __init__(
         self, folder: JobFolder, log: StateLog, parts: tuple[Partition, ...], kept: list[Committed], *, snapshot: str | None
     ) -> None:
@@ -69,6 +67,7 @@ class ResumableOutput:
         self._lock = threading.Lock()
         self._is_ended = False
         self._committed = {record.partition.index: record for record in kept}
+        self._part_count = len(parts)
         self.todo = tuple(part for part in parts if part.index not in self._committed)
 
     def commit(self, part: VerifiedPartition) -> None:
@@ -88,6 +87,7 @@ class ResumableOutput:
     def publish(self, told: Consistency) -> Published:
         """All files have their names already."""
         self._log.check_owner()
+        assert len(self._committed) == self._part_count
         records = [self._committed[index] for index in sorted(self._committed)]
         partitions = tuple(record.partition for record in records)
         views = {(record.attempt, record.partition.snapshot) for record in records}
@@ -134,9 +134,7 @@ def open_resumable(
     try:
         split = _agree_on_split(log, job, connection, schema, folder.path)
         kept = _read_committed(log.records[1:], folder.path)
-        parts: tuple[Partition, ...] = (Partition(0, job.request, schema),)
-        if split is not None and isinstance(connection, KeyPartitioner):
-            parts = connection.key_partitions(job.request, schema, split)
+        parts = _build_parts(split, job.request, connection, schema)
         folder.keep_only([record.partition.file for record in kept])
         return ResumableOutput(folder, log, parts, kept, snapshot=snapshot)
     except BaseException:
@@ -201,6 +199,16 @@ def check_folder(path: Path) -> None:
     foreign = [name for name in names if ".tmp-" not in name]
     if STATE_LOG not in names and foreign:
         raise ResumeError(f"{path} holds files but no state log, so nothing in it can be resumed: name a new folder")
+
+
+def _build_parts(
+    split: KeySplit | None, request: ExtractionRequest, connection: Connection, schema: TableSchema
+) -> tuple[Partition, ...]:
+    if split is None:
+        return (Partition(0, request, schema),)
+    if not isinstance(connection, KeyPartitioner):
+        raise ResumeError(f"the connector of source {request.source} cannot read by key, as it could then: install that version")
+    return connection.key_partitions(request, schema, split)
 
 
 def _build_header(job: ResumableJob, schema: TableSchema, split: KeySplit | None) -> Header:

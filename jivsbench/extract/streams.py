@@ -116,6 +116,7 @@ def _read_all(reading: Reading, connection: Connection, clock: PhaseClock, snaps
         except IndexError:
             return
         counts, file = _read_one(reading, connection, partition, clock)
+        clock.enter(Phase.COMMIT)
         reading.commit(VerifiedPartition(counts, file, snapshot))
 
 

@@ -158,7 +158,7 @@ class _Naive(PostgresConnector):
     def connect(self, source, limits):
         connection = super().connect(source, limits)
 
-        def newest(request: ExtractionRequest, column: str, overlap: float | None) -> Watermark:
+        def newest(request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
             found = PostgresConnection.watermark(connection, request, column, overlap)
             rows = connection._wire.fetch(b"SELECT max(changed) FROM increment_rows", doing="ask", patience_s=5)
             return replace(found, read_from=rows[0][0])
@@ -187,8 +187,8 @@ def test_a_user_who_cannot_see_open_transactions_has_to_say_how_long_they_take(
 
         with pytest.raises(UsageError, match=r"grant pg_read_all_stats.*--overlap"):
             runs.run()
-        assert runs.run(overlap=60.0) == set(range(1, 21))
-        assert runs.run(overlap=60.0) == {*range(1, 21)}
+        assert runs.run(overlap=60) == set(range(1, 21))
+        assert runs.run(overlap=60) == {*range(1, 21)}
         admin.execute("GRANT pg_read_all_stats TO increment_reader")
         runs.run()
         assert runs.run() == set()

@@ -99,7 +99,7 @@ class PostgresConnection:
         predicates = key_ranges.build_predicates(split, self._wire.driver)
         return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
 
-    def watermark(self, request: ExtractionRequest, column: str, overlap: float | None) -> Watermark:
+    def watermark(self, request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
         """Where the next increment begins, by the oldest transaction that is open now, or by the newest value and an overlap."""
         return watermarks.read_watermark(self._wire, request, column, overlap, self._long_s)
 

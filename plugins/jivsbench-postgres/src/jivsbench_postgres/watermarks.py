@@ -4,8 +4,6 @@ A transaction's now() is the time at which it began, and its rows are seen when 
 value that was read says nothing about what is still to come; the start of the oldest open transaction does.
 """
 
-import math
-
 from psycopg import sql
 
 from jivsbench.errors import MissingObjectError, UsageError
@@ -43,7 +41,7 @@ SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this server is a replica a
 """
 
 
-def read_watermark(wire: Wire, request: ExtractionRequest, column: str, overlap: float | None, patience_s: float) -> Watermark:
+def read_watermark(wire: Wire, request: ExtractionRequest, column: str, overlap: int | None, patience_s: float) -> Watermark:
     """Where the next increment begins. Raises UsageError, saying why, when that cannot be known without an overlap."""
     if request.table is None:
         raise UsageError("increments are read from a table, not from a query: name a table")
@@ -85,7 +83,7 @@ def _read_type(wire: Wire, table: TableName, column: str, patience_s: float) -> 
     return kind or ""
 
 
-def _build_newest(table: TableName, column: str, kind: str, overlap: float) -> sql.Composed:
+def _build_newest(table: TableName, column: str, kind: str, overlap: int) -> sql.Composed:
     """The greatest value less the overlap; of a time never later than now, or a row of the year 2999 would end the series."""
     name = quote_column(column)
     if kind in _TIMES:
@@ -94,6 +92,6 @@ def _build_newest(table: TableName, column: str, kind: str, overlap: float) -> s
         ).format(name, sql.SQL(kind), sql.Literal(overlap))
     else:
         newest = sql.SQL("greatest(pg_catalog.max({})::pg_catalog.numeric - {}::pg_catalog.numeric, {})").format(
-            name, sql.Literal(math.ceil(overlap)), sql.Literal(_LEAST[kind])
+            name, sql.Literal(overlap), sql.Literal(_LEAST[kind])
         )
     return sql.SQL("SELECT ({})::pg_catalog.text FROM {}").format(newest, quote_table(table))
