@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jivsbench.embedded import postgres
-from jivsbench.errors import ResumeError, SourceUnreachableError, UsageError
+from jivsbench.errors import OutputError, ResumeError, SourceUnreachableError, UsageError
 from jivsbench.extract import incremental
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.incremental import Series, extract_increment
@@ -250,6 +250,16 @@ def test_chosen_columns_have_to_hold_the_key(admin: psycopg.Connection, build: B
         build().run(request=replace(REQUEST, columns=("name",)))
     with pytest.raises(UsageError, match="leave out the limit"):
         build().run(request=replace(REQUEST, row_limit=1))
+
+
+def test_a_state_that_could_not_be_written_is_said_before_anything_is_read(admin: psycopg.Connection, build: Build):
+    """Its folder is missing."""
+    del admin
+    runs = build()
+    runs.state = runs.folder / "missing" / "state"
+    with pytest.raises(OutputError, match="does not exist"):
+        runs.run()
+    assert list(runs.folder.iterdir()) == []
 
 
 def test_the_state_of_another_series_is_refused(admin: psycopg.Connection, build: Build):
