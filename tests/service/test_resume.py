@@ -6,7 +6,10 @@ import os
 import random
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -16,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jivsbench.errors import ExtractionError, OutputError, ResumeError
+from jivsbench.errors import CancelledJobError, ExtractionError, OutputError, ResumeError
 from jivsbench.extract.folders import enter_job_folder
 from jivsbench.extract.manifest import Manifest, parse_manifest
 from jivsbench.extract.resume import ResumableOutput, read_finished
-from jivsbench.extract.sinks import WrittenFile
+from jivsbench.extract.sinks import ParquetSink, WrittenFile
 from jivsbench.extract.state_log import open_state_log
 from jivsbench.extract.streams import VerifiedPartition
 from jivsbench.extract.verification import PartitionCounts
@@ -28,7 +31,7 @@ from jivsbench.model.job import ExtractionResult
 from jivsbench.model.profile import Verification
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench.model.table import Partition
+from jivsbench.model.table import Partition, TableName
 from jivsbench_postgres.connection import PostgresConnection
 from tests.service.resume_child import PARTITION_ROWS, REQUEST, STREAMS, build_extractor, build_profile
 
@@ -305,6 +308,58 @@ def test_a_disk_that_fails_is_never_success(source: DataSource, tmp_path: Path, 
         assert not (out / "job" / "manifest.json").exists()
         assert resume(source, out).rows_written == ROWS
         assert len(set(read_output(out / "job"))) == ROWS
+
+
+def count_copies(url: str) -> int:
+    """Copies of the table that the server runs at this moment."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%resume_wide%'"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+@pytest.mark.parametrize("partition_rows", [None, PARTITION_ROWS])
+def test_a_cancelled_job_with_a_slow_disk_ends_its_queries(
+    source: DataSource, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partition_rows: int | None
+):
+    """Within a second, while nobody takes the rows that the server has for them; what can be resumed keeps whole files only."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        # More than what fits on the way: else the server is done before the disk is.
+        connection.execute("CREATE TABLE resume_wide AS SELECT id, repeat(name, 100) AS name FROM resume_rows")
+        connection.execute("ALTER TABLE resume_wide ADD PRIMARY KEY (id)")
+    wide = replace(REQUEST, table=TableName("resume_wide"))
+    is_writing = threading.Event()
+    write = ParquetSink.write
+
+    def write_slowly(self: ParquetSink, batch: pa.RecordBatch) -> None:
+        is_writing.set()
+        time.sleep(0.3)
+        write(self, batch)
+
+    monkeypatch.setattr(ParquetSink, "write", write_slowly)
+    extractor = build_extractor(tmp_path)
+    try:
+        with ThreadPoolExecutor() as threads:
+            running = threads.submit(extractor.extract, "job", source, wide, partition_rows=partition_rows)
+            assert is_writing.wait(10)
+            assert count_copies(url)
+            started_s = time.monotonic()
+            assert extractor.cancel("job")
+            while count_copies(url):
+                time.sleep(0.01)
+            took_s = time.monotonic() - started_s
+            with pytest.raises(CancelledJobError):
+                running.result(5)
+    finally:
+        extractor.close(0.5)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP TABLE resume_wide")
+
+    assert took_s < 1.0
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert left == (["state.log"] if partition_rows else [])
 
 
 def test_a_job_that_is_not_resumable_pays_nothing_for_it(source: DataSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
