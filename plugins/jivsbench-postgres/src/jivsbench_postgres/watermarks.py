@@ -8,6 +8,7 @@ from psycopg import sql
 
 from jivsbench.errors import MissingObjectError, UsageError
 from jivsbench.model.table import ExtractionRequest, TableName, Watermark
+from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.key_ranges import read_key
 from jivsbench_postgres.statements import quote_column, quote_table
 from jivsbench_postgres.wire import Wire
@@ -28,16 +29,20 @@ SELECT pg_catalog.format_type(a.atttypid, NULL), a.attnotnull FROM pg_catalog.pg
 # statement_timestamp() was taken before the list of sessions is: who begins in between begins later than it. Vacuum writes no
 # rows; every other transaction may, also one that has not written yet, with the time at which it began.
 _HORIZON = b"""
-SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this server is a replica and does not see the primary''s transactions'
-            WHEN NOT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
-            THEN 'the user may not see when other users'' transactions began: grant pg_read_all_stats'
-            WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts p WHERE p.database = pg_catalog.current_database())
-            THEN 'a prepared transaction is open, and the server does not tell when it began' END,
-       (least(pg_catalog.statement_timestamp(),
+SELECT (least(pg_catalog.statement_timestamp(),
               (SELECT pg_catalog.min(s.xact_start) FROM pg_catalog.pg_stat_activity s
                 WHERE s.datname = pg_catalog.current_database() AND s.pid <> pg_catalog.pg_backend_pid()
                   AND s.backend_type <> 'autovacuum worker'))
         - pg_catalog.make_interval(secs => $1::pg_catalog.float8))::pg_catalog.text
+"""
+
+# A statement after the one above: a transaction that is prepared leaves the list of sessions, but is then among these.
+_UNKNOWN = b"""
+SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this server is a replica and does not see the primary''s transactions'
+            WHEN NOT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+            THEN 'the user may not see when other users'' transactions began: grant pg_read_all_stats'
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts p WHERE p.database = pg_catalog.current_database())
+            THEN 'a prepared transaction is open, and the server does not tell when it began' END
 """
 
 
@@ -54,8 +59,9 @@ def read_watermark(wire: Wire, request: ExtractionRequest, column: str, overlap:
     kind = _read_type(wire, request.table, column, patience_s)
     unknown: str | None = f"column {column!r} is {kind}, not {_INSTANT}"
     if kind == _INSTANT:
-        seconds = str(_MARGIN_S + (overlap or 0))
-        unknown, horizon = wire.fetch(_HORIZON, (seconds,), doing="tell which transactions are open", patience_s=patience_s)[0]
+        asked = [Statement(_HORIZON, (str(_MARGIN_S + (overlap or 0)),)), Statement(_UNKNOWN)]
+        found = wire.run(asked, doing="tell which transactions are open", patience_s=patience_s)
+        (horizon,), (unknown,) = found[0][0], found[1][0]
         if unknown is None:
             return Watermark(key.table_id, key.columns, horizon)
     if overlap is None:
