@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from jivsbench.embedded import PostgresServer, ValkeyServer, start_postgres, start_valkey
 from tests.machine import require_answer
+from tests.mysql_database import new_database
 
 # The machines that run tests are shared and slow by turns: an example is judged by what it finds, never by its time.
 settings.register_profile("default", deadline=None)
@@ -76,6 +77,15 @@ def real_postgres_url() -> str:
     url = os.environ.get("JIVSBENCH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
     require_answer(url, "PostgreSQL", 5432)
     return url
+
+
+@pytest.fixture(scope="session")
+def real_mysql_url() -> Iterator[str]:
+    """URL of a new database on a MySQL or MariaDB that this project did not start; dropped at the end."""
+    url = os.environ.get("JIVSBENCH_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306")
+    require_answer(url, "MySQL or MariaDB", 3306)
+    with new_database(url) as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

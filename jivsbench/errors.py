@@ -71,7 +71,7 @@ class UnknownNameError(UsageError):
         >>> str(UnknownNameError.among("scenario", "basline", ["baseline", "soak"]))
         "no scenario is called 'basline': did you mean 'baseline'? (known: baseline, soak)"
         """
-        names = sorted(known)
+        names = sorted(str(name) for name in known)
         near = difflib.get_close_matches(asked, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else "choose one that exists"
         listing = ", ".join(names) if names else "none"

@@ -39,6 +39,7 @@ def extract_table(
     folder: Path,
     *,
     partition_rows: int | None = None,
+    mask_key: Secret | None = None,
 ) -> ExtractionResult:
     """Extract into `folder`, which must not exist yet. Returns only what was verified; else raises and leaves no file.
 
@@ -46,19 +47,28 @@ def extract_table(
     """
     if partition_rows is not None and (finished := read_finished(folder, source, request, profile)):
         return finished
-    with closing(_build_extractor(registry, profile, folder, may_exist=partition_rows is not None)) as extractor:
+    with closing(_build_extractor(registry, profile, folder, mask_key, may_exist=partition_rows is not None)) as extractor:
         return extractor.extract(folder.name, source, request, partition_rows=partition_rows)
 
 
 def extract_next(
-    registry: Registry, profile: Profile, source: DataSource, request: ExtractionRequest, folder: Path, *, series: Series
+    registry: Registry,
+    profile: Profile,
+    source: DataSource,
+    request: ExtractionRequest,
+    folder: Path,
+    *,
+    series: Series,
+    mask_key: Secret | None = None,
 ) -> tuple[ExtractionResult, IncrementMode]:
     """Extract the next increment of a series into `folder`, which must not exist yet."""
-    with closing(_build_extractor(registry, profile, folder, may_exist=False)) as extractor:
+    with closing(_build_extractor(registry, profile, folder, mask_key, may_exist=False)) as extractor:
         return extract_increment(extractor, folder.name, source, request, series)
 
 
-def _build_extractor(registry: Registry, profile: Profile, folder: Path, *, may_exist: bool) -> Extractor:
+def _build_extractor(
+    registry: Registry, profile: Profile, folder: Path, mask_key: Secret | None, *, may_exist: bool
+) -> Extractor:
     if folder.exists() and not may_exist:
         raise OutputError(f"the extraction was to be written to {folder}, which exists already: name a new folder with --to")
     try:
@@ -70,6 +80,7 @@ def _build_extractor(registry: Registry, profile: Profile, folder: Path, *, may_
         guards=require_guards(profile, registry.guards),
         profile=profile,
         output_dir=folder.parent,
+        mask_key=mask_key,
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source")
 @click.argument("table")
-@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder to make and to write Parquet into.")
+@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder to make and to write into.")
 @click.option("--columns", help="Columns to extract, separated by commas. Default: all.")
 @click.option("--limit", "row_limit", type=click.IntRange(0), help="Rows at most.")
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the extraction core.")
@@ -62,6 +62,18 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 10**9),
     help="With --incremental: seconds (of an integer: numbers) to read again. Needed where open transactions cannot be seen.",
 )
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["parquet", "arrow", "csv", "jsonl"]),
+    help="Format of the files, compressed with zstd as the profile says. Default: the profile's.",
+)
+@click.option(
+    "--escape-formulas/--keep-formulas",
+    "escape_formulas",
+    default=None,
+    help="CSV: put an apostrophe before texts that a spreadsheet would run. Default: the profile's.",
+)
 @json_option
 @click.pass_context
 def extract(
@@ -75,6 +87,8 @@ def extract(
     streams: int | None,
     timeout_s: float,
     verification: str | None,
+    output_format: str | None,
+    escape_formulas: bool | None,
     is_resumable: bool,
     partition_rows: int,
     column: str | None,
@@ -83,9 +97,10 @@ def extract(
     overlap: int | None,
     as_json: bool,
 ) -> ExitCode:
-    """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified Parquet files."""
+    """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified files."""
     from jivsbench.app.extraction import extract_next, extract_table, find_source, fit_profile
     from jivsbench.config import find_profile
+    from jivsbench.model.output import OutputFormat
     from jivsbench.model.profile import Verification
     from jivsbench.model.table import ExtractionRequest, parse_table_name
 
@@ -98,17 +113,23 @@ def extract(
         table=parse_table_name(table),
         columns=tuple(name.strip() for name in columns.split(",")) if columns else (),
         row_limit=row_limit,
+        transforms=settings.transforms,
+        format=OutputFormat(output_format) if output_format else None,
     )
     fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
     if verification:
         fitted = replace(fitted, verification=Verification(verification))
+    if escape_formulas is not None:
+        fitted = replace(fitted, output=replace(fitted.output, escape_formulas=escape_formulas))
     mode = None
     if series is not None:
-        result, mode = extract_next(registry, fitted, found, request, folder, series=series)
+        result, mode = extract_next(registry, fitted, found, request, folder, series=series, mask_key=settings.mask_key)
     else:
         with _tell_what_stays(folder, is_resumable=is_resumable):
             resumed_rows = partition_rows if is_resumable else None
-            result = extract_table(registry, fitted, found, request, folder, partition_rows=resumed_rows)
+            result = extract_table(
+                registry, fitted, found, request, folder, partition_rows=resumed_rows, mask_key=settings.mask_key
+            )
     _show(result, folder, fitted, mode, as_json=as_json)
     return ExitCode.PASSED
 
@@ -143,9 +164,8 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", mode: "I
     duration_s = result.duration_ns / 1e9
     if not as_json:
         size_mib = sum(file.size_bytes for file in result.files) / 2**20
-        counted = (
-            "read and written (the source cannot count)" if result.rows_in_source is None else "read, written and in the source"
-        )
+        read = f"written, {result.rows_read:,} read" if result.rows_filtered else "read, written"
+        counted = f"{read} (the source cannot count)" if result.rows_in_source is None else f"{read} and in the source"
         click.echo(
             f"verified by {profile.verification}: {result.rows_written:,} rows {counted}; "
             f"{len(result.files)} files, {size_mib:,.1f} MiB, {duration_s:.2f} s: {folder}"
@@ -157,6 +177,14 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", mode: "I
                 f"resumed: {result.kept_partitions} of {len(result.files)} files were there already; "
                 f"consistency: {result.consistency}"
             )
+        if result.rows_filtered:
+            click.echo(f"left out by transforms: {result.rows_filtered:,} of {result.rows_read:,} rows read")
+        if result.changed_columns:
+            click.echo(f"changed by transforms, and not compared with the source: {', '.join(result.changed_columns)}")
+        for cells in result.escaped_cells:
+            click.echo(
+                f"column {cells.column!r}: {cells.count:,} cells got an apostrophe in front, since a spreadsheet would run them"
+            )
         return
     from jivsbench.cli.terminal import print_json
 
@@ -165,6 +193,7 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", mode: "I
             "folder": str(folder),
             "files": [{"name": f.name, "rows": f.row_count, "size_bytes": f.size_bytes} for f in result.files],
             "rows_read": result.rows_read,
+            "rows_filtered": result.rows_filtered,
             "rows_written": result.rows_written,
             "rows_in_source": result.rows_in_source,
             "duration_s": duration_s,
@@ -173,5 +202,7 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", mode: "I
             "consistency": result.consistency.value,
             "increment": mode,
             "verification": profile.verification.value,
+            "changed_columns": list(result.changed_columns),
+            "escaped_cells": {cells.column: cells.count for cells in result.escaped_cells},
         }
     )

@@ -163,6 +163,14 @@ class Section:
                 self.fail(key, f"entry {position + 1} must be text that is not empty")
         return tuple(values)
 
+    def scalars(self, key: str) -> tuple[str | int | float | bool, ...]:
+        """A list of texts, finite numbers, true or false; empty when the key is absent."""
+        values = self._read(key, list) if key in self._values else []
+        for position, value in enumerate(values):
+            if type(value) not in {str, int, float, bool} or (type(value) is float and not isfinite(value)):
+                self.fail(key, f"entry {position + 1} must be text, a finite number, true or false")
+        return tuple(values)
+
     def section(self, key: str) -> "Section":
         """A table within this one; an empty one when the key is absent."""
         values = self._read(key, dict) if key in self._values else {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jivsbench.config.document import Section
 from jivsbench.errors import UnknownNameError
+from jivsbench.model.output import OutputFormat, OutputSettings
 from jivsbench.model.profile import (
     LEGACY,
     OPTIMIZED,
@@ -39,6 +40,7 @@ PROFILE_KEYS: Final = (
     "metadata",
     "cache_times",
     "verification",
+    "output",
 )
 _MAY_BE_ZERO: Final = ("min_idle", "max_overflow")
 _Group = TypeVar("_Group", Switches, PoolLimits, MetadataPoolLimits, CacheTimes)
@@ -86,6 +88,7 @@ def _read_profile(name: str, section: Section, known: dict[str, Profile]) -> Pro
         query_timeout_s=section.number("query_timeout_s", base.query_timeout_s),
         job_timeout_s=section.number("job_timeout_s", base.job_timeout_s),
         verification=_read_verification(section, base.verification),
+        output=_read_output(section.section("output"), base.output),
     )
     _check_pool(section.section("pool"), profile.pool)
     return profile
@@ -98,6 +101,14 @@ def _read_verification(section: Section, default: Verification) -> Verification:
     if text not in tuple(Verification):
         section.fail("verification", str(UnknownNameError.among("verification", text, tuple(Verification))))
     return Verification(text)
+
+
+def _read_output(section: Section, base: OutputSettings) -> OutputSettings:
+    section.expect(("format", "escape_formulas"))
+    text = section.text("format") or base.format.value
+    if text not in tuple(OutputFormat):
+        section.fail("format", str(UnknownNameError.among("output format", text, tuple(OutputFormat))))
+    return OutputSettings(OutputFormat(text), section.flag("escape_formulas", base.escape_formulas))
 
 
 def _follow_switch(base: Profile, switches: Switches) -> MetadataPoolLimits:

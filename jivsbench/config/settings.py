@@ -7,11 +7,13 @@ from typing import Final
 
 from jivsbench.config.document import Document, Section, read_document
 from jivsbench.config.profiles import NAME, NAME_RULE, read_profiles
+from jivsbench.config.transforms import MASKING_KEYS, read_mask_key, read_transforms
 from jivsbench.config.urls import URL_KEYS, check_url, read_url, scheme_of
 from jivsbench.errors import UnknownNameError
 from jivsbench.model.profile import PROFILES, Profile
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
+from jivsbench.model.transform import Transform
 
 CONFIG_FILENAME: Final = "jivsbench.toml"
 DEFAULT_SOURCE_NAME: Final = "main"
@@ -23,6 +25,7 @@ SECTION_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "metadata": URL_KEYS,
     "reports": ("dir",),
     "plugins": ("modules", "disable"),
+    "masking": MASKING_KEYS,
 }
 
 
@@ -54,6 +57,10 @@ class Settings:
     disabled_plugins: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] = PROFILES
     """The built-in profiles first, then those of the file."""
+    transforms: tuple[Transform, ...] = ()
+    """What the command `extract` does to rows."""
+    mask_key: Secret | None = None
+    """Of masks by digest."""
 
 
 def find_config(folder: Path) -> Path | None:
@@ -66,7 +73,7 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Override
     """Settings from a file (None: no file), overridden by the environment, overridden by flags. Raises ConfigError."""
     flags = _merge(overrides or Overrides(), _read_environment(env))
     root = (read_document(path) if path is not None else Document(Path(CONFIG_FILENAME), "", {})).root
-    root.expect((*SECTION_KEYS, "profiles"))
+    root.expect((*SECTION_KEYS, "profiles", "transforms"))
     sections = {name: root.section(name) for name in SECTION_KEYS}
     for name, section in sections.items():
         section.expect(SECTION_KEYS[name])
@@ -80,6 +87,8 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Override
         plugins=_unique((*(plugins.texts("modules") or ()), *flags.plugins)),
         disabled_plugins=_unique((*(plugins.texts("disable") or ()), *flags.disabled_plugins)),
         profiles=read_profiles(root.section("profiles")),
+        transforms=read_transforms(root.sections("transforms")),
+        mask_key=read_mask_key(sections["masking"], env),
     )
 
 

@@ -37,6 +37,31 @@ dir = "reports"
 # modules = ["acme.jivsbench_plugin"]
 # disable = ["sqlite"]
 
+# --- What `jivsbench extract` does to rows, in this order -----------------------------------------------------------
+# [[transforms]]
+# kind = "mask"
+# column = "email"
+# how = "last"
+# keep = 4
+# [[transforms]]
+# kind = "rename"
+# column = "name"
+# to = "customer"
+# [[transforms]]
+# kind = "cast"
+# column = "amount"
+# to = "decimal(12,2)"
+# [[transforms]]
+# kind = "filter"
+# column = "status"
+# operator = "in"
+# values = ["active", "pending"]
+# [[transforms]]
+# kind = "drop"
+# columns = ["description"]
+# The key of masks by "digest" has 16 characters or more; under [masking]: key_file = "masking.key", a file that only you
+# can read, or the environment variable JIVSBENCH_MASKING_KEY.
+
 # --- Profiles besides `legacy` and `optimized` ---------------------------------------------------------------------
 # [profiles.two-streams]
 # base = "optimized"
@@ -58,7 +83,11 @@ dir = "reports"
 # metadata_pool = true
 # bulk_status = true
 # indexes = true
+# pipeline = false
 # compression = true
+# [profiles.two-streams.output]
+# format = "parquet"
+# escape_formulas = true
 # [profiles.two-streams.pool]
 # max_size = 10
 # min_idle = 2

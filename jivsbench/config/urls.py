@@ -25,7 +25,7 @@ def read_url(section: Section, env: Mapping[str, str]) -> Secret | None:
         section.fail("url_file", "there is a 'url' as well: keep one of them")
     url_file, password_file = section.text("url_file"), section.text("password_file")
     key = "url_file" if url_file else "url"
-    text = _read_secret_file(section, key, url_file) if url_file else _expand(section, section.text("url"), env)
+    text = read_secret_file(section, key, url_file) if url_file else _expand(section, section.text("url"), env)
     if text is None:
         if password_file:
             section.fail("password_file", "there is no 'url' that the password could belong to: add it")
@@ -34,7 +34,7 @@ def read_url(section: Section, env: Mapping[str, str]) -> Secret | None:
     if problem:
         section.fail(key, problem)
     if password_file:
-        text = _insert_password(section, text, _read_secret_file(section, "password_file", password_file))
+        text = _insert_password(section, text, read_secret_file(section, "password_file", password_file))
     return Secret(text)
 
 
@@ -105,7 +105,8 @@ def _insert_password(section: Section, url: str, password: str) -> str:
     return f"{scheme}://{user}:{quote(password, safe='')}@{host}{rest[end:]}"
 
 
-def _read_secret_file(section: Section, key: str, name: str) -> str:
+def read_secret_file(section: Section, key: str, name: str) -> str:
+    """The one line of a file that others can neither read nor write."""
     path = section.folder / Path(name).expanduser()
     try:
         with path.open("rb") as stream:

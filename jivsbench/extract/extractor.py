@@ -18,17 +18,22 @@ from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.guards import review
 from jivsbench.extract.leases import Lease
-from jivsbench.extract.manifest import ManifestIncrement, build_manifest, format_manifest
+from jivsbench.extract.manifest import ManifestIncrement, build_manifest, describe_output, format_manifest
 from jivsbench.extract.outputs import Output, WholeOutput
 from jivsbench.extract.phases import PhaseClock, sum_phases
 from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
+from jivsbench.extract.sinks import ColumnReader, Encoding, build_encoding
 from jivsbench.extract.streams import Reading, read_partitions
+from jivsbench.extract.transforms import plan_transforms
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
+from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import Profile, Verification
+from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import PoolStatistics
 from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, Watermark, add_up_counts
+from jivsbench.model.transform import KeepRows
 
 SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
 """Finds the schema of a request: source, request, and the loader that asks the server."""
@@ -69,11 +74,13 @@ class Extractor:
         profile: Profile,
         output_dir: Path,
         schemas: SchemaLookup = load_schema,
+        mask_key: Secret | None = None,
     ) -> None:
         self._guards = tuple(guards)
         self._profile = profile
         self._output_dir = output_dir
         self._schemas = schemas
+        self._mask_key = mask_key
         self._pools = PoolSet(connectors, profile)
         self._jobs = RunningJobs(self._pools.end_wait)
 
@@ -81,8 +88,8 @@ class Extractor:
         """Ask the guards. Raises GuardRefusedError; borrows no connection."""
         if (request.table is None) == (request.query is None):
             raise UsageError(f"a request to source {source.name} names a table or a query: this one names both, or neither")
-        if request.row_limit is not None and self._profile.verification is Verification.COLUMNS:
-            raise UsageError("with a limit the server chooses the rows anew each time: verify by count, or leave out the limit")
+        if self._profile.verification is Verification.COLUMNS:
+            self._check_columns_can_be_verified(request)
         if self._guards:
             dialect = self._pools.connector(source).dialect
             review(self._guards, GuardRequest(request, dialect, source.tables))
@@ -161,8 +168,8 @@ class Extractor:
         try:
             job.attach(lease)
             result = self._read(attempt, lease)
-        except MissingObjectError:
-            # A misspelt table: nothing is under way on this connection, so it need not be opened anew.
+        except (MissingObjectError, UsageError):
+            # A misspelt table or column: nothing is under way on this connection, so it need not be opened anew.
             lease.give_back()
             raise
         except BaseException:
@@ -178,13 +185,19 @@ class Extractor:
         snapshot = connection.begin()
         schema = self._schemas(attempt.source, request, lambda: connection.schema(request))
         job.check()
+        encoding = self._build_encoding(request)
+        plan = plan_transforms(request.transforms, schema, self._mask_key)
+        output_schema = plan.schema.to_arrow()
+        encoding.check(output_schema)
         output = self._open_output(attempt, connection, schema, snapshot)
         try:
             reading = Reading(
                 job=job,
                 connector=attempt.source.connector,
                 folder=output.folder,
-                schema=schema.to_arrow(),
+                plan=plan,
+                schema=output_schema,
+                encoding=encoding,
                 switches=self._profile.switches,
                 verification=self._profile.verification,
                 borrow=lambda: self._borrow_extra(attempt),
@@ -194,7 +207,7 @@ class Extractor:
             )
             read_partitions(reading, connection, clock, snapshot)
             clock.enter(Phase.COMMIT)
-            return self._commit(attempt, reading, schema, output, _ask_consistency(connection, request))
+            return self._commit(attempt, reading, output, _ask_consistency(connection, request))
         except BaseException:
             output.abandon()
             raise
@@ -204,10 +217,33 @@ class Extractor:
         if attempt.partition_rows is not None:
             from jivsbench.extract.resume import ResumableJob, open_resumable
 
-            job = ResumableJob(job_id, attempt.source, request, self._profile, attempt.partition_rows)
+            job = ResumableJob(job_id, attempt.source, request, self._profile, self._mask_key, attempt.partition_rows)
             return open_resumable(self._output_dir, job, connection, schema, snapshot)
         partitions = self._partitions(connection, request, schema)
         return WholeOutput(create_job_folder(self._output_dir, job_id), partitions, snapshot)
+
+    def _check_columns_can_be_verified(self, request: ExtractionRequest) -> None:
+        if request.row_limit is not None:
+            raise UsageError("with a limit the server chooses the rows anew each time: verify by count, or leave out the limit")
+        if any(isinstance(transform, KeepRows) for transform in request.transforms):
+            raise UsageError(
+                "rows that a transform leaves out are in the server's figures: verify by count, or filter in the source (filters)"
+            )
+        if not isinstance(self._build_encoding(request), ColumnReader):
+            raise UsageError(
+                f"verification by columns reads the files back, and {self._find_format(request)} keeps no types: "
+                "verify by count, or choose the format parquet or arrow"
+            )
+
+    def _find_format(self, request: ExtractionRequest) -> OutputFormat:
+        return request.format or self._profile.output.format
+
+    def _build_encoding(self, request: ExtractionRequest) -> Encoding:
+        return build_encoding(
+            self._find_format(request),
+            is_compressed=self._profile.switches.compression,
+            escape_formulas=self._profile.output.escape_formulas,
+        )
 
     def _partitions(self, connection: Connection, request: ExtractionRequest, schema: TableSchema) -> tuple[Partition, ...]:
         streams = self._profile.switches.streams
@@ -224,9 +260,7 @@ class Extractor:
             _log.debug("job %s goes on with fewer streams (%s)", job.job_id, problem.slug)
             return None
 
-    def _commit(
-        self, attempt: _Attempt, reading: Reading, schema: TableSchema, output: Output, told: Consistency
-    ) -> ExtractionResult:
+    def _commit(self, attempt: _Attempt, reading: Reading, output: Output, told: Consistency) -> ExtractionResult:
         published = output.publish(told)
         partitions = published.partitions
         streams = 1 + len(reading.phases)
@@ -234,8 +268,9 @@ class Extractor:
             attempt.job.job_id,
             attempt.source,
             attempt.request,
-            schema,
             partitions,
+            plan=reading.plan,
+            output=describe_output(self._find_format(attempt.request), reading.encoding, published.escaped_cells),
             consistency=published.consistency,
             snapshot=published.snapshot,
             streams=streams,
@@ -258,6 +293,9 @@ class Extractor:
             duration_ns=time.perf_counter_ns() - attempt.started_ns,
             kept_partitions=output.kept_count,
             consistency=published.consistency,
+            escaped_cells=published.escaped_cells,
+            rows_filtered=sum(p.rows_filtered for p in partitions),
+            changed_columns=reading.plan.changed_columns,
         )
 
 

@@ -4,7 +4,6 @@ A file is written under a name that only this attempt uses, synced, renamed, and
 sees all of it or nothing. `manifest.json` comes last by the same rule, so a folder without it is not complete.
 """
 
-import io
 import os
 import secrets
 from collections.abc import Collection, Iterator
@@ -134,14 +133,6 @@ def write_whole(descriptor: int, content: "Buffer") -> int:
     while left:
         left = left[os.write(descriptor, left) :]
     return size
-
-
-class WholeWrites(io.FileIO):
-    """An unbuffered file that takes all that a write gives it, or raises: Arrow does not look at how much was taken."""
-
-    def write(self, content: "Buffer", /) -> int:
-        """Write all of it. Returns its size in bytes."""
-        return write_whole(self.fileno(), content)
 
 
 def write_synced(descriptor: int, content: bytes) -> None:

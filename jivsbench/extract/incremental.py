@@ -53,6 +53,8 @@ def extract_increment(
     """Extract what is new since the state was written, or all, and write the state anew when the output is complete."""
     if request.row_limit is not None:
         raise UsageError("an increment is read whole, or the rest would never come: leave out the limit")
+    if request.transforms:
+        raise UsageError("rows that come twice are told by their key, which transforms may change: transform what was merged")
     if not series.state.parent.is_dir():
         raise OutputError(f"the folder of the state file {series.state} does not exist: make it, or name another file")
     before = _read_content(series.state)

@@ -10,9 +10,13 @@ from functools import cache
 import pyarrow as pa
 
 import jivsbench
+from jivsbench.extract.sinks import Encoding
+from jivsbench.extract.transforms import TransformPlan
+from jivsbench.model.output import EscapedCells, OutputFormat
 from jivsbench.model.profile import Switches, Verification
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import Consistency, ExtractionRequest, TableSchema
+from jivsbench.model.transform import describe_transform
 
 FORMAT_VERSION = 1
 
@@ -48,6 +52,8 @@ class ManifestPartition:
     rows_in_source: int | None
     """None when the source cannot count its rows: then only what was read is compared with what was written."""
     rows_read: int
+    rows_filtered: int
+    """Left out by a transform: read, and neither written nor lost."""
     rows_written: int
     snapshot: str | None = None
     """What it was read under; None when the source shares no snapshots, or the manifest is of an older version."""
@@ -72,6 +78,19 @@ class ManifestIncrement:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestOutput:
+    """How the rows lie in the files."""
+
+    format: str
+    compression: str
+    """`zstd` or `none`."""
+    rules: tuple[str, ...]
+    """What became of values for which the format leaves a choice."""
+    escaped_cells: tuple[EscapedCells, ...]
+    """By column, what is not written as the source has it, by the last of the rules."""
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """What wrote the files."""
 
@@ -92,6 +111,11 @@ class Manifest:
     columns: tuple[ManifestColumn, ...]
     partitions: tuple[ManifestPartition, ...]
     row_count: int
+    transforms: tuple[str, ...]
+    """What was done to the rows, in this order, without values."""
+    changed_columns: tuple[str, ...]
+    """Columns of the output whose values are not the source's any more: verification by columns passes over them."""
+    output: ManifestOutput
     verification: str
     consistency: str
     """A `jivsbench.model.table.Consistency`."""
@@ -113,6 +137,11 @@ def describe_request(request: ExtractionRequest) -> ManifestRequest:
     )
 
 
+def describe_output(output_format: OutputFormat, encoding: Encoding, escaped_cells: tuple[EscapedCells, ...]) -> ManifestOutput:
+    """The format of the files and what it did to values."""
+    return ManifestOutput(output_format.value, "zstd" if encoding.is_compressed else "none", encoding.rules, escaped_cells)
+
+
 def describe_columns(schema: TableSchema) -> tuple[ManifestColumn, ...]:
     """The columns of a schema, with their Arrow types as text."""
     return tuple(ManifestColumn(c.name, c.server_type, str(c.arrow_type), c.is_nullable) for c in schema.columns)
@@ -122,9 +151,10 @@ def build_manifest(
     job_id: str,
     source: DataSource,
     request: ExtractionRequest,
-    schema: TableSchema,
     partitions: tuple[ManifestPartition, ...],
     *,
+    plan: TransformPlan,
+    output: ManifestOutput,
     consistency: Consistency,
     snapshot: str | None,
     streams: int,
@@ -139,9 +169,12 @@ def build_manifest(
         source=source.name,
         connector=source.connector,
         request=describe_request(request),
-        columns=describe_columns(schema),
+        columns=describe_columns(plan.schema),
         partitions=partitions,
         row_count=sum(p.rows_written for p in partitions),
+        transforms=tuple(describe_transform(transform) for transform in request.transforms),
+        changed_columns=plan.changed_columns,
+        output=output,
         verification=verification.value,
         consistency=consistency.value,
         snapshot=snapshot,

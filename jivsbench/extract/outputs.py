@@ -6,7 +6,9 @@ from typing import Protocol
 from jivsbench.errors import ExtractionError
 from jivsbench.extract.folders import JobFolder
 from jivsbench.extract.manifest import ManifestPartition
+from jivsbench.extract.sinks import add_up_escaped_cells
 from jivsbench.extract.streams import VerifiedPartition
+from jivsbench.model.output import EscapedCells
 from jivsbench.model.table import Consistency, Partition
 
 
@@ -18,6 +20,7 @@ class Published:
     snapshot: str | None
     """The one that all partitions were read under, if they were."""
     consistency: Consistency
+    escaped_cells: tuple[EscapedCells, ...]
 
 
 class Output(Protocol):
@@ -74,7 +77,7 @@ class WholeOutput:
         """Name all files."""
         partitions = tuple(describe_partition(part) for part in sorted(self._done, key=lambda part: part.counts.index))
         self.folder.publish([part.file for part in partitions])
-        return Published(partitions, self.snapshot, told)
+        return Published(partitions, self.snapshot, told, add_up_escaped_cells(part.file.escaped_cells for part in self._done))
 
     def finish(self) -> None:
         """Nothing is left to clear away."""
@@ -101,6 +104,7 @@ def describe_partition(part: VerifiedPartition) -> ManifestPartition:
         size_bytes=part.file.size_bytes,
         rows_in_source=part.counts.rows_in_source,
         rows_read=part.counts.rows_read,
+        rows_filtered=part.counts.rows_filtered,
         rows_written=part.counts.rows_written,
         snapshot=part.snapshot,
     )

@@ -5,6 +5,7 @@ only then the state log says so. Whatever the log names is there; whatever it do
 """
 
 import hashlib
+import hmac
 import json
 import threading
 import time
@@ -22,10 +23,13 @@ from jivsbench.extract.manifest import (
     parse_manifest,
 )
 from jivsbench.extract.outputs import Published, check_snapshot, describe_partition
+from jivsbench.extract.sinks import add_up_escaped_cells
 from jivsbench.extract.state_log import STATE_LOG, StateLog, open_state_log
 from jivsbench.extract.streams import VerifiedPartition
 from jivsbench.model.job import ExtractionResult, OutputFile
+from jivsbench.model.output import EscapedCells
 from jivsbench.model.profile import Profile
+from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, KeySplit, Partition, TableSchema, add_up_counts
 
@@ -52,6 +56,7 @@ class Committed:
     attempt: str
     """A server that was started anew gives its snapshots the old names again; attempts never share one."""
     partition: ManifestPartition
+    escaped_cells: tuple[EscapedCells, ...]
 
 
 class ResumableOutput:
@@ -73,7 +78,7 @@ class ResumableOutput:
     def commit(self, part: VerifiedPartition) -> None:
         """Name the file, then note it. Who comes second with a partition, or after the end, loses and deletes its own file."""
         check_snapshot(part, self._snapshot)
-        record = Committed(self.folder.attempt, describe_partition(part))
+        record = Committed(self.folder.attempt, describe_partition(part), part.file.escaped_cells)
         with self._lock:
             if part.counts.index in self._committed or self._is_ended:
                 self.folder.discard(part.file.name)
@@ -90,14 +95,16 @@ class ResumableOutput:
         assert len(self._committed) == self._part_count
         records = [self._committed[index] for index in sorted(self._committed)]
         partitions = tuple(record.partition for record in records)
+        escaped_cells = add_up_escaped_cells(record.escaped_cells for record in records)
         views = {(record.attempt, record.partition.snapshot) for record in records}
         if len(views) > 1:
             is_snapshot = told is Consistency.ONE_SNAPSHOT
-            return Published(partitions, None, Consistency.PER_PARTITION if is_snapshot else Consistency.NONE)
+            kept = Consistency.PER_PARTITION if is_snapshot else Consistency.NONE
+            return Published(partitions, None, kept, escaped_cells)
         if told is not Consistency.ONE_SNAPSHOT and self.kept_count:
             # The attempt that read them died before its source could say that it had not changed.
             told = Consistency.NONE
-        return Published(partitions, partitions[0].snapshot, told)
+        return Published(partitions, partitions[0].snapshot, told, escaped_cells)
 
     def finish(self) -> None:
         """The log has served; it holds keys of rows, so it does not stay."""
@@ -120,6 +127,7 @@ class ResumableJob:
     source: DataSource
     request: ExtractionRequest
     profile: Profile
+    mask_key: Secret | None
     partition_rows: int
     """May differ between attempts: the first one's parts stay."""
 
@@ -169,9 +177,11 @@ def read_finished(path: Path, source: DataSource, request: ExtractionRequest, pr
         return None
     except (OSError, ValueError):
         raise ResumeError(f"the manifest in {path} cannot be read: name a new folder") from None
-    asked = (source.name, source.connector, describe_request(request), profile.verification.value)
-    # A manifest does not tell the values of filters.
-    if request.filters or asked != (manifest.source, manifest.connector, manifest.request, manifest.verification):
+    output_format = (request.format or profile.output.format).value
+    asked = (source.name, source.connector, describe_request(request), profile.verification.value, output_format)
+    found = (manifest.source, manifest.connector, manifest.request, manifest.verification, manifest.output.format)
+    # A manifest tells no values of filters and transforms.
+    if request.filters or request.transforms or asked != found:
         raise ResumeError(f"{path} holds a complete output already, of another request: name a new folder")
     (path / STATE_LOG).unlink(missing_ok=True)
     partitions = manifest.partitions
@@ -187,6 +197,9 @@ def read_finished(path: Path, source: DataSource, request: ExtractionRequest, pr
         duration_ns=time.perf_counter_ns() - started_ns,
         consistency=Consistency(manifest.consistency),
         kept_partitions=len(partitions),
+        escaped_cells=manifest.output.escaped_cells,
+        rows_filtered=sum(p.rows_filtered for p in partitions),
+        changed_columns=manifest.changed_columns,
     )
 
 
@@ -216,10 +229,17 @@ def _build_header(job: ResumableJob, schema: TableSchema, split: KeySplit | None
         format_version=_FORMAT_VERSION,
         source=f"{job.source.name} ({job.source.connector})",
         request_sha256=hashlib.sha256(repr(job.request).encode()).hexdigest(),
-        settings=f"verification={job.profile.verification.value} compression={job.profile.switches.compression}",
+        settings=_describe_settings(job),
         columns=describe_columns(schema),
         split=split,
     )
+
+
+def _describe_settings(job: ResumableJob) -> str:
+    """What files of one output must have in common, besides the request: another key would mask equal values otherwise."""
+    profile, key = job.profile, job.mask_key.reveal() if job.mask_key else ""
+    mask = hmac.digest(key.encode(), b"jivsbench state log", "sha256").hex()[:8]
+    return f"{profile.verification.value} {profile.switches.compression} {profile.output} {mask}"
 
 
 def _check_header(found: Header, wanted: Header, folder: str) -> None:

@@ -1,7 +1,8 @@
 """Runs jobs: a bounded queue, a fixed number of worker threads, every ending written to the store.
 
 One failed job never stops a worker: whatever an extraction raises becomes a FAILED job. A job is COMPLETED only when
-the rows of the source, the rows read and the rows written are the same number, which is looked at here once more.
+the rows of the source, those read, and those written or left out by a transform are the same number, which is looked at
+here once more.
 """
 
 import logging
@@ -279,9 +280,10 @@ class JobRunner:
 def _check_rows(result: ExtractionResult) -> None:
     in_files = sum(file.row_count for file in result.files)
     in_source = result.rows_read if result.rows_in_source is None else result.rows_in_source
-    if in_source == result.rows_read == result.rows_written == in_files:
+    kept = result.rows_read - result.rows_filtered
+    if in_source == result.rows_read and kept == result.rows_written == in_files:
         return
     raise VerificationError(
-        f"the source has {in_source} rows, {result.rows_read} were read, {result.rows_written} written and "
-        f"{in_files} counted in the files: the output cannot be trusted, start a new job"
+        f"the source has {in_source} rows, {result.rows_read} were read, {result.rows_filtered} filtered, "
+        f"{result.rows_written} written and {in_files} counted in the files: the output cannot be trusted, start a new job"
     )

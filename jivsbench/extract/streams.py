@@ -17,9 +17,11 @@ from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError,
 from jivsbench.extract.folders import JobFolder
 from jivsbench.extract.leases import Lease
 from jivsbench.extract.phases import PhaseClock
+from jivsbench.extract.pipeline import write_apart, write_in_turn
 from jivsbench.extract.rows import read_rows_as_batch
 from jivsbench.extract.running import RunningJob
-from jivsbench.extract.sinks import ParquetSink, WrittenFile
+from jivsbench.extract.sinks import ColumnReader, Encoding, FileSink, WrittenFile
+from jivsbench.extract.transforms import TransformPlan
 from jivsbench.extract.verification import PartitionCounts, read_fingerprints, verify_columns, verify_counts
 from jivsbench.model.job import Phase
 from jivsbench.model.profile import Switches, Verification
@@ -36,13 +38,30 @@ class VerifiedPartition:
 
 
 @dataclass(slots=True)
+class _RowCounter:
+    """Rows of one partition: counted where they arrive, so that one that is lost on the way to the file is missed."""
+
+    read: int = 0
+    filtered: int = 0
+
+    def count(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches as they come."""
+        for batch in batches:
+            self.read += batch.num_rows
+            yield batch
+
+
+@dataclass(slots=True)
 class Reading:
     """What the streams of one job share."""
 
     job: RunningJob
     connector: str
     folder: JobFolder
+    plan: TransformPlan
     schema: pa.Schema
+    """Of the output: what the plan makes of the source's columns."""
+    encoding: Encoding
     switches: Switches
     verification: Verification
     borrow: Callable[[], Lease | None]
@@ -124,21 +143,27 @@ def _read_one(
     reading: Reading, connection: Connection, partition: Partition, clock: PhaseClock
 ) -> tuple[PartitionCounts, WrittenFile]:
     clock.enter(Phase.READ)
-    rows_read = 0
+    counter = _RowCounter()
+    source_schema = partition.schema.to_arrow()
     with _sink(reading, partition) as sink:
+
+        def write(batch: pa.RecordBatch) -> None:
+            kept = reading.plan.apply(batch, source_schema, reading.schema)
+            counter.filtered += batch.num_rows - kept.num_rows
+            sink.write(kept)
+
         with _batches(reading, connection, partition) as batches:
-            for batch in batches:
-                clock.enter(Phase.WRITE)
-                rows_read += batch.num_rows
-                sink.write(batch)
-                reading.job.check()
-                clock.enter(Phase.READ)
+            arriving = counter.count(batches)
+            if reading.switches.pipeline:
+                write_apart(arriving, write, reading.job, clock, reading.connector)
+            else:
+                write_in_turn(arriving, write, reading.job, clock)
         clock.enter(Phase.WRITE)
         file = sink.close()
         clock.enter(Phase.VERIFY)
         reading.job.check()
         found = connection.fingerprint(partition)
-        counts = PartitionCounts(partition.index, found.row_count, rows_read, file.row_count)
+        counts = PartitionCounts(partition.index, found.row_count, counter.read, file.row_count, counter.filtered)
         asked = str(partition.request.table or "the query")
         verify_counts(reading.job.job_id, asked, counts)
         if reading.verification is Verification.COLUMNS:
@@ -149,21 +174,22 @@ def _read_one(
 def _verify_columns(reading: Reading, connection: Connection, partition: Partition, asked: str, file: WrittenFile) -> None:
     if not isinstance(connection, ColumnFingerprinter):
         raise ExtractionError(f"the connector {reading.connector} computes no figures of columns: verify by count")
+    assert isinstance(reading.encoding, ColumnReader), "the request was refused in review"
     expected = connection.fingerprint_columns(partition)
     reading.job.check()
     try:
-        found = read_fingerprints(reading.folder.temporary(file.name))
+        found = read_fingerprints(reading.encoding, reading.folder.temporary(file.name))
     except (OSError, pa.ArrowException) as problem:
         raise VerificationError(
             f"job {reading.job.job_id}, partition {partition.index} of {asked}: what lies on disk cannot be read back "
             f"({type(problem).__name__}); no output was kept, check the disk and start the job again"
         ) from problem
-    verify_columns(reading.job.job_id, asked, partition.index, expected, found)
+    verify_columns(reading.job.job_id, asked, partition.index, *reading.plan.match_fingerprints(expected, found))
 
 
 @contextmanager
-def _sink(reading: Reading, partition: Partition) -> Iterator[ParquetSink]:
-    sink = ParquetSink(reading.folder, partition.index, reading.schema, is_compressed=reading.switches.compression)
+def _sink(reading: Reading, partition: Partition) -> Iterator[FileSink]:
+    sink = FileSink(reading.folder, partition.index, reading.schema, reading.encoding)
     try:
         yield sink
     finally:

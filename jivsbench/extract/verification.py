@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from jivsbench.errors import VerificationError
+from jivsbench.extract.sinks import ColumnReader
 from jivsbench.model.fingerprint import ColumnFingerprint, fingerprint_column, join_fingerprints
 
 
@@ -13,39 +12,33 @@ class PartitionCounts:
     """Rows of one partition, counted in three places that know nothing of each other.
 
     `rows_in_source`: by the source, under the view that was read; None when it cannot count. `rows_read`: in the batches
-    that arrived. `rows_written`: in the footer of the closed file, read back from the disk.
+    that arrived. `rows_written`: in the closed file, read back from the disk. `rows_filtered`: left out by a transform.
     """
 
     index: int
     rows_in_source: int | None
     rows_read: int
     rows_written: int
+    rows_filtered: int = 0
 
 
 def verify_counts(job_id: str, asked: str, counts: PartitionCounts) -> None:
     """Raise VerificationError, naming the partition, unless all that count agree."""
     in_source = counts.rows_read if counts.rows_in_source is None else counts.rows_in_source
-    if in_source == counts.rows_read == counts.rows_written:
+    if in_source == counts.rows_read == counts.rows_written + counts.rows_filtered:
         return
+    filtered = f", {counts.rows_filtered} filtered" if counts.rows_filtered else ""
     raise VerificationError(
         f"job {job_id}, partition {counts.index} of {asked}: the source has {in_source} rows, "
-        f"{counts.rows_read} were read and {counts.rows_written} lie on disk; no output was kept, start the job again"
+        f"{counts.rows_read} were read{filtered} and {counts.rows_written} lie on disk; no output was kept, start the job again"
     )
 
 
-def read_fingerprints(path: str) -> tuple[ColumnFingerprint, ...]:
-    """The figures of every column of a Parquet file, read back from the disk one column of one row group at a time.
-
-    Raises OSError when a page is not what was written: each carries a checksum.
-    """
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        names = file.schema_arrow.names
-        groups = range(file.metadata.num_row_groups)
-        return join_fingerprints(tuple(_read_fingerprint(file, group, name) for name in names) for group in groups)
-
-
-def _read_fingerprint(file: pq.ParquetFile, group: int, name: str) -> ColumnFingerprint:
-    return fingerprint_column(name, file.read_row_group(group, columns=[name], use_threads=False).column(0))
+def read_fingerprints(reader: ColumnReader, path: str) -> tuple[ColumnFingerprint, ...]:
+    """The figures of every column of a file, read back from the disk. Raises OSError or ArrowException when it cannot be."""
+    return join_fingerprints(
+        tuple(fingerprint_column(name, values) for name, values in columns) for columns in reader.read_columns(path)
+    )
 
 
 def verify_columns(

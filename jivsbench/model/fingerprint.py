@@ -63,7 +63,8 @@ def _to_whole_numbers(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Chunk
         return pc.cast(pc.binary_length(values), pa.int64())
     if pa.types.is_date32(kind):
         return pc.cast(pc.cast(values, pa.int32()), pa.int64())
-    if pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind) or pa.types.is_uint64(kind):
+        # Half of the latter's values have no place in an int64.
         return values
     return pc.cast(values, pa.int64())
 
@@ -74,8 +75,8 @@ def _add_up(figures: pa.Array | pa.ChunkedArray) -> int:
         if figures.type.precision <= _EXACT_SUM_PRECISION:
             return _to_int(pc.sum(figures).as_py())
         return sum(_to_int(value) for value in figures.drop_null().to_pylist())
-    high = pc.sum(pc.shift_right(figures, _LOW_BITS)).as_py()
-    low = pc.sum(pc.bit_wise_and(figures, _LOW_MASK)).as_py()
+    high = pc.sum(pc.shift_right(figures, pa.scalar(_LOW_BITS, figures.type))).as_py()
+    low = pc.sum(pc.bit_wise_and(figures, pa.scalar(_LOW_MASK, figures.type))).as_py()
     return int((high << _LOW_BITS) + low)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.output import EscapedCells
 from jivsbench.model.table import Consistency
 
 
@@ -52,7 +53,10 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionResult:
-    """What one verified extraction did. Built only after rows read = rows written = rows the source has, if it can count."""
+    """What one verified extraction did.
+
+    Built only when its rows agree: in the source, if it can count, read, and written or left out by a transform.
+    """
 
     folder: str
     files: tuple[OutputFile, ...]
@@ -67,3 +71,9 @@ class ExtractionResult:
     consistency: Consistency = Consistency.ONE_SNAPSHOT
     kept_partitions: int = 0
     """Partitions that an earlier attempt had committed: they were not read again, but count in the rows above."""
+    escaped_cells: tuple[EscapedCells, ...] = ()
+    """By column, what CSV holds otherwise than the source does."""
+    rows_filtered: int = 0
+    """Read and left out by a transform."""
+    changed_columns: tuple[str, ...] = ()
+    """Columns that transforms changed: verification by columns passes over them."""

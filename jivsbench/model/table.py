@@ -6,6 +6,24 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from jivsbench.model.filters import Filter, Operator
+from jivsbench.model.output import OutputFormat
+from jivsbench.model.transform import Transform
+
+__all__ = [
+    "Column",
+    "Consistency",
+    "ExtractionRequest",
+    "Filter",
+    "Fingerprint",
+    "Operator",
+    "Partition",
+    "TableName",
+    "TableSchema",
+    "add_up_counts",
+    "parse_table_name",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class TableName:
@@ -29,38 +47,12 @@ def parse_table_name(text: str) -> TableName:
     return TableName(name, namespace) if dot else TableName(text)
 
 
-class Operator(StrEnum):
-    """How a filter compares its column with its value."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    LESS = "<"
-    LESS_OR_EQUAL = "<="
-    GREATER = ">"
-    GREATER_OR_EQUAL = ">="
-    LIKE = "like"
-    IN = "in"
-    IS_NULL = "is null"
-    IS_NOT_NULL = "is not null"
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One condition on one column; several are joined by AND. `values` holds one value, several for IN, none for IS NULL.
-
-    A value is data: a connector binds or quotes it, and compares it in the column's own type.
-    """
-
-    column: str
-    operator: Operator
-    values: tuple[str | int | float | bool, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class ExtractionRequest:
     """What is to be extracted: a table (with columns and filters) or a query, never both.
 
     `columns` empty means all. `row_limit` None means no limit; with a limit and no order, which rows come is the server's choice.
+    `format` None means that of the profile.
     """
 
     source: str
@@ -69,6 +61,9 @@ class ExtractionRequest:
     columns: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     row_limit: int | None = None
+    format: OutputFormat | None = None
+    transforms: tuple[Transform, ...] = ()
+    """What is done to the rows between source and file, in this order."""
 
 
 @dataclass(frozen=True, slots=True)

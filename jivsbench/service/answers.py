@@ -82,6 +82,7 @@ class StatisticsBody(BaseModel):
     """What a completed job did."""
 
     rows_read: int
+    rows_filtered: int
     rows_written: int
     rows_in_source: int | None
     duration_ms: float
@@ -94,6 +95,8 @@ def show_statistics(statistics: JobStatistics) -> StatisticsBody:
     """Statistics as clients see them."""
     return StatisticsBody(
         rows_read=statistics.rows_read,
+        # The job was COMPLETED because no other row is missing.
+        rows_filtered=statistics.rows_read - statistics.rows_written,
         rows_written=statistics.rows_written,
         rows_in_source=statistics.rows_in_source,
         duration_ms=statistics.duration_ns / 1e6,
@@ -189,6 +192,7 @@ class SwitchesBody(BaseModel):
     metadata_pool: bool
     bulk_status: bool
     indexes: bool
+    pipeline: bool
     compression: bool
 
 

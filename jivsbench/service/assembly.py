@@ -103,6 +103,7 @@ def assemble(spec: ServiceSpec) -> Service:
         profile=spec.profile,
         output_dir=output_dir,
         schemas=cache.schema,
+        mask_key=Secret(spec.mask_key) if spec.mask_key else None,
     )
     metrics = JobMetrics()
     runner = JobRunner(store=jobs, cache=cache, extractor=extractor, sources=sources, profile=spec.profile, observer=metrics)

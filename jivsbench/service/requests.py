@@ -2,61 +2,32 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
+from jivsbench.model.output import OutputFormat
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
-from jivsbench.model.table import ExtractionRequest, Filter, Operator, parse_table_name
+from jivsbench.model.table import ExtractionRequest, parse_table_name
+from jivsbench.service.bodies import FilterBody, ObjectName, RequestBody
+from jivsbench.service.transform_bodies import TransformBody
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 JOB_ID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-_MAX_NAME: Final = 256
 _MAX_QUERY: Final = 100_000
 _MAX_COLUMNS: Final = 2_000
 _MAX_FILTERS: Final = 100
-_MAX_VALUES: Final = 10_000
+_MAX_TRANSFORMS: Final = 1_000
 
 SourceName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_NAME)]
-Value = str | int | float | bool
 
 
-class _Request(BaseModel):
-    """A body that is sent to the service: unknown fields are refused, infinite numbers too."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class FilterBody(_Request):
-    """One condition on one column; conditions are joined by AND."""
-
-    column: ObjectName
-    operator: Operator
-    values: Annotated[tuple[Value, ...], Field(max_length=_MAX_VALUES)] = ()
-
-    @model_validator(mode="after")
-    def _check_values(self) -> Self:
-        """As many values as the operator takes."""
-        match self.operator:
-            case Operator.IS_NULL | Operator.IS_NOT_NULL if self.values:
-                raise ValueError("takes no values")
-            case Operator.IN if not self.values:
-                raise ValueError("takes one value or more")
-            case Operator.IN | Operator.IS_NULL | Operator.IS_NOT_NULL:
-                return self
-            case _ if len(self.values) != 1:
-                raise ValueError("takes one value")
-            case _:
-                return self
-
-
-class ExtractionBody(_Request):
+class ExtractionBody(RequestBody):
     """What is to be extracted: a table, with columns and filters, or a query."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"source": "shop", "table": "sales.orders", "columns": ["id", "total"], "row_limit": 1000},
+                {"source": "shop", "table": "sales.orders", "columns": ["id", "total"], "row_limit": 1000, "format": "csv"},
                 {"source": "shop", "table": "orders", "filters": [{"column": "id", "operator": ">=", "values": [100]}]},
                 {"source": "shop", "query": "SELECT id, total FROM orders"},
             ]
@@ -69,6 +40,8 @@ class ExtractionBody(_Request):
     columns: Annotated[tuple[ObjectName, ...], Field(max_length=_MAX_COLUMNS)] = ()
     filters: Annotated[tuple[FilterBody, ...], Field(max_length=_MAX_FILTERS)] = ()
     row_limit: Annotated[int, Field(ge=1, lt=1 << 63)] | None = None
+    format: OutputFormat | None = None
+    transforms: Annotated[tuple[TransformBody, ...], Field(max_length=_MAX_TRANSFORMS)] = ()
 
     @model_validator(mode="after")
     def _check_subject(self) -> Self:
@@ -86,12 +59,14 @@ class ExtractionBody(_Request):
             table=parse_table_name(self.table) if self.table is not None else None,
             query=self.query,
             columns=self.columns,
-            filters=tuple(Filter(f.column, f.operator, f.values) for f in self.filters),
+            filters=tuple(body.to_filter() for body in self.filters),
             row_limit=self.row_limit,
+            format=self.format,
+            transforms=tuple(body.to_transform() for body in self.transforms),
         )
 
 
-class SourceChange(_Request):
+class SourceChange(RequestBody):
     """All of a data source but its name. The URL goes in and never comes out."""
 
     model_config = ConfigDict(

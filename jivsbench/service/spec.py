@@ -45,6 +45,7 @@ class ServiceSpec:
     cache_name: str | None = None
     cache_url: str | None = field(default=None, repr=False)
     metadata_url: str | None = field(default=None, repr=False)
+    mask_key: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 0
     plugins: tuple[str, ...] = ()

@@ -9,14 +9,19 @@ import pytest
 from jivsbench.api import Connector
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
+from jivsbench.model.table import TableName
 from jivsbench.testing.connector_contract import ConnectorContract
 from jivsbench.testing.contract_table import LoadedTable, build_contract_table, new_table_name
 from jivsbench.testing.fakes import FakeConnector
+from jivsbench.testing.reading_contract import Counts
 from tests.contract.installed import registry
 from tests.contract.json_api import JsonApi
 from tests.contract.sqlalchemy_tables import write_contract_table
+from tests.contract.written_files import WRITERS, fit_workbook
 
 COVERED = {
+    "files": "TestFilesCsv",
+    "mysql": "TestMysqlOfThisMachine",
     "postgres": "TestPostgres",
     "rest": "TestRest",
     "sqlalchemy-mariadb": "TestSqlAlchemyMariaDb",
@@ -63,6 +68,19 @@ class TestPostgresOfThisMachine(TestPostgres):
         return DataSource("contract", "postgres", Secret(real_postgres_url))
 
 
+@pytest.mark.real_server
+class TestMysqlOfThisMachine(ConnectorContract):
+    slow_query = "SELECT sleep(60) + 1 AS n"
+
+    @pytest.fixture
+    def connector(self) -> Connector:
+        return find_connector("mysql")
+
+    @pytest.fixture
+    def source(self, real_mysql_url: str) -> DataSource:
+        return DataSource("contract", "mysql", Secret(real_mysql_url))
+
+
 class TestSqlite(ConnectorContract):
     slow_query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS n FROM n"
 
@@ -77,6 +95,7 @@ class TestSqlite(ConnectorContract):
 
 @pytest.mark.no_cover
 class TestRest(ConnectorContract):
+    counts = Counts.WITHOUT_FILTERS
     columns = "id:int64,name:string,amount:decimal(12,2),ratio:float64,is_active:bool,created_at:timestamptz"
 
     @pytest.fixture
@@ -168,6 +187,62 @@ class TestSqlAlchemyMySql(TestSqlAlchemyMariaDb):
     @pytest.fixture
     def writer_url(self, mariadb_database_url: str) -> str:
         return mariadb_database_url
+
+
+class TestFilesCsv(ConnectorContract):
+    suffix = ".csv"
+    counts = Counts.WITHOUT_FILTERS
+
+    @pytest.fixture
+    def connector(self) -> Connector:
+        return find_connector("files")
+
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> DataSource:
+        return DataSource("contract", "files", Secret(f"files://{tmp_path}"))
+
+    @pytest.fixture
+    def loaded(self, tmp_path: Path) -> LoadedTable:
+        name, rows = new_table_name().name + self.suffix, build_contract_table()
+        WRITERS[self.suffix](rows, tmp_path / name)
+        return LoadedTable(TableName(name), rows)
+
+
+class TestFilesParquet(TestFilesCsv):
+    suffix = ".parquet"
+
+
+class TestFilesJsonLines(TestFilesCsv):
+    suffix = ".jsonl"
+
+
+class TestFilesJsonArray(TestFilesCsv):
+    suffix = ".json"
+    counts = Counts.NEVER
+
+
+class TestFilesXml(TestFilesCsv):
+    suffix = ".xml"
+    counts = Counts.NEVER
+
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> DataSource:
+        return DataSource("contract", "files", Secret(f"files://{tmp_path}?record=row"))
+
+    @pytest.fixture
+    def unreachable(self, tmp_path: Path) -> DataSource:
+        return DataSource("contract", "files", Secret(f"files://{tmp_path}/does/not/exist?record=row"))
+
+
+class TestFilesWorkbook(TestFilesCsv):
+    suffix = ".xlsx"
+    counts = Counts.NEVER
+
+    @pytest.fixture
+    def loaded(self, tmp_path: Path) -> LoadedTable:
+        name, rows = new_table_name().name + self.suffix, fit_workbook(build_contract_table())
+        WRITERS[self.suffix](rows, tmp_path / name)
+        return LoadedTable(TableName(name), rows)
 
 
 class TestFake(ConnectorContract):

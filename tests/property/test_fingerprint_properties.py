@@ -14,6 +14,7 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 KINDS = {
     "int64": (pa.int64(), INT64, int),
+    "uint64": (pa.uint64(), st.integers(0, 2**64 - 1), int),
     "int16": (pa.int16(), st.integers(-(2**15), 2**15 - 1), int),
     "bool": (pa.bool_(), st.booleans(), int),
     "decimal": (pa.decimal128(12, 2), st.integers(-(10**12) + 1, 10**12 - 1).map(lambda n: Decimal(n).scaleb(-2)), None),

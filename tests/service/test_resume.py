@@ -23,7 +23,7 @@ from jivsbench.errors import CancelledJobError, ExtractionError, OutputError, Re
 from jivsbench.extract.folders import enter_job_folder
 from jivsbench.extract.manifest import Manifest, parse_manifest
 from jivsbench.extract.resume import ResumableOutput, read_finished
-from jivsbench.extract.sinks import ParquetSink, WrittenFile
+from jivsbench.extract.sinks import FileSink, WrittenFile
 from jivsbench.extract.state_log import open_state_log
 from jivsbench.extract.streams import VerifiedPartition
 from jivsbench.extract.verification import PartitionCounts
@@ -331,14 +331,14 @@ def test_a_cancelled_job_with_a_slow_disk_ends_its_queries(
         connection.execute("ALTER TABLE resume_wide ADD PRIMARY KEY (id)")
     wide = replace(REQUEST, table=TableName("resume_wide"))
     is_writing = threading.Event()
-    write = ParquetSink.write
+    write = FileSink.write
 
-    def write_slowly(self: ParquetSink, batch: pa.RecordBatch) -> None:
+    def write_slowly(self: FileSink, batch: pa.RecordBatch) -> None:
         is_writing.set()
         time.sleep(0.3)
         write(self, batch)
 
-    monkeypatch.setattr(ParquetSink, "write", write_slowly)
+    monkeypatch.setattr(FileSink, "write", write_slowly)
     extractor = build_extractor(tmp_path)
     try:
         with ThreadPoolExecutor() as threads:

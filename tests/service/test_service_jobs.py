@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -236,3 +237,31 @@ def read_metrics(bench: Bench) -> dict[str, float]:
     """Every sample of GET /metrics."""
     lines = bench.call("GET", "//metrics").body.splitlines()
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line and line[0] != "#")}
+
+
+def test_a_request_names_its_format_and_its_transforms(shop_file: str, tmp_path: Path) -> None:
+    """CSV with a masked column and fewer rows: COMPLETED, since every row that was read is either written or filtered."""
+    spec = replace(build_spec(shop_file, tmp_path / "out", connector="sqlite"), mask_key="a key of many characters")
+    transforms = [
+        {"kind": "mask", "column": "email", "how": "digest"},
+        {"kind": "filter", "column": "id", "operator": "<=", "values": [600]},
+        {"kind": "keep", "columns": ["id", "email"]},
+    ]
+    with running(spec, tmp_path) as bench:
+        job_id = bench.start(filters=WINDOW, format="csv", transforms=transforms)
+        job = bench.wait(job_id)
+        statistics = bench.call("GET", f"/extractions/{job_id}/statistics").body
+        misspelt = bench.wait(bench.start(transforms=[{"kind": "drop", "columns": ["emial"]}]))
+        refused = bench.call("POST", "/extractions", {"source": "main", "table": "bench_rows", "transforms": [{"kind": "drop"}]})
+
+    assert (job["state"], job["error"]) == ("COMPLETED", None), job
+    assert [statistics[f"rows_{name}"] for name in ("in_source", "read", "filtered", "written")] == [1000, 1000, 500, 500]
+    (file,) = statistics["files"]
+    assert file["name"] == "part-00000.csv.zst"
+    with pa.input_stream(tmp_path / "out" / job["output"] / file["name"], compression="zstd") as stream:
+        header, *rows = stream.read().decode().splitlines()
+    assert header == '"id","email"'
+    assert len(rows) == 500
+    assert not any("@" in row for row in rows)
+    assert (misspelt["state"], misspelt["error"]["slug"]) == ("FAILED", "unknown-name")
+    assert (refused.status, refused.slug) == (422, "validation")

@@ -166,8 +166,9 @@ class FakeConnector:
     schemes = ("fake",)
     dialect = "fake"
 
-    def __init__(self, server: FakeServer | None = None) -> None:
+    def __init__(self, server: FakeServer | None = None, session: type[FakeConnection] = FakeConnection) -> None:
         self.server = server or FakeServer()
+        self.session = session
 
     def connect(self, source: DataSource, limits: ReadLimits) -> FakeConnection:  # noqa: ARG002 - the seam's shape
         server = self.server
@@ -178,7 +179,7 @@ class FakeConnector:
             time.sleep(server.connect_s)
         if server.connect_error is not None:
             raise server.connect_error()
-        connection = FakeConnection(server) if server.keeps_snapshots else WeakConnection(server)
+        connection = self.session(server) if server.keeps_snapshots else WeakConnection(server)
         with server.lock:
             server.connections.append(connection)
             server.urls.append(source.url.reveal())

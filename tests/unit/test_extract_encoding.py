@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jivsbench.extract.encoding import choose_encodings
 from jivsbench.extract.folders import create_job_folder
-from jivsbench.extract.sinks import ParquetSink
+from jivsbench.extract.sinks import FileSink, build_encoding
+from jivsbench.extract.sinks.column_encodings import choose_encodings
+from jivsbench.model.output import OutputFormat
 
 ROWS = 40_000
 TABLE = pa.table(
@@ -39,7 +40,7 @@ def test_a_table_without_rows_has_nothing_to_choose_by() -> None:
 def write(folder: Path, rows: pa.Table) -> pq.ParquetFile:
     """One partition, read back from the disk."""
     job = create_job_folder(folder, "job")
-    sink = ParquetSink(job, 0, rows.schema, is_compressed=True)
+    sink = FileSink(job, 0, rows.schema, build_encoding(OutputFormat.PARQUET, is_compressed=True))
     for batch in rows.to_batches(max_chunksize=10_000):
         sink.write(batch)
     written = sink.close()

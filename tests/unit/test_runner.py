@@ -397,7 +397,8 @@ def test_a_store_that_fails_once_does_not_lose_the_worker(tmp_path: Path, monkey
 
         def failing(method):
             def call(*args):
-                if fails.pop() if fails else False:
+                # A mark that the job runs may be stored first, on a slow machine: that one is let through.
+                if fails and args[-1] and fails.pop():
                     raise OSError("disk full at /secret/path")
                 return method(*args)
 

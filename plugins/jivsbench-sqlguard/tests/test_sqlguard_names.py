@@ -2,7 +2,7 @@ import pytest
 
 from jivsbench.api import GuardRequest
 from jivsbench.errors import GuardRefusedError
-from jivsbench.model.table import ExtractionRequest, Filter, Operator, TableName
+from jivsbench.model.table import ExtractionRequest, Filter, Operator, TableName, parse_table_name
 from jivsbench_sqlguard.guard import SqlGuard
 
 
@@ -91,3 +91,21 @@ def test_reviewing_a_table_costs_microseconds(benchmark):
     benchmark(guard.review, usual)
 
     assert guard.name == "sqlguard"
+
+
+@pytest.mark.parametrize("name", ["sys.csv", "pg_dump.parquet", "a" * 200 + ".csv", "2026/orders-*.csv"])
+def test_a_source_without_sql_has_no_catalogue_to_protect(name):
+    """A file may be called like a system table; its list of tables and the checks of characters hold all the same."""
+    review(ExtractionRequest("files", parse_table_name(name)), dialect="")
+    for refused in (parse_table_name(name), parse_table_name("a\nb.csv")):
+        with pytest.raises(GuardRefusedError):
+            review(ExtractionRequest("files", refused), dialect="", tables=("other.csv",))
+
+    with pytest.raises(GuardRefusedError, match="catalogue"):
+        review(ExtractionRequest("shop", TableName("csv", "sys")))
+
+
+def test_a_source_without_sql_takes_no_query():
+    """Said as such, not as a dialect that is missing."""
+    with pytest.raises(GuardRefusedError, match="knows no SQL"):
+        review(ExtractionRequest("files", query="SELECT 1"), dialect="")

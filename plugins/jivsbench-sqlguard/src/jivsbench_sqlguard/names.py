@@ -14,6 +14,8 @@ _SYSTEM_TABLES: Final = read_words(
 """Schemas of MySQL, and SQLite's tables that are functions."""
 _MAX_NAME_BYTES: Final = 63
 """PostgreSQL silently cuts names at 63 bytes, so a longer name can mean another table than it says."""
+_MAX_NAME_BYTES_WITHOUT_SQL: Final = 1024
+"""A source without SQL cuts nothing; a table can be the path of a file."""
 _MAX_COLUMNS: Final = 1600
 """No PostgreSQL table has more columns."""
 
@@ -34,20 +36,22 @@ def review_names(request: ExtractionRequest, dialect: str, tables: tuple[str, ..
     Raises GuardRefusedError.
     """
     table = request.table
+    max_bytes = _MAX_NAME_BYTES if dialect else _MAX_NAME_BYTES_WITHOUT_SQL
     if table is not None:
-        _review_name(table.name, "table")
+        _review_name(table.name, "table", max_bytes)
         if table.namespace is not None:
-            _review_name(table.namespace, "schema")
-        if is_system_table(table.name) or (table.namespace is not None and is_system_table(table.namespace)):
+            _review_name(table.namespace, "schema", max_bytes)
+        # Without SQL there is no catalogue: `sys.csv` is a file like any other, and no word but the source's own list keeps it.
+        if dialect and (is_system_table(table.name) or (table.namespace is not None and is_system_table(table.namespace))):
             raise GuardRefusedError("the table belongs to the server's own catalogue: extract a table of the source instead")
         if tables is not None and not is_allowed(str(table), dialect, tables):
             raise GuardRefusedError("the table is not on the source's list: add it to `tables` of the data source")
     if len(request.columns) > _MAX_COLUMNS or len(request.filters) > _MAX_COLUMNS:
         raise GuardRefusedError(f"the request names more than {_MAX_COLUMNS} columns: name fewer, or none for all")
     for column in request.columns:
-        _review_name(column, "column")
+        _review_name(column, "column", max_bytes)
     for condition in request.filters:
-        _review_name(condition.column, "column")
+        _review_name(condition.column, "column", max_bytes)
 
 
 def is_allowed(name: str, dialect: str, tables: tuple[str, ...]) -> bool:
@@ -59,9 +63,9 @@ def is_allowed(name: str, dialect: str, tables: tuple[str, ...]) -> bool:
     return name.lower() in {allowed.lower() for allowed in tables}
 
 
-def _review_name(name: str, kind: str) -> None:
+def _review_name(name: str, kind: str, max_bytes: int) -> None:
     # isprintable() refuses NUL, line breaks, and lone surrogates, and is one pass in C.
     if not name or not name.isprintable():
         raise GuardRefusedError(f"a {kind} name is empty or holds a control character: write the name as the catalogue has it")
-    if len(name) > _MAX_NAME_BYTES or (not name.isascii() and len(name.encode()) > _MAX_NAME_BYTES):
-        raise GuardRefusedError(f"a {kind} name is longer than {_MAX_NAME_BYTES} bytes: write the name as the catalogue has it")
+    if len(name) > max_bytes or (not name.isascii() and len(name.encode()) > max_bytes):
+        raise GuardRefusedError(f"a {kind} name is longer than {max_bytes} bytes: write the name as the catalogue has it")

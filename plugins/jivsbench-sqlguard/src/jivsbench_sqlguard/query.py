@@ -9,6 +9,10 @@ from jivsbench_sqlguard.words import review_words
 
 def review_query(query: str, dialect: str, tables: tuple[str, ...] | None) -> None:
     """Raises GuardRefusedError, or whatever the parser raises, unless the query is one plain SELECT over allowed tables."""
+    if not dialect:
+        raise GuardRefusedError(
+            "the source knows no SQL, so no query can be sent to it: extract a table, with columns and filters"
+        )
     vocabulary = VOCABULARIES.get(dialect)
     if vocabulary is None:
         raise GuardRefusedError("raw queries are reviewed for postgres and sqlite only: extract the table with filters")
