@@ -42,7 +42,11 @@ def test_wheels_bring_their_plugins_and_scenarios(program: Path, tmp_path: Path)
     home = _run(program, "doctor", cwd=tmp_path)
 
     assert plugins.returncode == 0, plugins.stderr
-    for name in ("builtin", "files", "memory", "postgres", "redis", "rest", "security", "sqlalchemy", "sqlguard", "sqlite"):
+    plugins_here = (
+        *("builtin", "files", "memory", "mysql", "postgres", "redis", "rest", "security", "sqlalchemy"),
+        *("sqlguard", "sqlite"),
+    )
+    for name in plugins_here:
         assert name in plugins.stdout
     assert "baseline" in unknown.stderr
     assert home.returncode == 0, home.stdout

@@ -68,10 +68,10 @@ def test_a_refusal_repeats_no_value():
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize("dialect", ["duckdb", "mysql", "oracle"])
+@pytest.mark.parametrize("dialect", ["duckdb", "tsql", "oracle"])
 def test_a_dialect_without_rules_takes_no_raw_query(dialect):
     """Nobody vouches for how such a server reads the text."""
-    with pytest.raises(GuardRefusedError, match="postgres and sqlite only"):
+    with pytest.raises(GuardRefusedError, match="postgres, mysql and sqlite only"):
         review("SELECT 1", dialect=dialect)
 
 

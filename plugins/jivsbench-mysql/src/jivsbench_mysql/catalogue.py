@@ -79,10 +79,10 @@ def list_tables(wire: Wire, patience_s: float) -> tuple[TableName, ...]:
 
 
 def read_table_columns(wire: Wire, table: TableName, policy: TypePolicy, patience_s: float) -> tuple[Column, ...]:
-    """All columns of a table, in order. Raises MissingObjectError with the nearest name."""
+    """All columns of a table, invisible ones too, in order. Raises MissingObjectError with the nearest name."""
     quote_table(table)
     rows = wire.run(
-        "SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, TABLE_NAME, EXTRA FROM information_schema.COLUMNS"
+        "SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, TABLE_NAME FROM information_schema.COLUMNS"
         f" WHERE {select_table(table)} ORDER BY ORDINAL_POSITION",
         doing=f"describe table {str(table)!r}",
         patience_s=patience_s,
@@ -93,8 +93,7 @@ def read_table_columns(wire: Wire, table: TableName, policy: TypePolicy, patienc
         raise _missing_table(wire, table, patience_s)
     return tuple(
         build_column(name, str(declared), is_nullable=is_nullable == "YES", policy=policy)
-        for name, declared, is_nullable, _table, extra in found
-        if "INVISIBLE" not in str(extra)
+        for name, declared, is_nullable, _table in found
     )
 
 

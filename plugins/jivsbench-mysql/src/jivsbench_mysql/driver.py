@@ -77,9 +77,25 @@ class Driver(_Connection):
         """Which of the two families the server is of, by the version it gives."""
         return "mariadb" in self.get_server_info().lower()
 
+    @property
+    def server_public_key(self) -> bytes | None:
+        """The key that a password is encrypted with on a line without TLS: none is taken."""
+        return None
+
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        # It came over the same line: whoever stands in the middle would send one of their own.
+        if key is not None:
+            raise PasswordInClearError
+
     def set_patience(self, seconds: float) -> None:
         """How long a read may wait for the server."""
         self._read_timeout = seconds
+
+    @property
+    def result(self) -> MySQLResult | None:
+        """The last statement's result."""
+        return self._result
 
     @property
     def is_busy(self) -> bool:
@@ -92,8 +108,7 @@ class Driver(_Connection):
         columns = self._read_packet().read_length_encoded_integer()
         for _number in range(columns + 1):
             self._read_packet()
-        assert self._rfile is not None, "the server answered"
-        rows = self.rows = RowBuffer(self._rfile)
+        rows = self.rows = self._open_rows()
         while True:
             if rows.has_block:
                 yield rows.take()
@@ -115,7 +130,7 @@ class Driver(_Connection):
                 self._fill(rows)
             self._finish(rows)
         elif self._result is not None and self._result.unbuffered_active:
-            self._result._finish_unbuffered_query()  # type: ignore[attr-defined]  # noqa: SLF001 - the driver's own way
+            self._result._finish_unbuffered_query()  # type: ignore[attr-defined]  # noqa: SLF001 - the stubs leave it out
 
     def describe(self, sql: str) -> Description:
         """Have the server parse one statement, without running it."""
@@ -142,6 +157,14 @@ class Driver(_Connection):
             # Or the result would read from the closed line when it is thrown away.
             self._result.unbuffered_active = False
         self._force_close()
+
+    def _open_rows(self) -> RowBuffer:
+        assert self._rfile is not None, "the server answered"
+        try:
+            return RowBuffer(self._rfile)
+        except OSError as error:
+            self.break_off()
+            raise err.OperationalError(CR.CR_SERVER_LOST, "the line broke") from error
 
     def _fill(self, rows: RowBuffer) -> None:
         """One read, with the errors that the driver's own reads have."""

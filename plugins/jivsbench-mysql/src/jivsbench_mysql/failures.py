@@ -46,7 +46,7 @@ _GONE = {
     1226: "the user has used up what it may",
     1927: "the session was ended",
 }
-_UNFIT = {1292, 1366, 1411, 1525, 1690, 3140, 3141}
+UNFIT = {1292, 1366, 1411, 1525, 1690, 3140, 3141}
 _CHANGED = {1412, 1615}
 _KNOWN: tuple[tuple[Mapping[int, str] | set[int], type[JivsbenchError], str], ...] = (
     ({QUERY_INTERRUPTED}, ExtractionError, "somebody on the server ended the query {where}; try again"),
@@ -58,7 +58,7 @@ _KNOWN: tuple[tuple[Mapping[int, str] | set[int], type[JivsbenchError], str], ..
     (_GONE, SourceUnreachableError, "{meaning} {where}; try again later"),
     (_CHANGED, ExtractionError, "the table was altered while it was read {where}; start the extraction again"),
     (
-        _UNFIT,
+        UNFIT,
         ExtractionError,
         "a filter's value does not fit the type of its column, or the query computes something impossible {where}",
     ),
@@ -108,8 +108,7 @@ def build_connect_error(place: str, user: str, error: BaseException) -> Jivsbenc
         return SourceUnreachableError(
             f"{place} and this machine do not agree on TLS: check ssl-mode, ssl-ca and the server's certificate"
         )
-    if isinstance(origin, (RuntimeError, PasswordInClearError)):
-        # Without TLS the driver would need a key from the server, and nobody would vouch for that key.
+    if isinstance(origin, PasswordInClearError):
         return AccessDeniedError(
             f"{place} wants the password of {who} in a way that is safe over TLS alone: set ssl-mode=REQUIRED"
         )
@@ -117,4 +116,4 @@ def build_connect_error(place: str, user: str, error: BaseException) -> Jivsbenc
 
 
 class PasswordInClearError(Exception):
-    """The server asked for the password itself on a line that others can read. Never leaves this plugin."""
+    """On an open line the server wants the password, or offers a key of its own for it. Never leaves this plugin."""

@@ -21,7 +21,7 @@ from jivsbench.model.table import TableName
 from jivsbench_mysql.address import Address
 from jivsbench_mysql.catalogue import select_table
 from jivsbench_mysql.driver import Driver
-from jivsbench_mysql.failures import build_server_error, number_of
+from jivsbench_mysql.failures import UNFIT, build_server_error, number_of
 from jivsbench_mysql.login import SQL_MODE, open_driver
 from jivsbench_mysql.statements import quote_name, quote_table
 
@@ -108,7 +108,7 @@ def _translate(address: Address, table: TableName, verb: str, error: Exception) 
     number = number_of(error)
     if number == ER.TABLE_EXISTS_ERROR:
         return _refuse_twice(address, table)
-    if isinstance(error, (pymysql.err.IntegrityError, pymysql.err.DataError)):
+    if isinstance(error, (pymysql.err.IntegrityError, pymysql.err.DataError)) or number in UNFIT:
         return OutputError(
             f"{address.place} did not {verb} table {str(table)!r}: it refused a row (error {number}); is a key there twice, "
             "or a value beyond its type?"

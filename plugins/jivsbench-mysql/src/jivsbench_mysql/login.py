@@ -57,7 +57,7 @@ def open_driver(address: Address, timeout_s: float) -> Driver:
         driver.ctx = context
     try:
         driver.connect()
-    except (pymysql.err.Error, OSError, RuntimeError, PasswordInClearError) as error:
+    except (pymysql.err.Error, OSError, PasswordInClearError) as error:
         raise build_connect_error(address.place, address.user, error) from None
     return driver
 

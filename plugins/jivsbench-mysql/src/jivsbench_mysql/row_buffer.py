@@ -104,7 +104,7 @@ class RowBuffer:
             # A row longer than the buffer. What numpy or Arrow still holds of the old one stays as it is.
             self._data = self._data + bytearray(len(self._data))
         with memoryview(self._data) as view, view[self._filled :] as room:
-            count: int = self._source.readinto(room)
+            count = self._source.readinto(room) or 0
         self._filled += count
         self._find_rows()
         return count > 0

@@ -1,8 +1,8 @@
-"""A strict lexer: it accepts only spellings on which PostgreSQL, SQLite and the SQL parser agree.
+"""A strict lexer: it accepts only spellings on which the servers and the SQL parser agree.
 
 Every known way past a parsing guard starts with a text that guard and server cut into tokens differently: nested
-comments, dollar quotes, E'' and U&'' strings, backslashes before a quote, operators glued to a comment, junk after a
-number. None of them can be written in the tokens below. The parser is then given the tokens, not the text.
+comments, comments that MySQL runs, dollar quotes, E'' and U&'' strings, backslashes before a quote, operators glued to a
+comment, junk after a number. None of them can be written in the tokens below. The parser is then given the tokens, not the text.
 """
 
 import re
@@ -39,17 +39,21 @@ class Token:
 
 
 # Possessive (`++`): no text of 64 KiB can make these patterns try twice.
-_PATTERN: Final = re.compile(
-    r"""
+_TEMPLATE: Final = r"""
     (?P<space> (?:[ \t\n]|\r\n)++ )
-  | (?P<comment> --[^\r\n]*+ | /\*(?![+!])(?:[^*/]|\*(?!/)|/(?!\*))*+\*/ )
+  | (?P<comment> --AFTER_DASHES[^\r\n]*+ | /\*(?!\+|[Mm]?!)(?:[^*/]|\*(?!/)|/(?!\*))*+\*/ )
   | (?P<STRING> '(?:[^'\\]|''|\\[^'])*+'(?!') | '\\'(?!') )
-  | (?P<QUOTED> "(?:[^"]|"")++"(?!") )
+  | (?P<QUOTED> NAME )
   | (?P<NUMBER> (?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)? )
   | (?P<WORD> [A-Za-z_][A-Za-z0-9_]*+ )
   | (?P<OPERATOR> ::|->>|->|<=|>=|<>|!=|\|\||[-+*/%=<>] )
   | (?P<PUNCTUATION> [(),.;\[\]] )
-    """,
+    """
+_PATTERN: Final = re.compile(_TEMPLATE.replace("AFTER_DASHES", "").replace("NAME", r'"(?:[^"]|"")++"(?!")'), re.VERBOSE)
+# To MySQL `a--1` is a sum: only a blank makes two dashes a comment. A backslash in double quotes may hide the closing one,
+# unless the session says otherwise; in backquotes it never does.
+_MYSQL_PATTERN: Final = re.compile(
+    _TEMPLATE.replace("AFTER_DASHES", r"(?=[ \t\r\n]|\Z)").replace("NAME", r'"(?:[^"\\]|"")++"(?!") | `(?:[^`]|``)++`(?!`)'),
     re.VERBOSE,
 )
 # NUL and other controls, lone surrogates, and the marks that turn the direction of text and so hide what is written.
@@ -60,27 +64,36 @@ _GLUED_TYPES: Final = frozenset({"date", "time", "timestamp", "interval"})
 _MAX_NAME_BYTES: Final = 63
 
 
-def read_tokens(query: str) -> tuple[Token, ...]:
+def read_tokens(query: str, dialect: str) -> tuple[Token, ...]:
     """Cut a query into tokens, without comments and without the one semicolon that may end it. Raises GuardRefusedError."""
     if _FORBIDDEN.search(query):
         raise GuardRefusedError("the query holds a control character, or one that turns the direction of text: remove it")
-    tokens = tuple(_scan(query))
+    tokens = tuple(_scan(query, _MYSQL_PATTERN if dialect == "mysql" else _PATTERN))
     if tokens and tokens[-1].text == ";":
         tokens = tokens[:-1]
     _check_shape(tokens)
     return tokens
 
 
-def format_tokens(tokens: tuple[Token, ...]) -> str:
+def format_tokens(tokens: tuple[Token, ...], dialect: str) -> str:
     """The query as the parser gets to see it: the same tokens, one space apart, no comments."""
-    return " ".join([token.text for token in tokens])
+    # The parser takes MySQL's double quotes for those of a text; to the session of a connector they are those of a name.
+    return " ".join([_format_name(token.value) if _is_mysql_name(token, dialect) else token.text for token in tokens])
 
 
-def _scan(query: str) -> Iterator[Token]:
+def _is_mysql_name(token: Token, dialect: str) -> bool:
+    return dialect == "mysql" and token.kind is TokenKind.QUOTED
+
+
+def _format_name(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _scan(query: str, pattern: re.Pattern[str]) -> Iterator[Token]:
     position, count = 0, 0
     previous: Token | None = None  # the token that ends exactly where the next one starts
     while position < len(query):
-        match = _PATTERN.match(query, position)
+        match = pattern.match(query, position)
         if match is None:
             raise GuardRefusedError(
                 f"the query holds, at character {position + 1}, a spelling outside plain SQL: use 'text', \"name\", numbers, "
@@ -104,7 +117,7 @@ def _build_token(kind: TokenKind, text: str) -> Token:
     if kind is TokenKind.WORD:
         value = text.lower()
     elif kind is TokenKind.QUOTED:
-        value = text[1:-1].replace('""', '"')
+        value = text[1:-1].replace(text[0] * 2, text[0])
     elif kind is TokenKind.STRING:
         value = text[1:-1].replace("''", "'")
     else:

@@ -1,5 +1,6 @@
 """Names of tables and columns: what a request may call them, and which tables nobody reads. Pure; cheap enough for every job."""
 
+import re
 from typing import Final
 
 from jivsbench.errors import GuardRefusedError
@@ -12,6 +13,8 @@ _SYSTEM_TABLES: Final = read_words(
     "mysql performance_schema sys dbstat bytecode tables_used json_each json_tree fsdir zipfile completion generate_series"
 )
 """Schemas of MySQL, and SQLite's tables that are functions."""
+_NUMBERS_OF_MARIADB: Final = re.compile(r"seq_\d+_to_\d+(_step_\d+)?", re.IGNORECASE)
+"""`seq_1_to_1000000000` is a table of as many rows, which nobody made."""
 _MAX_NAME_BYTES: Final = 63
 """PostgreSQL silently cuts names at 63 bytes, so a longer name can mean another table than it says."""
 _MAX_NAME_BYTES_WITHOUT_SQL: Final = 1024
@@ -27,7 +30,7 @@ def is_reserved_name(name: str) -> bool:
 
 def is_system_table(name: str) -> bool:
     """True for tables and schemas that belong to the server."""
-    return is_reserved_name(name) or name.lower() in _SYSTEM_TABLES
+    return is_reserved_name(name) or name.lower() in _SYSTEM_TABLES or _NUMBERS_OF_MARIADB.fullmatch(name) is not None
 
 
 def review_names(request: ExtractionRequest, dialect: str, tables: tuple[str, ...] | None) -> None:

@@ -15,7 +15,7 @@ def review_query(query: str, dialect: str, tables: tuple[str, ...] | None) -> No
         )
     vocabulary = VOCABULARIES.get(dialect)
     if vocabulary is None:
-        raise GuardRefusedError("raw queries are reviewed for postgres and sqlite only: extract the table with filters")
-    tokens = read_tokens(query)
+        raise GuardRefusedError("raw queries are reviewed for postgres, mysql and sqlite only: extract the table with filters")
+    tokens = read_tokens(query, dialect)
     review_words(tokens, vocabulary)
-    review_tree(parse_tree(tokens, format_tokens(tokens), dialect), vocabulary, dialect, tables)
+    review_tree(parse_tree(tokens, format_tokens(tokens, dialect), dialect), vocabulary, dialect, tables)

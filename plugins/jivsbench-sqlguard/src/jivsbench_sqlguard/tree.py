@@ -110,16 +110,16 @@ def _review_table(node: exp.Table, dialect: str, tables: tuple[str, ...] | None)
     schema = node.args.get("db")
     if is_system_table(node.name) or (schema is not None and is_system_table(schema.name)):
         raise GuardRefusedError("the query reads the server's own catalogue: read tables of the source only")
-    if tables is None or (schema is None and _is_common_table(node)):
+    if tables is None or (schema is None and _is_common_table(node, dialect)):
         return
     parts = [schema, node.this] if schema is not None else [node.this]
-    if not is_allowed(".".join(_catalogue_name(part) for part in parts), dialect, tables):
+    if not is_allowed(".".join(_catalogue_name(part, dialect) for part in parts), dialect, tables):
         raise GuardRefusedError("the query reads a table that is not on the source's list: add it to `tables` of the data source")
 
 
-def _is_common_table(table: exp.Table) -> bool:
+def _is_common_table(table: exp.Table, dialect: str) -> bool:
     """True when the name means a common table expression that is visible where the table stands."""
-    wanted = _catalogue_name(table.this)
+    wanted = _catalogue_name(table.this, dialect)
     below: exp.Expr = table
     scope = table.parent
     while scope is not None:
@@ -128,7 +128,7 @@ def _is_common_table(table: exp.Table) -> bool:
             visible = clause.expressions
             if below is clause:  # the table stands inside one of the parts, which sees only those before it
                 visible = visible[: _part_index(clause, table)]
-            if any(_catalogue_name(part.args["alias"].this) == wanted for part in visible):
+            if any(_catalogue_name(part.args["alias"].this, dialect) == wanted for part in visible):
                 return True
         below, scope = scope, scope.parent
     return False
@@ -151,6 +151,6 @@ def _part_index(clause: exp.With, table: exp.Table) -> int:
     return next(index for index, part in enumerate(clause.expressions) if id(part) in ancestors)
 
 
-def _catalogue_name(identifier: exp.Identifier) -> str:
-    """The name as the catalogue has it: servers fold a bare word to lower case (SQLite: compares without case)."""
-    return identifier.name if identifier.args.get("quoted") else identifier.name.lower()
+def _catalogue_name(identifier: exp.Identifier, dialect: str) -> str:
+    """The name as the catalogue has it: a bare word is folded to lower case (SQLite: without case; MySQL: as it is)."""
+    return identifier.name if identifier.args.get("quoted") or dialect == "mysql" else identifier.name.lower()

@@ -46,7 +46,14 @@ _SQLITE: Final = read_words("""
     total group_concat instr hex unicode log2 ifnull iif time datetime julianday strftime unixepoch typeof
     json_extract json_array_length json_type
     """)
+# A word that is no function of the server's own could be one that somebody stored, so what MySQL lacks of the shared ones is out.
+_MYSQL: Final = (_SHARED - {"string_agg", "trunc"}) | read_words("""
+    stddev stddev_pop stddev_samp variance var_pop var_samp bit_and bit_or group_concat
+    char_length character_length bit_length left right position instr reverse lpad rpad ascii hex md5 cot
+    greatest least ifnull if now current_timestamp localtime localtimestamp current_date extract json_extract
+    """)
 VOCABULARIES: Final = {
+    "mysql": Vocabulary(functions=_MYSQL, session_words=read_words("current_user current_role"), has_arrays=False),
     "postgres": Vocabulary(
         functions=_SHARED | _POSTGRES,
         session_words=read_words("current_user session_user system_user user current_role current_catalog current_schema"),
