@@ -24,6 +24,7 @@ JivsbenchError
 │   ├── TypePolicyError             a value that its Arrow type cannot hold
 │   ├── VerificationError           what lies on disk is not what the source has
 │   ├── DeadlineError               the job took longer than its deadline
+│   ├── ResumeError                 what lies in the folder cannot be continued by this request
 │   ├── CancelledJobError           somebody stopped the job
 │   ├── QueueFullError              as many jobs wait as the profile allows
 │   ├── ShuttingDownError           the service is about to end and takes no more work
@@ -202,6 +203,12 @@ class DeadlineError(ExtractionError):
     """The job took longer than its deadline and was ended."""
 
     slug = "deadline"
+
+
+class ResumeError(ExtractionError):
+    """What an earlier attempt left cannot be continued: it is of another request, of another table, or damaged."""
+
+    slug = "resume"
 
 
 class CancelledJobError(ExtractionError):

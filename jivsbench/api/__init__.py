@@ -12,6 +12,7 @@ from jivsbench.api.protocols import (
     EntryAdder,
     Guard,
     GuardRequest,
+    KeyPartitioner,
     ReadLimits,
     Reporter,
     Response,
@@ -19,6 +20,7 @@ from jivsbench.api.protocols import (
     RowReader,
     TableLoader,
     UserContext,
+    WatermarkTeller,
     Workload,
 )
 
@@ -35,6 +37,7 @@ __all__ = [
     "Guard",
     "GuardRequest",
     "HookSpecs",
+    "KeyPartitioner",
     "ReadLimits",
     "Reporter",
     "Response",
@@ -45,6 +48,7 @@ __all__ = [
     "TargetApi",
     "TargetVariant",
     "UserContext",
+    "WatermarkTeller",
     "Workload",
     "hookimpl",
 ]

@@ -16,7 +16,16 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import CacheStatistics
 from jivsbench.model.summary import Report, Summary, Verdict
-from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
+from jivsbench.model.table import (
+    Consistency,
+    ExtractionRequest,
+    Fingerprint,
+    KeySplit,
+    Partition,
+    TableName,
+    TableSchema,
+    Watermark,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,35 @@ class ConsistencyTeller(Protocol):
 
     def consistency(self, request: ExtractionRequest) -> Consistency:
         """What was kept while the request was read. Asked after the last row; raises ExtractionError when the source changed."""
+        ...
+
+
+@runtime_checkable
+class KeyPartitioner(Protocol):
+    """Optional ability of a Connection: partitions by key, which hold the same rows in a later transaction of another session.
+
+    An output that can be resumed after a crash needs them; without, such an output is one partition.
+    """
+
+    def split_by_key(self, request: ExtractionRequest, partition_rows: int) -> KeySplit | None:
+        """Cut a request into parts of `partition_rows` rows each. None when the table has no key, or the request a limit."""
+        ...
+
+    def key_partitions(self, request: ExtractionRequest, schema: TableSchema, split: KeySplit) -> tuple[Partition, ...]:
+        """The parts of a split, in order. Raises ResumeError when the table or its key is not the one that was split."""
+        ...
+
+
+@runtime_checkable
+class WatermarkTeller(Protocol):
+    """Optional ability of a Connection: where an increment ends, so that no row that is committed late is lost."""
+
+    def watermark(self, request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
+        """A value of the column below which no transaction that is open now can commit a row. Asked before `begin`.
+
+        `overlap` (seconds, or numbers) is read again below that; where the source cannot know such a value, it is taken off the
+        newest one. Raises UsageError, saying why, when it is None there, and when the column or the table does not do.
+        """
         ...
 
 

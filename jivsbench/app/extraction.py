@@ -1,6 +1,7 @@
 """`extract`: one verified extraction in this process."""
 
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from jivsbench.config import Settings
 from jivsbench.errors import OutputError, UnknownNameError
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
+from jivsbench.extract.incremental import Series, extract_increment
+from jivsbench.extract.manifest import IncrementMode
+from jivsbench.extract.resume import read_finished
 from jivsbench.model.job import ExtractionResult
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
@@ -34,26 +38,50 @@ def extract_table(
     request: ExtractionRequest,
     folder: Path,
     *,
+    partition_rows: int | None = None,
     mask_key: Secret | None = None,
 ) -> ExtractionResult:
-    """Extract into `folder`, which must not exist yet. Returns only what was verified; else raises and leaves no file."""
-    if folder.exists():
+    """Extract into `folder`, which must not exist yet. Returns only what was verified; else raises and leaves no file.
+
+    With `partition_rows` an extraction that was begun in `folder` is continued there, and what is committed stays on failure.
+    """
+    if partition_rows is not None and (finished := read_finished(folder, source, request, profile)):
+        return finished
+    with closing(_build_extractor(registry, profile, folder, mask_key, may_exist=partition_rows is not None)) as extractor:
+        return extractor.extract(folder.name, source, request, partition_rows=partition_rows)
+
+
+def extract_next(
+    registry: Registry,
+    profile: Profile,
+    source: DataSource,
+    request: ExtractionRequest,
+    folder: Path,
+    *,
+    series: Series,
+    mask_key: Secret | None = None,
+) -> tuple[ExtractionResult, IncrementMode]:
+    """Extract the next increment of a series into `folder`, which must not exist yet."""
+    with closing(_build_extractor(registry, profile, folder, mask_key, may_exist=False)) as extractor:
+        return extract_increment(extractor, folder.name, source, request, series)
+
+
+def _build_extractor(
+    registry: Registry, profile: Profile, folder: Path, mask_key: Secret | None, *, may_exist: bool
+) -> Extractor:
+    if folder.exists() and not may_exist:
         raise OutputError(f"the extraction was to be written to {folder}, which exists already: name a new folder with --to")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputError(f"the folder {folder.parent} cannot be made ({exc.strerror}): name another with --to") from exc
-    extractor = Extractor(
+    return Extractor(
         connectors={connector.name: connector for connector in registry.connectors},
         guards=require_guards(profile, registry.guards),
         profile=profile,
         output_dir=folder.parent,
         mask_key=mask_key,
     )
-    try:
-        return extractor.extract(folder.name, source, request)
-    finally:
-        extractor.close()
 
 
 def find_source(settings: Settings, registry: Registry, name: str) -> DataSource:

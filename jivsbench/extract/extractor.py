@@ -12,17 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest
+from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest, WatermarkTeller
 from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError, MissingObjectError, UsageError
 from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.guards import review
 from jivsbench.extract.leases import Lease
-from jivsbench.extract.manifest import ManifestPartition, build_manifest, describe_output, format_manifest
+from jivsbench.extract.manifest import ManifestIncrement, build_manifest, describe_output, format_manifest
+from jivsbench.extract.outputs import Output, WholeOutput
 from jivsbench.extract.phases import PhaseClock, sum_phases
 from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
-from jivsbench.extract.sinks import ColumnReader, Encoding, add_up_escaped_cells, build_encoding
+from jivsbench.extract.sinks import ColumnReader, Encoding, build_encoding
 from jivsbench.extract.streams import Reading, read_partitions
 from jivsbench.extract.transforms import plan_transforms
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
@@ -31,7 +32,7 @@ from jivsbench.model.profile import Profile, Verification
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import PoolStatistics
-from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, add_up_counts
+from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, Watermark, add_up_counts
 from jivsbench.model.transform import KeepRows
 
 SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
@@ -58,14 +59,8 @@ class _Attempt:
     request: ExtractionRequest
     clock: PhaseClock
     started_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What the partitions were read under."""
-
-    snapshot: str | None
-    consistency: Consistency
+    partition_rows: int | None
+    increment: ManifestIncrement | None
 
 
 class Extractor:
@@ -99,10 +94,20 @@ class Extractor:
             dialect = self._pools.connector(source).dialect
             review(self._guards, GuardRequest(request, dialect, source.tables))
 
-    def extract(self, job_id: str, source: DataSource, request: ExtractionRequest) -> ExtractionResult:
+    def extract(
+        self,
+        job_id: str,
+        source: DataSource,
+        request: ExtractionRequest,
+        *,
+        partition_rows: int | None = None,
+        increment: ManifestIncrement | None = None,
+    ) -> ExtractionResult:
         """Read, write, verify and commit, in the caller's thread; guards are asked first.
 
-        Raises an ExtractionError or EnvironmentProblem; then no connection is borrowed and no file is left.
+        Raises an ExtractionError or EnvironmentProblem; then no connection is borrowed and no file is left. With
+        `partition_rows` the output is resumable: partitions of so many rows are committed one by one, stay after a failure,
+        and are not read again by the next call.
         """
         started_ns = time.perf_counter_ns()
         if not _JOB_ID.fullmatch(job_id):
@@ -111,7 +116,7 @@ class Extractor:
         self.review(source, request)
         job = self._jobs.start(job_id, source.name, self._profile.job_timeout_s)
         try:
-            return self._extract(_Attempt(job, source, request, clock, started_ns))
+            return self._extract(_Attempt(job, source, request, clock, started_ns, partition_rows, increment))
         except Exception as problem:
             error = job.explain(problem, source.connector)
             if error is problem:
@@ -129,6 +134,17 @@ class Extractor:
         connection = connect(self._pools.connector(source), source, self._pools.read_limits)
         try:
             return connection.test()
+        finally:
+            connection.close()
+
+    def watermark(self, source: DataSource, request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
+        """Ask, with a session of its own and so before any snapshot is taken, where the next increment begins."""
+        self.review(source, request)
+        connection = connect(self._pools.connector(source), source, self._pools.read_limits)
+        try:
+            if not isinstance(connection, WatermarkTeller):
+                raise UsageError(f"the connector {source.connector} cannot tell where an increment ends: extract the table whole")
+            return connection.watermark(request, column, overlap)
         finally:
             connection.close()
 
@@ -173,13 +189,12 @@ class Extractor:
         plan = plan_transforms(request.transforms, schema, self._mask_key)
         output_schema = plan.schema.to_arrow()
         encoding.check(output_schema)
-        partitions = self._partitions(connection, request, schema)
-        folder = create_job_folder(self._output_dir, job.job_id)
+        output = self._open_output(attempt, connection, schema, snapshot)
         try:
             reading = Reading(
                 job=job,
                 connector=attempt.source.connector,
-                folder=folder,
+                folder=output.folder,
                 plan=plan,
                 schema=output_schema,
                 encoding=encoding,
@@ -187,14 +202,25 @@ class Extractor:
                 verification=self._profile.verification,
                 borrow=lambda: self._borrow_extra(attempt),
                 stop_borrowing=lambda: self._pools.end_wait(job.job_id, _build_not_needed_error(job.job_id)),
-                todo=deque(partitions),
+                todo=deque(output.todo),
+                commit=output.commit,
             )
             read_partitions(reading, connection, clock, snapshot)
             clock.enter(Phase.COMMIT)
-            return self._commit(attempt, reading, _View(snapshot, _ask_consistency(connection, request)))
+            return self._commit(attempt, reading, output, _ask_consistency(connection, request))
         except BaseException:
-            folder.remove()
+            output.abandon()
             raise
+
+    def _open_output(self, attempt: _Attempt, connection: Connection, schema: TableSchema, snapshot: str | None) -> Output:
+        request, job_id = attempt.request, attempt.job.job_id
+        if attempt.partition_rows is not None:
+            from jivsbench.extract.resume import ResumableJob, open_resumable
+
+            job = ResumableJob(job_id, attempt.source, request, self._profile, self._mask_key, attempt.partition_rows)
+            return open_resumable(self._output_dir, job, connection, schema, snapshot)
+        partitions = self._partitions(connection, request, schema)
+        return WholeOutput(create_job_folder(self._output_dir, job_id), partitions, snapshot)
 
     def _check_contents_can_be_verified(self, request: ExtractionRequest) -> None:
         level = self._profile.verification
@@ -237,38 +263,27 @@ class Extractor:
             _log.debug("job %s goes on with fewer streams (%s)", job.job_id, problem.slug)
             return None
 
-    def _commit(self, attempt: _Attempt, reading: Reading, view: _View) -> ExtractionResult:
-        done = sorted(reading.done, key=lambda part: part.counts.index)
-        partitions = tuple(
-            ManifestPartition(
-                index=part.counts.index,
-                file=part.file.name,
-                size_bytes=part.file.size_bytes,
-                rows_in_source=part.counts.rows_in_source,
-                rows_read=part.counts.rows_read,
-                rows_filtered=part.counts.rows_filtered,
-                rows_written=part.counts.rows_written,
-            )
-            for part in done
-        )
+    def _commit(self, attempt: _Attempt, reading: Reading, output: Output, told: Consistency) -> ExtractionResult:
+        published = output.publish(told)
+        partitions = published.partitions
         streams = 1 + len(reading.phases)
-        escaped_cells = add_up_escaped_cells(part.file for part in done)
         manifest = build_manifest(
             attempt.job.job_id,
             attempt.source,
             attempt.request,
             partitions,
             plan=reading.plan,
-            output=describe_output(self._find_format(attempt.request), reading.encoding, escaped_cells),
-            consistency=view.consistency,
-            snapshot=view.snapshot,
+            output=describe_output(self._find_format(attempt.request), reading.encoding, published.escaped_cells),
+            consistency=published.consistency,
+            snapshot=published.snapshot,
             streams=streams,
             switches=self._profile.switches,
             verification=self._profile.verification,
+            increment=attempt.increment,
         )
-        reading.folder.publish([part.file.name for part in done])
         attempt.job.check()
-        reading.folder.write_manifest(format_manifest(manifest))
+        output.folder.write_manifest(format_manifest(manifest))
+        output.finish()
         return ExtractionResult(
             folder=attempt.job.job_id,
             files=tuple(OutputFile(p.file, p.rows_written, p.size_bytes) for p in partitions),
@@ -276,10 +291,12 @@ class Extractor:
             rows_written=manifest.row_count,
             rows_in_source=add_up_counts(Fingerprint(p.rows_in_source) for p in partitions),
             streams=streams,
-            snapshot=view.snapshot,
+            snapshot=published.snapshot,
             phases=sum_phases([attempt.clock.stop(), *reading.phases]),
             duration_ns=time.perf_counter_ns() - attempt.started_ns,
-            escaped_cells=escaped_cells,
+            kept_partitions=output.kept_count,
+            consistency=published.consistency,
+            escaped_cells=published.escaped_cells,
             rows_filtered=sum(p.rows_filtered for p in partitions),
             changed_columns=reading.plan.changed_columns,
         )

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 
 import pyarrow as pa
@@ -54,6 +55,26 @@ class ManifestPartition:
     rows_filtered: int
     """Left out by a transform: read, and neither written nor lost."""
     rows_written: int
+    snapshot: str | None = None
+    """What it was read under; None when the source shares no snapshots, or the manifest is of an older version."""
+
+
+class IncrementMode(StrEnum):
+    """What an increment holds."""
+
+    FULL = "FULL"
+    """Every row: the first of a series."""
+    INCREMENTAL = "INCREMENTAL"
+    """The rows that are new or changed since the one before, and some that came before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestIncrement:
+    """One of a series of outputs. A row can come in several: of each key the one of the latest output counts."""
+
+    mode: IncrementMode
+    column: str
+    key: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +123,7 @@ class Manifest:
     streams: int
     switches: Switches
     versions: Versions
+    increment: ManifestIncrement | None = None
 
 
 def describe_request(request: ExtractionRequest) -> ManifestRequest:
@@ -138,6 +160,7 @@ def build_manifest(
     streams: int,
     switches: Switches,
     verification: Verification,
+    increment: ManifestIncrement | None = None,
 ) -> Manifest:
     """The manifest of partitions that were all verified."""
     return Manifest(
@@ -158,6 +181,7 @@ def build_manifest(
         streams=streams,
         switches=switches,
         versions=versions(),
+        increment=increment,
     )
 
 

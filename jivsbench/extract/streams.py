@@ -14,7 +14,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from jivsbench.api import ColumnFingerprinter, Connection, RowFingerprinter
-from jivsbench.errors import ExtractionError
+from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError
 from jivsbench.extract.folders import JobFolder
 from jivsbench.extract.leases import Lease
 from jivsbench.extract.phases import PhaseClock
@@ -45,6 +45,7 @@ class VerifiedPartition:
 
     counts: PartitionCounts
     file: WrittenFile
+    snapshot: str | None
 
 
 @dataclass(slots=True)
@@ -79,13 +80,14 @@ class Reading:
     stop_borrowing: Callable[[], None]
     """Lets streams that still wait for a connection go: there is nothing left to read."""
     todo: deque[Partition]
-    done: list[VerifiedPartition] = field(default_factory=list)
+    commit: Callable[[VerifiedPartition], None]
+    """Takes each partition, in the thread of its stream."""
     phases: list[dict[Phase, int]] = field(default_factory=list)
     """Of the streams beside the first."""
 
 
 def read_partitions(reading: Reading, connection: Connection, clock: PhaseClock, snapshot: str | None) -> None:
-    """Read, write and verify every partition; `reading.done` then holds them all. Raises what the first failure raised."""
+    """Read, write and verify every partition and give it to `reading.commit`. Raises what the first failure raised."""
     extra = min(reading.switches.streams, len(reading.todo)) - 1 if snapshot is not None else 0
     threads = [
         threading.Thread(target=_read_beside, args=(reading, snapshot), name=f"stream-{reading.job.job_id}-{number}")
@@ -94,11 +96,11 @@ def read_partitions(reading: Reading, connection: Connection, clock: PhaseClock,
     for thread in threads:
         thread.start()
     try:
-        _read_all(reading, connection, clock)
-    except Exception as problem:
+        _read_all(reading, connection, clock, snapshot)
+    except BaseException as problem:
         # The other streams must end too; when one of them failed first, this only saw its consequence.
         if threads:
-            reading.job.stop(reading.job.explain(problem, reading.connector))
+            reading.job.stop(_explain(reading.job, problem, reading.connector))
         raise
     finally:
         if threads:
@@ -106,6 +108,12 @@ def read_partitions(reading: Reading, connection: Connection, clock: PhaseClock,
         for thread in threads:
             thread.join()
     reading.job.check()
+
+
+def _explain(job: RunningJob, problem: BaseException, connector: str) -> JivsbenchError:
+    if isinstance(problem, Exception):
+        return job.explain(problem, connector)
+    return CancelledJobError(f"job {job.job_id} was interrupted: start it again to read the rows")
 
 
 def _read_beside(reading: Reading, snapshot: str | None) -> None:
@@ -116,8 +124,7 @@ def _read_beside(reading: Reading, snapshot: str | None) -> None:
     is_clean = False
     try:
         reading.job.attach(lease)
-        lease.connection.begin(snapshot)
-        _read_all(reading, lease.connection, clock)
+        _read_all(reading, lease.connection, clock, lease.connection.begin(snapshot))
         is_clean = True
     except Exception as problem:  # noqa: BLE001 - it ends the job, whose own thread raises it
         error = reading.job.explain(problem, reading.connector)
@@ -131,17 +138,21 @@ def _read_beside(reading: Reading, snapshot: str | None) -> None:
             lease.discard()
 
 
-def _read_all(reading: Reading, connection: Connection, clock: PhaseClock) -> None:
+def _read_all(reading: Reading, connection: Connection, clock: PhaseClock, snapshot: str | None) -> None:
     while True:
         reading.job.check()
         try:
             partition = reading.todo.popleft()
         except IndexError:
             return
-        reading.done.append(_read_one(reading, connection, partition, clock))
+        counts, file = _read_one(reading, connection, partition, clock)
+        clock.enter(Phase.COMMIT)
+        reading.commit(VerifiedPartition(counts, file, snapshot))
 
 
-def _read_one(reading: Reading, connection: Connection, partition: Partition, clock: PhaseClock) -> VerifiedPartition:
+def _read_one(
+    reading: Reading, connection: Connection, partition: Partition, clock: PhaseClock
+) -> tuple[PartitionCounts, WrittenFile]:
     clock.enter(Phase.READ)
     counter = _RowCounter()
     source_schema = partition.schema.to_arrow()
@@ -170,7 +181,7 @@ def _read_one(reading: Reading, connection: Connection, partition: Partition, cl
             _verify_columns(reading, connection, comparison, file)
         elif reading.verification is Verification.ROWS:
             _verify_rows(reading, connection, comparison, file)
-    return VerifiedPartition(counts, file)
+    return counts, file
 
 
 def _verify_columns(reading: Reading, connection: Connection, comparison: Comparison, file: WrittenFile) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jivsbench.model.output import EscapedCells
+from jivsbench.model.table import Consistency
 
 
 class JobState(StrEnum):
@@ -67,6 +68,9 @@ class ExtractionResult:
     snapshot: str | None
     phases: tuple[PhaseTime, ...]
     duration_ns: int
+    consistency: Consistency = Consistency.ONE_SNAPSHOT
+    kept_partitions: int = 0
+    """Partitions that an earlier attempt had committed: they were not read again, but count in the rows above."""
     escaped_cells: tuple[EscapedCells, ...] = ()
     """By column, what CSV holds otherwise than the source does."""
     rows_filtered: int = 0

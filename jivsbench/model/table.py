@@ -101,6 +101,31 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySplit:
+    """Where a table is cut at values of its key, which mean the same rows in any later transaction. Bounds are rows' values."""
+
+    table_id: str
+    """Tells the table, its key and their types from any other, also from one of the same name that was made anew."""
+    columns: tuple[str, ...]
+    bounds: tuple[tuple[str, ...], ...]
+    """First keys of the second range and of those after it, ascending, in the server's text form."""
+    has_null_part: bool
+    """The last part holds the rows whose key is NULL in some column: no range does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Where the next increment of a table begins, as of a moment before this one is read."""
+
+    table_id: str
+    """Tells the table and its key from any other, also from one of the same name that was made anew."""
+    key: tuple[str, ...]
+    """Columns by which rows that come in two increments are told to be the same."""
+    read_from: str | None
+    """The least value to read next time, in the server's text form; None: everything."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What the source says a partition holds, under the view that read it."""
 
@@ -120,6 +145,8 @@ class Consistency(StrEnum):
 
     ONE_SNAPSHOT = "one-snapshot"
     """Every partition was read under one view of the source."""
+    PER_PARTITION = "per-partition"
+    """Each partition was read under one view, but not all under the same: the output was resumed."""
     UNCHANGED = "unchanged"
     """The source keeps no views; what it tells of its version (a file's size and times) was the same before and after."""
     NONE = "none"

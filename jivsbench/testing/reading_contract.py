@@ -7,13 +7,14 @@ from typing import ClassVar, Final
 import pyarrow as pa
 import pytest
 
-from jivsbench.api.protocols import ColumnFingerprinter, Connection, RowFingerprinter, RowReader
+from jivsbench.api.protocols import ColumnFingerprinter, Connection, KeyPartitioner, RowFingerprinter, RowReader
 from jivsbench.errors import JivsbenchError
 from jivsbench.model.fingerprint import fingerprint_column
 from jivsbench.model.row_fingerprint import fingerprint_rows, join_row_fingerprints
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableSchema
 from jivsbench.testing.contract_table import HOSTILE_TEXTS, LoadedTable, normalize, select
 
+_KEY_PART_ROWS = 300
 FILTERS: Final = (
     Filter("id", Operator.EQUAL, (7,)),
     Filter("id", Operator.NOT_EQUAL, (7,)),
@@ -170,6 +171,26 @@ class ReadingContract:
 
         assert 1 <= len(partitions) <= streams
         assert len({part.index for part in partitions}) == len(partitions)
+        assert sorted(ids) == select(loaded.rows, filters)
+
+    @pytest.mark.parametrize("filters", [(), (Filter("id", Operator.GREATER, (1000,)),)])
+    def test_parts_by_key_are_the_same_in_a_later_transaction(
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable, filters: tuple[Filter, ...]
+    ) -> None:
+        """Each row in exactly one part, none larger than was asked for. Only for connections that have this ability."""
+        if not isinstance(session, KeyPartitioner):
+            pytest.skip("this connection splits nothing by key")
+        request = ExtractionRequest(request_all.source, request_all.table, filters=filters)
+        split = session.split_by_key(request, _KEY_PART_ROWS)
+        assert split is not None
+        ids: list[int] = []
+        for index in range(len(session.key_partitions(request, session.schema(request), split))):
+            session.reset()
+            session.begin()
+            part = self.read_partition_ids(session, session.key_partitions(request, session.schema(request), split)[index])
+            assert len(part) <= _KEY_PART_ROWS
+            ids.extend(part)
+
         assert sorted(ids) == select(loaded.rows, filters)
 
     @pytest.mark.parametrize("streams", [1, 3])

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from jivsbench.errors import SourceUnreachableError
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench.model.table import Fingerprint, Operator
+from jivsbench.model.table import Fingerprint, KeySplit, Operator, Partition
 from jivsbench.testing.cache_contract import CacheContract
 from jivsbench.testing.connector_contract import ConnectorContract
 from jivsbench.testing.fakes import FailingCacheClient, FakeConnector
@@ -42,6 +43,18 @@ class OverlapsPartitions(FakeConnection):
             replace(part, predicate=f"{max(0, int(part.predicate.partition(':')[0]) - 1)}:{part.predicate.partition(':')[2]}")
             for part in parts
         )
+
+
+class LosesItsLastBound(FakeConnection):
+    def split_by_key(self, request, partition_rows):
+        rows = self._select(request).num_rows
+        return KeySplit(
+            "t", ("id",), tuple((str(start),) for start in range(partition_rows, rows, partition_rows)), has_null_part=False
+        )
+
+    def key_partitions(self, request, schema, split):
+        bounds = [0, *(int(bound[0]) for bound in split.bounds)]
+        return tuple(Partition(i, request, schema, f"{low}:{high}") for i, (low, high) in enumerate(pairwise(bounds)))
 
 
 class LimitsEachPartition(FakeConnection):
@@ -197,6 +210,7 @@ CONNECTOR_MUTANTS = (
     LosesTheLastRow,
     ReadsNullAsEmpty,
     OverlapsPartitions,
+    LosesItsLastBound,
     LimitsEachPartition,
     CountsTheWholeTable,
     IgnoresOneOperator,

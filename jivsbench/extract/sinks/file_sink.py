@@ -1,6 +1,7 @@
 """Where batches end: one file a partition, whole or not there at all."""
 
 import io
+import itertools
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from jivsbench.errors import ExtractionError, VerificationError
-from jivsbench.extract.folders import JobFolder, output_errors
+from jivsbench.extract.folders import JobFolder, output_errors, write_whole
 from jivsbench.extract.sinks.encoding import Encoder, Encoding
 from jivsbench.model.output import EscapedCells
 
@@ -38,11 +39,7 @@ class _WholeWrites(io.FileIO):
     """A file that writes all or raises: on a disk that fills up the system writes a part, and Arrow does not look how much."""
 
     def write(self, content: "Buffer", /) -> int:
-        rest = memoryview(content).cast("B")
-        size_bytes = len(rest)
-        while rest:
-            rest = rest[super().write(rest) :]
-        return size_bytes
+        return write_whole(self.fileno(), content)
 
 
 class FileSink:
@@ -130,9 +127,9 @@ class FileSink:
         return tuple(EscapedCells(name, count) for name, count in zip(self._schema.names, counts, strict=bool(counts)) if count)
 
 
-def add_up_escaped_cells(files: Iterable[WrittenFile]) -> tuple[EscapedCells, ...]:
+def add_up_escaped_cells(files: Iterable[tuple[EscapedCells, ...]]) -> tuple[EscapedCells, ...]:
     """Of all files together, by column."""
     counts: dict[str, int] = {}
-    for cells in (cells for file in files for cells in file.escaped_cells):
+    for cells in itertools.chain.from_iterable(files):
         counts[cells.column] = counts.get(cells.column, 0) + cells.count
     return tuple(EscapedCells(column, count) for column, count in counts.items())

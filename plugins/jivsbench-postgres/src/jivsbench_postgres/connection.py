@@ -12,8 +12,8 @@ from jivsbench.errors import ExtractionError, JivsbenchError, TypePolicyError
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
-from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
-from jivsbench_postgres import catalogue, figures, partitioning, row_hashes, statements
+from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema, Watermark
+from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, row_hashes, statements, watermarks
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
@@ -90,6 +90,20 @@ class PostgresConnection:
             density = catalogue.sample_density(self._wire, table, size.pages, str(request.table), self._long_s)
             predicates = partitioning.split_pages(size, streams, density)
         return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
+
+    def split_by_key(self, request: ExtractionRequest, partition_rows: int) -> KeySplit | None:
+        """Bounds along the table's key; None when it has none."""
+        return key_ranges.split_by_key(self._wire, request, partition_rows, self._long_s)
+
+    def key_partitions(self, request: ExtractionRequest, schema: TableSchema, split: KeySplit) -> tuple[Partition, ...]:
+        """The parts of a split, after a look whether the table is still the one that was split."""
+        key_ranges.check_split(split, key_ranges.read_key(self._wire, request, self._long_s), str(request.table))
+        predicates = key_ranges.build_predicates(split, self._wire.driver)
+        return tuple(Partition(index, request, schema, predicate) for index, predicate in enumerate(predicates))
+
+    def watermark(self, request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
+        """Where the next increment begins, by the oldest transaction that is open now, or by the newest value and an overlap."""
+        return watermarks.read_watermark(self._wire, request, column, overlap, self._long_s)
 
     def read(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Stream a partition by COPY, about a mebibyte at a time."""
