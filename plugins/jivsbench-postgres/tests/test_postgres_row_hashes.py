@@ -162,13 +162,13 @@ def test_a_server_of_another_encoding_hashes_the_same(admin: psycopg.Connection,
     try:
         connection = PostgresConnector().connect(replace(source, url=Secret(_with_database(source, name))), LIMITS)
         try:
-            rows = reader.query(connection, "SELECT chr(233) AS a, ARRAY[chr(233), 'x'] AS b")
+            rows = reader.query(connection, "SELECT chr(233) AS a, ARRAY[chr(233), 'x'] AS b, chr(233)::char(3) AS c")
         finally:
             connection.close()
     finally:
         admin.execute(f"DROP DATABASE {name}")
 
-    assert rows.to_pylist() == [{"a": "é", "b": "{é,x}"}]
+    assert rows.to_pylist() == [{"a": "é", "b": "{é,x}", "c": "é  "}]
 
 
 def _with_database(source: DataSource, name: str) -> str:

@@ -33,7 +33,7 @@ def build_row_hashes(partition: Partition, connection: psycopg.Connection, polic
     tail: list[sql.Composable] = []
     for index, column in enumerate(partition.schema.columns):
         value = sql.Identifier(f"v{index}")
-        inner.append(sql.SQL("{} AS {}").format(_build_value(column, policy), value))
+        inner.append(sql.SQL("{} AS {}").format(_build_value(column, policy, is_utf8=is_utf8), value))
         if is_counted(column.arrow_type):
             head.append(sql.SQL("pg_catalog.octet_length({})").format(_encode(value, is_utf8=is_utf8)))
             tail.append(value)
@@ -55,7 +55,7 @@ def read_row_hashes(row: Row) -> RowFingerprint:
     return RowFingerprint(int(rows or 0), int(total or 0))
 
 
-def _build_value(column: Column, policy: TypePolicy) -> sql.Composable:
+def _build_value(column: Column, policy: TypePolicy, *, is_utf8: bool) -> sql.Composable:
     """What concat writes as the column's canonical text."""
     kind, name = column.arrow_type, quote_column(column.name)
     if pa.types.is_floating(kind):
@@ -68,7 +68,8 @@ def _build_value(column: Column, policy: TypePolicy) -> sql.Composable:
         # Read as NULL, under this policy, is what does not fit, and nothing else.
         fits = _FITS_DECIMAL if pa.types.is_decimal(kind) else _FITS[kind]
         return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(fits).format(name), name)
-    if not is_counted(kind) or is_plain_text(column.server_type):
+    # convert_to, which counts the bytes for a server of another encoding, would take the blanks from the end of a char(n).
+    if not is_counted(kind) or (is_utf8 and is_plain_text(column.server_type)):
         return name
     # As its output function writes it, which is what COPY sends: a cast to text may write something else. A composite of NULLs
     # is a value, though it IS NULL.
