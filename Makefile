@@ -18,7 +18,7 @@ demo: $(READY) ## the main job on embedded servers: data, legacy against optimiz
 
 test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
 	@sh tests/browser/install_chromium.sh
-	$(PYTEST) -m "not nightly" --benchmark-skip --numprocesses=logical --dist=loadfile --cov --cov-report= $(ALONE:%=--ignore=%)
+	$(PYTEST) -m "not nightly" --benchmark-skip --numprocesses=logical --dist=loadfile --no-loadscope-reorder --cov --cov-report= $(ALONE:%=--ignore=%)
 	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
 
 lint: $(READY) ## format, lint, types, layers
@@ -34,7 +34,7 @@ bench: $(READY) ## hot parts as ratios within one run; then jivsbench beside its
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
 	@sh tests/browser/install_chromium.sh
-	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 --numprocesses=logical --dist=loadfile $(ALONE:%=--ignore=%)
+	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 --numprocesses=logical --dist=loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 $(ALONE)
 
 format: $(READY) ## put the code into shape

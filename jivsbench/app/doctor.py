@@ -55,7 +55,9 @@ def _diagnose_source(registry: Registry, source: DataSource) -> Iterator[Diagnos
 
     def describe() -> str:
         facts = test_source(registry, source)
-        return f"{label}: {facts.product} {facts.version}, user {facts.user}, {facts.max_connections or 'unlimited'} connections"
+        limit = f", {facts.max_connections} connections" if facts.max_connections else ""
+        user = f", user {facts.user}" if facts.user else ""
+        return f"{label}: {facts.product} {facts.version}{user}{limit}"
 
     reached = _look("source", describe)
     yield reached

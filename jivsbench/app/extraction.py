@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jivsbench.app.servers import named_source
 from jivsbench.config import Settings
-from jivsbench.errors import OutputError, UnknownNameError
-from jivsbench.extract.extractor import Extractor
+from jivsbench.errors import OutputError, UnknownNameError, UsageError
+from jivsbench.extract.extractor import JOB_ID, Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.incremental import Series, extract_increment
 from jivsbench.extract.manifest import IncrementMode
@@ -59,10 +59,9 @@ def extract_next(
     folder: Path,
     *,
     series: Series,
-    mask_key: Secret | None = None,
 ) -> tuple[ExtractionResult, IncrementMode]:
     """Extract the next increment of a series into `folder`, which must not exist yet."""
-    with closing(_build_extractor(registry, profile, folder, mask_key, may_exist=False)) as extractor:
+    with closing(_build_extractor(registry, profile, folder, None, may_exist=False)) as extractor:
         return extract_increment(extractor, folder.name, source, request, series)
 
 
@@ -71,6 +70,10 @@ def _build_extractor(
 ) -> Extractor:
     if folder.exists() and not may_exist:
         raise OutputError(f"the extraction was to be written to {folder}, which exists already: name a new folder with --to")
+    if not JOB_ID.fullmatch(folder.name):
+        raise UsageError(
+            f"--to names a folder, in which the files get names of their own: of letters, digits, - and _, not {folder.name!r}"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

@@ -104,6 +104,8 @@ def extract(
     from jivsbench.model.profile import Verification
     from jivsbench.model.table import ExtractionRequest, parse_table_name
 
+    if not is_resumable and ctx.get_parameter_source("partition_rows") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--partition-rows belongs to --resume: give both, or leave it out")
     series = _read_series(column, state, overlap, is_full=is_full, is_resumable=is_resumable)
     settings = read_settings(ctx)
     registry = read_registry(settings)
@@ -123,7 +125,7 @@ def extract(
         fitted = replace(fitted, output=replace(fitted.output, escape_formulas=escape_formulas))
     mode = None
     if series is not None:
-        result, mode = extract_next(registry, fitted, found, request, folder, series=series, mask_key=settings.mask_key)
+        result, mode = extract_next(registry, fitted, found, request, folder, series=series)
     else:
         with _tell_what_stays(folder, is_resumable=is_resumable):
             resumed_rows = partition_rows if is_resumable else None

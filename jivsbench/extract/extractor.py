@@ -26,6 +26,7 @@ from jivsbench.extract.running import RunningJob, RunningJobs
 from jivsbench.extract.sinks import ColumnReader, Encoding, build_encoding
 from jivsbench.extract.streams import Reading, read_partitions
 from jivsbench.extract.transforms import plan_transforms
+from jivsbench.extract.verification import check_ability
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
 from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import Profile, Verification
@@ -38,7 +39,8 @@ from jivsbench.model.transform import KeepRows
 SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
 """Finds the schema of a request: source, request, and the loader that asks the server."""
 
-_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+"""What names the folder of a job: nothing that a path could be made of."""
 _log = logging.getLogger(__name__)
 
 _EXTRA_STREAM_WAIT_S = 1.0
@@ -110,7 +112,7 @@ class Extractor:
         and are not read again by the next call.
         """
         started_ns = time.perf_counter_ns()
-        if not _JOB_ID.fullmatch(job_id):
+        if not JOB_ID.fullmatch(job_id):
             raise UsageError(f"a job id names a folder: at most 100 letters, digits, - and _, not {job_id!r}")
         clock = PhaseClock(Phase.GUARD)
         self.review(source, request)
@@ -182,6 +184,7 @@ class Extractor:
     def _read(self, attempt: _Attempt, lease: Lease) -> ExtractionResult:
         clock, job, request, connection = attempt.clock, attempt.job, attempt.request, lease.connection
         clock.enter(Phase.SCHEMA)
+        check_ability(connection, attempt.source.connector, self._profile.verification)
         snapshot = connection.begin()
         schema = self._schemas(attempt.source, request, lambda: connection.schema(request))
         job.check()

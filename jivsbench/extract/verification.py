@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from jivsbench.errors import VerificationError
+from jivsbench.api import ColumnFingerprinter, Connection, RowFingerprinter
+from jivsbench.errors import ExtractionError, VerificationError
 from jivsbench.extract.sinks import ColumnReader
 from jivsbench.model.fingerprint import ColumnFingerprint, fingerprint_column, join_fingerprints
+from jivsbench.model.profile import Verification
 from jivsbench.model.row_fingerprint import RowFingerprint, fingerprint_rows, join_row_fingerprints
 from jivsbench.model.table import Partition
 
@@ -53,6 +55,14 @@ def verify_counts(comparison: Comparison, counts: PartitionCounts) -> None:
     raise comparison.build_error(
         f"the source has {in_source} rows, {counts.rows_read} were read{filtered} and {counts.rows_written} lie on disk"
     )
+
+
+def check_ability(connection: Connection, connector: str, level: Verification) -> None:
+    """Raise ExtractionError when the source cannot be compared at this level: before anything is read, not after."""
+    if level is Verification.COLUMNS and not isinstance(connection, ColumnFingerprinter):
+        raise ExtractionError(f"the connector {connector} computes no figures of columns: verify by count")
+    if level is Verification.ROWS and not isinstance(connection, RowFingerprinter):
+        raise ExtractionError(f"the connector {connector} computes no fingerprints of rows: verify by columns or by count")
 
 
 def read_fingerprints(reader: ColumnReader, path: str) -> tuple[ColumnFingerprint, ...]:

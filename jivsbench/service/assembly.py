@@ -107,15 +107,6 @@ def assemble(spec: ServiceSpec) -> Service:
     )
     metrics = JobMetrics()
     runner = JobRunner(store=jobs, cache=cache, extractor=extractor, sources=sources, profile=spec.profile, observer=metrics)
-    metrics.registry.register(
-        Gauges(
-            pools=extractor.pool_statistics,
-            cache=lambda: cache_client.statistics() if cache_client else None,
-            look_ups=cache.look_ups,
-            metadata_pool=database.pool_sizes,
-            waiting_jobs=lambda: runner.waiting,
-        )
-    )
     service = Service(
         profile=spec.profile,
         guards=tuple(guard.name for guard in guards),
@@ -130,12 +121,26 @@ def assemble(spec: ServiceSpec) -> Service:
         cache_client=cache_client,
         occupied=_occupy(output_dir),
     )
+    _register_gauges(service, cache)
     try:
         _begin(service, spec)
     except BaseException:
         os.close(service.occupied)
         raise
     return service
+
+
+def _register_gauges(service: Service, cache: MetadataCache) -> None:
+    client = service.cache_client
+    service.metrics.registry.register(
+        Gauges(
+            pools=service.extractor.pool_statistics,
+            cache=lambda: client.statistics() if client else None,
+            look_ups=cache.look_ups,
+            metadata_pool=service.database.pool_sizes,
+            waiting_jobs=lambda: service.runner.waiting,
+        )
+    )
 
 
 def _begin(service: Service, spec: ServiceSpec) -> None:

@@ -106,6 +106,7 @@ def running(folder: Path, **options) -> Iterator[Bench]:
         bench.runner.start()
         yield bench
         bench.runner.close(0.2)
+        bench.extractor.close(0.2)
 
 
 class ScriptedExtractor:
@@ -122,6 +123,9 @@ class ScriptedExtractor:
 
     def cancel(self, job_id) -> bool:  # noqa: ARG002 - the extractor's
         return True
+
+    def close(self, grace_s) -> None:
+        """Nothing is open."""
 
 
 @pytest.mark.parametrize("profile", [OPTIMIZED, LEGACY], ids=lambda profile: profile.name)
