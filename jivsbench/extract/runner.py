@@ -25,7 +25,7 @@ from jivsbench.extract.jobs.failures import describe_failure
 from jivsbench.extract.jobs.known_jobs import KnownJobs
 from jivsbench.extract.jobs.status import BulkStatus, DirectStatus, JobStatus
 from jivsbench.extract.jobs.store import JobStore
-from jivsbench.extract.jobs.values import ClaimedJob, JobOutcome, JobRecord, JobStatistics
+from jivsbench.extract.jobs.values import ClaimedJob, JobOutcome, JobRecord, JobStatistics, build_statistics
 from jivsbench.extract.jobs.waiters import Waiters
 from jivsbench.extract.jobs.work_queue import WorkQueue
 from jivsbench.extract.metadata_cache import MetadataCache
@@ -122,8 +122,9 @@ class JobRunner:
         return job
 
     def find_statistics(self, job_id: str) -> JobStatistics | None:
-        """What a job did, through the cache, where it comes when it is first asked for; None unless it has completed."""
-        return self._cache.statistics(job_id, lambda: self._store.find_statistics(job_id))
+        """What a job did, as this process knows it or through the cache; None unless it has completed."""
+        known = self._known.find_statistics(job_id) if self._known else None
+        return known or self._cache.statistics(job_id, lambda: self._store.find_statistics(job_id))
 
     def submit(self, job_id: str) -> JobRecord:
         """Let a job run as soon as a worker is free. Returns at once.
@@ -223,12 +224,13 @@ class JobRunner:
                 _LOG.error("a running job was ended by somebody else", extra={"job": job_id})
                 self._forget(job_id)
                 return
-            self._remember(record)
-            if record.state is not JobState.COMPLETED:
+            if record.state is JobState.COMPLETED and outcome.result is not None:
+                self._remember(record, build_statistics(outcome.result))
+                self._observer.extracted(outcome.result)
+            else:
+                self._remember(record)
                 # What was known of the tables may be why it failed.
                 self._cache.forget_schemas(record.source)
-            elif outcome.result is not None:
-                self._observer.extracted(outcome.result)
             self._observer.entered(record.state)
         finally:
             self._let_go(job_id)
@@ -240,9 +242,9 @@ class JobRunner:
     def _is_known(self, job_id: str) -> bool:
         return self._known is not None and self._known.find(job_id) is not None
 
-    def _remember(self, record: JobRecord) -> None:
+    def _remember(self, record: JobRecord, statistics: JobStatistics | None = None) -> None:
         if self._known is not None:
-            self._known.remember(record)
+            self._known.remember(record, statistics)
 
     def _forget(self, job_id: str) -> None:
         if self._known is not None:

@@ -12,7 +12,7 @@ from jivsbench.extract.jobs.instants import to_datetime
 from jivsbench.extract.jobs.known_jobs import KnownJobs
 from jivsbench.extract.jobs.status import BulkStatus, DirectStatus
 from jivsbench.extract.jobs.store import JobStore
-from jivsbench.extract.jobs.values import JobFailure, JobOutcome, JobRecord
+from jivsbench.extract.jobs.values import JobFailure, JobOutcome, JobRecord, build_statistics
 from jivsbench.model.job import JobState
 from jivsbench.model.profile import OPTIMIZED
 from jivsbench.model.secret import Secret
@@ -236,3 +236,14 @@ def test_the_oldest_known_jobs_fall_out() -> None:
     assert [known.find(record.id) for record in records] == [None, records[1], records[2]]
     known.forget("1")
     assert known.find("1") is None
+
+
+def test_statistics_go_with_their_job() -> None:
+    """They are known as long as the job is, and no longer."""
+    known, statistics = KnownJobs(limit=1), build_statistics(build_result("0"))
+    known.remember(JobRecord("0", "shop", JobState.COMPLETED, to_datetime(0)), statistics)
+    assert known.find_statistics("0") == statistics
+
+    known.remember(JobRecord("1", "shop", JobState.PENDING, to_datetime(0)))
+    assert known.find_statistics("0") is None
+    assert known.find_statistics("1") is None
