@@ -21,7 +21,7 @@ from jivsbench.model.table import ExtractionRequest
 from jivsbench.plugins import Registry
 
 
-def fit_profile(profile: Profile, streams: int | None, timeout_s: float) -> Profile:
+def fit_to_one_extraction(profile: Profile, streams: int | None, timeout_s: float) -> Profile:
     """A profile for one extraction that has the machine to itself: a stream a core, and one time limit for all of it.
 
     A service ends a query after seconds, so that one user cannot hold up the others; here nobody else waits.

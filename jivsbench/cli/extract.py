@@ -98,10 +98,9 @@ def extract(
     as_json: bool,
 ) -> ExitCode:
     """Extract TABLE of SOURCE (a name in the configuration, or a URL) into verified files."""
-    from jivsbench.app.extraction import extract_next, extract_table, find_source, fit_profile
+    from jivsbench.app.extraction import extract_next, extract_table, find_source, fit_to_one_extraction
     from jivsbench.config import find_profile
     from jivsbench.model.output import OutputFormat
-    from jivsbench.model.profile import Verification
     from jivsbench.model.table import ExtractionRequest, parse_table_name
 
     if not is_resumable and ctx.get_parameter_source("partition_rows") is not click.core.ParameterSource.DEFAULT:
@@ -118,11 +117,8 @@ def extract(
         transforms=settings.transforms,
         format=OutputFormat(output_format) if output_format else None,
     )
-    fitted = fit_profile(find_profile(settings, profile), streams, timeout_s)
-    if verification:
-        fitted = replace(fitted, verification=Verification(verification))
-    if escape_formulas is not None:
-        fitted = replace(fitted, output=replace(fitted.output, escape_formulas=escape_formulas))
+    fitted = fit_to_one_extraction(find_profile(settings, profile), streams, timeout_s)
+    fitted = _apply_options(fitted, verification, escape_formulas)
     mode = None
     if series is not None:
         result, mode = extract_next(registry, fitted, found, request, folder, series=series)
@@ -134,6 +130,17 @@ def extract(
             )
     _show(result, folder, fitted, mode, as_json=as_json)
     return ExitCode.PASSED
+
+
+def _apply_options(profile: "Profile", verification: str | None, escape_formulas: bool | None) -> "Profile":
+    """The profile with what was asked for in so many words."""
+    from jivsbench.model.profile import Verification
+
+    if verification:
+        profile = replace(profile, verification=Verification(verification))
+    if escape_formulas is not None:
+        profile = replace(profile, output=replace(profile.output, escape_formulas=escape_formulas))
+    return profile
 
 
 @contextmanager

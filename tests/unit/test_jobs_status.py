@@ -210,6 +210,21 @@ def test_an_end_that_somebody_stored_already_spoils_no_other(bulk: Desk) -> None
     assert sorted(record is None for record in bulk.told) == [False, True]
 
 
+def test_a_listener_that_fails_takes_no_other_job_with_it(bulk: Desk) -> None:
+    """Every end passes through one thread: it goes on, and the end that was told badly is stored all the same."""
+
+    def fail(_record: JobRecord | None) -> None:
+        raise RuntimeError("planted")
+
+    first, second = bulk.status.claim(bulk.create()), bulk.status.claim(bulk.create())
+    bulk.finish(first, fail)
+    assert wait_until(lambda: bulk.store.find(first.id).state is JobState.COMPLETED)
+    bulk.finish(second)
+
+    assert wait_until(lambda: len(bulk.told) == 1)
+    assert bulk.store.find(second.id).state is JobState.COMPLETED
+
+
 def test_on_a_server_too(embedded_postgres_url: str, tmp_path: Path) -> None:
     """PostgreSQL counts changed rows of many statements the same way."""
     with own_database(embedded_postgres_url) as url:

@@ -6,7 +6,6 @@ an end that was not stored.
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -169,8 +168,7 @@ class BulkStatus:
         self._is_waiting_for_work = True
         self._changed.wait_for(lambda: self._ended or self._running or self._is_closed)
         self._is_waiting_for_work = False
-        give_up_at_s = time.monotonic() + _RUNNING_DELAY_S
-        self._changed.wait_for(lambda: self._ended or self._is_closed, max(0.0, give_up_at_s - time.monotonic()))
+        self._changed.wait_for(lambda: self._ended or self._is_closed, _RUNNING_DELAY_S)
 
     def _store_all(self, running: tuple[ClaimedJob, ...], ended: list[_Ending]) -> None:
         records: list[JobRecord | None]
@@ -182,7 +180,13 @@ class BulkStatus:
         with self._changed:
             self._claimed.difference_update(ending.job.id for ending in ended)
         for ending, record in zip(ended, records, strict=True):
+            self._tell(ending, record)
+
+    def _tell(self, ending: _Ending, record: JobRecord | None) -> None:
+        try:
             ending.told(record)
+        except Exception:  # noqa: BLE001 - this thread must outlive whatever one listener does: all other jobs end through it
+            _LOG.exception("the end of a job is stored, and not everyone could be told", extra={"job": ending.job.id})
 
     def _finish_alone(self, ending: _Ending) -> JobRecord | None:
         try:

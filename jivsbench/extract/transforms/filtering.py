@@ -1,22 +1,13 @@
 """Conditions over whole columns, with SQL's logic of three values."""
 
 from collections.abc import Callable
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jivsbench.errors import UsageError
+from jivsbench.model.filtering import COMPARISONS
 from jivsbench.model.filters import Filter, Operator
-
-_COMPARISONS: Final = {
-    Operator.EQUAL: pc.equal,
-    Operator.NOT_EQUAL: pc.not_equal,
-    Operator.LESS: pc.less,
-    Operator.LESS_OR_EQUAL: pc.less_equal,
-    Operator.GREATER: pc.greater,
-    Operator.GREATER_OR_EQUAL: pc.greater_equal,
-}
 
 
 def build_condition(where: Filter, arrow_type: pa.DataType) -> Callable[[pa.Array], pa.Array]:
@@ -46,7 +37,7 @@ def _build(where: Filter, arrow_type: pa.DataType) -> Callable[[pa.Array], pa.Ar
             # As in SQL, NULL is in no list and not outside of one either.
             return lambda values: pc.and_kleene(pc.is_valid(values), pc.is_in(values, wanted))
         case compared:
-            compare, scalar = _COMPARISONS[compared], _to_scalar(where.values[0], arrow_type)
+            compare, scalar = COMPARISONS[compared], _to_scalar(where.values[0], arrow_type)
             return lambda values: compare(values, scalar)
 
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from jivsbench.api.protocols import ReadLimits
 from jivsbench.errors import ExtractionError, MissingObjectError, OutputError, SourceUnreachableError
+from jivsbench.model.filtering import apply_filters
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, Partition, TableName, TableSchema
-from jivsbench.testing.fakes.filtering import apply_filters
 
 UNREACHABLE_HOST = "unreachable"
 

@@ -9,17 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jivsbench.errors import ExtractionError
+from jivsbench.model.filtering import COMPARISONS
 from jivsbench.model.table import Column, Filter, Operator
 
 Value = str | int | float | bool
-_COMPARE: Final[dict[Operator, Callable[[Any, Any], Any]]] = {
-    Operator.EQUAL: pc.equal,
-    Operator.NOT_EQUAL: pc.not_equal,
-    Operator.LESS: pc.less,
-    Operator.LESS_OR_EQUAL: pc.less_equal,
-    Operator.GREATER: pc.greater,
-    Operator.GREATER_OR_EQUAL: pc.greater_equal,
-}
 
 
 def keep_rows(batch: pa.RecordBatch, filters: tuple[Filter, ...], columns: dict[str, Column]) -> pa.RecordBatch:
@@ -54,7 +47,7 @@ def _match(values: pa.Array, condition: Filter, column: Column) -> pa.Array:
             return pc.is_in(values, value_set=_build_values(condition, column))
         case comparison:
             try:
-                return _COMPARE[comparison](values, _build_values(condition, column)[0])
+                return COMPARISONS[comparison](values, _build_values(condition, column)[0])
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 raise _refuse(column) from None
 

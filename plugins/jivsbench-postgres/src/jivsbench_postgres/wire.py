@@ -112,8 +112,11 @@ class Wire:
         arrived = 0
         try:
             # Encrypted bytes pass through libpq alone, which hands a copy out row by row.
-            copy = self._copy_by_libpq if self._is_encrypted else self._copy_by_socket
-            for block in copy(sql, doing, patience_s, may_blank=may_blank):
+            if self._is_encrypted:
+                blocks = self._copy_by_libpq(sql, doing, patience_s)
+            else:
+                blocks = self._copy_by_socket(sql, doing, patience_s, may_blank=may_blank)
+            for block in blocks:
                 if self.was_cancelled:
                     # A server that waits for its bytes to be taken ends no query: what is on its way is thrown away below.
                     raise build_server_error(self.place, doing, QUERY_CANCELED, was_cancelled=True)
@@ -147,8 +150,7 @@ class Wire:
             raise ExtractionError(f"{self.place} did not {doing}: it is no query that yields rows")
         self._sent_rows = copy.row_count
 
-    def _copy_by_libpq(self, sql: bytes, doing: str, patience_s: float, *, may_blank: bool) -> Iterator[CopyBlock]:
-        del may_blank  # every row is joined to the next one anyway
+    def _copy_by_libpq(self, sql: bytes, doing: str, patience_s: float) -> Iterator[CopyBlock]:
         self._pgconn.send_query_params(sql, [])
         self._flush(doing, patience_s)
         result = self._next_result(doing, patience_s)

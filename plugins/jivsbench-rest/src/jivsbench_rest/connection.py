@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, MissingObjectError, SourceUnreachableError
+from jivsbench.model.filtering import apply_filters
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import (
     Column,
@@ -25,7 +26,6 @@ from jivsbench_rest.batches import build_batches
 from jivsbench_rest.columns import DeclaredColumn, Inference, build_column
 from jivsbench_rest.documents import parse_document, read_records
 from jivsbench_rest.exchange import Exchange
-from jivsbench_rest.filtering import apply_filters
 from jivsbench_rest.paging import Pager, Survey
 from jivsbench_rest.spool import Spool
 

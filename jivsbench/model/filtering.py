@@ -1,15 +1,17 @@
-"""Filters over Arrow batches, with the three-valued logic of SQL: APIs have no common language to filter by."""
+"""Filters over Arrow data, with the three-valued logic of SQL, for sources that have no language of their own to filter by."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jivsbench.errors import ExtractionError
-from jivsbench.model.table import Filter, Operator
+from jivsbench.model.filters import Filter, Operator
 
-_COMPARISONS: Final = {
+_Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
+
+COMPARISONS: Final = {
     Operator.EQUAL: pc.equal,
     Operator.NOT_EQUAL: pc.not_equal,
     Operator.LESS: pc.less,
@@ -19,14 +21,14 @@ _COMPARISONS: Final = {
 }
 
 
-def apply_filters(batch: pa.RecordBatch, filters: Iterable[Filter]) -> pa.RecordBatch:
+def apply_filters(rows: _Rows, filters: Iterable[Filter]) -> _Rows:
     """The rows that every filter matches, in their order. Raises ExtractionError for a value that its column cannot hold."""
     for condition in filters:
-        batch = batch.filter(_match(batch.column(condition.column), condition))
-    return batch
+        rows = rows.filter(_match(rows.column(condition.column), condition))
+    return rows
 
 
-def _match(column: pa.Array, condition: Filter) -> Any:
+def _match(column: pa.Array | pa.ChunkedArray, condition: Filter) -> Any:
     match condition.operator:
         case Operator.IS_NULL:
             return pc.is_null(column)
@@ -41,7 +43,7 @@ def _match(column: pa.Array, condition: Filter) -> Any:
         )
     if condition.operator is Operator.LIKE:
         return pc.match_like(pc.cast(column, pa.string()), str(condition.values[0]))
-    return _COMPARISONS[condition.operator](column, _convert(condition.values[0], column.type, condition.column))
+    return COMPARISONS[condition.operator](column, _convert(condition.values[0], column.type, condition.column))
 
 
 def _convert(value: object, kind: pa.DataType, column: str) -> pa.Scalar:
