@@ -105,6 +105,13 @@ def test_a_source_without_sql_has_no_catalogue_to_protect(name):
         review(ExtractionRequest("shop", TableName("csv", "sys")))
 
 
+@pytest.mark.parametrize("name", ["./orders.csv", "../etc/passwd", ".hidden.csv"])
+def test_a_path_that_begins_with_a_dot_is_told_as_one(name):
+    """Not as the schema without a name that its first dot would make of it."""
+    with pytest.raises(GuardRefusedError, match="begins with a dot"):
+        review(ExtractionRequest("files", parse_table_name(name)), dialect="")
+
+
 def test_a_source_without_sql_takes_no_query():
     """Said as such, not as a dialect that is missing."""
     with pytest.raises(GuardRefusedError, match="knows no SQL"):

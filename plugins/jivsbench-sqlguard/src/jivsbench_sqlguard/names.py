@@ -41,6 +41,10 @@ def review_names(request: ExtractionRequest, dialect: str, tables: tuple[str, ..
     table = request.table
     max_bytes = _MAX_NAME_BYTES if dialect else _MAX_NAME_BYTES_WITHOUT_SQL
     if table is not None:
+        if not dialect and table.namespace == "":
+            raise GuardRefusedError(
+                "a name that begins with a dot leads out of the source's root, or nowhere: leave out ./ and ../"
+            )
         _review_name(table.name, "table", max_bytes)
         if table.namespace is not None:
             _review_name(table.namespace, "schema", max_bytes)
