@@ -26,15 +26,18 @@ class PoolStatistics:
 
 @dataclass(frozen=True, slots=True)
 class CacheStatistics:
-    """What a cache answered since it was opened. `errors` count as misses too, so hits + misses = look-ups."""
+    """What a cache answered since it was opened. A look-up that failed is a miss too, so hits + misses = look-ups."""
 
     hits: int
     misses: int
     errors: int
+    """Look-ups, writes and deletions that failed."""
     writes: int
     deletes: int
     refused: int = 0
     """Calls that the server answered with an error, such as a look-up of a key of another type; they are errors too."""
+    failed_lookups: int = 0
+    """Look-ups among the errors: misses that say nothing of what the cache holds."""
 
 
 class MissKind(StrEnum):

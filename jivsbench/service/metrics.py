@@ -62,8 +62,8 @@ class Gauges(Collector):
         found = self._cache()
         if found is not None:
             lookups.add_metric(["hit"], found.hits)
-            lookups.add_metric(["miss"], found.misses - found.errors)
-            lookups.add_metric(["error"], found.errors)
+            lookups.add_metric(["miss"], found.misses - found.failed_lookups)
+            lookups.add_metric(["error"], found.failed_lookups)
         return lookups
 
     def _collect_misses(self) -> Metric:

@@ -39,7 +39,7 @@ class FailingCacheClient:
     def statistics(self) -> CacheStatistics:
         """No hits; one error a call."""
         with self._lock:
-            return CacheStatistics(hits=0, misses=self._lookups, errors=self._errors, writes=0, deletes=0)
+            return CacheStatistics(0, self._lookups, self._errors, writes=0, deletes=0, failed_lookups=self._lookups)
 
     def close(self) -> None:
         """Nothing is open."""

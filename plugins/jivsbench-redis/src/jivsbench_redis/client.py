@@ -25,22 +25,22 @@ class RedisCacheClient:
         self._breaker = Breaker(pause_s, clock)
         self._lock = threading.Lock()
         self._is_closed = False
-        self._hits = self._misses = self._errors = self._writes = self._deletes = self._refused = 0
+        self._hits = self._misses = self._errors = self._writes = self._deletes = self._refused = self._failed_lookups = 0
 
     def get(self, key: str) -> bytes | None:
         """The stored bytes, or None when there are none or the cache is out of reach."""
         if not self._is_admitted(NOTHING):
-            self._count(misses=1, errors=1)
+            self._count_failed_lookup()
             return None
         try:
             value = cast("bytes | None", self._lines.ask("GET", self._prefix + key))
         except _OUT_OF_REACH:
             self._breaker.trip()
-            self._count(misses=1, errors=1)
+            self._count_failed_lookup()
             return None
         except redis.RedisError:
             # The server answered, with an error: this key is of no use, the others may be.
-            self._count(misses=1, errors=1, refused=1)
+            self._count_failed_lookup(refused=1)
             return None
         if value is None:
             self._count(misses=1)
@@ -104,7 +104,9 @@ class RedisCacheClient:
     def statistics(self) -> CacheStatistics:
         """Totals since it was opened."""
         with self._lock:
-            return CacheStatistics(self._hits, self._misses, self._errors, self._writes, self._deletes, self._refused)
+            return CacheStatistics(
+                self._hits, self._misses, self._errors, self._writes, self._deletes, self._refused, self._failed_lookups
+            )
 
     def close(self) -> None:
         """Close the connections; every later look-up is a miss."""
@@ -162,6 +164,13 @@ class RedisCacheClient:
                 if keys:
                     forgotten += cast("int", self._lines.ask("UNLINK", *keys))
         return forgotten
+
+    def _count_failed_lookup(self, *, refused: int = 0) -> None:
+        with self._lock:
+            self._misses += 1
+            self._errors += 1
+            self._failed_lookups += 1
+            self._refused += refused
 
     def _count(
         self, *, hits: int = 0, misses: int = 0, errors: int = 0, writes: int = 0, deletes: int = 0, refused: int = 0
