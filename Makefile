@@ -27,9 +27,10 @@ lint: $(READY) ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## hot parts as ratios within one run; then jivsbench beside its peers (SCALE=0.2 ROUNDS=3)
+bench: $(READY) ## hot parts as ratios within one run; small jobs; then jivsbench beside its peers (SCALE=0.2 ROUNDS=3)
 	@$(UV) sync --quiet --locked --inexact --all-packages --extra standard --group peers
 	$(PYTEST) tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,iqr,ops,rounds
+	$(BIN)/python -m tests.benchmarks.service_speed
 	$(BIN)/python -m tests.benchmarks.peers --scale $(or $(SCALE),0.2) --rounds $(or $(ROUNDS),3)
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
