@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.histogram import Histogram, merge_histograms
+from jivsbench.model.histogram import HistogramBuilder, merge_histograms
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, MonitorRow, SeriesRow
 from jivsbench.model.sample import ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind
@@ -86,31 +86,6 @@ class _ErrorSum:
         return tuple(ErrorCount(error, code, count) for (error, code), count in sorted(self._counts.items()))
 
 
-class _HistogramSum:
-    """Adds histograms in place: merging values once a second would copy every bucket of the run each time."""
-
-    __slots__ = ("_counts", "_max_ns", "_min_ns", "_sum_ns")
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self._sum_ns = 0
-        self._min_ns: int | None = None
-        self._max_ns = 0
-
-    def add(self, histogram: Histogram) -> None:
-        if not histogram.count:
-            return
-        for bucket, count in histogram.buckets:
-            self._counts[bucket] = self._counts.get(bucket, 0) + count
-        self._sum_ns += histogram.sum_ns
-        self._min_ns = histogram.min_ns if self._min_ns is None else min(self._min_ns, histogram.min_ns)
-        self._max_ns = max(self._max_ns, histogram.max_ns)
-
-    def build(self) -> Histogram:
-        buckets = tuple(sorted(self._counts.items()))
-        return Histogram(buckets, sum(self._counts.values()), self._sum_ns, self._min_ns or 0, self._max_ns)
-
-
 class _OperationSum:
     """One operation over many intervals."""
 
@@ -120,9 +95,9 @@ class _OperationSum:
         self._count = 0
         self._rows = 0
         self._errors = _ErrorSum()
-        self._response = _HistogramSum()
-        self._service = _HistogramSum()
-        self._lag = _HistogramSum()
+        self._response = HistogramBuilder()
+        self._service = HistogramBuilder()
+        self._lag = HistogramBuilder()
 
     def add(self, part: OperationInterval) -> None:
         self._count += part.count
@@ -180,4 +155,13 @@ def _build_row(second: int, intervals: Sequence[Interval]) -> SeriesRow:
         job_p50_ns=response.percentile_ns(50),
         job_p95_ns=response.percentile_ns(95),
         job_p99_ns=response.percentile_ns(99),
+        planned=_add_known(interval.planned for interval in intervals),
+        offered=_add_known(interval.offered for interval in intervals),
+        achieved=_add_known(interval.achieved for interval in intervals),
     )
+
+
+def _add_known(counts: Iterable[int | None]) -> int | None:
+    """The sum of what was counted; None when nothing was."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

@@ -103,6 +103,10 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
         intervals_path=str(intervals),
         plugins=bench.settings.plugins,
         disabled_plugins=bench.settings.disabled_plugins,
+        arrival=plan.scenario.arrival,
+        gaps=plan.scenario.gaps,
+        in_flight_limit=plan.scenario.in_flight_limit,
+        queue_limit=plan.scenario.queue_limit,
     )
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from jivsbench.model.record import BlockRow, GeneratorFacts, JobTotals
-from jivsbench.model.scenario import Block, Stage, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Block, Gaps, Stage, WorkloadSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class LoadArm:
 
 @dataclass(frozen=True, slots=True)
 class LoadSpec:
-    """Everything the load child needs. `stages` are the user curve within each block; blocks are played one after the other."""
+    """Everything the load child needs. `stages` are the load within each block; blocks are played one after the other."""
 
     arms: tuple[LoadArm, ...]
     source: str
@@ -32,6 +32,12 @@ class LoadSpec:
     disabled_plugins: tuple[str, ...] = ()
     drain_limit_s: float = 30.0
     """How long what is in flight at a block's end may take; after that it counts as timed out."""
+    arrival: Arrival = Arrival.USERS
+    gaps: Gaps = Gaps.EVEN
+    in_flight_limit: int = 1000
+    queue_limit: int = 1000
+    feeds_locust: bool = False
+    """True: requests are told to Locust too, for its web page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,24 @@ class PrintingWorkload:
         print("a plugin that prints")  # noqa: T201 - what is tested
 
 
+class PingWorkload:
+    """One trivial request an iteration."""
+
+    name = "ping"
+    operations = ("ping",)
+
+    def iterate(self, user: UserContext) -> None:
+        user.call("ping", "GET", "/ping")
+
+
 @hookimpl
 def jivsbench_register_workloads() -> list[object]:
     """The workload under test, and those that misbehave."""
-    return [ExtractionWorkload(), CrashingWorkload(), CrashingJobWorkload(), FreezingWorkload(), PrintingWorkload()]
+    return [
+        ExtractionWorkload(),
+        CrashingWorkload(),
+        CrashingJobWorkload(),
+        FreezingWorkload(),
+        PrintingWorkload(),
+        PingWorkload(),
+    ]

@@ -3,18 +3,20 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import gevent
 
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.recorder import Recorder
-from jivsbench.load.shape import curve_duration_s, user_changes, users_planned_max
+from jivsbench.load.shape import curve_duration_s
 from jivsbench.load.spec import LoadOutcome, LoadSpec
-from jivsbench.load.worker.alarm import Alarm
-from jivsbench.load.worker.crew import Crew
+from jivsbench.load.worker.alarm import PACING, Alarm
 from jivsbench.load.worker.heartbeat import Heartbeat
+from jivsbench.load.worker.loop import Loop
+from jivsbench.load.worker.open_loop import OpenLoop
+from jivsbench.load.worker.own_machine import MachineWatch
 from jivsbench.model.record import BlockRow, GeneratorFacts
 from jivsbench.model.scenario import Block
 
@@ -28,14 +30,14 @@ _log = logging.getLogger(__name__)
 class Player:
     """One load from its first block to its last."""
 
-    def __init__(self, spec: LoadSpec, crew: Crew, recorder: Recorder, on_crash: Callable[[BaseException], object]) -> None:
+    def __init__(self, spec: LoadSpec, loop: Loop[Any], recorder: Recorder, on_crash: Callable[[BaseException], object]) -> None:
         self._spec = spec
-        self._crew = crew
+        self._loop = loop
         self._recorder = recorder
         self._origin_ns = 0
-        self._changes = user_changes(spec.stages)
         self._duration_ns = round(curve_duration_s(spec.stages) * _NS_PER_S)
         self._heartbeat = Heartbeat()
+        self._machine = MachineWatch()
         self._block: OpenBlock | None = None
         self._on_crash = on_crash
 
@@ -45,6 +47,7 @@ class Player:
         self._recorder.begin(self._origin_ns)
         cpu_s = time.process_time()
         self._heartbeat.start()
+        self._machine.start()
         ticker = gevent.spawn(self._tick, tell)
         ticker.link_exception(lambda dead: self._on_crash(dead.exception))
         try:
@@ -66,16 +69,8 @@ class Player:
         start_ns = time.monotonic_ns()
         block = self._block = OpenBlock(plan, start_ns)
         self._recorder.open_block(block)
-        self._crew.open(block)
-        for change in self._changes:
-            due_ns = start_ns + round(change.at_s * _NS_PER_S)
-            if due_ns > start_ns:
-                alarm.wait_until(due_ns)
-            self._crew.set_users(change.users, due_ns)
-            self._note_users()
-        alarm.wait_until(start_ns + self._duration_ns)
-        block.close(time.monotonic_ns())
-        self._crew.drain(self._spec.drain_limit_s)
+        self._loop.play(block, alarm, self._note_users)
+        self._loop.drain(self._spec.drain_limit_s)
         return block.build_row(self._origin_ns)
 
     def _tick(self, tell: Callable[[LoadProgress], object]) -> None:
@@ -86,11 +81,12 @@ class Player:
                 alarm.wait_until(due_ns)
                 self._recorder.flush(time.monotonic_ns(), lambda: gevent.sleep(_PAUSE_S))
                 self._note_users()
+                self._machine.look()
                 tell(self._describe())
 
     def _note_users(self) -> None:
         if self._block is not None:
-            self._recorder.note_users(self._block, time.monotonic_ns(), self._crew.users)
+            self._recorder.note_users(self._block, time.monotonic_ns(), self._loop.users)
 
     def _describe(self) -> LoadProgress:
         assert self._block is not None, "a block is set before the ticker runs"
@@ -102,7 +98,7 @@ class Player:
             arm=plan.arm,
             block=plan.index,
             blocks=len(self._spec.blocks),
-            users=self._crew.users,
+            users=self._loop.users,
             jobs=recent.jobs,
             rows=recent.rows,
             rows_per_min=recent.rows_per_min(),
@@ -117,11 +113,17 @@ class Player:
         return max(known, default=None)
 
     def _describe_generator(self, wall_s: float, cpu_s: float) -> GeneratorFacts:
-        return GeneratorFacts(
+        loop, machine = self._loop, self._machine
+        facts = GeneratorFacts(
             cpu_ratio=cpu_s / wall_s if wall_s > 0 else None,
             lag_p99_ns=self._lag_p99_ns(),
-            users_planned_max=users_planned_max(self._spec.stages),
-            users_reached_max=self._crew.reached_max,
+            users_planned_max=loop.users_planned_max,
+            users_reached_max=loop.users_reached_max,
             operations=self._recorder.operations,
             wall_s=wall_s,
+            pacing=PACING,
+            steal_ratio=machine.steal_ratio(),
+            clock_jump_ns=machine.clock_jump_ns,
+            rss_growth_bytes=machine.rss_growth_bytes(),
         )
+        return loop.describe(facts) if isinstance(loop, OpenLoop) else facts

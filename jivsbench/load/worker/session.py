@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -18,11 +19,12 @@ from jivsbench.api import Workload
 from jivsbench.errors import InvalidRunError, JivsbenchError, OutputError
 from jivsbench.load.messages import Done, Message, Progressed, Refused, Started, format_message
 from jivsbench.load.recorder import Recorder
-from jivsbench.load.shape import users_at
 from jivsbench.load.spec import LoadOutcome, LoadSpec
 from jivsbench.load.worker.client import TargetClient
 from jivsbench.load.worker.crew import Crew
+from jivsbench.load.worker.open_loop import OpenLoop
 from jivsbench.load.worker.player import Player
+from jivsbench.model.scenario import Arrival
 
 _STDIN: Final = 0
 _STOPPED_STATUS: Final = 128 + signal.SIGTERM
@@ -65,14 +67,17 @@ def _play(
     workload = _load_workload(spec)
     for arm in spec.arms:
         TargetClient(arm).warm_up()
-    recorder = Recorder(intervals.write)
-    crew = Crew(spec, workload, recorder, lambda exc: ended.set_exception(_explain_crash(workload, exc)))
-    crew.prepare(users_at(spec.stages, 0.0))
+    _raise_file_limit()
+    is_open = spec.arrival is Arrival.RATE
+    recorder = Recorder(intervals.write, counts_arrivals=is_open)
+    kind: type[Crew | OpenLoop] = OpenLoop if is_open else Crew
+    loop = kind(spec, workload, recorder, lambda exc: ended.set_exception(_explain_crash(workload, exc)))
+    loop.prepare()
     tell(Started())
     # What is loaded now stays: the collector need not look at it again, which would stop every user for some 50 ms.
     gc.collect()
     gc.freeze()
-    player = Player(spec, crew, recorder, ended.set_exception)
+    player = Player(spec, loop, recorder, ended.set_exception)
     playing = gevent.spawn(player.play, lambda progress: tell(Progressed(progress)))
     playing.link(ended)
     try:
@@ -82,8 +87,14 @@ def _play(
         recorder.close()
         intervals.flush()
     if outcome is not None:
-        crew.close()
+        loop.close()
     return outcome
+
+
+def _raise_file_limit() -> None:
+    """Every user in flight is a connection; the usual limit of 1,024 files is for people, the hard one for programs."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _load_workload(spec: LoadSpec) -> Workload:
