@@ -13,6 +13,10 @@ MAX_LAG_NS: Final = 5e6
 MAX_LAG_OF_SERVICE: Final = 0.1
 LAG_FLOOR_NS: Final = 2e6
 MAX_USERS_OFF: Final = 0.01
+MAX_OFF_PLAN_RATIO: Final = 0.01
+MAX_STEAL_RATIO: Final = 0.05
+MAX_CLOCK_JUMP_NS: Final = 50_000_000
+"""Daemons that slew a clock move it by half a millisecond a second; what moves it by more than 50 ms at once has set it."""
 
 
 def find_invalidities(record: RunRecord) -> tuple[str, ...]:
@@ -70,6 +74,8 @@ def _judge_generator(record: RunRecord) -> Iterator[str]:
     planned, reached = facts.users_planned_max, facts.users_reached_max
     if abs(reached - planned) > planned * MAX_USERS_OFF:
         yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
+    yield from _judge_arrivals(facts)
+    yield from _judge_machine(facts)
 
 
 def _judge_lag(record: RunRecord, facts: GeneratorFacts) -> Iterator[str]:
@@ -80,6 +86,32 @@ def _judge_lag(record: RunRecord, facts: GeneratorFacts) -> Iterator[str]:
         yield f"the load generator's lag is unknown, its p99 may be at most {limit_ns / 1e6:.3g} ms"
     elif facts.lag_p99_ns > limit_ns:
         yield f"the load generator's lag p99 was {facts.lag_p99_ns / 1e6:.4g} ms, at most {limit_ns / 1e6:.3g} ms is allowed"
+
+
+def _judge_arrivals(facts: GeneratorFacts) -> Iterator[str]:
+    planned, offered = facts.arrivals_planned, facts.arrivals_offered
+    if planned is not None and offered is not None and abs(offered - planned) > planned * MAX_OFF_PLAN_RATIO:
+        yield f"{offered} iterations were offered of {planned} planned, at most {MAX_OFF_PLAN_RATIO:.0%} off is allowed"
+    if facts.off_plan_ratio is not None and facts.off_plan_ratio > MAX_OFF_PLAN_RATIO:
+        yield (
+            f"{facts.off_plan_ratio:.2%} of the planned iterations were offered more than 0.1 s late,"
+            f" at most {MAX_OFF_PLAN_RATIO:.0%} off the plan is allowed"
+        )
+
+
+def _judge_machine(facts: GeneratorFacts) -> Iterator[str]:
+    if facts.steal_ratio is not None and facts.steal_ratio > MAX_STEAL_RATIO:
+        yield (
+            f"{facts.steal_ratio:.2%} of the machine's CPU time was stolen by its hypervisor,"
+            f" at most {MAX_STEAL_RATIO:.0%} is allowed"
+        )
+    if facts.clock_jump_ns is not None and facts.clock_jump_ns > MAX_CLOCK_JUMP_NS:
+        yield (
+            f"the machine's clock was set during the load, by {facts.clock_jump_ns / 1e9:.3f} s:"
+            f" at most {MAX_CLOCK_JUMP_NS / 1e6:.0f} ms is allowed"
+        )
+    for lost in facts.workers_lost:
+        yield f"a load machine was lost, none may be: {lost}"
 
 
 def _service_p50_ns(arm: ArmRecord) -> float | None:
