@@ -7,6 +7,7 @@ from jivsbench.analysis.readings import find_restart, has_readings
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.sample import OperationKind
+from jivsbench.model.scenario import Block
 
 MAX_GENERATOR_CPU_RATIO: Final = 0.85
 MAX_LAG_NS: Final = 5e6
@@ -118,9 +119,18 @@ def _service_p50_ns(arm: ArmRecord) -> float | None:
     return merge_histograms(part.service for part in arm.operations if part.kind is OperationKind.CALL).percentile_ns(50)
 
 
+def _due_blocks(record: RunRecord) -> Iterator[Block]:
+    """The planned blocks that count: no warm-up, and none after a look at which the comparison was settled."""
+    played = {block.pair for arm in record.arms for block in arm.blocks}
+    ends_early = record.plan.rule is not None and len(played) in record.plan.rule.looks
+    for block in record.plan.blocks:
+        if not block.is_warm_up and (not ends_early or block.pair < len(played)):
+            yield block
+
+
 def _judge_blocks(record: RunRecord) -> Iterator[str]:
     done = {(block.pair, block.arm) for arm in record.arms for block in arm.blocks if block.end_ns > block.measured_ns}
-    planned = {(block.pair, block.arm) for block in record.plan.blocks}
+    planned = {(block.pair, block.arm) for block in _due_blocks(record)}
     broken = {pair for pair, _arm in planned - done}
     if not broken:
         return

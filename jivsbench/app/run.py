@@ -14,11 +14,12 @@ from jivsbench.analysis.arms import build_arm
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
+from jivsbench.app.looks import count_warm_up_as_washout, looks_in_blocks, needs_more_pairs
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.plans import load_duration_s
 from jivsbench.app.progress import Step
 from jivsbench.app.servers import Workbench
-from jivsbench.app.targets import Target, start_targets
+from jivsbench.app.targets import Stack, Target, start_targets
 from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
@@ -26,6 +27,7 @@ from jivsbench.load.monitor import Monitor
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunRecord
+from jivsbench.model.scenario import WARM_UP_PAIR
 from jivsbench.report.bundle import write_plan
 
 
@@ -52,8 +54,10 @@ def new_run_folder(reports_dir: Path, scenario: str) -> Path:
     return folder
 
 
-def carry_out(bench: Workbench, plan: Plan, environment: Environment, security: Security) -> Outcome:
-    """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid.
+def carry_out(
+    bench: Workbench, plan: Plan, environment: Environment, security: Security, stacks: Sequence[Stack] = ()
+) -> Outcome:
+    """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `start_targets`.
 
     Raises InterruptedRunError, after the bundle is written, when the user pressed Ctrl-C.
     """
@@ -63,7 +67,7 @@ def carry_out(bench: Workbench, plan: Plan, environment: Environment, security: 
     measured = _Measured()
     interrupted = False
     try:
-        _measure(bench, measured, plan, security, folder)
+        _measure(bench, measured, plan, security, folder, stacks)
     except InvalidRunError as exc:
         measured.invalid.append(str(exc))
     except KeyboardInterrupt:
@@ -76,12 +80,14 @@ def carry_out(bench: Workbench, plan: Plan, environment: Environment, security: 
     return outcome
 
 
-def _measure(bench: Workbench, measured: _Measured, plan: Plan, security: Security, folder: Path) -> None:
+def _measure(  # noqa: PLR0917 - six different types, in the order of the data's flow
+    bench: Workbench, measured: _Measured, plan: Plan, security: Security, folder: Path, stacks: Sequence[Stack]
+) -> None:
     work = Path(tempfile.mkdtemp(prefix="jivsbench-targets-"))
     try:
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
-        with start_targets(bench, plan.profiles, work, folder) as targets:
+        with start_targets(bench, plan.profiles, work, folder, stacks) as targets:
             measured.arms, measured.generator = _load(bench, plan, targets, folder)
             if security.checks:
                 measured.checks = attack(bench, targets[-1], security, work, folder)
@@ -107,24 +113,27 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
         gaps=plan.scenario.gaps,
         in_flight_limit=plan.scenario.in_flight_limit,
         queue_limit=plan.scenario.queue_limit,
+        looks=looks_in_blocks(plan),
     )
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
         monitor = stack.enter_context(Monitor(arms, folder / "monitor.jsonl"))
-        outcome = run_load(spec, folder, bench.listener)
+        outcome = run_load(spec, folder, bench.listener, lambda played: needs_more_pairs(plan, played))
     totals = dict(outcome.totals)
+    blocks = tuple(block for block in outcome.blocks if block.pair != WARM_UP_PAIR)
     records = tuple(
         build_arm(
             profile=target.profile,
             guards=target.guards,
-            intervals=read_intervals(intervals),
-            blocks=outcome.blocks,
+            intervals=count_warm_up_as_washout(plan, read_intervals(intervals)),
+            blocks=blocks,
             totals=totals[target.profile.name],
             monitor=monitor.rows(target.profile.name, since_ns=outcome.started_ns),
         )
         for target in targets
     )
+    records = tuple(replace(record, runtime=target.stack.runtime) for record, target in zip(records, targets, strict=True))
     return records, outcome.generator
 
 

@@ -56,7 +56,7 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
     require_guards(profile, registry.guards)
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
-        environment, rows = _prepare(bench, scaled.workload.table, options.data_rows)
+        environment, rows = prepare(bench, scaled.workload.table, options.data_rows)
         plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
         checks = registry.checks if options.with_checks else ()
         return carry_out(bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed))
@@ -76,7 +76,7 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
     own = replace(settings, source=None, cache_url=None)
     with open_servers(own, registry, listener) as servers:
         bench = Workbench(own, registry, servers, listener)
-        environment, rows = _prepare(bench, str(TABLE), options.data_rows)
+        environment, rows = prepare(bench, str(TABLE), options.data_rows)
         plan = plan_comparison(
             scenario,
             legacy,
@@ -99,7 +99,7 @@ def _operations(registry: Registry) -> frozenset[str]:
     return frozenset(operation for workload in registry.workloads for operation in workload.operations)
 
 
-def _prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:
+def prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:
     """Data where an embedded source needs it; who the server is; how many rows the table has."""
     servers, registry = bench.servers, bench.registry
     if servers.source_is_embedded:

@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "doctor": "Are servers, grants, plugins and folders as a run needs them?",
     "data": "Load, verify or drop the seeded test table.",
     "run": "Run a scenario against one profile, judge it, report.",
+    "compare": "Compare two live targets, or two stored runs: worse, better, equivalent, or not known yet.",
     "check": "Attack a running target with the security checks.",
     "extract": "Extract one table into verified Parquet files.",
     "gate": "Judge a finished run again.",

@@ -18,6 +18,8 @@ class OpenBlock:
     jobs: int = 0
     rows: int = 0
     errors: int = 0
+    cpu_s: float | None = None
+    all_rows: int = 0
     last_ns: int = 0
     measured_ns: int = field(init=False)
     _response: HistogramBuilder = field(default_factory=HistogramBuilder)
@@ -54,6 +56,8 @@ class OpenBlock:
     def count_job(self, ended_ns: int, response_ns: int, rows: int, *, is_error: bool) -> None:
         """A job ended; a failed one has its duration too, but neither it nor its rows count as done."""
         phase = self.phase_at(ended_ns)
+        if not is_error:
+            self.all_rows += rows
         if phase is not BlockPhase.WASHOUT:
             self._response.record(response_ns)
         if phase is BlockPhase.MEASURED and not is_error:
@@ -79,4 +83,6 @@ class OpenBlock:
             job_mean_ns=response.mean_ns(),
             job_p50_ns=response.percentile_ns(50),
             job_p95_ns=response.percentile_ns(95),
+            cpu_s=self.cpu_s,
+            cpu_rows=self.all_rows,
         )

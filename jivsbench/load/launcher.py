@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 from jivsbench import errors
 from jivsbench.children import Child, start_python_child
 from jivsbench.errors import InvalidRunError, JivsbenchError
-from jivsbench.load.messages import Done, Message, Progressed, Refused, Started, parse_message
+from jivsbench.load.messages import GO_ON, STOP, Done, Looked, Message, Progressed, Refused, Started, parse_message
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.spec import LoadArm, LoadOutcome, LoadSpec
+from jivsbench.model.record import BlockRow
 
 LOG_NAME: Final = "load.log"
 _WORKER: Final = "jivsbench.load.worker"
@@ -29,9 +30,21 @@ _TAIL_CHARACTERS: Final = 200
 _READ_BYTES: Final = 65536
 
 
-def run_load(spec: LoadSpec, folder: Path, on_progress: Callable[[LoadProgress], None]) -> LoadOutcome:
+def always(blocks: Sequence[BlockRow]) -> bool:
+    """For a load that is played to its end, whatever its blocks say."""
+    del blocks
+    return True
+
+
+def run_load(
+    spec: LoadSpec,
+    folder: Path,
+    on_progress: Callable[[LoadProgress], None],
+    goes_on: Callable[[Sequence[BlockRow]], bool] = always,
+) -> LoadOutcome:
     """Play the load that `spec` describes. Samples go to `spec.intervals_path`, the child's log to `folder`.
 
+    At each of `spec.looks` the load rests until `goes_on` has answered; False ends it there.
     Raises InvalidRunError when the child or a target ends before the load does, and whatever the child refused with.
     Whatever is raised, KeyboardInterrupt too, the child is gone by then.
     """
@@ -44,6 +57,8 @@ def run_load(spec: LoadSpec, folder: Path, on_progress: Callable[[LoadProgress],
                     watch.start_clock()
                 case Progressed(progress=progress):
                     on_progress(progress)
+                case Looked(blocks=blocks):
+                    child.send(GO_ON if goes_on(blocks) else STOP)
                 case Refused():
                     raise _build_error(message)
                 case Done(outcome=outcome):

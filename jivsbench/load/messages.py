@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.spec import LoadOutcome
+from jivsbench.model.record import BlockRow
+
+GO_ON: Final = "go on\n"
+STOP: Final = "stop\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,14 @@ class Progressed:
 
     progress: LoadProgress
     kind: Literal["progress"] = "progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """As many blocks were played as the next look wants; the child waits for `GO_ON` or `STOP` on its standard input."""
+
+    blocks: tuple[BlockRow, ...]
+    kind: Literal["look"] = "look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class Refused:
     kind: Literal["error"] = "error"
 
 
-Message = Started | Progressed | Done | Refused
+Message = Started | Progressed | Looked | Done | Refused
 
 
 def format_message(message: Message) -> bytes:

@@ -30,6 +30,8 @@ class LoadSpec:
     intervals_path: str
     plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
+    looks: tuple[int, ...] = ()
+    """After how many blocks the child tells how they went, and waits for word whether to go on."""
     drain_limit_s: float = 30.0
     """How long what is in flight at a block's end may take; after that it counts as timed out."""
     arrival: Arrival = Arrival.USERS

@@ -13,6 +13,7 @@ from typing import Final
 from jivsbench.model.gate import Unit
 
 JOB_OPERATION: Final = "job"
+CPU_PER_ROWS: Final = "target.cpu_per_million_rows"
 _OPERATION_RESPONSE: Final = re.compile(r"([a-z][a-z0-9_-]*)\.response")
 _LATENCY: Final = ("p50", "p90", "p95", "p99", "mean", "max")
 # What one unit is in the first unit of its dimension. Units of different dimensions never convert.
@@ -124,6 +125,15 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         Direction.LOWER,
         "CPU seconds of the target's process tree per second",
         plain=("mean",),
+    ),
+    Metric(
+        CPU_PER_ROWS,
+        Unit.SECONDS,
+        ("mean",),
+        Direction.LOWER,
+        "CPU seconds of the target's process per million rows that it extracted",
+        paired=("mean",),
+        needs_jobs=True,
     ),
     Metric(
         "rows.lost",

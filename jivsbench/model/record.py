@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.comparison import ComparisonRule
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.profile import Profile
 from jivsbench.model.sample import ErrorCount, OperationInterval
@@ -32,6 +33,8 @@ class Plan:
     source_label: str
     """Connector, host and database of the source, without user or password."""
     cache_label: str
+    rule: ComparisonRule | None = None
+    """How a comparison is judged; None: by gates alone, after a fixed number of pairs."""
 
     @property
     def baseline(self) -> str | None:
@@ -91,6 +94,10 @@ class BlockRow:
     job_mean_ns: float | None
     job_p50_ns: float | None
     job_p95_ns: float | None
+    cpu_s: float | None = None
+    """CPU seconds of the target's process from the block's start until it was drained; None where the system cannot tell."""
+    cpu_rows: int = 0
+    """Rows of all jobs that completed in that time, washout and drain included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,15 @@ class JobTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmRuntime:
+    """The environment that a target ran in, as its own Python says."""
+
+    jivsbench_version: str
+    python_version: str
+    plugins: tuple[PluginFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ArmRecord:
     """What one profile's target did under the load."""
 
@@ -163,6 +179,8 @@ class ArmRecord:
     series: tuple[SeriesRow, ...]
     monitor: tuple[MonitorRow, ...]
     blocks: tuple[BlockRow, ...]
+    runtime: ArmRuntime | None = None
+    """None: the same environment as the load generator's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from jivsbench.model.gate import Gate
+
+WARM_UP_PAIR: Final = -1
 
 
 class Arrival(StrEnum):
@@ -74,6 +77,11 @@ class Block:
     pair: int
     arm: str
     washout_s: float
+
+    @property
+    def is_warm_up(self) -> bool:
+        """True for a block that is played before the first pair and counts as washout from its beginning to its end."""
+        return self.pair == WARM_UP_PAIR
 
 
 class BlockPhase(StrEnum):

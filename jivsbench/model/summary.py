@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.comparison import CriterionResult
 from jivsbench.model.gate import Gate, GateOutcome, Unit
 
 
@@ -91,6 +92,8 @@ class Verdict:
     gates: tuple[GateResult, ...]
     reasons: tuple[str, ...]
     conditions: tuple[str, ...]
+    criteria: tuple[CriterionResult, ...] = ()
+    """What a comparison with a rule of its own concludes; empty for every other run."""
 
 
 @dataclass(frozen=True, slots=True)

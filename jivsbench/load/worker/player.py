@@ -13,6 +13,7 @@ from jivsbench.load.recorder import Recorder
 from jivsbench.load.shape import curve_duration_s
 from jivsbench.load.spec import LoadOutcome, LoadSpec
 from jivsbench.load.worker.alarm import PACING, Alarm
+from jivsbench.load.worker.cpu_clock import read_cpu_s
 from jivsbench.load.worker.heartbeat import Heartbeat
 from jivsbench.load.worker.loop import Loop
 from jivsbench.load.worker.open_loop import OpenLoop
@@ -30,7 +31,14 @@ _log = logging.getLogger(__name__)
 class Player:
     """One load from its first block to its last."""
 
-    def __init__(self, spec: LoadSpec, loop: Loop[Any], recorder: Recorder, on_crash: Callable[[BaseException], object]) -> None:
+    def __init__(
+        self,
+        spec: LoadSpec,
+        loop: Loop[Any],
+        recorder: Recorder,
+        on_crash: Callable[[BaseException], object],
+        goes_on: Callable[[tuple[BlockRow, ...]], bool],
+    ) -> None:
         self._spec = spec
         self._loop = loop
         self._recorder = recorder
@@ -40,6 +48,8 @@ class Player:
         self._machine = MachineWatch()
         self._block: OpenBlock | None = None
         self._on_crash = on_crash
+        self._goes_on = goes_on
+        self._pids = {arm.arm: arm.pid for arm in spec.arms}
 
     def play(self, tell: Callable[[LoadProgress], object]) -> LoadOutcome:
         """Play every block. Returns once the last operation has ended."""
@@ -52,7 +62,7 @@ class Player:
         ticker.link_exception(lambda dead: self._on_crash(dead.exception))
         try:
             with Alarm() as alarm:
-                rows = tuple(self._play_block(plan, alarm) for plan in self._spec.blocks)
+                rows = self._play_blocks(alarm)
         finally:
             ticker.kill()
             self._heartbeat.stop()
@@ -65,12 +75,24 @@ class Player:
             started_ns=self._origin_ns,
         )
 
+    def _play_blocks(self, alarm: Alarm) -> tuple[BlockRow, ...]:
+        rows: list[BlockRow] = []
+        for plan in self._spec.blocks:
+            rows.append(self._play_block(plan, alarm))
+            if len(rows) in self._spec.looks and not self._goes_on(tuple(rows)):
+                break
+        return tuple(rows)
+
     def _play_block(self, plan: Block, alarm: Alarm) -> BlockRow:
         start_ns = time.monotonic_ns()
+        cpu_s = read_cpu_s(self._pids[plan.arm])
         block = self._block = OpenBlock(plan, start_ns)
         self._recorder.open_block(block)
         self._loop.play(block, alarm, self._note_users)
         self._loop.drain(self._spec.drain_limit_s)
+        drained_cpu_s = read_cpu_s(self._pids[plan.arm])
+        if cpu_s is not None and drained_cpu_s is not None:
+            block.cpu_s = drained_cpu_s - cpu_s
         return block.build_row(self._origin_ns)
 
     def _tick(self, tell: Callable[[LoadProgress], object]) -> None:

@@ -13,17 +13,19 @@ from typing import IO, Final
 import gevent
 import gevent.event
 import gevent.os
+import gevent.queue
 from pydantic import TypeAdapter
 
 from jivsbench.api import Workload
 from jivsbench.errors import InvalidRunError, JivsbenchError, OutputError
-from jivsbench.load.messages import Done, Message, Progressed, Refused, Started, format_message
+from jivsbench.load.messages import GO_ON, Done, Looked, Message, Progressed, Refused, Started, format_message
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.spec import LoadOutcome, LoadSpec
 from jivsbench.load.worker.client import TargetClient
 from jivsbench.load.worker.crew import Crew
 from jivsbench.load.worker.open_loop import OpenLoop
 from jivsbench.load.worker.player import Player
+from jivsbench.model.record import BlockRow
 from jivsbench.model.scenario import Arrival
 
 _STDIN: Final = 0
@@ -41,10 +43,16 @@ def run_session() -> int:
     # Set before anything slow happens: a child that is told to end while it still loads plugins ends too.
     gevent.signal_handler(signal.SIGTERM, ended.set, None)
     spec = TypeAdapter(LoadSpec).validate_json(sys.stdin.buffer.readline())
-    gevent.spawn(_watch_parent, ended)
+    orders: gevent.queue.Queue = gevent.queue.Queue()
+    gevent.spawn(_watch_parent, ended, orders)
+
+    def goes_on(blocks: tuple[BlockRow, ...]) -> bool:
+        tell(Looked(blocks))
+        return bool(orders.get() == GO_ON)
+
     try:
         with _open_intervals(Path(spec.intervals_path)) as intervals:
-            outcome = _play(spec, intervals, tell, ended)
+            outcome = _play(spec, intervals, tell, ended, goes_on)
     except JivsbenchError as exc:
         tell(Refused(exc.slug, str(exc)))
         return _REFUSED_STATUS
@@ -61,7 +69,11 @@ def run_session() -> int:
 
 
 def _play(
-    spec: LoadSpec, intervals: IO[bytes], tell: Callable[[Message], None], ended: gevent.event.AsyncResult
+    spec: LoadSpec,
+    intervals: IO[bytes],
+    tell: Callable[[Message], None],
+    ended: gevent.event.AsyncResult,
+    goes_on: Callable[[tuple[BlockRow, ...]], bool],
 ) -> LoadOutcome | None:
     """The outcome; None when the load was ended from outside. Either way the intervals are complete up to now."""
     workload = _load_workload(spec)
@@ -77,7 +89,7 @@ def _play(
     # What is loaded now stays: the collector need not look at it again, which would stop every user for some 50 ms.
     gc.collect()
     gc.freeze()
-    player = Player(spec, loop, recorder, ended.set_exception)
+    player = Player(spec, loop, recorder, ended.set_exception, goes_on)
     playing = gevent.spawn(player.play, lambda progress: tell(Progressed(progress)))
     playing.link(ended)
     try:
@@ -136,9 +148,10 @@ def _open_messages() -> Callable[[Message], None]:
     return tell
 
 
-def _watch_parent(ended: gevent.event.AsyncResult) -> None:
-    """Ends the load when standard input ends: the parent is gone, however it went."""
+def _watch_parent(ended: gevent.event.AsyncResult, orders: gevent.queue.Queue) -> None:
+    """Hands on what the parent answers. Ends the load when standard input ends: the parent is gone, however it went."""
     gevent.os.make_nonblocking(_STDIN)
-    while gevent.os.nb_read(_STDIN, 4096):
-        pass
+    while order := gevent.os.nb_read(_STDIN, 4096):
+        # The parent speaks once for each look, and waits for the next one: what comes together is one answer.
+        orders.put(order.decode())
     ended.set(None)
