@@ -4,9 +4,11 @@ An absolute gate compares the unrounded figure of the candidate. A relative gate
 interval that is worse for the candidate; only a figure that an arm has once is judged by its plain ratio.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from jivsbench.analysis.detectability import detectable_here
+from jivsbench.model.calibration import Calibration
 from jivsbench.model.gate import Change, Gate, GateOutcome
 from jivsbench.model.gate_text import format_gate, format_quantity
 from jivsbench.model.metrics import convert_unit, find_metric
@@ -25,11 +27,14 @@ class Judged:
     high: float
 
 
-def judge_gate(gate: Gate, summary: Summary, candidate: str) -> GateResult:
-    """How one gate ends. Whatever is unknown is NO_DATA or INCONCLUSIVE, never green."""
+def judge_gate(gate: Gate, summary: Summary, candidate: str, calibration: Calibration | None = None) -> GateResult:
+    """How one gate ends. Whatever is unknown is NO_DATA or INCONCLUSIVE, never green.
+
+    With the `calibration` of the machine, a gate that asks for less than can be shown there is INCONCLUSIVE as well.
+    """
     if gate.change is None:
         return _judge_figure(gate, summary.figure(candidate, gate.metric, gate.statistic))
-    return _judge_change(gate, gate.change, summary)
+    return _judge_change(gate, gate.change, summary, calibration)
 
 
 def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
@@ -45,7 +50,7 @@ def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
     return _compare(gate, Judged(value, value, value))
 
 
-def _judge_change(gate: Gate, change: Change, summary: Summary) -> GateResult:
+def _judge_change(gate: Gate, change: Change, summary: Summary, calibration: Calibration | None) -> GateResult:
     effect = summary.effect(gate.metric, gate.statistic)
     if effect is None:
         return _end(gate, GateOutcome.NO_DATA, "the run compares no such figure")
@@ -57,10 +62,25 @@ def _judge_change(gate: Gate, change: Change, summary: Summary) -> GateResult:
     value = _change_percent(change, effect.ratio)
     if effect.ratio_low is not None and effect.ratio_high is not None:
         bounds = sorted((_change_percent(change, effect.ratio_low), _change_percent(change, effect.ratio_high)))
-        return _compare(gate, Judged(value, bounds[0], bounds[1]))
+        result = _compare(gate, Judged(value, bounds[0], bounds[1]))
+        return _doubt(result, detectable_here(calibration, gate.metric, gate.statistic, effect.pairs))
     if _exists_once(gate):
         return _compare(gate, Judged(value, value, value))
     return _end(gate, GateOutcome.INCONCLUSIVE, f"{gate.change} is {value:.4g} %, but {effect.method}", value)
+
+
+def _doubt(result: GateResult, detectable_ratio: float | None) -> GateResult:
+    """The result; INCONCLUSIVE in place of green when neither the limit nor what was found is as large as can be shown."""
+    if detectable_ratio is None or not result.outcome.is_green or result.value is None:
+        return result
+    asked, cleared = abs(result.gate.limit), abs(result.value - result.gate.limit)
+    if max(asked, cleared) >= detectable_ratio * _PERCENT:
+        return result
+    reason = (
+        f"{result.reason}; but the smallest change that so many pairs can show on this machine is "
+        f"{detectable_ratio * _PERCENT:.3g} %: measure longer (`jivsbench plan`) or ask for more"
+    )
+    return replace(result, outcome=GateOutcome.INCONCLUSIVE, reason=reason)
 
 
 def _find_imported(effect: Effect, summary: Summary) -> Figure | None:

@@ -22,7 +22,7 @@ _APPROVAL: Final = "staging yes, production no"
 
 def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate]) -> Verdict:
     """Judge a run by its validity, its gates and its open findings."""
-    results = tuple(judge_gate(gate, summary, record.plan.candidate) for gate in gates)
+    results = tuple(judge_gate(gate, summary, record.plan.candidate, record.calibration) for gate in gates)
     weighed = _Scales(doubts=list(record.invalid))
     for result in results:
         weighed.add_gate(result)

@@ -46,7 +46,7 @@ class ArmChoice:
 class Load:
     """What is offered to each target in a block, and how long."""
 
-    users: int = 2
+    users: int = 1
     rows: int = 1_000
     """Rows of one extraction."""
     block_s: float = 0.25

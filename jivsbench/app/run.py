@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jivsbench.analysis.arms import build_arm
 from jivsbench.analysis.validity import find_invalidities
+from jivsbench.app.calibrations import find_calibration
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
 from jivsbench.app.looks import count_warm_up_as_washout, looks_in_blocks, needs_more_pairs
@@ -25,6 +26,7 @@ from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.spec import LoadSpec
+from jivsbench.model.calibration import Calibration
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunRecord
 from jivsbench.model.scenario import WARM_UP_PAIR
@@ -39,6 +41,7 @@ class _Measured:
     generator: GeneratorFacts | None = None
     checks: tuple[CheckResult, ...] = ()
     invalid: list[str] = field(default_factory=list)
+    calibration: Calibration | None = None
 
 
 def new_run_folder(reports_dir: Path, scenario: str) -> Path:
@@ -61,10 +64,10 @@ def carry_out(
 
     Raises InterruptedRunError, after the bundle is written, when the user pressed Ctrl-C.
     """
+    measured = _Measured(calibration=find_calibration(bench.settings.reports_dir, plan))
     folder = new_run_folder(bench.settings.reports_dir, plan.scenario.name)
     write_plan(folder, plan)
     started, clock_s = datetime.now(UTC), time.monotonic()
-    measured = _Measured()
     interrupted = False
     try:
         _measure(bench, measured, plan, security, folder, stacks)
@@ -154,6 +157,7 @@ def _build_record(
         checks=checks,
         score=score_results(checks),
         invalid=tuple(measured.invalid),
+        calibration=measured.calibration,
     )
     # A run that was cut short has said why; what else its fragments lack would only hide that.
     return record if record.invalid else replace(record, invalid=find_invalidities(record))

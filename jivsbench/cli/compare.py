@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     type=click.Choice(["workload", "units", "machine", "drift"]),
     help="What may differ between two stored runs; may be repeated. drift: judge them by the plain ratio.",
 )
-@load_options(budget="30s", block="250ms", users=2, rows=1000)
+@load_options(budget="30s", block="250ms", users=1, rows=1000)
 @judging_options
 @source_options
 @reports_option

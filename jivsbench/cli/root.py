@@ -15,6 +15,8 @@ _COMMANDS: Final = {
     "data": "Load, verify or drop the seeded test table.",
     "run": "Run a scenario against one profile, judge it, report.",
     "compare": "Compare two live targets, or two stored runs: worse, better, equivalent, or not known yet.",
+    "calibrate": "Compare a target with itself: the noise floor and the smallest effect this machine can show.",
+    "plan": "Say how long an effect must be measured here.",
     "check": "Attack a running target with the security checks.",
     "extract": "Extract one table into verified Parquet files.",
     "gate": "Judge a finished run again.",

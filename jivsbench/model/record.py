@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.calibration import Calibration
 from jivsbench.model.comparison import ComparisonRule
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.profile import Profile
@@ -236,3 +237,5 @@ class RunRecord:
     checks: tuple[CheckResult, ...]
     score: SecurityScore | None
     invalid: tuple[str, ...]
+    calibration: Calibration | None = None
+    """What was known of this machine's noise under this load when the run began; None: nothing."""

@@ -73,13 +73,9 @@ def test_two_installed_versions_are_compared_each_from_its_own_environment(
     tmp_path: Path, servers: tuple[str, ...], other_version: Path
 ) -> None:
     """B runs the code that is installed there, whatever lies in the current folder or on PYTHONPATH."""
-    sizes = ("--pairs", "6", "--rows", "100", "--users", "1", "--block", "200ms")
-    ended = run("compare", "--b-env", str(other_version), *sizes, *servers, cwd=TESTS.parent, PYTHONPATH=str(TESTS.parent))
-    bundle = Path(ended.stdout.rsplit("report:", 1)[1].strip()).parent
-    try:
-        found = json.loads((TESTS.parent / bundle / "run.json").read_text())
-    finally:
-        shutil.rmtree(TESTS.parent / bundle)
+    sizes = ("--pairs", "6", "--rows", "100", "--users", "1", "--block", "200ms", "--reports-dir", str(tmp_path / "reports"))
+    run("compare", "--b-env", str(other_version), *sizes, *servers, cwd=TESTS.parent, PYTHONPATH=str(TESTS.parent))
+    found = json.loads((find_bundle(tmp_path) / "run.json").read_text())
 
     runtimes = [arm["runtime"] for arm in found["record"]["arms"]]
     assert runtimes[0] is None
