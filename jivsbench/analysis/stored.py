@@ -1,7 +1,7 @@
 """Two runs that were measured one after the other: what differs between them, and how little that proves.
 
 No interval is given. The blocks of one run know nothing of what the machine did between the runs, so an interval from them
-would be far too narrow: comparing equal targets in this way was seen to raise false alarms in 24 to 82 % of cases.
+would be far too narrow, and would call equal targets different most of the time.
 """
 
 from collections.abc import Sequence

@@ -113,15 +113,15 @@ class Ground:
 
 
 def play_comparison(  # noqa: PLR0917 - the order of the data's flow
-    ground: Ground, arms: Arms, load: Load, rule: ComparisonRule, seed: int, gates: tuple[Gate, ...] = ()
+    ground: Ground, arms: Arms, load: Load, rule: ComparisonRule | None, seed: int, gates: tuple[Gate, ...] = ()
 ) -> Outcome:
-    """One comparison on servers that are up, with targets of its own."""
+    """One comparison on servers that are up, with targets of its own. Without a rule all pairs are played and none is judged."""
     plan = plan_comparison(
         build_scenario(arms.title, load, gates),
         *arms.profiles,
         ground.bench.servers,
         ground.table_rows,
-        pairs=rule.looks[-1],
+        pairs=load.pairs,
         washout_s=load.washout_s,
         seed=seed,
         warm_up_pairs=round(load.warm_up_s / load.block_s),

@@ -46,8 +46,12 @@ class _Measured:
 
 def new_run_folder(reports_dir: Path, scenario: str) -> Path:
     """A new folder for one run, named by the moment and the scenario, so that names sort by time."""
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{secrets.token_hex(2)}"
-    folder = reports_dir / "runs" / name
+    return new_folder(reports_dir / "runs", scenario)
+
+
+def new_folder(parent: Path, subject: str) -> Path:
+    """A new folder below another, named by the moment and a word. Raises OutputError."""
+    folder = parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{subject}-{secrets.token_hex(2)}"
     try:
         folder.mkdir(parents=True)
     except OSError as exc:
