@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.summary import VerdictOutcome
@@ -50,6 +51,12 @@ _GATES: Final = {
     GateOutcome.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
     GateOutcome.NO_DATA: (Tone.BAD, Shape.QUESTION),
 }
+_COMPARISONS: Final = {
+    ComparisonOutcome.BETTER: (Tone.GOOD, Shape.CHECK),
+    ComparisonOutcome.EQUIVALENT: (Tone.GOOD, Shape.CHECK),
+    ComparisonOutcome.WORSE: (Tone.BAD, Shape.CROSS),
+    ComparisonOutcome.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
+}
 _CHECKS: Final = {
     CheckOutcome.PASS: (Tone.GOOD, Shape.CHECK),
     CheckOutcome.FAIL: (Tone.BAD, Shape.CROSS),
@@ -76,6 +83,11 @@ def badge_gate(outcome: GateOutcome, *, is_valid: bool) -> Badge:
     if not is_valid and outcome.is_green:
         return Badge(word, Tone.MUTED, Shape.QUESTION)
     return Badge(word, *_GATES[outcome])
+
+
+def badge_comparison(outcome: ComparisonOutcome, *, is_valid: bool) -> Badge:
+    """The badge of a criterion of a comparison; without colour where the run says nothing."""
+    return Badge(outcome.value, *_COMPARISONS[outcome]) if is_valid else Badge(outcome.value, Tone.MUTED, Shape.QUESTION)
 
 
 def badge_check(outcome: CheckOutcome) -> Badge:
