@@ -86,7 +86,7 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
         machine_label=f"{environment.cpu_count} x {environment.cpu_model}, {environment.platform}",
         jivsbench_version=__version__,
         profile=full.name,
-        workload=build_scenario("", options.load).workload,
+        workload=build_scenario(options.load).workload,
         users=options.load.users,
         block_s=options.load.block_s,
         seed=seed,

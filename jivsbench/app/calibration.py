@@ -82,7 +82,7 @@ def calibrate(
         machine_label=f"{environment.cpu_count} x {environment.cpu_model}, {environment.platform}",
         jivsbench_version=__version__,
         profile=options.profile,
-        workload=(scenario := build_scenario("", options.load)).workload,
+        workload=(scenario := build_scenario(options.load)).workload,
         stages=scenario.stages,
         source_label=servers.source_label,
         trials=len(trials),

@@ -85,11 +85,6 @@ class Arms:
     profiles: tuple[Profile, Profile]
     stacks: tuple[Stack, Stack]
 
-    @property
-    def title(self) -> str:
-        """Both names, the baseline first."""
-        return f"{self.profiles[0].name} against {self.profiles[1].name}"
-
 
 def compare_live(settings: Settings, registry: Registry, options: ComparisonOptions, listener: Listener) -> Outcome:
     """Compare two live targets. Everything the user wrote is checked before a server starts."""
@@ -117,7 +112,7 @@ def play_comparison(  # noqa: PLR0917 - the order of the data's flow
 ) -> Outcome:
     """One comparison on servers that are up, with targets of its own. Without a rule all pairs are played and none is judged."""
     plan = plan_comparison(
-        build_scenario(arms.title, load, gates),
+        build_scenario(load, gates),
         *arms.profiles,
         ground.bench.servers,
         ground.table_rows,
@@ -130,11 +125,12 @@ def play_comparison(  # noqa: PLR0917 - the order of the data's flow
     return carry_out(ground.bench, plan, ground.environment, Security(), arms.stacks)
 
 
-def build_scenario(title: str, load: Load, gates: tuple[Gate, ...] = ()) -> Scenario:
+def build_scenario(load: Load, gates: tuple[Gate, ...] = ()) -> Scenario:
     """The load of one block as a scenario of its own."""
+    users = "one user" if load.users == 1 else f"{load.users} users"
     return Scenario(
         name="compare",
-        title=f"{title}, {load.users} users, {load.rows:,}-row extractions, blocks of {load.block_s:g} s",
+        title=f"{users} extract {load.rows:,} rows each, in alternating blocks of {load.block_s:g} s",
         workload=WorkloadSpec(name="extraction", table=str(TABLE), rows=load.rows),
         stages=(Stage(0.0, load.users, is_step=True), Stage(load.block_s, load.users)),
         gates=gates,

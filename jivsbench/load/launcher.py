@@ -4,7 +4,7 @@ import os
 import selectors
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +58,7 @@ def run_load(
                 case Progressed(progress=progress):
                     on_progress(progress)
                 case Looked(blocks=blocks):
-                    child.send(GO_ON if goes_on(blocks) else STOP)
+                    _answer(child, GO_ON if goes_on(blocks) else STOP)
                 case Refused():
                     raise _build_error(message)
                 case Done(outcome=outcome):
@@ -67,6 +67,12 @@ def run_load(
                     _wait_for_end(child)
                     return outcome
     raise InvalidRunError(_explain_death(child, log, watch))
+
+
+def _answer(child: Child, order: str) -> None:
+    # A child that died meanwhile is noticed by whoever listens to it, with its last words.
+    with suppress(BrokenPipeError):
+        child.send(order)
 
 
 @contextmanager
