@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from jivsbench.analysis.answers import list_answer_figures
+from jivsbench.analysis.behaviour import describe_behaviour
 from jivsbench.analysis.effects import pair_effects, plain_effect
 from jivsbench.analysis.figures import list_figures
 from jivsbench.analysis.findings import list_finding_figures
@@ -18,8 +20,11 @@ def summarize(record: RunRecord) -> Summary:
     """
     memory = choose_memory_kind(record.arms)
     figures = [figure for arm in record.arms for figure in list_figures(arm, memory)]
+    behaviour = describe_behaviour(record, memory)
+    if behaviour is not None:
+        figures += list_answer_figures(record.arms[-1], behaviour, record.plan.scenario.questions)
     figures += list_finding_figures(record.plan.candidate, record.checks)
-    return Summary(tuple(figures), _list_effects(record, figures))
+    return Summary(tuple(figures), _list_effects(record, figures), behaviour)
 
 
 def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect, ...]:

@@ -56,12 +56,11 @@ def judge_growth(
     # Nothing grows from zero by a percentage: a count below one is judged as if it were one.
     scale = 100.0 * BLOCKS / max(slope.level, 1.0 if unit is Unit.COUNT else 1e-9)
     growth, low, high = (per_block * scale for per_block in (slope.per_block, slope.low, slope.high))
-    grows = slope.p_value < ALPHA and growth > limit_percent
     half_width = (high - low) / 2
     return Growth(
         gauge=gauge,
         unit=unit,
-        trend=Trend.GROWS if grows else Trend.FLAT if high <= limit_percent else Trend.INCONCLUSIVE,
+        trend=classify(growth, high, slope.p_value, limit_percent),
         samples=len(kept),
         method=f"{source}; after the first {WARM_UP_SHARE:.0%}, {BLOCKS} block medians, Hamed-Rao and Theil-Sen",
         judged_s=duration_s * (1 - WARM_UP_SHARE),
@@ -73,6 +72,13 @@ def judge_growth(
         smallest_percent=smallest_growth_percent(half_width, limit_percent),
         limit_percent=limit_percent,
     )
+
+
+def classify(growth_percent: float, high_percent: float, p_value: float, limit_percent: float) -> Trend:
+    """GROWS by the rule; FLAT only when the whole interval lies within the limit; else the run could not tell."""
+    if p_value < ALPHA and growth_percent > limit_percent:
+        return Trend.GROWS
+    return Trend.FLAT if high_percent <= limit_percent else Trend.INCONCLUSIVE
 
 
 def smallest_growth_percent(half_width: float, limit_percent: float) -> float:

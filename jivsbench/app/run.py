@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jivsbench.analysis.arms import build_arm
+from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.app.calibrations import find_calibration
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
@@ -137,6 +138,7 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
             blocks=blocks,
             totals=totals[target.profile.name],
             monitor=monitor.rows(target.profile.name, since_ns=outcome.started_ns),
+            steps=plan_steps(plan, outcome.blocks),
         )
         for target in targets
     )

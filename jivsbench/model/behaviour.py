@@ -129,9 +129,8 @@ class Recovery:
     drain_s: float | None
     """From the end of the disturbance until no more callers waited for a connection than before it."""
     waiting_peak: int | None
-    queued_peak: int | None
-    misses_per_key: float | None
-    misses_method: str
+    misses_per_job: float | None
+    """Cache misses from its start to its end / jobs that ended meanwhile. Every job has keys of its own."""
     jobs: int
     refused: int
     timed_out: int

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jivsbench.model.comparison import CriterionResult
+from jivsbench.model.behaviour import Behaviour
 from jivsbench.model.gate import Gate, GateOutcome, Unit
 
 
@@ -17,7 +18,11 @@ class Provenance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number of one arm. `value` is in `unit`; None when it was not measured, and then `method` says why."""
+    """One number of one arm. `value` is in `unit`; None when it was not measured, and then `method` says why.
+
+    A figure that was fitted has the interval from `low` to `high`. A `low` without a value means "at least that": it was not
+    reached while the run lasted.
+    """
 
     arm: str
     metric: str
@@ -27,6 +32,8 @@ class Figure:
     samples: int
     provenance: Provenance
     method: str
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class Summary:
 
     figures: tuple[Figure, ...]
     effects: tuple[Effect, ...]
+    behaviour: Behaviour | None = None
+    """Answers to the scenario's questions; None for a scenario that asks none, and in a comparison."""
 
     def figure(self, arm: str, metric: str, statistic: str) -> Figure | None:
         """The figure of that name, or None when the run has no such figure."""
