@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from jivsbench.model.comparison import ComparisonOutcome
+from jivsbench.model.behaviour import Trend
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.summary import VerdictOutcome
@@ -64,6 +65,12 @@ _CHECKS: Final = {
     CheckOutcome.NOT_APPLICABLE: (Tone.MUTED, Shape.DASH),
     CheckOutcome.INVALID: (Tone.CAUTION, Shape.TRIANGLE),
 }
+_TRENDS: Final = {
+    Trend.FLAT: (Tone.GOOD, Shape.CHECK),
+    Trend.GROWS: (Tone.BAD, Shape.CROSS),
+    Trend.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
+    Trend.NOT_MEASURED: (Tone.MUTED, Shape.DASH),
+}
 _SEVERITIES: Final = {
     Severity.CRITICAL: Tone.BAD,
     Severity.HIGH: Tone.BAD,
@@ -93,6 +100,11 @@ def badge_comparison(outcome: ComparisonOutcome, *, is_valid: bool) -> Badge:
 def badge_check(outcome: CheckOutcome) -> Badge:
     """The badge of a security check."""
     return Badge(outcome.value.replace("_", " "), *_CHECKS[outcome])
+
+
+def badge_trend(trend: Trend) -> Badge:
+    """The badge of a gauge."""
+    return Badge(trend.value, *_TRENDS[trend])
 
 
 def tone_of(severity: Severity) -> Tone:

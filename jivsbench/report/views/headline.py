@@ -22,6 +22,7 @@ from jivsbench.report.formatting import (
     format_ratio_interval,
 )
 from jivsbench.report.views.badges import Badge, badge_comparison, badge_gate, badge_verdict
+from jivsbench.report.views.answers import list_answers
 from jivsbench.report.views.key_figures import format_figure
 
 _HEADLINES: Final = (
@@ -69,6 +70,7 @@ class Headline:
     subject: str
     why: str
     effect: str
+    answers: tuple[str, ...]
     reasons: tuple[str, ...]
     conditions: tuple[str, ...]
     facts: tuple[str, ...]
@@ -86,6 +88,7 @@ def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Hea
         subject=describe_subject(record),
         why=explain_comparison(verdict) if is_valid and verdict.criteria and not verdict.gates else explain_verdict(verdict),
         effect=describe_effect(record, summary) if is_valid else "",
+        answers=list_answers(record, summary) if is_valid else (),
         reasons=list_reasons(record, verdict),
         conditions=verdict.conditions,
         facts=_list_facts(record),
