@@ -1,6 +1,7 @@
 """From a record to its summary: every figure of the catalogue for every arm, and in a comparison every effect."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jivsbench.analysis.answers import list_answer_figures
 from jivsbench.analysis.behaviour import describe_behaviour
@@ -20,11 +21,20 @@ def summarize(record: RunRecord) -> Summary:
     """
     memory = choose_memory_kind(record.arms)
     figures = [figure for arm in record.arms for figure in list_figures(arm, memory)]
+    if record.is_partial:
+        figures = [_forget_lost_rows(figure) for figure in figures]
     behaviour = describe_behaviour(record, memory)
     if behaviour is not None:
         figures += list_answer_figures(record.arms[-1], behaviour, record.plan.scenario.questions)
     figures += list_finding_figures(record.plan.candidate, record.checks)
     return Summary(tuple(figures), _list_effects(record, figures), behaviour)
+
+
+def _forget_lost_rows(figure: Figure) -> Figure:
+    """Of a run that was cut off nobody knows what the jobs in flight read and wrote."""
+    if figure.metric != "rows.lost":
+        return figure
+    return replace(figure, value=None, samples=0, method="not measured: the run was cut off with jobs in flight")
 
 
 def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect, ...]:

@@ -18,6 +18,7 @@ from jivsbench.app.checks import Security, add_missing_guard, attack, score_resu
 from jivsbench.app.conclusion import Outcome, conclude
 from jivsbench.app.looks import count_warm_up_as_washout, looks_in_blocks, needs_more_pairs
 from jivsbench.app.outputs import remove_old_outputs
+from jivsbench.app.partial import LoadStart, salvage_arms
 from jivsbench.app.plans import load_duration_s
 from jivsbench.app.progress import Step
 from jivsbench.app.servers import Workbench
@@ -43,6 +44,7 @@ class _Measured:
     checks: tuple[CheckResult, ...] = ()
     invalid: list[str] = field(default_factory=list)
     calibration: Calibration | None = None
+    is_partial: bool = False
 
 
 def new_run_folder(reports_dir: Path, scenario: str) -> Path:
@@ -75,12 +77,15 @@ def carry_out(
     started, clock_s = datetime.now(UTC), time.monotonic()
     interrupted = False
     try:
-        _measure(bench, measured, plan, security, folder, stacks)
+        _measure(bench, measured, plan, security, LoadStart(folder, plan, environment, started), stacks)
     except InvalidRunError as exc:
         measured.invalid.append(str(exc))
     except KeyboardInterrupt:
         interrupted = True
         measured.invalid.append(f"interrupted by the user after {time.monotonic() - clock_s:.0f} s")
+    if not measured.arms:
+        measured.arms = salvage_arms(folder)
+        measured.is_partial = bool(measured.arms)
     record = _build_record(plan, environment, measured, folder.name, (started, time.monotonic() - clock_s))
     outcome = conclude(record, folder, bench.registry)
     if interrupted:
@@ -89,22 +94,26 @@ def carry_out(
 
 
 def _measure(  # noqa: PLR0917 - six different types, in the order of the data's flow
-    bench: Workbench, measured: _Measured, plan: Plan, security: Security, folder: Path, stacks: Sequence[Stack]
+    bench: Workbench, measured: _Measured, plan: Plan, security: Security, start: LoadStart, stacks: Sequence[Stack]
 ) -> None:
+    folder = start.folder
     work = Path(tempfile.mkdtemp(prefix="jivsbench-targets-"))
     try:
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
         with start_targets(bench, plan.profiles, work, folder, stacks) as targets:
-            measured.arms, measured.generator = _load(bench, plan, targets, folder)
+            measured.arms, measured.generator = _load(bench, plan, targets, start)
             if security.checks:
                 measured.checks = attack(bench, targets[-1], security, work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path) -> tuple[tuple[ArmRecord, ...], GeneratorFacts]:
+def _load(
+    bench: Workbench, plan: Plan, targets: Sequence[Target], start: LoadStart
+) -> tuple[tuple[ArmRecord, ...], GeneratorFacts]:
     arms = tuple(target.as_load_arm() for target in targets)
+    folder = start.folder
     intervals = folder / "intervals.jsonl"
     spec = LoadSpec(
         arms=arms,
@@ -127,7 +136,8 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
         monitor = stack.enter_context(Monitor(arms, folder / "monitor.jsonl"))
-        outcome = run_load(spec, folder, bench.listener, lambda played: needs_more_pairs(plan, played))
+        on_progress = start.note({target.profile.name: target.guards for target in targets}, bench.listener)
+        outcome = run_load(spec, folder, on_progress, lambda played: needs_more_pairs(plan, played))
     totals = dict(outcome.totals)
     blocks = tuple(block for block in outcome.blocks if block.pair != WARM_UP_PAIR)
     records = tuple(
@@ -164,6 +174,7 @@ def _build_record(
         score=score_results(checks),
         invalid=tuple(measured.invalid),
         calibration=measured.calibration,
+        is_partial=measured.is_partial,
     )
     # A run that was cut short has said why; what else its fragments lack would only hide that.
     return record if record.invalid else replace(record, invalid=find_invalidities(record))

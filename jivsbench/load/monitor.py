@@ -37,6 +37,20 @@ class MonitorLine:
     row: MonitorRow
 
 
+def read_monitor(path: Path, arm: str, lead_s: float) -> tuple[MonitorRow, ...]:
+    """The looks at one arm that a file holds, in seconds since the load started, which was `lead_s` after the monitor.
+
+    A last line that was cut off, and a file that was never written, hold nothing.
+    """
+    adapter = TypeAdapter(MonitorLine)
+    if not path.is_file():
+        return ()
+    with path.open("rb") as lines:
+        read = (adapter.validate_json(line) for line in lines if line.endswith(b"\n"))
+        rows = [replace(line.row, second=line.row.second - lead_s) for line in read if line.arm == arm]
+    return tuple(row for row in rows if row.second >= 0)
+
+
 @dataclass(frozen=True, slots=True)
 class TreeReading:
     """Resources of a process tree at one moment."""

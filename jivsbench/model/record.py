@@ -266,3 +266,20 @@ class RunRecord:
     invalid: tuple[str, ...]
     calibration: Calibration | None = None
     """What was known of this machine's noise under this load when the run began; None: nothing."""
+    is_partial: bool = False
+    """The run was cut off: what had ended until then is here; how the jobs in flight ended nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is known of a run when its load begins: with the samples enough for a record of a run that was cut off."""
+
+    format_version: int
+    run_id: str
+    started_at: str
+    plan: Plan
+    environment: Environment
+    guards: tuple[tuple[str, tuple[str, ...]], ...]
+    """Arm and the guards in force there."""
+    monitor_lead_s: float
+    """How much earlier than the load the monitor began to count its seconds."""

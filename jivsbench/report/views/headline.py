@@ -248,6 +248,8 @@ def _list_facts(record: RunRecord) -> tuple[str, ...]:
     plan = record.plan
     kind = "comparison" if plan.kind is RunKind.COMPARISON else "run"
     facts = [f"{kind} {record.run_id}", format_moment(record.started_at), f"took {format_duration(record.duration_s)}"]
+    if record.is_partial:
+        facts.append("PARTIAL: cut off before its end")
     if plan.time_scale != 1:
         facts.append(f"durations shortened: {plan.time_scale:g} of the scenario's own")
     facts.append(f"{format_count(plan.table_rows)} rows in {plan.source_label}")
