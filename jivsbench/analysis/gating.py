@@ -85,7 +85,7 @@ def _find_growth(gate: Gate, summary: Summary) -> Growth | None:
 def _judge_growth(gate: Gate, growth: Growth) -> GateResult:
     """By the calibrated rule at the gate's own limit: it fails what grows, and is met by what cannot have grown."""
     value, low, high = growth.growth_percent or 0.0, growth.low_percent or 0.0, growth.high_percent or 0.0
-    outcome = _TRENDS[classify(value, high, growth.p_value if growth.p_value is not None else 1.0, gate.limit)]
+    outcome = _TRENDS[classify(value, (low, high), growth.p_value if growth.p_value is not None else 1.0, gate.limit)]
     reason = f"growth is {value:.3g} %, between {low:.3g} % and {high:.3g} %, p = {growth.p_value:.2g}"
     if outcome is GateOutcome.INCONCLUSIVE:
         reason += f": this run could not have shown less than {growth.smallest_percent:.3g} %, run it longer"
