@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from jivsbench.analysis.figures import Known, build_figure, named_metric
-from jivsbench.model.behaviour import Behaviour, Growth, Knee, Recovery
+from jivsbench.model.behaviour import Behaviour, Capacity, Growth, Knee, Recovery
 from jivsbench.model.record import ArmRecord, StepRow
 from jivsbench.model.scenario import Question
 from jivsbench.model.summary import Figure, Provenance
@@ -13,9 +13,13 @@ from jivsbench.model.summary import Figure, Provenance
 _NS_PER_MS: Final = 1e6
 
 
-def list_answer_figures(arm: ArmRecord, behaviour: Behaviour, questions: Sequence[Question]) -> Iterator[Figure]:
+def list_answer_figures(
+    arm: ArmRecord, behaviour: Behaviour, questions: Sequence[Question], capacity: Capacity | None
+) -> Iterator[Figure]:
     """One figure for every metric of the questions that were asked."""
     name = arm.profile.name
+    if Question.CAPACITY in questions:
+        yield _capacity(name, capacity)
     if Question.KNEE in questions and behaviour.knee is not None:
         yield _knee_step(name, behaviour.knee, arm.steps)
         yield _knee_fit(name, behaviour.knee)
@@ -26,6 +30,18 @@ def list_answer_figures(arm: ArmRecord, behaviour: Behaviour, questions: Sequenc
         yield _worst(name, "after_peak.http", [one.after_p95_ns for one in behaviour.recoveries], behaviour.why_no_band)
     if Question.GROWTH in questions:
         yield from (_growth(name, growth) for growth in behaviour.growths)
+
+
+def _capacity(arm: str, capacity: Capacity | None) -> Figure:
+    metric = named_metric("capacity.jobs")
+    if capacity is None:
+        return build_figure(arm, metric, "rate", "the search was not carried out")
+    plateaus = len(capacity.plateaus)
+    if capacity.low_per_s is None or capacity.high_per_s is None:
+        return replace(build_figure(arm, metric, "rate", capacity.reason), low=capacity.low_per_s)
+    method = f"highest rate that kept an HTTP p95 of {capacity.p95_limit_ns / _NS_PER_MS:.0f} ms; {capacity.reason}"
+    figure = build_figure(arm, metric, "rate", Known(capacity.low_per_s, plateaus, Provenance.MEASURED, method))
+    return replace(figure, low=capacity.low_per_s, high=capacity.high_per_s)
 
 
 def _knee_step(arm: str, knee: Knee, steps: Sequence[StepRow]) -> Figure:

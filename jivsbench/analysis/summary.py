@@ -25,7 +25,7 @@ def summarize(record: RunRecord) -> Summary:
         figures = [_forget_lost_rows(figure) for figure in figures]
     behaviour = describe_behaviour(record, memory)
     if behaviour is not None:
-        figures += list_answer_figures(record.arms[-1], behaviour, record.plan.scenario.questions)
+        figures += list_answer_figures(record.arms[-1], behaviour, record.plan.scenario.questions, record.capacity)
     figures += list_finding_figures(record.plan.candidate, record.checks)
     return Summary(tuple(figures), _list_effects(record, figures), behaviour)
 

@@ -1,6 +1,6 @@
 """Does a run say anything about its target? Each reason why not is one sentence with the figure and its limit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from jivsbench.analysis.readings import find_restart, has_readings
@@ -25,7 +25,7 @@ def find_invalidities(record: RunRecord) -> tuple[str, ...]:
     if not record.arms:
         return () if record.checks else ("the run measured nothing: it has no arm and no security check",)
     reasons = [reason for arm in record.arms for reason in _judge_arm(arm)]
-    reasons += _judge_generator(record)
+    reasons += find_generator_faults(record.generator, record.arms)
     reasons += _judge_blocks(record)
     return tuple(reasons)
 
@@ -62,8 +62,8 @@ def _judge_arm(arm: ArmRecord) -> Iterator[str]:
         yield f"the target of {name} was restarted during the load, 0 restarts are allowed: {restart}"
 
 
-def _judge_generator(record: RunRecord) -> Iterator[str]:
-    facts = record.generator
+def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord]) -> Iterator[str]:
+    """Every reason for which a load was not the planned one, given how fast the arms under it answered."""
     if facts is None:
         yield "the load generator reported nothing of itself, so its saturation cannot be ruled out"
         return
@@ -71,7 +71,7 @@ def _judge_generator(record: RunRecord) -> Iterator[str]:
         yield f"the load generator's CPU is unknown, at most {MAX_GENERATOR_CPU_RATIO:.0%} of its core is allowed"
     elif facts.cpu_ratio > MAX_GENERATOR_CPU_RATIO:
         yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
-    yield from _judge_lag(record, facts)
+    yield from _judge_lag(facts, arms)
     planned, reached = facts.users_planned_max, facts.users_reached_max
     if abs(reached - planned) > planned * MAX_USERS_OFF:
         yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
@@ -79,8 +79,8 @@ def _judge_generator(record: RunRecord) -> Iterator[str]:
     yield from _judge_machine(facts)
 
 
-def _judge_lag(record: RunRecord, facts: GeneratorFacts) -> Iterator[str]:
-    medians = [median for median in map(_service_p50_ns, record.arms) if median is not None]
+def _judge_lag(facts: GeneratorFacts, arms: Sequence[ArmRecord]) -> Iterator[str]:
+    medians = [median for median in map(_service_p50_ns, arms) if median is not None]
     # One generator drives all arms: the fastest of them sets the limit.
     limit_ns = lag_limit_ns(min(medians, default=None))
     if facts.lag_p99_ns is None:

@@ -14,6 +14,7 @@ from jivsbench.analysis.arms import build_arm
 from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.app.calibrations import find_calibration
+from jivsbench.app.capacity import search_capacity
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
 from jivsbench.app.looks import count_warm_up_as_washout, looks_in_blocks, needs_more_pairs
@@ -28,10 +29,11 @@ from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.spec import LoadSpec
+from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunRecord
-from jivsbench.model.scenario import WARM_UP_PAIR
+from jivsbench.model.scenario import WARM_UP_PAIR, Question
 from jivsbench.report.bundle import write_plan
 
 
@@ -44,6 +46,7 @@ class _Measured:
     checks: tuple[CheckResult, ...] = ()
     invalid: list[str] = field(default_factory=list)
     calibration: Calibration | None = None
+    capacity: Capacity | None = None
     is_partial: bool = False
 
 
@@ -102,28 +105,27 @@ def _measure(  # noqa: PLR0917 - six different types, in the order of the data's
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
         with start_targets(bench, plan.profiles, work, folder, stacks) as targets:
-            measured.arms, measured.generator = _load(bench, plan, targets, start)
+            spec = _build_spec(bench, plan, targets, folder)
+            measured.arms, measured.generator = _load(bench, plan, spec, targets, start)
+            if Question.CAPACITY in plan.scenario.questions:
+                arm, target = measured.arms[-1], targets[-1]
+                measured.capacity = search_capacity(plan, arm, target, spec=spec, folder=folder, listener=bench.listener)
             if security.checks:
                 measured.checks = attack(bench, targets[-1], security, work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _load(
-    bench: Workbench, plan: Plan, targets: Sequence[Target], start: LoadStart
-) -> tuple[tuple[ArmRecord, ...], GeneratorFacts]:
-    arms = tuple(target.as_load_arm() for target in targets)
-    folder = start.folder
-    intervals = folder / "intervals.jsonl"
-    spec = LoadSpec(
-        arms=arms,
+def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path) -> LoadSpec:
+    return LoadSpec(
+        arms=tuple(target.as_load_arm() for target in targets),
         source=bench.servers.source.name,
         table_rows=plan.table_rows,
         workload=plan.scenario.workload,
         stages=plan.scenario.stages,
         blocks=plan.blocks,
         seed=plan.seed,
-        intervals_path=str(intervals),
+        intervals_path=str(folder / "intervals.jsonl"),
         plugins=bench.settings.plugins,
         disabled_plugins=bench.settings.disabled_plugins,
         arrival=plan.scenario.arrival,
@@ -132,10 +134,16 @@ def _load(
         queue_limit=plan.scenario.queue_limit,
         looks=looks_in_blocks(plan),
     )
+
+
+def _load(
+    bench: Workbench, plan: Plan, spec: LoadSpec, targets: Sequence[Target], start: LoadStart
+) -> tuple[tuple[ArmRecord, ...], GeneratorFacts]:
+    folder = start.folder
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
-        monitor = stack.enter_context(Monitor(arms, folder / "monitor.jsonl"))
+        monitor = stack.enter_context(Monitor(spec.arms, folder / "monitor.jsonl"))
         on_progress = start.note({target.profile.name: target.guards for target in targets}, bench.listener)
         outcome = run_load(spec, folder, on_progress, lambda played: needs_more_pairs(plan, played))
     totals = dict(outcome.totals)
@@ -144,7 +152,7 @@ def _load(
         build_arm(
             profile=target.profile,
             guards=target.guards,
-            intervals=count_warm_up_as_washout(plan, read_intervals(intervals)),
+            intervals=count_warm_up_as_washout(plan, read_intervals(Path(spec.intervals_path))),
             blocks=blocks,
             totals=totals[target.profile.name],
             monitor=monitor.rows(target.profile.name, since_ns=outcome.started_ns),
@@ -174,6 +182,7 @@ def _build_record(
         score=score_results(checks),
         invalid=tuple(measured.invalid),
         calibration=measured.calibration,
+        capacity=measured.capacity,
         is_partial=measured.is_partial,
     )
     # A run that was cut short has said why; what else its fragments lack would only hide that.

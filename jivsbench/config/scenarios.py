@@ -66,6 +66,9 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
             if key in root:
                 root.fail(key, 'it belongs to arrival = "rate", and these stages are of users: remove one of them')
     questions = tuple(_read_questions(root))
+    p95_limit_s = _read_duration(root, "p95_limit") if "p95_limit" in root else None
+    if Question.CAPACITY in questions and p95_limit_s is None:
+        root.fail("questions", 'a capacity is one at a limit: add p95_limit, such as p95_limit = "2s"')
     return Scenario(
         name=name,
         title=root.required_text("title"),
@@ -73,7 +76,7 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
         stages=tuple(_read_stages(root, arrival)),
         gates=tuple(_read_gates(root, operations, questions)),
         questions=questions,
-        p95_limit_s=_read_duration(root, "p95_limit") if "p95_limit" in root else None,
+        p95_limit_s=p95_limit_s,
         arrival=arrival,
         gaps=Gaps(root.choice("gaps", tuple(Gaps), Gaps.EVEN)),
         in_flight_limit=root.integer("in_flight_limit", 1000),

@@ -109,6 +109,15 @@ _ANSWERS: Final = (
         "all HTTP calls but long polls that ended in the plateau after a peak, recovery included: the worst of all peaks",
         question=Question.RECOVERY,
     ),
+    Metric(
+        "capacity.jobs",
+        Unit.JOBS_PER_SECOND,
+        ("rate",),
+        Direction.HIGHER,
+        "the highest arrival rate that kept the p95 limit, by bisection on plateaus of an open loop",
+        needs_jobs=True,
+        question=Question.CAPACITY,
+    ),
     *(
         Metric(f"growth.{gauge}", Unit.PERCENT, ("trend",), Direction.LOWER, f"growth of {meaning}", question=Question.GROWTH)
         for gauge, meaning in GROWING.items()

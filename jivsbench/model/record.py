@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.comparison import ComparisonRule
+from jivsbench.model.behaviour import Capacity
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.histogram import Histogram
 from jivsbench.model.profile import Profile
@@ -266,6 +267,8 @@ class RunRecord:
     invalid: tuple[str, ...]
     calibration: Calibration | None = None
     """What was known of this machine's noise under this load when the run began; None: nothing."""
+    capacity: Capacity | None = None
+    """What the search after the load found, when the scenario asked for it."""
     is_partial: bool = False
     """The run was cut off: what had ended until then is here; how the jobs in flight ended nobody knows."""
 

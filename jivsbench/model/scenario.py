@@ -56,6 +56,8 @@ class Question(StrEnum):
     """Does anything grow that should not?"""
     RECOVERY = "recovery"
     """How does the target come back once a peak of load is over?"""
+    CAPACITY = "capacity"
+    """Up to which arrival rate does it keep its p95 limit? Searched on the running target once the load is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def test_warm_up_is_no_growth() -> None:
 
 @pytest.mark.parametrize("course", [lambda t: t, lambda t: t**0.5, lambda t: t * t, lambda t: t + 0.03 * math.sin(12 * t)])
 def test_a_leak_need_not_be_a_straight_line(course) -> None:
-    """What is left beside a straight line is as smooth as the leak; ranks alone, corrected for that, would see none of any size."""
+    """What is left beside a straight line is as smooth as the leak; ranks corrected for that would see none of any size."""
     source = random.Random(1)
     growth = _judge([100 + 20 * course(second / 720) + source.gauss(0, 0.1) for second in range(720)])
 

@@ -236,7 +236,7 @@ def test_a_duration_without_units_or_order_is_refused(text: str) -> None:
         parse_duration(text)
 
 
-@pytest.mark.parametrize(("name", "questions"), [("stress", 2), ("soak", 1), ("spike", 1)])
+@pytest.mark.parametrize(("name", "questions"), [("stress", 3), ("soak", 1), ("spike", 1)])
 def test_the_scenarios_that_ask_are_read(name: str, questions: int) -> None:
     """Stress, soak and spike ask what their gates judge, and last as long as the design says."""
     scenario = load_scenario(name, scenario_folders())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jivsbench.model.behaviour import Behaviour, Knee, Recovery, Trend
+from jivsbench.model.behaviour import Behaviour, Capacity, Knee, Recovery, Trend
 from jivsbench.model.record import RunRecord, StepRow
 from jivsbench.model.summary import Summary
 from jivsbench.report.formatting import TO
@@ -14,6 +14,7 @@ def list_answers(record: RunRecord, summary: Summary) -> tuple[str, ...]:
     if behaviour is None or not record.arms:
         return ()
     answers = [describe_knee(behaviour.knee, record.arms[-1].steps)] if behaviour.knee is not None else []
+    answers += [describe_capacity(record.capacity)] if record.capacity is not None else []
     answers += [describe_growth(behaviour)] if behaviour.growths else []
     answers += [describe_recovery(behaviour)] if behaviour.recoveries or behaviour.why_no_band else []
     return tuple(answers)
@@ -22,6 +23,15 @@ def list_answers(record: RunRecord, summary: Summary) -> tuple[str, ...]:
 def describe_knee(knee: Knee, steps: tuple[StepRow, ...]) -> str:
     """By the steps first, for that is what was seen; then by the curve."""
     return f"Knee: {_describe_steps(knee, steps)}; {_describe_fit(knee)}."
+
+
+def describe_capacity(capacity: Capacity) -> str:
+    """Between which rates it lies, and why the search ended."""
+    limit = f"at an HTTP p95 of {capacity.p95_limit_ns / 1e6:,.0f} ms"
+    low = "less than the lowest rate" if capacity.low_per_s is None else f"{capacity.low_per_s:.3g}"
+    if capacity.low_per_s is not None and capacity.high_per_s is not None:
+        return f"Capacity {limit}: {low} {TO} {capacity.high_per_s:.3g} jobs per second, {capacity.reason}."
+    return f"Capacity {limit}: {low if capacity.low_per_s is None else f'at least {low} jobs per second'}, {capacity.reason}."
 
 
 def describe_growth(behaviour: Behaviour) -> str:

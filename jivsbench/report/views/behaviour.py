@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.model.behaviour import Behaviour, Growth, Knee, Recovery, Trend
+from jivsbench.model.behaviour import Behaviour, Capacity, Growth, Knee, Recovery, Trend
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.record import RunRecord, StepRow
@@ -20,7 +20,7 @@ from jivsbench.report.formatting import (
     format_quantity,
 )
 from jivsbench.report.scales import format_clock
-from jivsbench.report.views.answers import describe_knee
+from jivsbench.report.views.answers import describe_capacity, describe_knee
 from jivsbench.report.views.badges import Badge, badge_trend
 from jivsbench.report.views.knee_chart import draw_knee
 
@@ -76,6 +76,8 @@ class BehaviourView:
     growth_note: str
     peaks: DataTable | None
     peaks_note: str
+    capacity: DataTable | None
+    capacity_note: str
     consistency: DataTable | None
     consistency_note: str
     consistency_holds: bool
@@ -94,6 +96,8 @@ def build_behaviour(record: RunRecord, summary: Summary) -> BehaviourView | None
         growth_note=_describe_growth(behaviour.growths),
         peaks=_tabulate_peaks(behaviour.recoveries) if behaviour.recoveries else None,
         peaks_note=_describe_band(behaviour),
+        capacity=_tabulate_capacity(record.capacity) if record.capacity is not None else None,
+        capacity_note=describe_capacity(record.capacity) if record.capacity is not None else "",
         consistency=_tabulate_consistency(behaviour),
         consistency_note=_describe_consistency(behaviour),
         consistency_holds=behaviour.consistency is not None and not behaviour.consistency.reasons,
@@ -180,6 +184,21 @@ def _describe_growth(growths: Sequence[Growth]) -> str:
         f"autocorrelation, and an estimate above {judged.limit_percent:g} %. FLAT: the whole 99 % interval lies within it. "
         "Smallest: what a run as long and as noisy as this would have shown four times in five. A gate may ask for another limit."
     )
+
+
+def _tabulate_capacity(capacity: Capacity) -> DataTable:
+    rows = tuple(
+        (
+            str(place),
+            f"{one.rate_per_s:.3g}",
+            NOT_MEASURED if one.achieved_per_s is None else f"{one.achieved_per_s:.3g}",
+            NOT_MEASURED if one.p95_ns is None else format_milliseconds(one.p95_ns),
+            {True: "yes", False: "no", None: "not known"}[one.kept],
+            one.reason,
+        )
+        for place, one in enumerate(capacity.plateaus, start=1)
+    )
+    return DataTable(("plateau", "jobs/s offered", "jobs/s ended", "HTTP p95 (ms)", "kept", "why"), rows)
 
 
 def _tabulate_peaks(recoveries: Sequence[Recovery]) -> DataTable:
