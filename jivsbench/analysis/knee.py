@@ -21,6 +21,8 @@ GREW_BY: Final = 0.05
 CONFIDENCE: Final = 0.99
 _PARTS_OF_A_RAMP: Final = 4
 _LEAST_SECONDS: Final = 2
+# A line from nothing to one point is no growth that was seen.
+_LEAST_BELOW: Final = 2
 _SURE: Final = 3.0
 # By how much a correlation of 0.5 from second to second widens the error of a mean: sqrt((1 + 0.5) / (1 - 0.5)).
 _CORRELATED: Final = 3**0.5
@@ -84,6 +86,11 @@ def fit_knee(points: Sequence[LoadPoint], seed: int) -> KneeFit:
     high = None if None in highs else max(high for high in highs if high is not None)
     model = KneeModel.EITHER if len(chosen) > 1 else chosen[0].model
     top, about = max(users), chosen[0]
+    below = {load for load in loads if load < about.knee}
+    if len(below) < _LEAST_BELOW:
+        where = f"the knee lies near {about.knee:.0f} users or below"
+        why = f"throughput no longer grew at the lowest loads: {where}, load lower to find it"
+        return KneeFit(drawn, why, model, None, None, None, CONFIDENCE, about.parameters, rms)
     if about.knee >= top:
         found = f"the fitted knee of {about.knee:.0f} users lies beyond the load of at most {top:.0f}: load higher to find it"
         return KneeFit(drawn, found, model, None, low, None, CONFIDENCE, about.parameters, rms)
@@ -118,8 +125,9 @@ def _last_grown(rows: Sequence[StepRow], errors: Mapping[int, float]) -> int | N
     """
     if len(rows) < 2:  # noqa: PLR2004 - growth needs a before and an after
         return None
-    best, best_error, grown = 0.0, 0.0, None
-    for row in rows:
+    first, *others = rows
+    best, best_error, grown = first.rows / first.seconds, errors.get(first.index, 0.0), first.index
+    for row in others:
         rate, error = row.rows / row.seconds, errors.get(row.index, 0.0)
         if rate - best > max(GREW_BY * best, _SURE * math.hypot(error, best_error)):
             grown = row.index

@@ -25,6 +25,7 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
     jobs = sum(row.jobs for row in peak)
     misses = _count_misses(arm.monitor, disturbance.start_s, disturbance.end_s)
     waiting = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.pool_waiting) is not None]
+    queued = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.jobs_waiting) is not None]
     return Recovery(
         index=disturbance.index,
         peak_load=disturbance.peak_load,
@@ -37,6 +38,7 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
         degradation_ratio=None if worst is None else worst / band.median_ns,
         overshoot_s2=measure_overshoot_s2(arm.series, band, disturbance.start_s, until_s),
         drain_s=measure_drain_s(arm.monitor, normal, disturbance),
+        queued_peak=max(queued, default=None),
         waiting_peak=max(waiting, default=None),
         misses_per_job=misses / jobs if jobs and misses is not None else None,
         jobs=jobs,
@@ -49,16 +51,21 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
 
 
 def measure_drain_s(monitor: Sequence[MonitorRow], normal: Step, disturbance: Disturbance) -> float | None:
-    """How long after a peak more callers waited for a connection than ever before it; None when that was not seen to end."""
-    before = [row.pool_waiting for row in monitor if normal.start_s <= row.second < normal.end_s and row.pool_waiting is not None]
+    """How long after a peak more jobs waited than ever before it; None when that was not seen to end, and when nothing waits."""
+    waiting = [(row.second, backlog) for row in monitor if (backlog := count_backlog(row)) is not None]
+    before = [backlog for second, backlog in waiting if normal.start_s <= second < normal.end_s]
     if not before:
         return None
-    for row in monitor:
-        if not disturbance.end_s <= row.second < disturbance.after.end_s or row.pool_waiting is None:
-            continue
-        if row.pool_waiting <= max(before):
-            return row.second - disturbance.end_s
+    for second, backlog in waiting:
+        if disturbance.end_s <= second < disturbance.after.end_s and backlog <= max(before):
+            return round(second - disturbance.end_s, 3)
     return None
+
+
+def count_backlog(row: MonitorRow) -> int | None:
+    """Jobs that wait for a worker, and callers that wait for a connection; None when neither was read."""
+    known = [count for count in (row.jobs_waiting, row.pool_waiting) if count is not None]
+    return sum(known) if known else None
 
 
 def _lies_in(row: MonitorRow, disturbance: Disturbance) -> bool:

@@ -71,6 +71,7 @@ class TargetCounters:
     pool_waiting: int | None = None
     cache_hits: int | None = None
     cache_misses: int | None = None
+    jobs_waiting: int | None = None
 
 
 class Monitor:
@@ -156,6 +157,7 @@ class _Probe:
             pool_waiting=counters.pool_waiting,
             cache_hits=counters.cache_hits,
             cache_misses=counters.cache_misses,
+            jobs_waiting=counters.jobs_waiting,
         )
 
     def close(self) -> None:
@@ -235,6 +237,7 @@ def parse_counters(text: str) -> TargetCounters:
         pool_active=sums.get((pool, "active")),
         pool_idle=sums.get((pool, "idle")),
         pool_waiting=sums.get(("jivsbench_pool_waiting", "")),
+        jobs_waiting=sums.get(("jivsbench_jobs_waiting", "")),
         cache_hits=sums.get((lookups, "hit"), 0) if has_lookups else None,
         cache_misses=sums.get((lookups, "miss"), 0) + sums.get((lookups, "error"), 0) if has_lookups else None,
     )

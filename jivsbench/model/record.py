@@ -164,6 +164,8 @@ class MonitorRow:
     pool_waiting: int | None
     cache_hits: int | None
     cache_misses: int | None
+    jobs_waiting: int | None = None
+    """Started jobs that wait for a worker of the target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ def _record(stages: tuple[Stage, ...], question: Question, slow: range = range(0
 
 def _look(second: int, leak_bytes: int) -> MonitorRow:
     size = 100 * MIB + second * leak_bytes
-    return MonitorRow(float(second), size, size, float(second), 8, 20, 5, 5, 30 if 20 <= second < 35 else 0, 0, second)
+    waiting = 30 if 20 <= second < 35 else 0
+    return MonitorRow(float(second), size, size, float(second), 8, 20, 5, 5, waiting, 0, second, 2 * waiting)
 
 
 def _figure(record: RunRecord, metric: str, statistic: str) -> Figure:
@@ -75,7 +76,7 @@ def test_a_peak_is_described_by_what_waited_and_missed() -> None:
     assert behaviour is not None
     peak = behaviour.recoveries[0]
 
-    assert (peak.drain_s, peak.waiting_peak, peak.misses_per_job) == (5.0, 30, 0.09)
+    assert (peak.drain_s, peak.waiting_peak, peak.queued_peak, peak.misses_per_job) == (5.0, 30, 60, 0.09)
     assert (peak.refused, peak.timed_out, peak.other_errors) == (0, 0, 0)
     assert peak.degradation_ratio == pytest.approx(9.0)
     assert peak.overshoot_s2 == pytest.approx(17 * 0.79)

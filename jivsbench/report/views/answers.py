@@ -28,10 +28,14 @@ def describe_knee(knee: Knee, steps: tuple[StepRow, ...]) -> str:
 def describe_capacity(capacity: Capacity) -> str:
     """Between which rates it lies, and why the search ended."""
     limit = f"at an HTTP p95 of {capacity.p95_limit_ns / 1e6:,.0f} ms"
-    low = "less than the lowest rate" if capacity.low_per_s is None else f"{capacity.low_per_s:.3g}"
-    if capacity.low_per_s is not None and capacity.high_per_s is not None:
-        return f"Capacity {limit}: {low} {TO} {capacity.high_per_s:.3g} jobs per second, {capacity.reason}."
-    return f"Capacity {limit}: {low if capacity.low_per_s is None else f'at least {low} jobs per second'}, {capacity.reason}."
+    low, high = capacity.low_per_s, capacity.high_per_s
+    if low is not None and high is not None:
+        found = f"{low:.3g} {TO} {high:.3g} jobs per second"
+    elif low is not None:
+        found = f"at least {low:.3g} jobs per second"
+    else:
+        found = "not found" if high is None else f"below {high:.3g} jobs per second"
+    return f"Capacity {limit}: {found}; {capacity.reason}."
 
 
 def describe_growth(behaviour: Behaviour) -> str:
