@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Note:
     text: str
 
 
-Event = Step | Note | LoadProgress
+Event = Step | Note | LoadMachines | LoadProgress
 Listener = Callable[[Event], None]
 
 

@@ -28,7 +28,7 @@ from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import Monitor
-from jivsbench.load.spec import LoadSpec
+from jivsbench.load.spec import LoadSetup, LoadSpec
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.finding import CheckResult
@@ -68,7 +68,12 @@ def new_folder(parent: Path, subject: str) -> Path:
 
 
 def carry_out(
-    bench: Workbench, plan: Plan, environment: Environment, security: Security, stacks: Sequence[Stack] = ()
+    bench: Workbench,
+    plan: Plan,
+    environment: Environment,
+    security: Security,
+    stacks: Sequence[Stack] = (),
+    setup: LoadSetup | None = None,
 ) -> Outcome:
     """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `start_targets`.
 
@@ -80,7 +85,8 @@ def carry_out(
     started, clock_s = datetime.now(UTC), time.monotonic()
     interrupted = False
     try:
-        _measure(bench, measured, plan, security, LoadStart(folder, plan, environment, started), stacks)
+        start = LoadStart(folder, plan, environment, started)
+        _measure(bench, measured, plan, security, start, stacks, setup or LoadSetup())
     except InvalidRunError as exc:
         measured.invalid.append(str(exc))
     except KeyboardInterrupt:
@@ -96,16 +102,22 @@ def carry_out(
     return outcome
 
 
-def _measure(  # noqa: PLR0917 - six different types, in the order of the data's flow
-    bench: Workbench, measured: _Measured, plan: Plan, security: Security, start: LoadStart, stacks: Sequence[Stack]
+def _measure(  # noqa: PLR0917 - seven different types, in the order of the data's flow
+    bench: Workbench,
+    measured: _Measured,
+    plan: Plan,
+    security: Security,
+    start: LoadStart,
+    stacks: Sequence[Stack],
+    setup: LoadSetup,
 ) -> None:
     folder = start.folder
     work = Path(tempfile.mkdtemp(prefix="jivsbench-targets-"))
     try:
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
-        with start_targets(bench, plan.profiles, work, folder, stacks) as targets:
-            spec = _build_spec(bench, plan, targets, folder)
+        with start_targets(bench, plan.profiles, work, folder, stacks, host=setup.target_host) as targets:
+            spec = _build_spec(bench, plan, targets, folder, setup)
             measured.arms, measured.generator = _load(bench, plan, spec, targets, start)
             if Question.CAPACITY in plan.scenario.questions:
                 arm, target = measured.arms[-1], targets[-1]
@@ -116,7 +128,7 @@ def _measure(  # noqa: PLR0917 - six different types, in the order of the data's
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path) -> LoadSpec:
+def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path, setup: LoadSetup) -> LoadSpec:
     return LoadSpec(
         arms=tuple(target.as_load_arm() for target in targets),
         source=bench.servers.source.name,
@@ -133,6 +145,8 @@ def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder:
         in_flight_limit=plan.scenario.in_flight_limit,
         queue_limit=plan.scenario.queue_limit,
         looks=looks_in_blocks(plan),
+        page_port=setup.page_port,
+        meeting=setup.meeting,
     )
 
 

@@ -1,6 +1,6 @@
 """`run` and `demo`: a scenario against one profile, and two profiles against each other."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from jivsbench.app.checks import Security
@@ -14,6 +14,7 @@ from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.config import Settings, find_profile, load_quality_gate, load_scenario, scale_scenario, scenario_folders
 from jivsbench.dataset import TABLE, Dataset
 from jivsbench.extract.guards import require_guards
+from jivsbench.load.spec import LoadSetup
 from jivsbench.model.record import Environment
 from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
 from jivsbench.model.table import parse_table_name
@@ -36,6 +37,7 @@ class RunOptions:
     with_checks: bool = False
     data_rows: int = DEMO_ROWS
     """Rows of the test table that an embedded source is filled with."""
+    setup: LoadSetup = field(default_factory=LoadSetup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
         environment, rows = prepare(bench, scaled.workload.table, options.data_rows)
         plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
         checks = registry.checks if options.with_checks else ()
-        return carry_out(bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed))
+        return carry_out(bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed), setup=options.setup)
 
 
 def run_demo(settings: Settings, registry: Registry, options: DemoOptions, listener: Listener) -> Outcome:

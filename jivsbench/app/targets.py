@@ -21,6 +21,7 @@ from jivsbench.service.launcher import RunningService, start_service
 from jivsbench.service.spec import ServiceSpec, SourceSpec, TokenSpec
 
 REFERENCE = TargetVariant("reference")
+LOOPBACK: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def build_service_spec(
     output_dir: Path,
     *,
     variant: TargetVariant = REFERENCE,
-    host: str = "127.0.0.1",
+    host: str = LOOPBACK,
     port: int = 0,
     admin_token: str | None = None,
 ) -> ServiceSpec:
@@ -93,12 +94,18 @@ def build_service_spec(
 
 @contextmanager
 def start_target(  # noqa: PLR0917 - six different types
-    bench: Workbench, profile: Profile, work: Path, log: Path, variant: TargetVariant = REFERENCE, stack: Stack = SAME
+    bench: Workbench,
+    profile: Profile,
+    work: Path,
+    log: Path,
+    variant: TargetVariant = REFERENCE,
+    stack: Stack = SAME,
+    host: str = LOOPBACK,
 ) -> Iterator[Target]:
     """One target, gone at the end of the block."""
     output_dir = work / f"{profile.name}-{variant.name}"
     output_dir.mkdir(mode=0o700)
-    spec = build_service_spec(bench, profile, output_dir, variant=variant)
+    spec = build_service_spec(bench, profile, output_dir, variant=variant, host=host)
     spec = replace(
         spec,
         plugins=(*spec.plugins, *stack.plugins),
@@ -110,12 +117,12 @@ def start_target(  # noqa: PLR0917 - six different types
 
 @contextmanager
 def start_targets(
-    bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path, stacks: Sequence[Stack] = ()
+    bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path, stacks: Sequence[Stack] = (), host: str = LOOPBACK
 ) -> Iterator[tuple[Target, ...]]:
     """One target a profile, all of them up before the block begins. `stacks`: one a profile, or none for the same everywhere."""
     with ExitStack() as exits:
         yield tuple(
-            exits.enter_context(start_target(bench, profile, work, logs / f"target-{profile.name}.log", stack=stack))
+            exits.enter_context(start_target(bench, profile, work, logs / f"target-{profile.name}.log", stack=stack, host=host))
             for profile, stack in zip(profiles, stacks or [SAME] * len(profiles), strict=True)
         )
 

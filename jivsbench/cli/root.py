@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "calibrate": "Compare a target with itself: the noise floor and the smallest effect this machine can show.",
     "plan": "Say how long an effect must be measured here.",
     "ablate": "Turn off each switch and guard of a profile in turn: what does each give, or cost?",
+    "worker": "Be one load machine of a run on another machine.",
     "check": "Attack a running target with the security checks.",
     "extract": "Extract one table into verified Parquet files.",
     "gate": "Judge a finished run again.",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.record import BlockRow
+from jivsbench.model.sample import Interval, OperationKind
 from jivsbench.model.scenario import Block, BlockPhase
 
 
@@ -63,6 +64,21 @@ class OpenBlock:
         if phase is BlockPhase.MEASURED and not is_error:
             self.jobs += 1
             self.rows += rows
+
+    def absorb(self, interval: Interval) -> None:
+        """Count what another load machine has counted in one second of this block."""
+        is_measured = interval.phase is BlockPhase.MEASURED
+        for part in interval.operations:
+            failed = sum(error.count for error in part.errors)
+            self.errors += failed if is_measured else 0
+            if part.kind is not OperationKind.JOB:
+                continue
+            self.all_rows += part.rows
+            if interval.phase is not BlockPhase.WASHOUT:
+                self._response.add(part.response)
+            if is_measured:
+                self.jobs += part.count - failed
+                self.rows += part.rows
 
     def build_row(self, origin_ns: int) -> BlockRow:
         """The block as a value, once it is closed and drained."""

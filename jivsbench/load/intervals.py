@@ -20,6 +20,11 @@ def prepare_format() -> None:
     _adapter()
 
 
+def parse_interval(line: bytes) -> Interval:
+    """Raises ValueError for a line that is no interval."""
+    return _adapter().validate_json(line)
+
+
 def read_intervals(path: Path, *, is_cut_off: bool = False) -> Iterator[Interval]:
     """The intervals of a file, one at a time: a long run's file does not fit into memory as values.
 

@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 from jivsbench import errors
 from jivsbench.children import Child, start_python_child
 from jivsbench.errors import InvalidRunError, JivsbenchError
-from jivsbench.load.messages import GO_ON, STOP, Done, Looked, Message, Progressed, Refused, Started, parse_message
-from jivsbench.load.progress import LoadProgress
-from jivsbench.load.spec import LoadArm, LoadOutcome, LoadSpec
+from jivsbench.load.messages import GO_ON, STOP, Done, Looked, Message, Progressed, Refused, Started, Waited, parse_message
+from jivsbench.load.progress import LoadMachines, LoadProgress
+from jivsbench.load.spec import JoinSpec, LoadArm, LoadOutcome, LoadSpec
 from jivsbench.model.record import BlockRow
 
 LOG_NAME: Final = "load.log"
@@ -30,6 +30,9 @@ _TAIL_CHARACTERS: Final = 200
 _READ_BYTES: Final = 65536
 
 
+Hear = Callable[[LoadProgress | LoadMachines], None]
+
+
 def always(blocks: Sequence[BlockRow]) -> bool:
     """For a load that is played to its end, whatever its blocks say."""
     del blocks
@@ -37,22 +40,38 @@ def always(blocks: Sequence[BlockRow]) -> bool:
 
 
 def run_load(
-    spec: LoadSpec,
-    folder: Path,
-    on_progress: Callable[[LoadProgress], None],
-    goes_on: Callable[[Sequence[BlockRow]], bool] = always,
+    spec: LoadSpec, folder: Path, on_progress: Hear, goes_on: Callable[[Sequence[BlockRow]], bool] = always
 ) -> LoadOutcome:
     """Play the load that `spec` describes. Samples go to `spec.intervals_path`, the child's log to `folder`.
 
+    `on_progress` hears once a second which load machines have joined, if there are any, and how the load goes.
     At each of `spec.looks` the load rests until `goes_on` has answered; False ends it there.
     Raises InvalidRunError when the child or a target ends before the load does, and whatever the child refused with.
     Whatever is raised, KeyboardInterrupt too, the child is gone by then.
     """
-    watch = _TargetWatch(spec.arms)
-    log = folder / LOG_NAME
+    return _follow(spec, _TargetWatch(spec.arms), folder / LOG_NAME, on_progress, goes_on)
+
+
+def join_load(spec: JoinSpec, log: Path, on_progress: Hear) -> LoadOutcome:
+    """Be one load machine of the master that `spec` names, until its load has ended. Returns this machine's part.
+
+    Raises EnvironmentProblem when no master answers, InvalidRunError when the load ended early.
+    """
+    return _follow(spec, _TargetWatch(()), log, on_progress, always)
+
+
+def _follow(
+    spec: LoadSpec | JoinSpec,
+    watch: "_TargetWatch",
+    log: Path,
+    on_progress: Hear,
+    goes_on: Callable[[Sequence[BlockRow]], bool],
+) -> LoadOutcome:
     with _start_worker(spec, log) as child:
         for message in _listen(child, watch, log):
             match message:
+                case Waited(machines=machines):
+                    on_progress(machines)
                 case Started():
                     watch.start_clock()
                 case Progressed(progress=progress):
@@ -76,8 +95,8 @@ def _answer(child: Child, order: str) -> None:
 
 
 @contextmanager
-def _start_worker(spec: LoadSpec, log: Path) -> Iterator[Child]:
-    message = TypeAdapter(LoadSpec).dump_json(spec).decode()
+def _start_worker(spec: LoadSpec | JoinSpec, log: Path) -> Iterator[Child]:
+    message = TypeAdapter(type(spec)).dump_json(spec).decode()
     child = start_python_child("load", _WORKER, log=log, message=message)
     try:
         yield child

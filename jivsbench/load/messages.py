@@ -6,12 +6,20 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.load.spec import LoadOutcome
 from jivsbench.model.record import BlockRow
 
 GO_ON: Final = "go on\n"
 STOP: Final = "stop\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Once a second while load machines are missing."""
+
+    machines: LoadMachines
+    kind: Literal["waited"] = "waited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Refused:
     kind: Literal["error"] = "error"
 
 
-Message = Started | Progressed | Looked | Done | Refused
+Message = Waited | Started | Progressed | Looked | Done | Refused
 
 
 def format_message(message: Message) -> bytes:

@@ -101,8 +101,7 @@ class Recorder:
 
     def note_users(self, block: OpenBlock, now_ns: int, users: int) -> None:
         """Say how many users are active, so that a second in which nothing ended has its line too."""
-        interval = self._interval_at(block, now_ns)
-        interval.users = max(interval.users, users)
+        self._interval_at(block, now_ns).note_users(0, users)
 
     def note_arrival(self, block: OpenBlock, due_ns: int, now_ns: int) -> None:
         """An iteration that was planned for `due_ns` is released now."""
@@ -124,6 +123,13 @@ class Recorder:
         failure = Failure(ErrorClass.NOT_SENT, code)
         for operation, kind in operations:
             self.record(block, Sample(operation, kind, due_ns, ended_ns, ended_ns, 0, failure, ready_ns=ended_ns))
+
+    def absorb(self, machine: int, block: OpenBlock, interval: Interval) -> None:
+        """Count what another load machine has counted in one second: everything is added up, histograms are merged."""
+        slot = _Slot(interval.second, interval.arm, interval.block, interval.phase)
+        self._open.setdefault(slot, _OpenInterval()).absorb(machine, interval)
+        self.operations += sum(part.count for part in interval.operations)
+        block.absorb(interval)
 
     def jobs(self, arm: str) -> JobCounts:
         """The running job counts of one arm."""
@@ -231,14 +237,25 @@ class Recorder:
 class _OpenInterval:
     """The operations of one interval while it is filled."""
 
-    __slots__ = ("achieved", "offered", "operations", "planned", "users")
+    __slots__ = ("_users", "achieved", "offered", "operations", "planned")
 
     def __init__(self) -> None:
         self.operations: dict[tuple[str, OperationKind], _OpenOperation] = {}
-        self.users = 0
+        self._users: dict[int, int] = {}
         self.planned = 0
         self.offered = 0
         self.achieved = 0
+
+    def note_users(self, machine: int, users: int) -> None:
+        self._users[machine] = max(self._users.get(machine, 0), users)
+
+    def absorb(self, machine: int, interval: Interval) -> None:
+        self.note_users(machine, interval.users)
+        self.planned += interval.planned or 0
+        self.offered += interval.offered or 0
+        self.achieved += interval.achieved or 0
+        for part in interval.operations:
+            self.operations.setdefault((part.operation, part.kind), _OpenOperation()).absorb(part)
 
     def build_lag(self) -> Histogram:
         """How late calls were sent."""
@@ -253,7 +270,7 @@ class _OpenInterval:
             pause()
         planned, offered = (self.planned, self.offered) if counts_arrivals else (None, None)
         second, arm, block, phase = slot
-        return Interval(second, arm, block, phase, self.users, tuple(built), planned, offered, self.achieved)
+        return Interval(second, arm, block, phase, sum(self._users.values()), tuple(built), planned, offered, self.achieved)
 
 
 class _OpenOperation:
@@ -269,8 +286,17 @@ class _OpenOperation:
         self.service = HistogramBuilder()
         self.lag = HistogramBuilder()
 
-    def count_error(self, failure: Failure) -> None:
-        self._errors[failure] = self._errors.get(failure, 0) + 1
+    def count_error(self, failure: Failure, count: int = 1) -> None:
+        self._errors[failure] = self._errors.get(failure, 0) + count
+
+    def absorb(self, part: OperationInterval) -> None:
+        self.count += part.count
+        self.rows += part.rows
+        for error in part.errors:
+            self.count_error(Failure(error.error, error.code), error.count)
+        self.response.add(part.response)
+        self.service.add(part.service)
+        self.lag.add(part.lag)
 
     def build(self, operation: str, kind: OperationKind) -> OperationInterval:
         errors = tuple(ErrorCount(*failure, count) for failure, count in sorted(self._errors.items()))

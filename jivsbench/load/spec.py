@@ -17,6 +17,48 @@ class LoadArm:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Which part of the load a machine plays: numbers that are `index` modulo `machines`."""
+
+    index: int = 0
+    machines: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Where load machines meet their master. `machines` = 0: there are none, the load child plays the load itself."""
+
+    machines: int = 0
+    host: str = "127.0.0.1"
+    port: int = 5557
+    limit_s: float = 600.0
+    """How long the master waits for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSetup:
+    """How a load is carried out, which is no part of its plan: by which machines, and with Locust's page or without."""
+
+    meeting: Meeting = Meeting()
+    page_port: int | None = None
+
+    @property
+    def target_host(self) -> str:
+        """Where a target has to listen for the load machines to reach it."""
+        return self.meeting.host if self.meeting.machines else "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSpec:
+    """What a load machine's child is told. It plays its own plugins alone, whatever its master names."""
+
+    master_host: str
+    master_port: int
+    plugins: tuple[str, ...] = ()
+    disabled_plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LoadSpec:
     """Everything the load child needs. `stages` are the load within each block; blocks are played one after the other."""
 
@@ -38,8 +80,10 @@ class LoadSpec:
     gaps: Gaps = Gaps.EVEN
     in_flight_limit: int = 1000
     queue_limit: int = 1000
-    feeds_locust: bool = False
-    """True: requests are told to Locust too, for its web page."""
+    page_port: int | None = None
+    """Port of Locust's own web page on the loopback address; None: no page."""
+    meeting: Meeting = Meeting()
+    share: Share = Share()
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,8 +247,6 @@ class GeneratorFacts:
     """Memory of the generator at the end of the load less that at its beginning."""
     workers: int = 1
     """Load processes that shared the load."""
-    workers_lost: tuple[str, ...] = ()
-    """Load machines that left before the load's end, each with what is known of why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import gevent.event
+from locust.env import Environment
 from locust.exception import StopUser
 
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.recorder import Recorder
-from jivsbench.load.shape import curve_duration_s, user_changes, users_at, users_planned_max
+from jivsbench.load.shape import curve_duration_s, users_at, users_planned_max
+from jivsbench.load.sharing import share_changes, share_count
 from jivsbench.load.spec import LoadSpec
 from jivsbench.load.worker.alarm import Alarm
 from jivsbench.load.worker.client import TargetClient
@@ -49,14 +51,21 @@ class Seat:
 class Crew(Loop[Seat]):
     """A closed loop. Brings as many users to work as it is told, and knows which of them are busy."""
 
-    def __init__(self, spec: LoadSpec, workload: Workload, recorder: Recorder, on_crash: Callable[[Exception], object]) -> None:
-        super().__init__(spec, workload, recorder, on_crash)
+    def __init__(
+        self,
+        spec: LoadSpec,
+        workload: Workload,
+        recorder: Recorder,
+        environment: Environment,
+        on_crash: Callable[[Exception], object],
+    ) -> None:
+        super().__init__(spec, workload, recorder, environment, on_crash)
         self._seats: dict[int, Seat] = {}
         self._begun: set[int] = set()
         self._randoms: dict[tuple[str, int], random.Random] = {}
         self._block: OpenBlock | None = None
         self._active = 0
-        self._changes = user_changes(spec.stages)
+        self._changes = share_changes(spec.stages, spec.share)
         self._reached_max = 0
 
     @property
@@ -69,7 +78,7 @@ class Crew(Loop[Seat]):
     @property
     def users_planned_max(self) -> int:
         """The most users that the curve asks for."""
-        return users_planned_max(self._spec.stages)
+        return share_count(users_planned_max(self._spec.stages), self._spec.share)
 
     @property
     def users_reached_max(self) -> int:
@@ -78,7 +87,7 @@ class Crew(Loop[Seat]):
 
     def prepare(self) -> None:
         """Bring the first users to their seats, where they wait."""
-        self._fill_seats(users_at(self._spec.stages, 0.0))
+        self._fill_seats(share_count(users_at(self._spec.stages, 0.0), self._spec.share))
 
     def play(self, block: OpenBlock, alarm: Alarm, on_change: Callable[[], object]) -> None:
         """Follow the curve from the block's start to its end."""
@@ -152,13 +161,17 @@ class Crew(Loop[Seat]):
         arm = block.plan.arm
         return Context(
             spec=self._spec,
-            source=self._random(arm, seat.number),
+            source=self._random(arm, self._plan_number(seat)),
             recorder=self._recorder,
             on_request=self._on_request,
             client=self._client(seat, arm),
             block=block,
             due_ns=seat.due_ns,
         )
+
+    def _plan_number(self, seat: Seat) -> int:
+        """The user's number in the whole load, of which this machine may play a part."""
+        return seat.number * self._spec.share.machines + self._spec.share.index
 
     def _random(self, arm: str, number: int) -> random.Random:
         """Every arm is asked for the same windows in the same order, however fast it is."""

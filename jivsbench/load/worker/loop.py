@@ -9,8 +9,9 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import gevent.event
 from locust import User, constant, task
 from locust.env import Environment
-from locust.event import EventHook, Events
+from locust.event import EventHook
 from locust.exception import StopUser
+from locust.runners import Runner
 
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
@@ -38,7 +39,14 @@ S = TypeVar("S", bound=Seated)
 class Loop(ABC, Generic[S]):
     """Offers the load of one block after the other, with users that Locust makes and ends."""
 
-    def __init__(self, spec: LoadSpec, workload: Workload, recorder: Recorder, on_crash: Callable[[Exception], object]) -> None:
+    def __init__(
+        self,
+        spec: LoadSpec,
+        workload: Workload,
+        recorder: Recorder,
+        environment: Environment,
+        on_crash: Callable[[Exception], object],
+    ) -> None:
         self._spec = spec
         self._workload = workload
         self._recorder = recorder
@@ -46,8 +54,10 @@ class Loop(ABC, Generic[S]):
         self._arms: dict[str, LoadArm] = {arm.arm: arm for arm in spec.arms}
         self._busy: set[S] = set()
         self._idle = gevent.event.Event()
-        self._environment = Environment(user_classes=[_build_user_class(self)], events=Events())  # type: ignore[no-untyped-call]
-        self._runner = self._environment.create_local_runner()
+        self._environment = environment
+        self._environment.user_classes.append(_build_user_class(self))
+        assert environment.runner is not None, "a loop is given an environment that has its runner"
+        self._runner: Runner = environment.runner
         # Locust would write such an error into its own statistics and go on; a user that breaks is a load that was not sent.
         self._environment.events.user_error.add_listener(lambda exception, **_: on_crash(exception))  # type: ignore[no-untyped-call]
 
@@ -104,7 +114,7 @@ class Loop(ABC, Generic[S]):
     @property
     def _on_request(self) -> EventHook | None:
         """Locust's own statistics, which cost as much as the rest of a request and are for its page alone."""
-        return self._environment.events.request if self._spec.feeds_locust else None
+        return self._environment.events.request if self._spec.page_port is not None else None
 
     def _client(self, seat: S, arm: str) -> TargetClient:
         client = seat.clients.get(arm)

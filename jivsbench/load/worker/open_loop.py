@@ -6,24 +6,25 @@ first user who becomes free, in a queue of `queue_limit`; beyond that it is not 
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import gevent
 import gevent.queue
+from locust.env import Environment
 
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.shape import curve_duration_s
+from jivsbench.load.sharing import share_arrivals
 from jivsbench.load.spec import LoadSpec
 from jivsbench.load.totals import JobEnd
 from jivsbench.load.worker.alarm import Alarm
 from jivsbench.load.worker.client import TargetClient
 from jivsbench.load.worker.context import Context
 from jivsbench.load.worker.loop import Loop
-from jivsbench.model.arrivals import arrival_times_ns
 from jivsbench.model.record import GeneratorFacts
 from jivsbench.model.sample import OperationKind
 
@@ -55,8 +56,15 @@ class Place:
 class OpenLoop(Loop[Place]):
     """Releases arrivals at their time and counts what becomes of each."""
 
-    def __init__(self, spec: LoadSpec, workload: Workload, recorder: Recorder, on_crash: Callable[[Exception], object]) -> None:
-        super().__init__(spec, workload, recorder, on_crash)
+    def __init__(
+        self,
+        spec: LoadSpec,
+        workload: Workload,
+        recorder: Recorder,
+        environment: Environment,
+        on_crash: Callable[[Exception], object],
+    ) -> None:
+        super().__init__(spec, workload, recorder, environment, on_crash)
         self._queue: gevent.queue.SimpleQueue[Arrival] = gevent.queue.SimpleQueue()
         self._places: set[Place] = set()
         self._outstanding = 0
@@ -94,13 +102,14 @@ class OpenLoop(Loop[Place]):
         block.close(end_ns)
         on_change()
         late = 0
-        for number, due_ns in self._schedule(block):
+        for planned in share_arrivals(self._spec, block.plan.pair):
+            due_ns = block.start_ns + planned.after_ns
             now_ns = time.monotonic_ns()
             late = late + 1 if due_ns <= now_ns else 0
             if not late or late % _LATE_IN_A_ROW == 0:
                 alarm.wait_until(due_ns)
                 now_ns = time.monotonic_ns()
-            self._release(Arrival(number, due_ns, block), now_ns)
+            self._release(Arrival(planned.number, due_ns, block), now_ns)
         alarm.wait_until(end_ns)
 
     def drain(self, limit_s: float) -> int:
@@ -159,11 +168,6 @@ class OpenLoop(Loop[Place]):
             queued_max=self._queued_max,
         )
 
-    def _schedule(self, block: OpenBlock) -> Iterator[tuple[int, int]]:
-        """Number and moment of every arrival of the block."""
-        times = arrival_times_ns(self._spec.stages, self._spec.gaps, self._spec.seed, block.plan.pair)
-        return ((number, block.start_ns + after_ns) for number, after_ns in enumerate(times))
-
     def _release(self, arrival: Arrival, now_ns: int) -> None:
         self._recorder.note_arrival(arrival.block, arrival.due_ns, now_ns)
         self._planned += 1
@@ -183,6 +187,7 @@ class OpenLoop(Loop[Place]):
         users = min(users, self._spec.in_flight_limit - len(self._places))
         if users > 0:
             self._runner.spawn_users({"VirtualUser": users})
+            self._environment.events.spawning_complete.fire(user_count=len(self._places))  # type: ignore[no-untyped-call]
 
     def _drop(self, arrival: Arrival, ended_ns: int, code: str) -> None:
         self._not_sent += 1

@@ -51,22 +51,24 @@ class Player:
         self._goes_on = goes_on
         self._pids = {arm.arm: arm.pid for arm in spec.arms}
 
-    def play(self, tell: Callable[[LoadProgress], object]) -> LoadOutcome:
-        """Play every block. Returns once the last operation has ended."""
-        self._origin_ns = time.monotonic_ns()
-        self._recorder.begin(self._origin_ns)
-        cpu_s = time.process_time()
-        self._heartbeat.start()
-        self._machine.start()
-        ticker = gevent.spawn(self._tick, tell)
-        ticker.link_exception(lambda dead: self._on_crash(dead.exception))
-        try:
-            with Alarm() as alarm:
+    def play(self, tell: Callable[[LoadProgress], object], start_ns: int | None = None) -> LoadOutcome:
+        """Play every block, the first one from `start_ns` on. Returns once the last operation has ended."""
+        with Alarm() as alarm:
+            if start_ns is not None:
+                alarm.wait_until(start_ns)
+            self._heartbeat.start()
+            self._machine.start()
+            cpu_s = time.process_time()
+            self._origin_ns = time.monotonic_ns() if start_ns is None else start_ns
+            self._recorder.begin(self._origin_ns)
+            ticker = gevent.spawn(self._tick, tell)
+            ticker.link_exception(lambda dead: self._on_crash(dead.exception))
+            try:
                 rows = self._play_blocks(alarm)
-        finally:
-            ticker.kill()
-            self._heartbeat.stop()
-            _log.warning("heartbeat lag: %s", self._heartbeat.describe())
+            finally:
+                ticker.kill()
+                self._heartbeat.stop()
+                _log.warning("heartbeat lag: %s", self._heartbeat.describe())
         wall_s = (time.monotonic_ns() - self._origin_ns) / _NS_PER_S
         return LoadOutcome(
             blocks=rows,
@@ -84,16 +86,21 @@ class Player:
         return tuple(rows)
 
     def _play_block(self, plan: Block, alarm: Alarm) -> BlockRow:
-        start_ns = time.monotonic_ns()
-        cpu_s = read_cpu_s(self._pids[plan.arm])
+        # The first block begins where the load does, which several machines have agreed on.
+        start_ns = time.monotonic_ns() if self._block is not None else self._origin_ns
+        cpu_s = self._target_cpu_s(plan.arm)
         block = self._block = OpenBlock(plan, start_ns)
         self._recorder.open_block(block)
         self._loop.play(block, alarm, self._note_users)
         self._loop.drain(self._spec.drain_limit_s)
-        drained_cpu_s = read_cpu_s(self._pids[plan.arm])
+        drained_cpu_s = self._target_cpu_s(plan.arm)
         if cpu_s is not None and drained_cpu_s is not None:
             block.cpu_s = drained_cpu_s - cpu_s
         return block.build_row(self._origin_ns)
+
+    def _target_cpu_s(self, arm: str) -> float | None:
+        """None on one of several load machines: the target is a process of their master's machine, which reads it."""
+        return None if self._spec.meeting.machines else read_cpu_s(self._pids[arm])
 
     def _tick(self, tell: Callable[[LoadProgress], object]) -> None:
         with Alarm() as alarm:
