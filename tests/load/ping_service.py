@@ -18,9 +18,17 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 class Service:
     """What is planted, and what was measured here: (arrived, answered) of each request, monotonic ns; at most a million."""
 
-    def __init__(self, stall_after: int = 0, stall_s: float = 0.0, median_ms: float = 0.0, sigma: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        stall_after: int = 0,
+        stall_s: float = 0.0,
+        spin_median_ms: float = 0.0,
+        wait_median_ms: float = 0.0,
+        sigma: float = 0.0,
+    ) -> None:
         self.stall_after, self.stall_s = stall_after, stall_s
-        self.median_ms, self.sigma = median_ms, sigma
+        self.spin_median_ms, self.wait_median_ms, self.sigma = spin_median_ms, wait_median_ms, sigma
         self.random = random.Random(1)
         self.requests = 0
         self.spans: deque[tuple[int, int]] = deque(maxlen=1_000_000)
@@ -30,10 +38,18 @@ class Service:
         self.requests += 1
         if self.requests == self.stall_after:
             time.sleep(self.stall_s)
-        if self.median_ms:
-            until_ns = time.monotonic_ns() + int(self.median_ms * 1e6 * self.random.lognormvariate(0.0, self.sigma))
+        if self.spin_median_ms:
+            until_ns = time.monotonic_ns() + int(self.spin_median_ms * 1e6 * self.draw())
             while time.monotonic_ns() < until_ns:
                 pass
+
+    def wait_s(self) -> float:
+        """How long the answer is to be kept back, while others are served."""
+        return self.wait_median_ms / 1e3 * self.draw() if self.wait_median_ms else 0.0
+
+    def draw(self) -> float:
+        """A log-normal factor of median 1."""
+        return self.random.lognormvariate(0.0, self.sigma)
 
 
 class Connection(asyncio.Protocol):
@@ -54,11 +70,20 @@ class Connection(asyncio.Protocol):
                 body = json.dumps({"requests": self.service.requests, "spans": list(self.service.spans)}).encode()
                 self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 continue
-            if b"/plain " not in request:
-                self.service.work()
-            self.transport.write(ANSWER)
-            if b"/ping " in request:
-                self.service.spans.append((arrived_ns, time.monotonic_ns()))
+            if b"/plain " in request:
+                self.transport.write(ANSWER)
+                continue
+            self.service.work()
+            wait_s = self.service.wait_s()
+            if wait_s:
+                asyncio.get_running_loop().call_later(wait_s, self.answer, arrived_ns)
+            else:
+                self.answer(arrived_ns)
+
+    def answer(self, arrived_ns: int) -> None:
+        """Answer one request, and note how long it took here: before it is sent, as the client may see it at once."""
+        self.service.spans.append((arrived_ns, time.monotonic_ns()))
+        self.transport.write(ANSWER)
 
 
 async def main() -> None:

@@ -64,6 +64,17 @@ class PingWorkload:
         user.call("ping", "GET", "/ping")
 
 
+class TimedWorkload:
+    """A request that the target takes its planted time for, and one that it answers at once: what the way to it costs."""
+
+    name = "timed"
+    operations = ("ping", "plain")
+
+    def iterate(self, user: UserContext) -> None:
+        user.call("plain", "GET", "/plain")
+        user.call("ping", "GET", "/ping")
+
+
 @hookimpl
 def jivsbench_register_workloads() -> list[object]:
     """The workload under test, and those that misbehave."""
@@ -74,4 +85,5 @@ def jivsbench_register_workloads() -> list[object]:
         FreezingWorkload(),
         PrintingWorkload(),
         PingWorkload(),
+        TimedWorkload(),
     ]
