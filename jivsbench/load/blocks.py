@@ -48,10 +48,9 @@ class OpenBlock:
         end_ns = until_ns if self.end_ns is None else min(until_ns, self.end_ns)
         return max(end_ns - max(since_ns, self.start_ns), 0)
 
-    def count_end(self, ended_ns: int, *, is_error: bool) -> None:
-        """Any operation ended."""
-        self.last_ns = max(self.last_ns, ended_ns)
-        if is_error and self.phase_at(ended_ns) is BlockPhase.MEASURED:
+    def count_error(self, ended_ns: int) -> None:
+        """An operation failed."""
+        if self.phase_at(ended_ns) is BlockPhase.MEASURED:
             self.errors += 1
 
     def count_job(self, ended_ns: int, response_ns: int, rows: int, *, is_error: bool) -> None:

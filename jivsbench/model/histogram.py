@@ -78,9 +78,12 @@ class HistogramBuilder:
 
         Called three times for every request of a load: `max`, `min` and a call of `bucket_of` would cost as much again.
         """
-        value_ns = max(value_ns, 0)
-        self._min_ns = min(self._min_ns, value_ns)
-        self._max_ns = max(self._max_ns, value_ns)
+        if value_ns < 0:  # noqa: PLR1730 - see above
+            value_ns = 0
+        if value_ns < self._min_ns:  # noqa: PLR1730
+            self._min_ns = value_ns
+        if value_ns > self._max_ns:  # noqa: PLR1730
+            self._max_ns = value_ns
         self._sum_ns += value_ns
         bucket = ceil(log(value_ns) / _LOG_GROWTH) if value_ns > 1 else 0
         counts = self._counts
