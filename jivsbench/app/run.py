@@ -73,6 +73,7 @@ def carry_out(
     environment: Environment,
     security: Security,
     stacks: Sequence[Stack] = (),
+    *,
     setup: LoadSetup | None = None,
 ) -> Outcome:
     """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `start_targets`.

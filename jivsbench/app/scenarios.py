@@ -61,7 +61,9 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
         environment, rows = prepare(bench, scaled.workload.table, options.data_rows)
         plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
         checks = registry.checks if options.with_checks else ()
-        return carry_out(bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed), setup=options.setup)
+        return carry_out(
+            bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed), setup=options.setup
+        )
 
 
 def run_demo(settings: Settings, registry: Registry, options: DemoOptions, listener: Listener) -> Outcome:

@@ -117,7 +117,7 @@ def start_target(  # noqa: PLR0917 - six different types
 
 @contextmanager
 def start_targets(
-    bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path, stacks: Sequence[Stack] = (), host: str = LOOPBACK
+    bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path, stacks: Sequence[Stack] = (), *, host: str = LOOPBACK
 ) -> Iterator[tuple[Target, ...]]:
     """One target a profile, all of them up before the block begins. `stacks`: one a profile, or none for the same everywhere."""
     with ExitStack() as exits:
