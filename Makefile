@@ -17,8 +17,7 @@ demo: $(READY) ## the main job on embedded servers: data, legacy against optimiz
 	@$(BIN)/jivsbench demo
 
 test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
-	@sh tests/browser/install_chromium.sh
-	@sh tests/load/install_wrk.sh
+	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh
 	$(PYTEST) -m "not nightly" --benchmark-skip --numprocesses=logical --dist=loadfile --no-loadscope-reorder --cov --cov-report= $(ALONE:%=--ignore=%)
 	COVERAGE_CONCURRENCY=greenlet $(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
 
@@ -35,8 +34,7 @@ bench: $(READY) ## hot parts as ratios within one run; small jobs; then jivsbenc
 	$(BIN)/python -m tests.benchmarks.peers --scale $(or $(SCALE),0.2) --rounds $(or $(ROUNDS),3)
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
-	@sh tests/browser/install_chromium.sh
-	@sh tests/load/install_wrk.sh
+	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh
 	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 --numprocesses=logical --dist=loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 $(ALONE)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from jivsbench.app.progress import Listener, Note, Step
 from jivsbench.config import Settings
 from jivsbench.load.launcher import LOG_NAME, join_load
+from jivsbench.load.progress import LoadMachines
 from jivsbench.load.spec import JoinSpec
 
 
@@ -15,8 +16,8 @@ def be_load_machine(settings: Settings, master: str, port: int, listener: Listen
     Raises EnvironmentProblem when no master answers, InvalidRunError when the load ended early.
     """
     spec = JoinSpec(master, port, settings.plugins, settings.disabled_plugins)
-    listener(Step(f"joining the master at {master}:{port}"))
+    listener(Step(f"joining the master at {master}:{port}, and waiting for its load"))
     folder = Path(tempfile.mkdtemp(prefix="jivsbench-load-machine-"))
     listener(Note(f"what its load process says is in {folder / LOG_NAME}"))
-    outcome = join_load(spec, folder / LOG_NAME, listener)
+    outcome = join_load(spec, folder / LOG_NAME, lambda event: None if isinstance(event, LoadMachines) else listener(event))
     listener(Note(f"the load has ended; this machine sent {outcome.generator.operations:,} operations of it"))
