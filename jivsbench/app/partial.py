@@ -10,12 +10,14 @@ from typing import Final
 from jivsbench.analysis.arms import build_arm
 from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.cut_off import rebuild_blocks, rebuild_totals
+from jivsbench.app.looks import count_warm_up_as_washout
 from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.monitor import read_monitor
 from jivsbench.load.progress import LoadProgress
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunRecord, RunStart
 from jivsbench.model.sample import Interval
+from jivsbench.model.scenario import WARM_UP_PAIR
 from jivsbench.report.bundle import RUN_FILENAME, read_record, read_start, write_start
 
 INTERVALS_FILENAME: Final = "intervals.jsonl"
@@ -97,12 +99,13 @@ def salvage_arms(folder: Path) -> tuple[ArmRecord, ...]:
     guards = dict(start.guards)
     blocks = rebuild_blocks(start.plan, _read(folder))
     played = {block.arm for block in blocks}
+    counted = tuple(block for block in blocks if block.pair != WARM_UP_PAIR)
     return tuple(
         build_arm(
             profile=profile,
             guards=guards.get(profile.name, ()),
-            intervals=_read(folder),
-            blocks=blocks,
+            intervals=count_warm_up_as_washout(start.plan, _read(folder)),
+            blocks=counted,
             totals=rebuild_totals(profile.name, _read(folder)),
             monitor=read_monitor(folder / MONITOR_FILENAME, profile.name, start.monitor_lead_s),
             steps=plan_steps(start.plan, blocks),

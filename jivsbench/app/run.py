@@ -86,8 +86,7 @@ def carry_out(
     started, clock_s = datetime.now(UTC), time.monotonic()
     interrupted = False
     try:
-        start = LoadStart(folder, plan, environment, started)
-        _measure(bench, measured, plan, security, start, stacks, setup or LoadSetup())
+        _measure(bench, measured, security, LoadStart(folder, plan, environment, started), stacks, setup or LoadSetup())
     except InvalidRunError as exc:
         measured.invalid.append(str(exc))
     except KeyboardInterrupt:
@@ -103,24 +102,19 @@ def carry_out(
     return outcome
 
 
-def _measure(  # noqa: PLR0917 - seven different types, in the order of the data's flow
-    bench: Workbench,
-    measured: _Measured,
-    plan: Plan,
-    security: Security,
-    start: LoadStart,
-    stacks: Sequence[Stack],
-    setup: LoadSetup,
+def _measure(  # noqa: PLR0917 - six different types, in the order of the data's flow
+    bench: Workbench, measured: _Measured, security: Security, start: LoadStart, stacks: Sequence[Stack], setup: LoadSetup
 ) -> None:
-    folder = start.folder
+    plan, folder = start.plan, start.folder
     work = Path(tempfile.mkdtemp(prefix="jivsbench-targets-"))
     try:
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
         with start_targets(bench, plan.profiles, work, folder, stacks, host=setup.target_host) as targets:
             spec = _build_spec(bench, plan, targets, folder, setup)
-            measured.arms, measured.generator = _load(bench, plan, spec, targets, start)
-            if Question.CAPACITY in plan.scenario.questions:
+            measured.arms, measured.generator = _load(bench, spec, targets, start)
+            # Each plateau is a load of its own, and machines come to one load only.
+            if Question.CAPACITY in plan.scenario.questions and not setup.meeting.machines:
                 arm, target = measured.arms[-1], targets[-1]
                 measured.capacity = search_capacity(plan, arm, target, spec=spec, folder=folder, listener=bench.listener)
             if security.checks:
@@ -152,9 +146,9 @@ def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder:
 
 
 def _load(
-    bench: Workbench, plan: Plan, spec: LoadSpec, targets: Sequence[Target], start: LoadStart
+    bench: Workbench, spec: LoadSpec, targets: Sequence[Target], start: LoadStart
 ) -> tuple[tuple[ArmRecord, ...], GeneratorFacts]:
-    folder = start.folder
+    plan, folder = start.plan, start.folder
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.comparison import ComparisonRule
-from jivsbench.model.behaviour import Capacity
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.histogram import Histogram
 from jivsbench.model.profile import Profile

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jivsbench.model.comparison import CriterionResult
 from jivsbench.model.behaviour import Behaviour
+from jivsbench.model.comparison import CriterionResult
 from jivsbench.model.gate import Gate, GateOutcome, Unit
 
 

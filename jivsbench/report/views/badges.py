@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.behaviour import Trend
+from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.summary import VerdictOutcome

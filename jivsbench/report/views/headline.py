@@ -21,8 +21,8 @@ from jivsbench.report.formatting import (
     format_ratio,
     format_ratio_interval,
 )
-from jivsbench.report.views.badges import Badge, badge_comparison, badge_gate, badge_verdict
 from jivsbench.report.views.answers import list_answers
+from jivsbench.report.views.badges import Badge, badge_comparison, badge_gate, badge_verdict
 from jivsbench.report.views.key_figures import format_figure
 
 _HEADLINES: Final = (
