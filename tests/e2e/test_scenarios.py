@@ -1,4 +1,4 @@
-"""Every scenario that comes with jivsbench, at its shape: it ends with a verdict, and each question with an answer or a reason."""
+"""Every scenario that comes with jivsbench, at its shape: it ends with a verdict, each question with an answer or a reason."""
 
 import json
 from pathlib import Path
