@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jivsbench.errors import ExtractionError
-from jivsbench.model.filters import Filter, Operator
+from jivsbench.model.filters import Filter, Operator, check_value_count
+from jivsbench.model.numbers import parse_decimals
 
 _Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
 
@@ -29,6 +30,7 @@ def apply_filters(rows: _Rows, filters: Iterable[Filter]) -> _Rows:
 
 
 def _match(column: pa.Array | pa.ChunkedArray, condition: Filter) -> Any:
+    check_value_count(condition)
     match condition.operator:
         case Operator.IS_NULL:
             return pc.is_null(column)
@@ -37,17 +39,16 @@ def _match(column: pa.Array | pa.ChunkedArray, condition: Filter) -> Any:
         case Operator.IN:
             values = [_convert(value, column.type, condition.column) for value in condition.values]
             return pc.and_kleene(pc.is_valid(column), pc.is_in(column, pa.array([v.as_py() for v in values], column.type)))
-    if len(condition.values) != 1:
-        raise ExtractionError(
-            f"the filter {condition.operator} on column {condition.column!r} has {len(condition.values)} values: it takes 1"
-        )
     if condition.operator is Operator.LIKE:
-        return pc.match_like(pc.cast(column, pa.string()), str(condition.values[0]))
+        pattern = _convert(condition.values[0], pa.string(), condition.column).as_py()
+        return pc.match_like(pc.cast(column, pa.string()), pattern)
     return COMPARISONS[condition.operator](column, _convert(condition.values[0], column.type, condition.column))
 
 
 def _convert(value: object, kind: pa.DataType, column: str) -> pa.Scalar:
     try:
+        if pa.types.is_decimal(kind):
+            return parse_decimals(pa.array([str(value)]), kind)[0]
         # By way of text, as a server does it: 1 and "1.00" are the same decimal.
         return pa.scalar(value, kind) if isinstance(value, bool) else pa.scalar(str(value)).cast(kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):

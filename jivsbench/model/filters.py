@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.errors import ExtractionError
+
 
 class Operator(StrEnum):
     """How a filter compares its column with its value."""
@@ -29,3 +31,14 @@ class Filter:
     column: str
     operator: Operator
     values: tuple[str | int | float | bool, ...] = ()
+
+
+def check_value_count(condition: Filter) -> None:
+    """Raise ExtractionError unless the filter has as many values as its operator takes."""
+    if condition.operator is Operator.IN:
+        return
+    found, wanted = len(condition.values), 0 if condition.operator in (Operator.IS_NULL, Operator.IS_NOT_NULL) else 1
+    if found != wanted:
+        raise ExtractionError(
+            f"the filter {condition.operator} on column {condition.column!r} has {found} values: it takes {wanted}"
+        )

@@ -16,6 +16,7 @@ A plugin author subclasses `ConnectorContract` in a file of tests:
 A connector that cannot load tables overrides the fixture `loaded` too, and puts `build_contract_table()` there itself.
 """
 
+import contextlib
 import re
 import socket
 import threading
@@ -161,6 +162,22 @@ class ConnectorContract(ReadingContract):
         connection.begin()
 
         assert read_all(connection, request_all).num_rows == loaded.rows.num_rows
+
+    def test_a_forgotten_reader_does_not_disturb_the_next_borrower(
+        self, connection: Connection, request_all: ExtractionRequest, loaded: LoadedTable
+    ) -> None:
+        """Half read and never closed; asked for more when the session is another's, it takes none of their rows."""
+        forgotten = _read_one_batch(connection, request_all)
+        connection.reset()
+        connection.begin()
+        (partition,) = connection.partitions(request_all, connection.schema(request_all), 1)
+        reader = connection.read(partition)
+        rows = next(reader).num_rows
+        with contextlib.suppress(JivsbenchError):
+            next(forgotten, None)
+        forgotten.close()  # type: ignore[attr-defined]
+
+        assert rows + sum(batch.num_rows for batch in reader) == loaded.rows.num_rows
 
     def test_a_shared_view_can_be_joined(
         self,

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jivsbench.errors import TypePolicyError, UnknownNameError, UsageError
+from jivsbench.model.numbers import parse_decimals
 
 _TYPES: Final = {
     "bool": pa.bool_(),
@@ -55,7 +56,8 @@ def build_cast(column: str, source: pa.DataType, to: str) -> tuple[pa.DataType, 
         try:
             # Arrow asks for 19 digits before it makes a decimal of a whole number, however small the number is.
             via_text = pa.types.is_integer(source) and pa.types.is_decimal(target)
-            found = pc.cast(pc.cast(values, pa.string()) if via_text else values, target)
+            given = pc.cast(values, pa.string()) if via_text else values
+            found = parse_decimals(given, target) if pa.types.is_decimal(target) and is_parsed else pc.cast(given, target)
             # A text is read exactly or not at all; everything else must come back as it was.
             is_exact = is_parsed or _are_equal(pc.cast(found, source), values)
         except pa.ArrowInvalid as problem:

@@ -143,7 +143,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(root, read):
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
 def test_compressed_files_are_read(root, read, suffix):
-    """Whole, also of several members; a cut one is refused."""
+    """Whole, also of several members; a cut one is refused, and so is a member whose beginning is damaged."""
     pack = {
         ".gz": gzip.compress,
         ".bz2": bz2.compress,
@@ -154,10 +154,20 @@ def test_compressed_files_are_read(root, read, suffix):
     packed = pack[suffix](raw[:1000]) + pack[suffix](raw[1000:])
     (root / f"t.csv{suffix}").write_bytes(packed)
     (root / f"cut.csv{suffix}").write_bytes(packed[:-10])
+    (root / f"loose.csv{suffix}").write_bytes(packed + b"A" + pack[suffix](b"2,x\n")[1:])
 
     assert read(f"t.csv{suffix}")["a"].to_pylist() == list(range(30_000))
-    with pytest.raises(ExtractionError, match=r"cannot be unpacked"):
-        read(f"cut.csv{suffix}")
+    for name in ("cut", "loose"):
+        with pytest.raises(ExtractionError, match=r"cannot be unpacked"):
+            read(f"{name}.csv{suffix}")
+
+
+def test_zeros_between_streams_are_passed_over(root, read):
+    """As many as the format allows: tapes and tools fill blocks with them."""
+    packed = lzma.compress(b"a\n1\n") + b"\0" * 100_000 + lzma.compress(b"2\n") + b"\0" * 8
+    (root / "t.csv.xz").write_bytes(packed)
+
+    assert read("t.csv.xz")["a"].to_pylist() == [1, 2]
 
 
 def test_tab_and_other_delimiters(root, read):

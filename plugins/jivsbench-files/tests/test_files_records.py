@@ -206,3 +206,36 @@ def test_a_workbooks_doubts_are_said(root, read):
 
     write_workbook(root / "names.xlsx", [["a", "b"]])
     assert (read("names.xlsx").column_names, read("names.xlsx").num_rows) == (["a", "b"], 0)
+
+
+@pytest.mark.parametrize("policy", list(TypePolicy))
+@pytest.mark.parametrize(
+    "record", ['{"a": "\\ud800"}', '{"\\uDFFF": 1}', '{"a": {"b": ["\\udead"]}}', '{"a": 1e99999999999999999999}']
+)
+@pytest.mark.parametrize("form", ["t.jsonl", "t.json"])
+def test_json_that_no_text_or_number_can_hold_is_refused_with_its_row(*, root, read, policy, record, form):
+    """Half of a surrogate pair as a value, a name or within a value; an exponent beyond all bounds."""
+    good = '{"a": "\\ud83d\\ude00"}'
+    (root / form).write_text(f"{good}\n{record}\n" if form == "t.jsonl" else f"[{good},{record}]")
+    (root / f"good.{form}").write_text(f"{good}\n" if form == "t.jsonl" else f"[{good}]")
+
+    with pytest.raises(ExtractionError, match=r"row 2: .* (surrogate pair|exponent)"):
+        read(form, policy=policy)
+    assert read(f"good.{form}", policy=policy).to_pylist() == [{"a": "😀"}]
+
+
+def test_a_huge_exponent_is_not_written_out(root, read):
+    """Its digits would take a gigabyte; no decimal holds it."""
+    write_lines(root / "t.jsonl", '{"a": 1e999999999}', '{"a": 1e-999999999}', '{"a": 1.5}')
+    (root / "t.jsonl.columns.toml").write_text('[columns]\na = "decimal(10,2)"\n')
+
+    with pytest.raises(TypePolicyError, match="row 1: column 'a'"):
+        read("t.jsonl")
+    assert read("t.jsonl", policy=TypePolicy.NULL).to_pylist() == [{"a": None}, {"a": None}, {"a": Decimal("1.50")}]
+
+
+def test_an_escape_of_half_a_pair_in_a_workbook_stays_a_text(root, read):
+    """It stands for no character; other escapes do."""
+    write_workbook(root / "t.xlsx", [["_xD800_"], ["_xdfff_"], ["_x0041_"]])
+
+    assert read("t.xlsx").to_pylist() == [{"_xD800_": "_xdfff_"}, {"_xD800_": "A"}]

@@ -218,13 +218,25 @@ def test_memory_stays_bounded(root, open_session):
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("a", "x"), ("a", 1.5), ("a", True), ("d", "today"), ("m", "2020-01-01T00:00:00Z"), ("m", "x")]
+    ("column", "value"),
+    [
+        *(("a", "x"), ("a", 1.5), ("a", True), ("a", "1e999999999"), ("d", "today")),
+        *(("m", "2020-01-01T00:00:00Z"), ("m", "x"), ("t", "10:00+02:00"), ("s", "\ud800")),
+    ],
 )
-def test_a_filter_of_another_type_is_refused_before_reading(root, open_session, column, value):
-    """Never no rows, never all rows."""
-    (root / "t.csv").write_text("a,d,m\n1,2020-01-01,2020-01-01T00:00\n")
+@pytest.mark.parametrize("operator", [Operator.EQUAL, Operator.IN])
+def test_a_filter_of_another_type_is_refused_before_reading(*, root, open_session, column, value, operator):
+    """Never no rows, never all rows; a time is not compared without its offset."""
+    (root / "t.csv").write_text("a,d,m,t,s\n1,2020-01-01,2020-01-01T00:00,10:00,x\n")
     with pytest.raises(ExtractionError, match=f"column '{column}'"):
-        open_session().schema(request("t.csv", filters=(Filter(column, Operator.EQUAL, (value,)),)))
+        open_session().schema(request("t.csv", filters=(Filter(column, operator, (value,)),)))
+
+
+def test_a_pattern_that_is_no_text_is_refused(root, open_session):
+    """With the column."""
+    (root / "t.csv").write_text("s\nx\n")
+    with pytest.raises(ExtractionError, match="column 's'"):
+        open_session().schema(request("t.csv", filters=(Filter("s", Operator.LIKE, ("\ud800%",)),)))
 
 
 def test_a_schema_of_another_time_is_not_read_with(root, open_session):

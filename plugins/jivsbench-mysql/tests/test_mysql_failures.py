@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,7 +24,7 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import Filter, Operator
 from jivsbench.testing.tcp_proxy import Fault, TcpProxy
-from jivsbench_mysql.address import TlsMode, parse_address
+from jivsbench_mysql.address import Tls, TlsMode, build_tls_context, parse_address
 from jivsbench_mysql.connector import MysqlConnector
 from tests.mysql_database import LIMITS, Execute, Opener, part_of, query, read, table
 
@@ -274,6 +275,15 @@ def test_a_file_for_tls_that_is_not_there_is_named(open_session: Opener, url: st
     """Before anything is sent."""
     with pytest.raises(ConfigError, match=r"no/such\.pem"):
         open_session(url=url + "?ssl-ca=/no/such.pem")
+
+
+def test_a_file_for_tls_that_is_no_certificate_is_named(tmp_path: Path) -> None:
+    """And a key without its certificate, which would be left out without a word."""
+    (tmp_path / "plain.pem").write_text("no certificate")
+    path = str(tmp_path / "plain.pem")
+    for tls, option in ((Tls(ca=path), "ssl-ca"), (Tls(cert=path), "ssl-cert"), (Tls(key=path), "ssl-cert")):
+        with pytest.raises(ConfigError, match=f"(check|add) {option}"):
+            build_tls_context(tls)
 
 
 @pytest.mark.real_server

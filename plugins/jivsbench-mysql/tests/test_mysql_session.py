@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from jivsbench.errors import CancelledJobError, DeadlineError, ExtractionError, JivsbenchError, MissingObjectError
+from jivsbench.errors import (
+    CancelledJobError,
+    DeadlineError,
+    ExtractionError,
+    JivsbenchError,
+    MissingObjectError,
+    SourceUnreachableError,
+)
 from jivsbench.model.table import Consistency, ExtractionRequest, Filter, Operator, TableName
 from tests.mysql_database import LIMITS, Execute, Opener, part_of, query, read, table
 
@@ -88,6 +95,8 @@ def test_a_cancel_that_finds_no_free_connection_breaks_the_line(numbers: None, e
         list(rows)
 
     assert not session.is_alive()
+    with pytest.raises(SourceUnreachableError, match="open another"):
+        session.reset()
     deadline = time.monotonic() + 5
     while execute("SELECT id FROM information_schema.processlist WHERE info LIKE '%CROSS JOIN%' AND id <> connection_id()"):
         assert time.monotonic() < deadline

@@ -1,6 +1,8 @@
 """Values arrive exactly or not at all, on real servers; sessions say what view they kept, and errors tell no secret."""
 
+import time as wait
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +24,7 @@ from jivsbench.errors import (
 )
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
-from jivsbench.model.table import Consistency, ExtractionRequest, Filter, Operator, TableName
+from jivsbench.model.table import Consistency, ExtractionRequest, Filter, Operator, Partition, TableName
 from jivsbench_sqlalchemy.connection import SqlAlchemyConnection
 from jivsbench_sqlalchemy.connector import SqlAlchemyConnector
 from jivsbench_sqlalchemy.dialects import find_dialects
@@ -351,3 +353,42 @@ def test_a_url_that_is_not_plain_is_refused_without_its_password(url: str) -> No
         connect(url)
     assert isinstance(caught.value, ConfigError)
     assert "cr3t" not in str(caught.value)
+
+
+def test_a_text_that_python_alone_takes_for_a_number_is_none(tmp_path: Path) -> None:
+    """SQLite keeps it as the text that it is, in a column of decimals too."""
+    place = Place(f"sqlite:///{tmp_path}/a.db")
+    place.execute("CREATE TABLE t (a NUMERIC(10, 2))", "INSERT INTO t VALUES ('1_000'), ('٣'), ('nan'), (' 1.5 ')")
+
+    rows = place.read(ExtractionRequest("test", TableName("t")), TypePolicy.NULL)
+
+    assert rows["a"].to_pylist() == [None, None, None, Decimal("1.50")]
+
+
+def test_the_time_limit_of_a_forgotten_reader_does_not_end_the_next_query(tmp_path: Path) -> None:
+    """It ended when the session was reset."""
+    place = Place(f"sqlite:///{tmp_path}/a.db")
+    place.execute("CREATE TABLE t (a INTEGER)", f"INSERT INTO t VALUES {', '.join(['(1)'] * 1000)}")
+    session = place.open(limits=replace(LIMITS, query_timeout_s=1.0))
+    request = ExtractionRequest("test", TableName("t"))
+    partition = Partition(0, request, session.schema(request))
+    forgotten = session.read(partition)
+    next(forgotten)
+    session.reset()
+    wait.sleep(0.7)
+    reader = session.read(partition)
+    rows = next(reader).num_rows
+    wait.sleep(0.6)
+
+    assert rows + sum(batch.num_rows for batch in reader) == 1000
+    with pytest.raises(ExtractionError, match="went to another reader"):
+        next(forgotten)
+
+
+def test_a_time_with_an_offset_is_no_value_for_a_column_without(tmp_path: Path) -> None:
+    """The offset would be left out without a word; a number of a billion digits is refused at once."""
+    place = Place(f"sqlite:///{tmp_path}/a.db")
+    place.execute("CREATE TABLE t (t TIME, i INTEGER)")
+    for column, value in (("t", "10:00+02:00"), ("i", "1e999999999")):
+        with pytest.raises(ExtractionError, match=f"column '{column}'"):
+            place.read(ExtractionRequest("test", TableName("t"), filters=(Filter(column, Operator.EQUAL, (value,)),)))

@@ -191,7 +191,8 @@ def _parse_record(record: bytes, opened: OpenedFile) -> list[str]:
         values = next(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(opened), strict=True), [""])
     except csv.Error:
         raise ExtractionError(
-            f"{opened.name!r}, line 1: the quotes of the first record are not those of CSV; correct it"
+            f"{opened.name!r}, line 1: the first record has quotes that are not those of CSV, or a value of more than "
+            f"{csv.field_size_limit():,} characters; correct it"
         ) from None
     return values
 

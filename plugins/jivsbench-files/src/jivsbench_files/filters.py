@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import pyarrow as pa
@@ -10,6 +9,8 @@ import pyarrow.compute as pc
 
 from jivsbench.errors import ExtractionError
 from jivsbench.model.filtering import COMPARISONS
+from jivsbench.model.filters import check_value_count
+from jivsbench.model.numbers import parse_number
 from jivsbench.model.table import Column, Filter, Operator
 
 Value = str | int | float | bool
@@ -31,11 +32,7 @@ def check_filters(filters: tuple[Filter, ...], columns: dict[str, Column]) -> No
 
 
 def _match(values: pa.Array, condition: Filter, column: Column) -> pa.Array:
-    wanted = {Operator.IS_NULL: 0, Operator.IS_NOT_NULL: 0}.get(condition.operator, 1)
-    if condition.operator is not Operator.IN and len(condition.values) != wanted:
-        raise ExtractionError(
-            f"the filter {condition.operator} on column {column.name!r} has {len(condition.values)} values: it takes {wanted}"
-        )
+    check_value_count(condition)
     match condition.operator:
         case Operator.IS_NULL:
             return values.is_null()
@@ -55,7 +52,10 @@ def _match(values: pa.Array, condition: Filter, column: Column) -> pa.Array:
 def _match_like(values: pa.Array, condition: Filter, column: Column) -> pa.Array:
     if not pa.types.is_string(column.arrow_type):
         raise ExtractionError(f"the filter like on column {column.name!r} compares texts, and the column is {column.arrow_type}")
-    return pc.match_like(values, str(condition.values[0]))
+    try:
+        return pc.match_like(values, _to_text(condition.values[0]))
+    except UnicodeEncodeError:
+        raise _refuse(column) from None
 
 
 def _build_values(condition: Filter, column: Column) -> pa.Array:
@@ -66,7 +66,7 @@ def _build_values(condition: Filter, column: Column) -> pa.Array:
         if pa.types.is_decimal(kind) and condition.operator is not Operator.IN:
             return pa.array(values)
         return pa.array([value for value in values if _has_place(value, kind)], kind)
-    except (ValueError, InvalidOperation, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError):
+    except (ValueError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError):
         raise _refuse(column) from None
 
 
@@ -96,20 +96,13 @@ def _to_boolean(value: Value) -> bool:
     return str(value).lower() == "true"
 
 
-def _to_decimal(value: Value) -> Decimal:
-    number = Decimal(str(value))
-    if not number.is_finite():
-        raise ValueError
-    return number
-
-
 def _to_text(value: Value) -> str:
     # Half of a surrogate pair is no character, and an error here.
     return str(value).encode().decode()
 
 
 def _to_integer(value: Value) -> int:
-    number = Decimal(str(value))
+    number = parse_number(str(value))
     if number != number.to_integral_value():
         raise ValueError
     return int(number)
@@ -122,6 +115,13 @@ def _to_moment(value: Value) -> datetime:
     return moment
 
 
+def _to_time(value: Value) -> time:
+    clock = time.fromisoformat(str(value))
+    if clock.tzinfo is not None:
+        raise ValueError
+    return clock
+
+
 def _to_instant(value: Value) -> datetime:
     """Without an offset it is meant in UTC."""
     moment = datetime.fromisoformat(str(value))
@@ -132,11 +132,11 @@ _CONVERTERS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[Value], 
     (pa.types.is_boolean, _to_boolean),
     (pa.types.is_integer, _to_integer),
     (pa.types.is_floating, float),
-    (pa.types.is_decimal, _to_decimal),
+    (pa.types.is_decimal, lambda value: parse_number(str(value))),
     (pa.types.is_string, _to_text),
     (pa.types.is_large_string, _to_text),
     (lambda kind: pa.types.is_timestamp(kind) and kind.tz is None, _to_moment),
     (pa.types.is_timestamp, _to_instant),
     (pa.types.is_date, lambda value: date.fromisoformat(str(value))),
-    (pa.types.is_time, lambda value: time.fromisoformat(str(value))),
+    (pa.types.is_time, _to_time),
 )

@@ -5,8 +5,9 @@ Arrow's own reader fixes the types of a file by its first block and takes a doub
 
 import json
 import math
+import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 import pyarrow as pa
@@ -25,6 +26,8 @@ _BATCH_RECORDS: Final = 8192
 _EXACT_CHARACTERS: Final = 16
 """A number of 15 digits and a point is the same again when a float is written out."""
 _BLANKS: Final = " \t\r\n"
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape of half a pair; the other half should follow."""
 
 
 class JsonLinesFormat:
@@ -106,8 +109,9 @@ class _Parser:
 
     def parse_line(self, line: bytes) -> Record:
         """The object that a line is."""
+        text = line.decode()
         try:
-            return self._accept(self._decoder.decode(line.decode()))
+            return self._accept(self._decoder.decode(text), text)
         except (ValueError, RecursionError) as error:
             raise self.refuse(error) from None
 
@@ -119,7 +123,7 @@ class _Parser:
             raise
         except (ValueError, RecursionError) as error:
             raise self.refuse(error) from None
-        return self._accept(value), end
+        return self._accept(value, text[at:end]), end
 
     def refuse(self, error: Exception | str) -> ExtractionError:
         """The error for the record at hand; the parser's own message can repeat values."""
@@ -136,9 +140,11 @@ class _Parser:
         )
         return ExtractionError(f"{where}: {found}; correct the record")
 
-    def _accept(self, value: object) -> Record:
+    def _accept(self, value: object, text: str) -> Record:
         if type(value) is not dict:
             raise self.refuse("there is a value that is no object")
+        if _SURROGATE.search(text) and not _is_encodable(value):
+            raise self.refuse("there is half of a surrogate pair, which is no character")
         limits = self._opened.limits
         depth = max(
             (_measure_depth(each, limits.max_nesting_levels) for each in value.values() if type(each) in (dict, list)), default=0
@@ -168,14 +174,26 @@ def _refuse_constant(_text: str) -> object:
     raise _AmbiguousJsonError("NaN and Infinity are not JSON")
 
 
+def _is_encodable(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _parse_number(text: str) -> float | Decimal:
     """A float when it is exact; else the decimal that was written, which no column of numbers takes without a word."""
     if len(text) <= _EXACT_CHARACTERS and "e" not in text and "E" not in text:
         return float(text)
     number = float(text)
-    if math.isfinite(number) and (repr(number) == text or Decimal(repr(number)) == Decimal(text)):
+    if repr(number) == text:
         return number
-    return Decimal(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        raise _AmbiguousJsonError("a number has an exponent of 19 digits or more") from None
+    return number if math.isfinite(number) and Decimal(repr(number)) == exact else exact
 
 
 def _measure_depth(value: object, limit: int) -> int:

@@ -102,23 +102,33 @@ class Unpacked:
             raise refuse_excess(repr(self._name), "max_unpack_ratio", limits.max_unpack_ratio, found)
 
 
-class _XzReader:
-    """.xz with a bound on memory, which LZMAFile does not offer."""
+class _Decoder(Protocol):
+    """Unpacks one stream, as `LZMADecompressor` and `BZ2Decompressor` do."""
 
-    def __init__(self, file: ByteSource) -> None:
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Streams:
+    """Compressed streams in a row. LZMAFile has no bound on memory, and BZ2File takes a damaged stream for the end."""
+
+    def __init__(self, file: ByteSource, build_decoder: Callable[[], _Decoder]) -> None:
         self._file = file
-        self._decoder: lzma.LZMADecompressor | None = None
+        self._build_decoder = build_decoder
+        self._decoder: _Decoder | None = None
         self._rest = b""
 
     def read(self, size: int, /) -> bytes:
         while True:
             if self._decoder is None or self._decoder.eof:
-                self._rest = self._decoder.unused_data if self._decoder is not None else b""
-                # Streams may follow one another, with zeros between them.
-                self._rest = self._rest.lstrip(b"\0") or self._file.read(_CHUNK_BYTES)
-                if not self._rest and self._decoder is not None:
+                if not self._find_stream():
                     return b""
-                self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+                self._decoder = self._build_decoder()
             elif self._decoder.needs_input:
                 self._rest = self._file.read(_CHUNK_BYTES)
                 if not self._rest:
@@ -127,6 +137,18 @@ class _XzReader:
             self._rest = b""
             if chunk:
                 return chunk
+
+    def _find_stream(self) -> bool:
+        """Read on to the next stream, past the zeros that may stand between two; False at the end of the file."""
+        self._rest = self._decoder.unused_data if self._decoder is not None else b""
+        while not (rest := self._rest.lstrip(b"\0")):
+            self._rest = self._file.read(_CHUNK_BYTES)
+            if not self._rest:
+                if self._decoder is None:
+                    raise EOFError
+                return False
+        self._rest = rest
+        return True
 
 
 class _Borrowed:
@@ -150,8 +172,8 @@ def _open_codec(file: WatchedFile, codec: str) -> ByteSource:
         case ".gz":
             return gzip.GzipFile(fileobj=file)
         case ".bz2":
-            return bz2.BZ2File(file)
+            return _Streams(file, bz2.BZ2Decompressor)
         case ".xz":
-            return _XzReader(file)
+            return _Streams(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES))
         case _:
             return pa.CompressedInputStream(pa.PythonFile(_Borrowed(file), mode="r"), "zstd")  # type: ignore[no-any-return]

@@ -16,6 +16,8 @@ from jivsbench_files.text_survey import check_names, convert_column, refuse_valu
 
 MAX_EXACT_INTEGER: Final = 1 << 53
 _INT64: Final = 1 << 63
+_MOST_DIGITS: Final = 100
+"""Before or after the point: more than any decimal has."""
 
 
 class CellError(str):
@@ -150,7 +152,9 @@ def _to_text(value: object, *, is_decimal: bool) -> str | None:
         case bool():
             return "true" if value else "false"
         case float() | Decimal():
-            return f"{Decimal(repr(value)) if isinstance(value, float) else value:f}" if is_decimal else str(value)
+            number = Decimal(repr(value)) if isinstance(value, float) else value
+            # Written out, 1e999999999 would take a gigabyte, and no decimal holds it.
+            return f"{number:f}" if is_decimal and abs(number.adjusted()) < _MOST_DIGITS else str(value)
         case datetime():
             return value.isoformat(sep=" ")
         case date() | time():

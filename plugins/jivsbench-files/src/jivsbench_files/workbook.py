@@ -23,7 +23,8 @@ Record = dict[str, object]
 _BATCH_RECORDS: Final = 2048
 _MAX_ROWS: Final = 1_048_576
 _MAX_PARTS: Final = 10_000
-_ESCAPE: Final = re.compile("_x([0-9A-Fa-f]{4})_")
+# Half of a surrogate pair is no character: its escape stays the text that it is.
+_ESCAPE: Final = re.compile("_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
 _DAMAGE: Final = (
     zipfile.BadZipFile,
     zlib.error,

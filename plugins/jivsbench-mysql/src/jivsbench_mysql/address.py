@@ -101,7 +101,12 @@ def build_tls_context(tls: Tls) -> ssl.SSLContext | None:
     for path in (tls.ca, tls.cert, tls.key):
         if path is not None and not Path(path).is_file():
             raise ConfigError(f"the MySQL URL names the file {path!r} for TLS, and there is none: correct the path")
-    context = ssl.create_default_context(cafile=tls.ca)
+    if tls.key is not None and tls.cert is None:
+        raise ConfigError("the MySQL URL names a key for TLS, ssl-key, and no certificate: add ssl-cert, or take it out")
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+    except OSError:
+        raise ConfigError(f"the authorities' file {tls.ca!r} that the MySQL URL names cannot be used: check ssl-ca") from None
     # Certificates that these servers make for themselves fail the strict reading that Python 3.13 turned on.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = tls.mode is TlsMode.VERIFY_IDENTITY
@@ -110,6 +115,6 @@ def build_tls_context(tls: Tls) -> ssl.SSLContext | None:
     if tls.cert is not None:
         try:
             context.load_cert_chain(tls.cert, tls.key)
-        except (OSError, ssl.SSLError):
+        except OSError:
             raise ConfigError("the client certificate that the MySQL URL names cannot be used: check ssl-cert, ssl-key") from None
     return context

@@ -9,6 +9,8 @@ from typing import Final
 import pyarrow as pa
 
 from jivsbench.errors import ExtractionError, MissingObjectError
+from jivsbench.model.filters import check_value_count
+from jivsbench.model.numbers import parse_number
 from jivsbench.model.table import Column, ExtractionRequest, Filter, Operator, Partition, TableName
 from jivsbench_mysql.arrow_types import is_numeric, is_text, word_of
 
@@ -23,7 +25,6 @@ _COMPARISONS: Final = {
     Operator.GREATER: ">",
     Operator.GREATER_OR_EQUAL: ">=",
 }
-_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _TIME: Final = re.compile(r"-?\d{1,3}:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
 _BOOLEANS: Final = {"true": "1", "false": "0"}
 
@@ -113,7 +114,7 @@ def clean_query(request: ExtractionRequest) -> str:
 def build_condition(condition: Filter, column: Column) -> str:
     """One filter as SQL; its values are read in the column's own type, or refused."""
     name = quote_name(condition.column)
-    _check_count(condition)
+    check_value_count(condition)
     match condition.operator:
         case Operator.IS_NULL | Operator.IS_NOT_NULL:
             return f"{name} {condition.operator.value.upper()}"
@@ -151,8 +152,10 @@ def _format_number(value: str | float | bool, column: Column) -> str:  # noqa: F
         return str(int(value))
     if isinstance(value, str):
         text = _BOOLEANS.get(value.lower(), value) if pa.types.is_boolean(column.arrow_type) else value.strip()
-        if not _NUMBER.fullmatch(text):
-            raise _unfit(column)
+        try:
+            parse_number(text)
+        except ValueError:
+            raise _unfit(column) from None
         return text
     if isinstance(value, float) and not math.isfinite(value):
         raise _unfit(column)
@@ -165,12 +168,12 @@ def _format_moment(text: str, column: Column) -> str:
         if word == "date":
             return f"DATE'{date.fromisoformat(text).isoformat()}'"
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is not None and word == "timestamp":
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         raise _unfit(column) from None
     if moment.tzinfo is not None:
-        if word == "datetime":
-            raise ExtractionError(f"{_where(column)} has a time zone, and the column has none: leave it out")
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
+        raise ExtractionError(f"{_where(column)} has a time zone, and the column has none: leave it out")
     return f"TIMESTAMP'{moment.isoformat(sep=' ')}'"
 
 
@@ -180,16 +183,6 @@ def _unfit(column: Column) -> ExtractionError:
 
 def _where(column: Column) -> str:
     return f"the filter on column {column.name!r}"
-
-
-def _check_count(condition: Filter) -> None:
-    if condition.operator is Operator.IN:
-        return
-    found, wanted = len(condition.values), 0 if condition.operator in (Operator.IS_NULL, Operator.IS_NOT_NULL) else 1
-    if found != wanted:
-        raise ExtractionError(
-            f"the filter {condition.operator} on column {condition.column!r} has {found} values: it takes {wanted}"
-        )
 
 
 def _is_half_a_pair(text: str) -> bool:

@@ -132,7 +132,7 @@ class Wire:
         """As after the start: no transaction, and this connector's own settings again."""
         if self.was_cancelled:
             # A kill that came too late waits for the next statement; let it have this one.
-            with contextlib.suppress(pymysql.err.OperationalError):
+            with contextlib.suppress(*_FAULTS):
                 self.driver.query("DO 0")
         self.was_cancelled = False
         with self._running_statement("reset the session", patience_s):

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Decimal
 from math import isfinite
 from typing import Any, Final
 
 import pyarrow as pa
 
 from jivsbench.errors import TypePolicyError
+from jivsbench.model.numbers import build_fit, parse_number
 from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import Column
 from jivsbench_rest.documents import BadDocumentError, format_value
@@ -168,8 +169,8 @@ def build_converter(column: Column, policy: TypePolicy, max_depth: int) -> Calla
         # A text stays itself, without quotes: only what is no text needs JSON to be one.
         return lambda value: _check_text(value if isinstance(value, str) else _to_json(value, max_depth))
     if pa.types.is_decimal(column.arrow_type):
-        context = Context(prec=column.arrow_type.precision, traps=[InvalidOperation, Inexact])
-        return lambda value: _to_decimal(value, column.arrow_type.scale, context)
+        fit = build_fit(column.arrow_type)
+        return lambda value: _to_decimal(value, fit)
     return _CONVERTERS[column.server_type]
 
 
@@ -216,17 +217,14 @@ def _to_boolean(value: object) -> object:
     raise UnfitValueError
 
 
-def _to_decimal(value: object, scale: int, context: Context) -> object:
+def _to_decimal(value: object, fit: Callable[[Decimal], Decimal]) -> object:
     """From a number, or from a text as many APIs write amounts."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise UnfitValueError
     try:
-        number = Decimal(value).quantize(Decimal(1).scaleb(-scale), context=context)
-    except (InvalidOperation, Inexact):
+        return fit(parse_number(value) if isinstance(value, str) else Decimal(value))
+    except ValueError:
         raise UnfitValueError from None
-    if not number.is_finite():
-        raise UnfitValueError
-    return number
 
 
 def _reader(pattern: str, read: Callable[[str], object]) -> Callable[[object], object]:

@@ -44,7 +44,8 @@ class SqlAlchemyConnection:
         self._must_reopen = False
         # A cancel that is under way when a query ends must not hit the next one.
         self._lock = threading.RLock()
-        self._is_running = False
+        self._running: object | None = None
+        self._unfinished: sqlalchemy.CursorResult[Any] | None = None
         self._stopped_by: type[JivsbenchError] | None = None
 
     def open(self) -> None:
@@ -141,11 +142,13 @@ class SqlAlchemyConnection:
 
     def cancel(self) -> None:
         """End the running query from any thread, where the driver can; else it ends before its next batch."""
-        self._stop(CancelledJobError)
+        self._stop(CancelledJobError, self._running)
 
     def reset(self) -> None:
         """Roll back. After a query or an unfinished read the session is opened anew, for nobody knows what was left in it."""
         self._has_view = False
+        if self._unfinished is not None:
+            self._abandon(self._unfinished)
         if self._must_reopen or self._connection is None:
             self._drop()
             self.open()
@@ -178,19 +181,24 @@ class SqlAlchemyConnection:
         select = statements.build_select(partition, columns)
         doing = f"read {_name_of(request)}"
         with self._run(doing) as connection:
-            result = connection.execute(select, execution_options={"yield_per": self._limits.batch_rows})
+            result = self._unfinished = connection.execute(select, execution_options={"yield_per": self._limits.batch_rows})
             try:
                 for rows in result.partitions():
                     self._raise_if_stopped(doing)
                     yield rows
+                    self._raise_if_forgotten(result, doing)
                     self._raise_if_stopped(doing)
+                self._unfinished = None
             except BaseException:
-                self._must_reopen = True
                 self._abandon(result)
                 raise
 
     def _abandon(self, result: sqlalchemy.CursorResult[Any]) -> None:
         """Let go of an unfinished result. MySQL's drivers read it to its end, so the server is asked to end it soon."""
+        if self._unfinished is not result:
+            # It went with the session that it was read by: what runs now is somebody else's.
+            return
+        self._unfinished, self._must_reopen = None, True
         if self._address.dialect.name in MYSQL_FAMILY:
             cancelling.end_query(self._engine, self._address, self._driver_connection, self._session_id)
         with contextlib.suppress(Exception):
@@ -201,9 +209,10 @@ class SqlAlchemyConnection:
         """The session while a statement runs: its errors become this project's, and its time is limited."""
         if self._connection is None:
             raise SourceUnreachableError(f"{self._address.place} was asked to {doing} on a closed connection: open another")
+        mine = object()
         with self._lock:
-            self._is_running, self._stopped_by = True, None
-        timer = threading.Timer(self._limits.query_timeout_s, self._stop, (DeadlineError,))
+            self._running, self._stopped_by = mine, None
+        timer = threading.Timer(self._limits.query_timeout_s, self._stop, (DeadlineError, mine))
         timer.daemon = True
         timer.start()
         try:
@@ -221,14 +230,20 @@ class SqlAlchemyConnection:
         finally:
             timer.cancel()
             with self._lock:
-                self._is_running = False
+                # A reader that is thrown away long after the session went to another must not touch it.
+                if self._running is mine:
+                    self._running = None
 
-    def _stop(self, reason: type[JivsbenchError]) -> None:
+    def _stop(self, reason: type[JivsbenchError], running: object) -> None:
         with self._lock:
-            if not self._is_running or self._connection is None:
+            if running is None or self._running is not running or self._connection is None:
                 return
             self._stopped_by = self._stopped_by or reason
             cancelling.end_query(self._engine, self._address, self._driver_connection, self._session_id)
+
+    def _raise_if_forgotten(self, result: sqlalchemy.CursorResult[Any], doing: str) -> None:
+        if self._unfinished is not result:
+            raise ExtractionError(f"{self._address.place} did not {doing}: its session went to another reader")
 
     def _raise_if_stopped(self, doing: str) -> None:
         asked = f"{self._address.place} did not {doing}"

@@ -1,20 +1,21 @@
 """A filter's value in the type of its column: what does not convert is refused here and never reaches a server."""
 
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import types
 from sqlalchemy.dialects import mssql
 
 from jivsbench.errors import ExtractionError
+from jivsbench.model.numbers import parse_number
 
 
 def convert_filter_value(value: object, kind: types.TypeEngine[Any], column: str) -> object:
     """What is bound for a value. Raises ExtractionError naming the column, never the value."""
     try:
         return _convert(value, kind)
-    except (ValueError, InvalidOperation, OverflowError):
+    except (ValueError, OverflowError):
         raise ExtractionError(f"a filter's value does not fit the column {column!r} of type {kind}: change the filter") from None
 
 
@@ -27,13 +28,13 @@ def _convert(value: object, kind: types.TypeEngine[Any]) -> object:
         case types.Float():
             return float(str(value))
         case types.Numeric():
-            return _to_decimal(str(value))
+            return parse_number(str(value))
         case types.DateTime():
             return _to_moment(str(value), is_zoned=kind.timezone or isinstance(kind, mssql.DATETIMEOFFSET))
         case types.Date():
             return date.fromisoformat(str(value))
         case types.Time():
-            return time.fromisoformat(str(value))
+            return _to_time(str(value))
     return value if isinstance(kind, types.NullType) else str(value)
 
 
@@ -48,15 +49,15 @@ def _to_boolean(value: object) -> bool:
 
 def _to_whole_number(text: str) -> int | Decimal:
     """A number with a fraction is still a number to compare a whole one with."""
-    number = _to_decimal(text)
+    number = parse_number(text)
     return int(number) if number == number.to_integral_value() else number
 
 
-def _to_decimal(text: str) -> Decimal:
-    number = Decimal(text)
-    if not number.is_finite():
+def _to_time(text: str) -> time:
+    clock = time.fromisoformat(text)
+    if clock.tzinfo is not None:
         raise ValueError
-    return number
+    return clock
 
 
 def _to_moment(text: str, *, is_zoned: bool) -> datetime:

@@ -7,6 +7,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, FromClause, Select, func, literal_column
 
 from jivsbench.errors import ExtractionError
+from jivsbench.model.filters import check_value_count
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition
 from jivsbench_sqlalchemy.columns import SelectedColumn
 from jivsbench_sqlalchemy.filter_values import convert_filter_value
@@ -59,6 +60,7 @@ def _build_source(request: ExtractionRequest, columns: Iterable[str]) -> FromCla
 
 
 def _build_condition(condition: Filter, selected: SelectedColumn) -> ColumnElement[bool]:
+    check_value_count(condition)
     column = selected.compared
     match condition.operator:
         case Operator.IS_NULL:
@@ -67,10 +69,10 @@ def _build_condition(condition: Filter, selected: SelectedColumn) -> ColumnEleme
             return column.is_not(None)
         case Operator.LIKE:
             text = column if isinstance(column.type, sqlalchemy.String) else sqlalchemy.cast(column, sqlalchemy.Unicode())
-            return text.like(str(_only_value(condition)))
+            return text.like(str(condition.values[0]))
         case Operator.IN:
             return column.in_([convert_filter_value(value, column.type, condition.column) for value in condition.values])
-    value = convert_filter_value(_only_value(condition), column.type, condition.column)
+    value = convert_filter_value(condition.values[0], column.type, condition.column)
     match condition.operator:
         case Operator.EQUAL:
             return column == value
@@ -83,11 +85,3 @@ def _build_condition(condition: Filter, selected: SelectedColumn) -> ColumnEleme
         case Operator.GREATER:
             return column > value
     return column >= value
-
-
-def _only_value(condition: Filter) -> object:
-    if len(condition.values) != 1:
-        raise ExtractionError(
-            f"the filter {condition.operator} on column {condition.column!r} has {len(condition.values)} values: it takes 1"
-        )
-    return condition.values[0]

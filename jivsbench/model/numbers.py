@@ -1,0 +1,54 @@
+"""Numbers that came as text (of a filter, of an API, of a database without strict types), read exactly or not at all."""
+
+import re
+from collections.abc import Callable
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_PLAIN: Final = r"^[+-]?[0-9]{1,38}(\.[0-9]{1,38})?$"
+
+
+def parse_number(text: str) -> Decimal:
+    """A number as databases write one. Raises ValueError for any other text.
+
+    Python would also take `1_000`, digits of other scripts, and `1e999999999`, which takes all memory once it is written out.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError
+    return Decimal(text)
+
+
+def build_fit(kind: pa.Decimal128Type) -> Callable[[Decimal], Decimal]:
+    """What gives a number the scale of a type. It raises ValueError when a digit would be lost, or there are too many."""
+    unit = Decimal(1).scaleb(-kind.scale)
+    context = Context(prec=kind.precision, traps=[InvalidOperation, Inexact])
+
+    def fit(number: Decimal) -> Decimal:
+        if not number.is_finite():
+            raise ValueError
+        try:
+            return number.quantize(unit, context=context)
+        except (InvalidOperation, Inexact):
+            raise ValueError from None
+
+    return fit
+
+
+def parse_decimals(texts: pa.Array, kind: pa.Decimal128Type) -> pa.Array:
+    """Texts as decimals. Raises ArrowInvalid for one that is no number or does not fit.
+
+    Arrow alone takes `1e-77` for zero and ends the process at `1e-999999999`: it reads past its table of powers of ten
+    (apache/arrow issue 50964).
+    """
+    if pc.all(pc.match_substring_regex(texts, _PLAIN)).as_py() is not False:
+        return pc.cast(texts, kind)
+    fit = build_fit(kind)
+    try:
+        return pa.array([None if text is None else fit(parse_number(text)) for text in texts.to_pylist()], kind)
+    except ValueError:
+        # No cause: it may repeat the value.
+        raise pa.ArrowInvalid(f"a text is no number that {kind} can hold") from None
