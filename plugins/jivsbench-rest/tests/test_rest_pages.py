@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ from jivsbench.model.source import DataSource, TypePolicy
 from jivsbench.model.table import Consistency, ExtractionRequest, Filter, Operator, TableName
 from jivsbench_rest.connection import RestConnection
 from jivsbench_rest.connector import RestConnector
+from jivsbench_rest.exchange import read_retry_after
 from jivsbench_rest.paging import find_next_link
 from tests.contract.json_api import Handler, JsonApi
 
@@ -421,6 +423,8 @@ def test_a_column_of_two_kinds_is_refused(api: JsonApi, open_session: Opener) ->
         ("timestamptz", "2020-01-01T00:00:00"),
         ("timestamp", "2020-01-01T00:00:00.1234567"),
         ("string", "\ud800"),
+        ("decimal(4,1)", "1_0"),
+        ("decimal(4,1)", "1e-77"),
     ],
 )
 def test_a_value_that_does_not_fit_its_declared_type_is_refused(
@@ -432,6 +436,68 @@ def test_a_value_that_does_not_fit_its_declared_type_is_refused(
     with pytest.raises(TypePolicyError, match=r"column 'v' of record 2 holds a value"):
         read(open_session(f"records=data&columns=v:{kind}"))
     assert read(open_session(f"records=data&columns=v:{kind}", TypePolicy.NULL))["v"].to_pylist() == [None, None]
+
+
+def test_a_key_that_is_no_text_is_refused(api: JsonApi, open_session: Opener) -> None:
+    """With the record; within a value it is a value that does not fit."""
+    for policy in TypePolicy:
+        api.faults = [answering(200, b'[{"a": 1}, {"\\ud800": 1}]')]
+        with pytest.raises(TypePolicyError, match="a key of record 2"):
+            read(open_session("", policy))
+
+
+@pytest.mark.parametrize("step", ["schema", "fingerprint", "consistency"])
+def test_a_cancel_ends_every_step_that_asks(api: JsonApi, open_session: Opener, step: str) -> None:
+    """Not the reading alone: a server may fall silent at any time; the session is as good as new after a reset."""
+    session = open_session(f"{CURSOR}&columns=id:int64", limits=ReadLimits(2.0, 30.0, 10))
+    session.begin()
+    (partition,) = session.partitions(WHOLE, session.schema(WHOLE), 1)
+    if step == "consistency":
+        list(session.read(partition))
+    asked = len(api.asked)
+    is_over = threading.Event()
+    api.faults = [lambda _handler: is_over.wait(20)]
+    timer = threading.Timer(0.3, session.cancel)
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(CancelledJobError):
+        getattr(session, step)(partition if step == "fingerprint" else WHOLE)
+    seconds = time.monotonic() - started
+    is_over.set()
+    timer.join()
+
+    assert seconds < 1.3
+    assert len(api.asked) == asked + 1
+    session.reset()
+    assert read(session).num_rows == 95
+
+
+def test_a_forgotten_reader_of_kept_pages_is_told(open_session: Opener) -> None:
+    """They went with the session that they were kept for."""
+    session = open_session()
+    schema = session.schema(WHOLE)
+    forgotten = session.read(session.partitions(WHOLE, schema, 1)[0])
+    next(forgotten)
+    session.reset()
+
+    with pytest.raises(ExtractionError, match="went to another reader"):
+        list(forgotten)
+    assert read(session).num_rows == 95
+
+
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y", "%A, %d-%b-%y %H:%M:%S GMT"])
+def test_a_date_to_try_again_at_is_in_utc(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """In all three forms that HTTP allows, wherever this machine is."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        found = read_retry_after((datetime.now(UTC) + timedelta(seconds=60)).strftime(form))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert found is not None
+    assert 50 < found <= 60
 
 
 def test_a_key_that_comes_later_is_not_left_out(api: JsonApi, open_session: Opener) -> None:
@@ -512,6 +578,7 @@ def test_a_link_header_is_read_as_its_standard_says(header: str, expected: str |
     "url",
     [
         "rest+http://:s3cr3t@example.com/v1",
+        "rest+http://s3cr3t@example.com/v1",
         "rest+https://:s3#cr3t@example.com/",
         "rest+https://:s3/cr3t@example.com/",
         "rest+https://:x@example.com/?token=s3cr3t",

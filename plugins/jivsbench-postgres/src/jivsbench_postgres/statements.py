@@ -1,11 +1,10 @@
 """The text of every statement that reads rows. A name is quoted as a name, a value as a value; nothing else is ever inserted."""
 
-from collections.abc import Sequence
-
 import psycopg
 from psycopg import sql
 
 from jivsbench.errors import ExtractionError, MissingObjectError
+from jivsbench.model.filters import check_value_count
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName
 
 _MAX_NAME_BYTES = 63
@@ -107,7 +106,7 @@ def build_condition(condition: Filter) -> sql.Composable:
     """One filter as SQL. A value is a quoted text of unknown type, so the server reads it in the column's own type."""
     column = quote_column(condition.column)
     values = [sql.Literal(format_value(value, condition.column)) for value in condition.values]
-    _check_count(condition)
+    check_value_count(condition)
     match condition.operator:
         case Operator.IS_NULL:
             return sql.SQL("{} IS NULL").format(column)
@@ -141,22 +140,6 @@ def _check_text(text: str, where: str) -> str:
     except UnicodeEncodeError:
         raise ExtractionError(f"{where} holds half of a surrogate pair, which is no character: remove it") from None
     return text
-
-
-def _check_count(condition: Filter) -> None:
-    allowed: Sequence[int] | None = None
-    match condition.operator:
-        case Operator.IS_NULL | Operator.IS_NOT_NULL:
-            allowed = (0,)
-        case Operator.IN:
-            allowed = None
-        case _:
-            allowed = (1,)
-    if allowed is not None and len(condition.values) not in allowed:
-        found, wanted = len(condition.values), allowed[0]
-        raise ExtractionError(
-            f"the filter {condition.operator} on column {condition.column!r} has {found} values: it takes {wanted}"
-        )
 
 
 def quote_literal(text: str, connection: psycopg.Connection) -> bytes:

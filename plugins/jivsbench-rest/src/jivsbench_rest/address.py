@@ -98,8 +98,8 @@ def parse_address(url: Secret) -> Address:
         raise ConfigError("a REST URL cannot be read: write it as rest+https://:TOKEN@host/path?paging=...") from None
     if not host or parts.fragment or "@" in parts.path or not (user + password).isprintable():
         raise ConfigError("a REST URL cannot be read: name a host, and percent-encode '#', '/', '?', '@' in user and token")
-    if password and scheme == "http" and not _is_loopback(host):
-        raise ConfigError("a REST URL holds a token, and http:// would send it in the clear: use rest+https://")
+    if (user or password) and scheme == "http" and not _is_loopback(host):
+        raise ConfigError("a REST URL holds a user or token, and http:// would send it in the clear: use rest+https://")
     return Address(scheme, host, port, parts.path.rstrip("/"), _build_authorization(user, password), user, _read_options(query))
 
 

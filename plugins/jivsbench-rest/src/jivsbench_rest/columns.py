@@ -94,13 +94,23 @@ class Inference:
         for record in records:
             self.records += 1
             for name, value in record.items():
-                seen = self.seen.setdefault(name, _Seen())
+                seen = self.seen.get(name) or self._add_name(name)
                 if value is not None:
                     self._add(seen, name, value)
 
     def columns(self) -> tuple[DeclaredColumn, ...]:
         """In the order in which keys first came."""
         return tuple(DeclaredColumn(name, *_choose_type(seen)) for name, seen in self.seen.items())
+
+    def _add_name(self, name: str) -> _Seen:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise TypePolicyError(
+                f"resource {self.resource!r}: a key of record {self.records} holds half of a surrogate pair, which is no "
+                "character: declare the other `columns`"
+            ) from None
+        return self.seen.setdefault(name, _Seen())
 
     def _add(self, seen: _Seen, name: str, value: object) -> None:
         kind = _kind_of(value)

@@ -1,5 +1,6 @@
 """One session with an API. It keeps no view, and says of each resource what it can tell of its state."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -50,14 +51,14 @@ class RestConnection:
         self._limits = limits
         self._inferred: _Inferred | None = None
         self._surveys: dict[TableName, Survey] = {}
-        self._is_reading = False
+        self._askers: set[object] = set()
         self._is_closed = False
 
     def test(self) -> ServerFacts:
         """Reach the host. HTTP has no question by which a server would say who it is; its Server header is all there is."""
         self._check_open()
         if self._address.options.resources:
-            self._pager(parse_table_name(self._address.options.resources[0])).first()
+            self._first(parse_table_name(self._address.options.resources[0]))
         else:
             self._exchange.open()
         product = f"HTTP API ({self._exchange.server or 'it does not name its server'})"
@@ -87,7 +88,7 @@ class RestConnection:
                 raise MissingObjectError(f"resource {str(request.table)!r} has no column {name!r}: {_suggest(name, known)}")
         if request.table is not None and self._address.options.columns:
             # Nothing was asked yet, and whether there is such a resource only the API can say.
-            self._pager(request.table).first()
+            self._first(request.table)
         if not known:
             raise ExtractionError(f"resource {str(request.table)!r} has no records to tell its columns by: declare `columns`")
         return TableSchema(tuple(known[name] for name in request.columns or known))
@@ -101,9 +102,7 @@ class RestConnection:
         request, left = partition.request, partition.request.row_limit
         names = [column.name for column in partition.schema.columns]
         schema = self._widen(partition)
-        self._exchange.forget_cancel()
-        self._is_reading = True
-        try:
+        with self._asking():
             pages = self._pages(request)
             batches = build_batches(
                 pages,
@@ -120,15 +119,13 @@ class RestConnection:
                     yield rows
                 if left is not None and (left := left - rows.num_rows) <= 0:
                     return
-        finally:
-            self._is_reading = False
 
     def fingerprint(self, partition: Partition) -> Fingerprint:
         """The total that the API states, if the request is for all of it; else nobody counts."""
         request = partition.request
         if request.table is None or request.filters or not self._address.options.total:
             return Fingerprint(None)
-        survey = self._surveys.get(request.table) or self._pager(request.table).first()[1]
+        survey = self._surveys.get(request.table) or self._first(request.table)
         total = survey.total
         return Fingerprint(total if total is None or request.row_limit is None else min(total, request.row_limit))
 
@@ -140,7 +137,7 @@ class RestConnection:
         stands_for_all = survey.version is not None or (survey.etag is not None and survey.pages == 1)
         if not stands_for_all and survey.total is None:
             return Consistency.NONE
-        _page, now = self._pager(request.table).first()
+        now = self._first(request.table)
         if (now.total, now.version) != (survey.total, survey.version) or (survey.pages == 1 and now.etag != survey.etag):
             raise ExtractionError(f"resource {str(request.table)!r} changed while it was read: start the extraction again")
         # A total that stayed says nothing of rows that were replaced meanwhile.
@@ -148,7 +145,7 @@ class RestConnection:
 
     def cancel(self) -> None:
         """End the request under way. Does nothing when there is none."""
-        if self._is_reading:
+        if self._askers:
             self._exchange.cancel()
 
     def reset(self) -> None:
@@ -156,6 +153,7 @@ class RestConnection:
         self._check_open()
         self._forget()
         self._exchange.close()
+        self._askers.clear()
         self._exchange.forget_cancel()
 
     def close(self) -> None:
@@ -173,6 +171,22 @@ class RestConnection:
             self._inferred.spool.close()
         self._inferred = None
         self._surveys.clear()
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """While the API is asked, a cancel is heard."""
+        asker = object()
+        self._exchange.forget_cancel()
+        self._askers.add(asker)
+        try:
+            yield
+        finally:
+            # After a reset it is forgotten already, and another may be asking.
+            self._askers.discard(asker)
+
+    def _first(self, table: TableName) -> Survey:
+        with self._asking():
+            return self._pager(table).first()
 
     def _pager(self, table: TableName) -> Pager:
         return Pager(self._exchange, self._address, table, self._limits.query_timeout_s)
@@ -207,16 +221,14 @@ class RestConnection:
             return self._inferred
         self._forget()
         spool, survey, inference = Spool(), Survey(), Inference(str(table), self._source.type_policy)
-        self._is_reading = True
         try:
-            for page in self._pager(table).pages(survey):
-                inference.add(page.records)
-                spool.append(page.answer.body)
+            with self._asking():
+                for page in self._pager(table).pages(survey):
+                    inference.add(page.records)
+                    spool.append(page.answer.body)
         except BaseException:
             spool.close()
             raise
-        finally:
-            self._is_reading = False
         self._inferred = _Inferred(table, inference.columns(), spool, survey)
         return self._inferred
 
@@ -227,8 +239,10 @@ class RestConnection:
         if inferred is not None and inferred.table == table:
             self._surveys[table] = inferred.survey
             for body in inferred.spool.bodies():
-                self._exchange.raise_if_cancelled(f"resource {str(table)!r}")
                 yield read_records(parse_document(body), options.records, str(table))
+                if self._inferred is not inferred:
+                    raise ExtractionError(f"resource {str(table)!r} was not read to its end: its session went to another reader")
+                self._exchange.raise_if_cancelled(f"resource {str(table)!r}")
             return
         survey = self._surveys[table] = Survey()
         for page in self._pager(table).pages(survey):

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -187,6 +188,8 @@ class Exchange:
         try:
             remaining_s = self._remaining(deadline_s, asked)
             connection = self._connect(min(self._limits.connect_timeout_s, remaining_s))
+            # A cancel that came while there was no connection yet had nothing to shut down.
+            self.raise_if_cancelled(asked)
             self._limit_silence(deadline_s, asked)
             connection.request("GET", target, headers=headers, preload_content=False, decode_content=True)
             response = connection.getresponse()
@@ -217,7 +220,7 @@ class Exchange:
         if status in _ABSENT:
             raise MissingObjectError(f"{place} has no {asked} ({status}): check its name and the path of the source's URL")
         if status == _TOO_MANY or (status in _PASSING and "retry-after" in response.headers):
-            raise _TryAgainError(f"it answered {status}", _read_retry_after(response.headers.get("retry-after", "")))
+            raise _TryAgainError(f"it answered {status}", read_retry_after(response.headers.get("retry-after", "")))
         if status in _PASSING:
             raise _TryAgainError(f"it answered {status}")
         raise ExtractionError(f"{place} answered {asked} with status {status}: check the source's URL and its options")
@@ -300,12 +303,14 @@ def parse_whole_number(text: str) -> int | None:
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
-def _read_retry_after(text: str) -> float | None:
+def read_retry_after(text: str) -> float | None:
     """Seconds to wait, from seconds or from a date; None when it says nothing that can be read."""
     seconds = parse_whole_number(text)
     if seconds is not None:
         return float(seconds)
     try:
-        return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+        moment = email.utils.parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return None
+    # Dates of HTTP are in UTC, also the oldest form of them, which does not say so.
+    return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time(), 0.0)

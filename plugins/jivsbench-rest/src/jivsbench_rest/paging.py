@@ -58,10 +58,11 @@ class Pager:
         self._path = f"{address.path}/{'/'.join(_quote(name) for name in (table.namespace, table.name) if name is not None)}"
         self._deadline_s = time.monotonic() + timeout_s
 
-    def first(self) -> tuple[Page, Survey]:
-        """The first page alone, with what it tells."""
+    def first(self) -> Survey:
+        """What the first page alone tells."""
         survey = Survey()
-        return self._fetch(self._first_target(), survey), survey
+        self._fetch(self._first_target(), survey)
+        return survey
 
     def pages(self, survey: Survey) -> Iterator[Page]:
         """Every page. Raises ExtractionError when one came twice, or when not as many records came as the API states."""

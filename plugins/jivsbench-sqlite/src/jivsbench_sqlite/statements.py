@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jivsbench.errors import ExtractionError, MissingObjectError
+from jivsbench.model.filters import check_value_count
 from jivsbench.model.table import Column, ExtractionRequest, Filter, Operator, Partition, TableName
 from jivsbench_sqlite.values import format_moment
 
@@ -86,25 +87,15 @@ def _quote_column(name: str) -> str:
 
 
 def _build_condition(condition: Filter) -> str:
+    check_value_count(condition)
     column = _quote_column(condition.column)
-    count = len(condition.values)
     match condition.operator:
         case Operator.IS_NULL | Operator.IS_NOT_NULL:
-            _check_count(condition, 0)
             return f"{column} {condition.operator.value.upper()}"
         case Operator.IN:
-            return f"{column} IN ({', '.join('?' * count)})"
+            return f"{column} IN ({', '.join('?' * len(condition.values))})"
         case comparison:
-            _check_count(condition, 1)
             return f"{column} {_OPERATORS[comparison]} ?"
-
-
-def _check_count(condition: Filter, wanted: int) -> None:
-    found = len(condition.values)
-    if found != wanted:
-        raise ExtractionError(
-            f"the filter {condition.operator} on column {condition.column!r} has {found} values: it takes {wanted}"
-        )
 
 
 def _bind(value: Bound, column: str, types: Mapping[str, Column]) -> Bound:
