@@ -7,11 +7,13 @@ from pathlib import Path
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.summary import summarize
 from jivsbench.app.partial import read_run
+from jivsbench.errors import ConfigError
 from jivsbench.model.gate import Gate
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.plugins import Registry
-from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, write_reports
+from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, seal_folder, write_reports
+from jivsbench.report.manifest import find_changes, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ def conclude(record: RunRecord, folder: Path, registry: Registry, gates: Sequenc
     """Judge a record by its plan's gates (or by others), write every report, notify plugins."""
     summary = summarize(record)
     verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates)
-    write_reports(folder, [reporter.render(record, summary, verdict) for reporter in registry.reporters])
+    reports = [reporter.render(record, summary, verdict) for reporter in registry.reporters]
+    write_reports(folder, reports)
+    seal_folder(folder, reports)
     problems = registry.notify_run_finished(record, summary, verdict)
     return Outcome(folder, record, summary, verdict, problems)
 
@@ -58,5 +62,13 @@ def find_run(reports_dir: Path, name: str) -> Path:
 
 
 def render_again(folder: Path, registry: Registry) -> Outcome:
-    """Write the reports of a finished run again, from its bundle alone."""
+    """Write the reports of a finished run again, from its bundle alone.
+
+    Raises ConfigError when the run's own file was changed: rendering would write the change over its trace.
+    """
+    expected = {name: digest for name, digest in (read_manifest(folder) or {}).items() if name == RUN_FILENAME}
+    if find_changes(folder, expected):
+        raise ConfigError(
+            f"{folder / RUN_FILENAME} is not as it was written (SHA-256 differs): see what with 'jivsbench audit {folder}'"
+        )
     return conclude(read_run(folder), folder, registry)

@@ -14,7 +14,7 @@ from jivsbench.app.looks import count_warm_up_as_washout
 from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.monitor import read_monitor
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunRecord, RunStart
 from jivsbench.model.sample import Interval
 from jivsbench.model.scenario import WARM_UP_PAIR
@@ -34,15 +34,15 @@ class LoadStart:
     started: datetime
 
     def note(
-        self, guards: Mapping[str, tuple[str, ...]], listener: Callable[[LoadProgress], None]
-    ) -> Callable[[LoadProgress], None]:
+        self, guards: Mapping[str, tuple[str, ...]], listener: Callable[[LoadProgress | LoadMachines], None]
+    ) -> Callable[[LoadProgress | LoadMachines], None]:
         """A listener that writes it at the first progress, and passes everything on. The monitor must have begun just now."""
         monitor_s = time.monotonic()
         is_written = False
 
-        def listen(progress: LoadProgress) -> None:
+        def listen(progress: LoadProgress | LoadMachines) -> None:
             nonlocal is_written
-            if not is_written:
+            if not is_written and isinstance(progress, LoadProgress):
                 is_written = True
                 lead_s = time.monotonic() - progress.elapsed_s - monitor_s
                 write_start(self.folder, self._build(guards, max(lead_s, 0.0)))

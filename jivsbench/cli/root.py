@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "check": "Attack a running target with the security checks.",
     "extract": "Extract one table into verified Parquet files.",
     "gate": "Judge a finished run again.",
+    "audit": "Is a result file, ours or another tool's, consistent with itself?",
     "report": "Render the reports of a finished run again.",
     "serve": "Run the extraction service alone.",
     "plugins": "List plugins: name, version, origin, hooks.",

@@ -186,6 +186,10 @@ class Section:
         values = self._read(key, dict) if key in self._values else {}
         return Section(self._document, (*self._key, key), values)
 
+    def is_table(self, key: str) -> bool:
+        """True when the key holds a table of its own."""
+        return isinstance(self._values.get(key), dict)
+
     def sections(self, key: str) -> tuple["Section", ...]:
         """A list of tables, written `[[key]]`."""
         values = self._read(key, list) if key in self._values else []

@@ -15,8 +15,9 @@ from typing import IO, Final, Self
 import psutil
 import urllib3
 from prometheus_client.parser import text_string_to_metric_families
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from jivsbench.errors import InvalidRunError
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.record import MonitorRow
 
@@ -181,6 +182,21 @@ class _Probe:
             return parse_counters(answer.data.decode()) if answer.status == _OK else TargetCounters()
         except (urllib3.exceptions.HTTPError, OSError, ValueError):
             return TargetCounters()
+
+
+def read_looks(path: Path) -> tuple[tuple[str, MonitorRow], ...]:
+    """The lines of a monitor.jsonl: the arm and the look. Raises InvalidRunError naming the line that cannot be read."""
+    adapter = TypeAdapter(MonitorLine)
+    looks = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            found = adapter.validate_json(line)
+        except ValidationError as exc:
+            raise InvalidRunError(
+                f"line {number} of {path} is not a look at a target: the file was cut short or changed"
+            ) from exc
+        looks.append((found.arm, found.row))
+    return tuple(looks)
 
 
 def read_tree(tree: Sequence[psutil.Process]) -> TreeReading:

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from jivsbench.errors import ConfigError, OutputError
 from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord, RunStart
 from jivsbench.model.summary import Report
-from jivsbench.report.run_file import dump_plan, dump_start, parse_run, parse_start
+from jivsbench.report.manifest import MANIFEST_FILENAME, format_manifest, hash_folder, read_manifest
+from jivsbench.report.run_file import RunFile, dump_plan, dump_start, parse_run, parse_start
 from jivsbench.report.run_file import run_schema as run_schema  # noqa: PLC0414 - part of what a bundle offers
 
 RUN_FILENAME: Final = "run.json"
@@ -56,8 +57,21 @@ def read_start(folder: Path) -> RunStart | None:
         raise ConfigError(f"{file}: {_name_field(exc)}: it was not written by jivsbench, or was changed since") from exc
 
 
+def seal_folder(folder: Path, rendered: Iterable[Report]) -> None:
+    """Write SHA256SUMS. What was measured keeps the hash that was taken first; only files rendered now get a new one."""
+    found = hash_folder(folder)
+    names = {report.filename for report in rendered}
+    kept = {name: digest for name, digest in (read_manifest(folder) or {}).items() if name not in names}
+    _write(folder, MANIFEST_FILENAME, format_manifest({**found, **kept}))
+
+
 def read_record(path: Path) -> RunRecord:
     """The record of a finished run, from its folder or its run.json. Raises ConfigError naming the file and what is wrong."""
+    return read_run(path).record
+
+
+def read_run(path: Path) -> RunFile:
+    """The whole run.json of a finished run, from its folder or the file itself. Raises ConfigError like `read_record`."""
     file = path / RUN_FILENAME if path.is_dir() else path
     try:
         content = file.read_bytes()
@@ -67,7 +81,7 @@ def read_record(path: Path) -> RunRecord:
         raise ConfigError(f"{file} cannot be read ({exc.strerror}): check its permissions") from exc
     _check_version(file, content)
     try:
-        return parse_run(content).record
+        return parse_run(content)
     except ValidationError as exc:
         raise ConfigError(f"{file}: {_name_field(exc)}: it was not written by jivsbench, or was changed since") from exc
 

@@ -1,0 +1,151 @@
+"""Does a run's file follow from its raw evidence? Everything in it is computed again and laid beside what it says.
+
+Exact: the same samples give the same figures, to the last bit. So there is no tolerance in here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Final
+
+from jivsbench.analysis.arms import build_arm, count_errors
+from jivsbench.analysis.summary import summarize
+from jivsbench.analysis.validity import find_invalidities
+from jivsbench.model.claims import Relation, Rule
+from jivsbench.model.histogram import Histogram, merge_histograms
+from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunRecord
+from jivsbench.model.sample import Interval, OperationKind
+from jivsbench.model.scenario import BlockPhase
+from jivsbench.model.summary import Summary
+
+_SHOWN: Final = 3
+_EVIDENCE_FIELDS: Final = ("operations", "all_errors", "call_count", "call_errors", "job_errors", "series")
+_CLOCK_DUST_S: Final = 1e-6
+
+
+def recompute_arms(record: RunRecord, read_intervals: Callable[[], Iterable[Interval]]) -> Iterator[Relation]:
+    """Every arm and every block against the histograms of intervals.jsonl."""
+    for arm in record.arms:
+        rebuilt = build_arm(arm.profile, arm.guards, read_intervals(), arm.blocks, arm.totals, arm.monitor)
+        for name in _EVIDENCE_FIELDS:
+            yield _compare(f"arm {arm.profile.name}, {name}", getattr(arm, name), getattr(rebuilt, name))
+        yield from _recompute_blocks(arm, read_intervals())
+
+
+def recompute_monitor(record: RunRecord, arm_looks: Sequence[tuple[str, MonitorRow]]) -> Iterator[Relation]:
+    """Every look at a target against the lines of monitor.jsonl, whose clock started earlier by the same time for all."""
+    for arm in record.arms:
+        written = [look for name, look in arm_looks if name == arm.profile.name]
+        later = written[len(written) - len(arm.monitor) :] if len(arm.monitor) <= len(written) else written
+        offset_s = later[0].second - arm.monitor[0].second if later and arm.monitor else 0.0
+        moved = tuple(
+            replace(look, second=kept.second) if abs(look.second - offset_s - kept.second) < _CLOCK_DUST_S else look
+            for look, kept in zip(later, arm.monitor, strict=False)
+        )
+        yield _compare(f"arm {arm.profile.name}, monitor", arm.monitor, moved)
+
+
+def recompute_summary(record: RunRecord, summary: Summary) -> Iterator[Relation]:
+    """Every figure and effect, and the run's validity, against the record."""
+    again = summarize(record)
+    by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in again.figures}
+    for figure in summary.figures:
+        key = (figure.arm, figure.metric, figure.statistic)
+        yield _compare(f"figure {figure.metric} {figure.statistic} of {figure.arm}", figure, by_name.get(key))
+    for effect in summary.effects:
+        found = again.effect(effect.metric, effect.statistic)
+        yield _compare(f"effect {effect.metric} {effect.statistic}", effect, found)
+    yield _compare("names of figures", _names(summary), _names(again))
+    if not record.invalid:
+        yield _compare("reasons why the run is invalid", record.invalid, find_invalidities(record))
+
+
+def find_differences(stated: object, found: object, path: str = "") -> Iterator[str]:
+    """Where two values differ, each place with both of its figures."""
+    if type(stated) is not type(found) and not (_is_number(stated) and _is_number(found)):
+        yield f"{path or 'it'} is {_show(stated)}, computed is {_show(found)}"
+    elif is_dataclass(stated) and not isinstance(stated, type):
+        for field in fields(stated):
+            yield from find_differences(
+                getattr(stated, field.name), getattr(found, field.name), f"{path}.{field.name}".lstrip(".")
+            )
+    elif isinstance(stated, tuple) and isinstance(found, tuple):
+        if len(stated) != len(found):
+            yield f"{path or 'it'} has {len(stated)} entries, computed are {len(found)}"
+        for place, (one, other) in enumerate(zip(stated, found, strict=False)):
+            yield from find_differences(one, other, f"{path}[{place}]")
+    elif stated != found:
+        yield f"{path or 'it'} is {_show(stated)}, computed is {_show(found)}"
+
+
+def compare_values(name: str, stated: object, found: object) -> Relation:
+    """One relation: what is stated is what was computed."""
+    return _compare(name, stated, found)
+
+
+def _recompute_blocks(arm: ArmRecord, intervals: Iterable[Interval]) -> Iterator[Relation]:
+    sums: dict[int, _BlockSum] = {}
+    for interval in intervals:
+        if interval.arm == arm.profile.name:
+            sums.setdefault(interval.block, _BlockSum()).add(interval)
+    for block in arm.blocks:
+        yield _compare(f"arm {arm.profile.name}, block {block.index}", block, sums.get(block.index, _BlockSum()).build(block))
+
+
+class _BlockSum:
+    """What the intervals of one block hold."""
+
+    __slots__ = ("_errors", "_histograms", "_jobs", "_rows", "_wrong")
+
+    def __init__(self) -> None:
+        self._jobs = self._rows = self._errors = self._wrong = 0
+        self._histograms: list[Histogram] = []
+
+    def add(self, interval: Interval) -> None:
+        for part in interval.operations:
+            errors = count_errors(part.errors)
+            if interval.phase is BlockPhase.MEASURED:
+                self._errors += errors
+            if part.kind is not OperationKind.JOB:
+                continue
+            if interval.phase is not BlockPhase.WASHOUT:
+                self._histograms.append(part.response)
+            if interval.phase is BlockPhase.MEASURED:
+                self._jobs += part.count - errors
+                self._rows += part.rows
+                self._wrong += errors
+
+    def build(self, block: BlockRow) -> BlockRow:
+        """The block as the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
+        response = merge_histograms(self._histograms)
+        rows = block.rows if self._wrong and block.rows <= self._rows else self._rows
+        return replace(
+            block,
+            jobs=self._jobs,
+            rows=rows,
+            errors=self._errors,
+            job_mean_ns=response.mean_ns(),
+            job_p50_ns=response.percentile_ns(50),
+            job_p95_ns=response.percentile_ns(95),
+        )
+
+
+def _names(summary: Summary) -> tuple[str, ...]:
+    figures = (f"{figure.arm} {figure.metric} {figure.statistic}" for figure in summary.figures)
+    effects = (f"{effect.metric} {effect.statistic}" for effect in summary.effects)
+    return (*sorted(figures), *sorted(effects))
+
+
+def _compare(name: str, stated: object, found: object) -> Relation:
+    differences = list(find_differences(stated, found))
+    shown = "; ".join(differences[:_SHOWN]) + (f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else "")
+    return Relation(Rule.RECOMPUTED, name, shown or "as computed again", not differences)
+
+
+def _is_number(value: object) -> bool:
+    """True for whole numbers and fractions, which JSON does not tell apart: 0 and 0.0 are the same figure."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a message is one line

@@ -1,0 +1,100 @@
+"""`audit`: whether a result file is consistent with itself, and, for a run of ours, with its raw evidence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from jivsbench import __version__
+from jivsbench.analysis.contradictions import audit_claims, compare_workloads
+from jivsbench.analysis.judgement import judge
+from jivsbench.analysis.recomputation import compare_values, recompute_arms, recompute_monitor, recompute_summary
+from jivsbench.analysis.run_claims import list_claims
+from jivsbench.app.conclusion import find_run
+from jivsbench.config.mappings import load_mapping
+from jivsbench.load.intervals import read_intervals
+from jivsbench.load.monitor import read_looks
+from jivsbench.model.claims import Audit, Claims, Relation, Rule, join_audits
+from jivsbench.plugins import Registry
+from jivsbench.report.bundle import PLAN_FILENAME, RUN_FILENAME, read_run
+from jivsbench.report.manifest import find_changes, read_manifest
+from jivsbench.report.run_file import RunFile, dump_plan
+from jivsbench.results import read_claims
+from jivsbench.results.reading import read_document
+
+_INTERVALS: Final = "intervals.jsonl"
+_MONITOR: Final = "monitor.jsonl"
+
+
+def audit_file(
+    reports_dir: Path, name: str, registry: Registry, mapping: Path | None = None, against: str | None = None
+) -> Audit:
+    """Audit a file, a run's folder, a run id or `latest`; with `against`, also whether the two may be compared.
+
+    Raises ConfigError when the file cannot be told or read.
+    """
+    claims, audits = _audit_one(find_run(reports_dir, name), registry, mapping)
+    if against is not None:
+        others, more = _audit_one(find_run(reports_dir, against), registry, mapping)
+        audits += more
+        workloads = [relation for one in claims for other in others for relation in compare_workloads(one, other)]
+        audits.append(Audit(claims[0].format, tuple(workloads)))
+    return join_audits(audits)
+
+
+def _audit_one(path: Path, registry: Registry, mapping: Path | None) -> tuple[tuple[Claims, ...], list[Audit]]:
+    if mapping is None and _is_ours(path):
+        run = read_run(path)
+        claims = list_claims(run.record, run.summary, run.verdict)
+        folder = path if path.is_dir() else path.parent
+        return claims, [*map(audit_claims, claims), Audit(claims[0].format, tuple(_recompute(folder, run, registry)))]
+    claims = read_claims(path, load_mapping(mapping) if mapping else None)
+    return claims, [audit_claims(each) for each in claims]
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_dir():
+        return True
+    document: Any = read_document(path)
+    return isinstance(document, dict) and {"format_version", "record"} <= document.keys()
+
+
+def _recompute(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relation]:
+    yield from _verify_manifest(folder)
+    record, summary, verdict = run.record, run.summary, run.verdict
+    if record.environment.jivsbench_version != __version__:
+        # Another version may have other figures and other rules; only what it wrote itself can be held against it.
+        return
+    if (folder / _INTERVALS).is_file():
+        yield from recompute_arms(record, lambda: read_intervals(folder / _INTERVALS))
+    if (folder / _MONITOR).is_file():
+        yield from recompute_monitor(record, read_looks(folder / _MONITOR))
+    yield from recompute_summary(record, summary)
+    gates = tuple(result.gate for result in verdict.gates)
+    yield compare_values("verdict", verdict, judge(record, summary, gates))
+    yield from _compare_files(folder, run, registry)
+
+
+def _verify_manifest(folder: Path) -> Iterator[Relation]:
+    expected = read_manifest(folder)
+    if expected is None:
+        return
+    changes = find_changes(folder, expected)
+    for name in expected:
+        yield Relation(Rule.MANIFEST, name, changes.get(name, "is as it was written"), name not in changes)
+
+
+def _compare_files(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relation]:
+    """plan.json and every report against what they are rendered to from run.json."""
+    plan = folder / PLAN_FILENAME
+    if plan.is_file():
+        yield _compare_bytes(PLAN_FILENAME, plan.read_bytes(), dump_plan(run.record.plan))
+    for reporter in registry.reporters:
+        file = folder / reporter.filename
+        if file.is_file() and reporter.filename != RUN_FILENAME:
+            rendered = reporter.render(run.record, run.summary, run.verdict).content
+            yield _compare_bytes(reporter.filename, file.read_bytes(), rendered)
+
+
+def _compare_bytes(name: str, stated: bytes, found: bytes) -> Relation:
+    text = "as rendered again from run.json" if stated == found else "differs from what run.json renders to"
+    return Relation(Rule.RECOMPUTED, name, text, stated == found)

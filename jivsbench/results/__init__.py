@@ -1,0 +1,5 @@
+"""Result files of other tools, read as what they state. Whatever a file says is a claim here, never a measurement."""
+
+from jivsbench.results.reading import FORMATS, read_claims
+
+__all__ = ["FORMATS", "read_claims"]

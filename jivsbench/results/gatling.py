@@ -1,0 +1,104 @@
+"""Gatling: `js/stats.json`, `js/stats.js` and `js/global_stats.json` of a report.
+
+Counts are exact, response times whole ms, rates three decimals; percentiles come from a t-digest, which is near and not exact.
+The four percentiles are those of Gatling's own configuration, 50, 75, 95 and 99, unless somebody changed it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from jivsbench.model.claims import Claims, Part, Quantity, Stated
+from jivsbench.results.written import build_part, count, figure, implied_duration, percent
+
+NAME: Final = "Gatling statistics"
+_APPROXIMATE_RATIO: Final = 0.05
+_SCRIPT: Final = re.compile(r"\s*var\s+stats\s*=\s*(\{.*\})", re.DOTALL)
+_BARE_KEY: Final = re.compile(r'([{,]\s*)([A-Za-z_]\w*)\s*:(?=\s*["{\d])')
+
+
+def find_object(text: str) -> str | None:
+    """The object of `stats.js` as JSON; None when the text is something else."""
+    match = _SCRIPT.match(text)
+    if match is None:
+        return None
+    depth = 0
+    for place, sign in enumerate(match[1]):
+        depth += (sign == "{") - (sign == "}")
+        if not depth:
+            return _BARE_KEY.sub(r'\1"\2":', match[1][: place + 1])
+    return None
+
+
+def is_gatling(document: object) -> bool:
+    """True for a report's tree, and for its global statistics alone."""
+    return isinstance(document, dict) and (
+        "numberOfRequests" in document or (document.get("type") == "GROUP" and "stats" in document)
+    )
+
+
+def read_gatling(document: Mapping[str, Any]) -> tuple[Claims, ...]:
+    """What a report states: the whole, its requests, and the groups of response times."""
+    statistics = document.get("stats", document)
+    requests = list(_find_requests(document))
+    parts = tuple(_read_statistics(request) for request in requests)
+    whole = _read_statistics(statistics)
+    claims = [Claims(NAME, whole, parts, is_partition=bool(parts), percentile_error_ratio=_APPROXIMATE_RATIO)]
+    return (*claims, *(groups for each in (statistics, *requests) for groups in _read_groups(each)))
+
+
+def _find_requests(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    contents = node.get("contents")
+    for child in contents.values() if isinstance(contents, dict) else ():
+        if child.get("type") == "REQUEST":
+            yield child["stats"]
+        else:
+            yield from _find_requests(child)
+
+
+def _read_statistics(statistics: Mapping[str, Any]) -> Part:
+    def of(key: str, column: str = "total") -> object:
+        values = statistics.get(key)
+        return values.get(column) if isinstance(values, dict) else None
+
+    tried, per_s = count("numberOfRequests.total", of("numberOfRequests")), "meanNumberOfRequestsPerSecond"
+    rate = figure(f"{per_s}.total", of(per_s))
+    return build_part(
+        str(statistics.get("name", "")),
+        [
+            (Quantity.TRIED, tried),
+            (Quantity.SUCCEEDED, count("numberOfRequests.ok", of("numberOfRequests", "ok"))),
+            (Quantity.FAILED, count("numberOfRequests.ko", of("numberOfRequests", "ko"))),
+            (Quantity.TRIED_PER_S, rate),
+            (Quantity.FAILED_PER_S, figure(f"{per_s}.ko", of(per_s, "ko"))),
+            (Quantity.DURATION_S, implied_duration(tried, rate)),
+            (Quantity.MIN_MS, figure("minResponseTime", of("minResponseTime"))),
+            (Quantity.MEAN_MS, figure("meanResponseTime", of("meanResponseTime"))),
+            (Quantity.P50_MS, figure("percentiles1", of("percentiles1"))),
+            (Quantity.P75_MS, figure("percentiles2", of("percentiles2"))),
+            (Quantity.P95_MS, figure("percentiles3", of("percentiles3"))),
+            (Quantity.P99_MS, figure("percentiles4", of("percentiles4"))),
+            (Quantity.MAX_MS, figure("maxResponseTime", of("maxResponseTime"))),
+        ],
+    )
+
+
+def _read_groups(statistics: Mapping[str, Any]) -> Iterator[Claims]:
+    groups = {key: group for key in ("group1", "group2", "group3", "group4") if isinstance(group := statistics.get(key), dict)}
+    tried: Stated | None = count("numberOfRequests.total", statistics.get("numberOfRequests", {}).get("total"))
+    if len(groups) < 4 or tried is None:  # noqa: PLR2004 - fewer do not make up the whole
+        return
+    parts = tuple(
+        build_part(
+            f"{statistics.get('name', '')}, {group.get('name', key)}",
+            [
+                (Quantity.FAILED, count(f"{key}.count", group.get("count"))),
+                (Quantity.TRIED, tried),
+                (Quantity.ERROR_RATIO, percent(f"{key}.percentage", group.get("percentage"))),
+            ],
+        )
+        for key, group in groups.items()
+    )
+    yield Claims(NAME, None, parts)
+    counted = tuple(build_part(part.name, [(Quantity.TRIED, part.get(Quantity.FAILED))]) for part in parts)
+    yield Claims(NAME, build_part(str(statistics.get("name", "")), [(Quantity.TRIED, tried)]), counted, is_partition=True)

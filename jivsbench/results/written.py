@@ -1,0 +1,95 @@
+"""Numbers as files write them: with their digits, because the last of them says how exact the number is."""
+
+import json
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from jivsbench.analysis.contradictions import find_mark
+from jivsbench.errors import ConfigError
+from jivsbench.model.claims import Part, Quantity, Stated
+
+Figures = Iterable[tuple[Quantity, Stated | None]]
+_HUNDREDTH: Final = 0.01
+_NOTE_KEYS: Final = ("provenance", "source", "note", "notes", "comment", "description", "mode", "method", "generated_by")
+
+
+def load_json(text: str) -> Any:
+    """A JSON document whose numbers keep the digits that were written. Raises ConfigError."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    except (ValueError, RecursionError) as exc:
+        raise ConfigError(f"this is not JSON: {exc}") from None
+
+
+def parse_number(written: object) -> Decimal | None:
+    """The number in a cell or a JSON value; None when there is none (`-`, `N/A`, nothing).
+
+    >>> parse_number(" 92,163 "), parse_number("0.24 %"), parse_number("-")
+    (Decimal('92163'), Decimal('0.24'), None)
+    """
+    if isinstance(written, Decimal):
+        return written if written.is_finite() else None
+    if not isinstance(written, str):
+        return None
+    try:
+        number = Decimal(written.replace(",", "").replace("%", "").strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def count(name: str, written: object) -> Stated | None:
+    """A whole number of things: exact."""
+    number = parse_number(written)
+    return None if number is None else Stated(name, float(number))
+
+
+def figure(name: str, written: object, scale: float = 1.0, *, slack: float = 0.0, provenance: str | None = None) -> Stated | None:
+    """A measured number, times `scale`; as exact as its last digit, or as `slack` (in the file's unit) when that is more."""
+    number = parse_number(written)
+    if number is None:
+        return None
+    return Stated(name, float(number) * scale, max(_last_digit(number), slack) * scale, provenance=provenance)
+
+
+def percent(name: str, written: object, *, provenance: str | None = None) -> Stated | None:
+    """A ratio that the file writes in percent."""
+    number = parse_number(written)
+    if number is None:
+        return None
+    return Stated(name, float(number) * _HUNDREDTH, _last_digit(number) * _HUNDREDTH, is_percent=True, provenance=provenance)
+
+
+def build_part(name: str, figures: Figures) -> Part:
+    """A part of what the file states; figures that it leaves out are left out."""
+    return Part(name, tuple((quantity, stated) for quantity, stated in figures if stated is not None))
+
+
+def implied_duration(counted: Stated | None, per_s: Stated | None) -> Stated | None:
+    """The time that a count and its rate stand for together, with what rounding leaves open."""
+    if counted is None or per_s is None or per_s.value <= per_s.slack:
+        return None
+    least, most = counted.value / (per_s.value + per_s.slack), counted.value / (per_s.value - per_s.slack)
+    middle = counted.value / per_s.value
+    return Stated(f"{counted.name} / {per_s.name}", middle, max(most - middle, middle - least))
+
+
+def find_marks(document: object, place: str = "") -> Iterator[str]:
+    """Places of a JSON document that call its figures simulated: a flag that is set, or a note that says so."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            here = f"{place}.{key}".lstrip(".")
+            is_note = key.casefold() in _NOTE_KEYS and isinstance(value, str) and find_mark(value)
+            if is_note or (find_mark(key) and value not in (False, None, "", 0)):
+                yield f"{here} = {value}" if isinstance(value, str | bool) else here
+            else:
+                yield from find_marks(value, here)
+    elif isinstance(document, list):
+        for position, value in enumerate(document):
+            yield from find_marks(value, f"{place}[{position}]")
+
+
+def _last_digit(number: Decimal) -> float:
+    exponent = number.as_tuple().exponent
+    return float(Decimal(1).scaleb(exponent)) if isinstance(exponent, int) else 0.0

@@ -1,0 +1,157 @@
+"""`audit` as a user calls it: a run on disk with its evidence, exit codes, JSON."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from jivsbench import __version__
+from jivsbench.app.conclusion import conclude, render_again
+from jivsbench.cli.audit import audit
+from jivsbench.cli.root import root
+from jivsbench.errors import ConfigError
+from jivsbench.exitcodes import ExitCode
+from jivsbench.load.intervals import format_interval
+from jivsbench.load.monitor import MonitorLine
+from jivsbench.plugins import load_registry
+from jivsbench.report.bundle import write_plan
+from jivsbench.report.manifest import MANIFEST_FILENAME, find_changes, read_manifest
+from tests.property.test_audit_properties import GATES, build_bundle
+
+FILES = Path(__file__).parent / "result_files"
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A whole run's folder, as `run` leaves it."""
+    from pydantic import TypeAdapter
+
+    folder = tmp_path / "runs" / "made-up"
+    record, _summary, _verdict, intervals, looks = build_bundle(7)
+    folder.mkdir(parents=True)
+    write_plan(folder, record.plan)
+    (folder / "intervals.jsonl").write_bytes(b"".join(map(format_interval, intervals)))
+    adapter = TypeAdapter(MonitorLine)
+    (folder / "monitor.jsonl").write_bytes(b"".join(adapter.dump_json(MonitorLine(*look)) + b"\n" for look in looks))
+    record = replace(record, environment=replace(record.environment, jivsbench_version=__version__))
+    conclude(record, folder, load_registry(), GATES)
+    return folder
+
+
+def call(*words) -> tuple[int, str]:
+    """Exit code and output of one call."""
+    result = CliRunner().invoke(
+        audit,
+        [str(word) for word in words],
+        standalone_mode=False,
+        parent=root.make_context("jivsbench", [], resilient_parsing=True),
+    )
+    if result.exception is not None:
+        raise result.exception
+    return result.return_value, result.output
+
+
+def test_a_run_is_consistent_with_its_evidence(bundle):
+    """Every rule that a run can have is tried, and the sums are those of `sha256sum`."""
+    status, output = call(bundle, "--json")
+    found = json.loads(output)
+    tried = {rule["rule"] for rule in found["rules"] if rule["relations"]}
+
+    assert (status, found["outcome"], found["contradictions"]) == (ExitCode.PASSED, "CONSISTENT", [])
+    assert {"rate", "parts", "error-ratio", "met", "little", "percent", "provenance", "sums", "recomputed", "manifest"} <= tried
+    assert len(read_manifest(bundle)) == 7
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "plan.json", "intervals.jsonl", "monitor.jsonl", "report.html", "junit.xml", "summary.md"]
+)
+def test_one_changed_byte_of_any_file_is_found(bundle, name):
+    """A digit that became another one."""
+    content = (bundle / name).read_bytes()
+    place = next(i for i in range(len(content) - 1, 0, -1) if content[i : i + 1].isdigit())
+    (bundle / name).write_bytes(content[:place] + (b"1" if content[place : place + 1] != b"1" else b"2") + content[place + 1 :])
+
+    assert set(find_changes(bundle, read_manifest(bundle))) == {name}
+    status, output = call(bundle)
+    assert status == ExitCode.GATE_FAILED
+    assert f"CONTRADICTION (manifest) {name}: has SHA-256" in output
+
+
+def test_a_file_that_is_gone_is_found(bundle):
+    """What the manifest names must be there."""
+    (bundle / "intervals.jsonl").unlink()
+
+    status, output = call(bundle)
+
+    assert status == ExitCode.GATE_FAILED
+    assert "intervals.jsonl: is missing" in output
+
+
+def test_new_sums_do_not_hide_a_changed_sample(bundle):
+    """Whoever writes the sums anew still has the histograms against him."""
+    lines = (bundle / "intervals.jsonl").read_text().splitlines(keepends=True)
+    (bundle / "intervals.jsonl").write_text("".join(lines[:-1]))
+    (bundle / MANIFEST_FILENAME).unlink()
+
+    status, output = call(bundle)
+
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (recomputed) arm optimized, operations" in output
+
+
+def test_rendering_again_keeps_the_first_sums_and_refuses_a_changed_run(bundle):
+    """The evidence keeps its sum; a run.json that was changed is not written over."""
+    before = read_manifest(bundle)
+    (bundle / "intervals.jsonl").write_text("")
+    render_again(bundle, load_registry())
+    after = read_manifest(bundle)
+    (bundle / "run.json").write_text((bundle / "run.json").read_text().replace('"seed": 1', '"seed": 2', 1))
+
+    assert after["intervals.jsonl"] == before["intervals.jsonl"]
+    with pytest.raises(ConfigError, match="is not as it was written"):
+        render_again(bundle, load_registry())
+
+
+def test_a_run_of_another_version_is_not_computed_again(bundle):
+    """Its figures may follow from other rules; its sums and the twelve rules are tried all the same."""
+    content = (bundle / "run.json").read_text().replace(f'"jivsbench_version": "{__version__}"', '"jivsbench_version": "0.0.1"')
+    (bundle / "run.json").write_text(content)
+    (bundle / MANIFEST_FILENAME).unlink()
+
+    status, output = call(bundle)
+
+    assert status == ExitCode.PASSED
+    assert "not stated" in output.splitlines()[-3]
+    assert "recomputed" in output.splitlines()[-3]
+
+
+def test_two_runs_are_compared_by_their_workload(bundle):
+    """A run against itself agrees; against a file of another tool nothing is stated in common."""
+    status, output = call(bundle, "--against", bundle, "--all")
+
+    assert status == ExitCode.PASSED
+    assert "holds (workload)" in output
+
+
+def test_exit_codes_of_other_files(tmp_path):
+    """Consistent 0, contradicted 1, nothing stated 4."""
+    broken = (FILES / "k6_handle_summary.json").read_text().replace('"rate": 9.958374}', '"rate": 99.9}')
+    (tmp_path / "broken.json").write_text(broken)
+    (tmp_path / "empty.json").write_text('{"metrics": {}}')
+
+    assert call(FILES / "k6_handle_summary.json")[0] == ExitCode.PASSED
+    assert call(tmp_path / "broken.json")[0] == ExitCode.GATE_FAILED
+    status, output = call(tmp_path / "empty.json")
+    assert (status, output.splitlines()[-1]) == (ExitCode.INVALID, "audit:   NOTHING_STATED, 0 of 0 relations contradict")
+
+
+def test_the_page_lists_every_rule_and_figure():
+    """docs/audit.md is whole."""
+    from jivsbench.model.claims import Quantity, Rule
+
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+
+    assert all(f"| `{rule}` |" in page for rule in Rule)
+    assert all(f"`{quantity}`" in page for quantity in Quantity)

@@ -1,0 +1,221 @@
+"""Result files of other tools.
+
+The Locust files were written by Locust 2.47 in a run of 12 s against a small server. Those of k6, Gatling and JMeter were laid
+out by hand after the formats that these tools document: the layout is theirs, the figures are made up, and consistent.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jivsbench.analysis.contradictions import audit_claims
+from jivsbench.config.mappings import load_mapping
+from jivsbench.errors import ConfigError, UnknownNameError
+from jivsbench.model.claims import Rule, join_audits
+from jivsbench.results import read_claims
+
+FILES = Path(__file__).parent / "result_files"
+NAMES = sorted(path.name for path in FILES.iterdir())
+
+
+def audit(path: Path, mapping: Path | None = None):
+    """Every relation of a file, tried."""
+    return join_audits(map(audit_claims, read_claims(path, load_mapping(mapping) if mapping else None)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_honest_file_raises_nothing(name):
+    """Rounded, cut off, approximated: what the tools do to their own figures is no contradiction."""
+    found = audit(FILES / name)
+
+    assert found.relations
+    assert [relation.arithmetic for relation in found.contradictions] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "rule"),
+    [
+        ("k6_handle_summary.json", '"rate": 9.958374}', '"rate": 99.58374}', Rule.RATE),
+        ("k6_handle_summary.json", '"p(95)<500": {"ok": true}', '"p(95)<300": {"ok": true}', Rule.MET),
+        ("k6_handle_summary.json", '"rate": 0.016666666666666666', '"rate": 0.0016666', Rule.ERROR_RATIO),
+        ("k6_handle_summary.json", '"rate": 0.016666666666666666', '"rate": 1.6666', Rule.PERCENT),
+        ("k6_handle_summary.json", '"p(95)": 341.15', '"p(95)": 241.15', Rule.PARTS),
+        (
+            "k6_handle_summary.json",
+            '"vus_max": {"type": "gauge", "contains": "default", "values": {"value": 10, "min": 10, "max": 10}}',
+            '"vus_max": {"values": {"value": 5, "min": 5, "max": 5}}',
+            Rule.LITTLE,
+        ),
+        ("k6_handle_summary.json", '"state": {', '"simulated": true, "state": {', Rule.PROVENANCE),
+        ("k6_summary_export.json", '"p(95)<500": false', '"p(95)<300": false', Rule.MET),
+        ("k6_summary_export.json", '"iterations": {"count": 300', '"iterations": {"count": 3000', Rule.RATE),
+        ("locust_stats.csv", "GET,/slow,152,0,270,", "GET,/slow,152,0,270,", None),
+        ("locust_stats.csv", ",Aggregated,621,29,", ",Aggregated,721,29,", Rule.SUMS),
+        ("locust_stats.csv", ",Aggregated,621,29,45,90.7", ",Aggregated,621,29,45,40.7", Rule.PARTS),
+        ("locust_stats.csv", "300,360,410,430,570,570,570\n", "300,900,910,930,970,970,970\n", Rule.PARTS),
+        ("locust_stats.csv", "GET,/rows,396", "GET,/rows,398", Rule.RATE),
+        ("locust.json", '"num_requests": 418', '"num_requests": 500', Rule.SUMS),
+        ("gatling_stats.json", '"ko": "9"', '"ko": "90"', Rule.SUMS),
+        ("gatling_stats.json", '"percentage": 1', '"percentage": 11', Rule.ERROR_RATIO),
+        ("gatling_stats.js", '"total": "1000"', '"total": "1100"', Rule.SUMS),
+        ("jmeter_statistics.json", '"errorCount": ', '"errorCount": 1', Rule.ERROR_RATIO),
+        ("jmeter_aggregate.csv", "TOTAL,200,", "TOTAL,260,", Rule.SUMS),
+        ("jmeter_log.csv", ",5,5,http", ",1,1,http", Rule.LITTLE),
+    ],
+)
+def test_a_planted_fault_is_found(tmp_path, name, before, after, rule):
+    """One figure of an honest file is changed; the rule that it breaks is named."""
+    text = (FILES / name).read_text()
+    (tmp_path / name).write_text(text.replace(before, after))
+
+    assert before in text
+    found = {relation.rule for relation in audit(tmp_path / name).contradictions}
+    assert found == set() if rule is None else rule in found
+
+
+def test_a_sample_that_cannot_have_happened_is_named_by_its_line(tmp_path):
+    """A first byte that came after the last one."""
+    head, *lines = (FILES / "jmeter_log.csv").read_text().splitlines()
+    cells = lines[7].split(",")
+    cells[14] = "9999"
+    (tmp_path / "log.csv").write_text("\n".join([head, *lines[:7], ",".join(cells), *lines[8:]]))
+
+    (relation,) = audit(tmp_path / "log.csv").contradictions
+
+    assert (relation.rule, relation.part) == (Rule.PARTS, "line 9")
+
+
+PUBLISHED = {
+    "generated_by": "simulated load test",
+    "after": {
+        "minutes": 7,
+        "records": 380000,
+        "records_per_minute": 10000,
+        "jobs": 83,
+        "failed": 2,
+        "error_percent": 0.24,
+        "batches": 38,
+        "batch_size": 1000,
+        "polls": 83,
+        "poll_s": 1,
+        "active": 12,
+        "pool": 10,
+        "hits": 730,
+        "misses": 280,
+        "lookups": 1000,
+        "hit_ratio": 73,
+    },
+    "gain": {"p95": 55.56, "goal": 56, "status": "MET"},
+}
+MAPPING = """
+[columns]
+duration_s = { column = "after.minutes", unit = "min" }
+records = "after.records"
+records_per_s = { column = "after.records_per_minute", unit = "per min" }
+tried = "after.jobs"
+failed = "after.failed"
+error_ratio = { column = "after.error_percent", unit = "%" }
+batches = "after.batches"
+batch_size = "after.batch_size"
+polls = "after.polls"
+poll_interval_s = "after.poll_s"
+active_connections = "after.active"
+pool_size = "after.pool"
+hits = "after.hits"
+misses = "after.misses"
+lookups = "after.lookups"
+hit_ratio = { column = "after.hit_ratio", unit = "fraction" }
+[[criteria]]
+text = "p95 reduction"
+value = "gain.p95"
+comparator = ">="
+limit = "gain.goal"
+met = "gain.status"
+"""
+
+
+def test_a_published_result_is_taken_apart_by_a_mapping(tmp_path):
+    """A made-up report with nine of the contradictions in one file: each is named."""
+    (tmp_path / "published.json").write_text(json.dumps(PUBLISHED))
+    (tmp_path / "mapping.toml").write_text(MAPPING)
+
+    found = {relation.rule for relation in audit(tmp_path / "published.json", tmp_path / "mapping.toml").contradictions}
+
+    assert found == {
+        Rule.RATE,
+        Rule.ERROR_RATIO,
+        Rule.BATCHES,
+        Rule.POLLS,
+        Rule.CONNECTIONS,
+        Rule.LOOKUPS,
+        Rule.MET,
+        Rule.PERCENT,
+        Rule.PROVENANCE,
+    }
+
+
+def test_rows_of_a_table_are_compared_with_one_another(tmp_path):
+    """Two runs of different users in one table; the whole beside its parts; provenance from a column."""
+    (tmp_path / "table.csv").write_text(
+        "run,users,requests,p95,source\nbefore,10,100,120,measured by wrk\nafter,100,300,80,measured by wrk\n"
+        "all,110,400,140,measured by wrk\n"
+    )
+    (tmp_path / "mapping.toml").write_text(
+        'name = "run"\nwhole = "all"\nparts_make_up_whole = true\nprovenance_column = "source"\ncompares = true\n'
+        'workload = ["users"]\n[columns]\ntried = "requests"\np95_ms = "p95"\n'
+    )
+
+    found = [relation.rule for relation in audit(tmp_path / "table.csv", tmp_path / "mapping.toml").contradictions]
+
+    assert sorted(found) == [Rule.PARTS, Rule.WORKLOAD, Rule.WORKLOAD]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "error", "message"),
+    [
+        ("[columns]\ntryed = 'n'", UnknownNameError, "did you mean 'tried'"),
+        ("[columns]\nerror_ratio = 'n'", ConfigError, "percent and fraction are never guessed apart"),
+        ("[columns]\nduration_s = { column = 'n', unit = 'weeks' }", ConfigError, "no unit of duration_s is called 'weeks'"),
+        ("", ConfigError, "it maps no column"),
+        ("[columns]\ntried = 'requests'", ConfigError, "no row has the column 'requests'"),
+        ("[[criteria]]\ntext='a'\nvalue='b'\ncomparator='=>'\nlimit='c'\nmet='d'", ConfigError, "no comparator is called"),
+    ],
+)
+def test_a_wrong_mapping_is_refused_by_name(tmp_path, mapping, error, message):
+    """Every mistake in a mapping names itself before anything is audited."""
+    (tmp_path / "table.csv").write_text("n\n3\n")
+    (tmp_path / "mapping.toml").write_text(mapping)
+
+    with pytest.raises((error, ConfigError), match=message):
+        audit(tmp_path / "table.csv", tmp_path / "mapping.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"{", "is not JSON"),
+        (b"a,b\n1,2\n", "no result that can be told from its content"),
+        (b"[]", "no result that can be told"),
+        (b'{"metrics": {"http_reqs": {"count": 1}, "x": {"avg": 1, "thresholds": {"avg<1": 3}}}}', None),
+        (b'[{"num_requests": 1, "response_times": 7}]', None),
+        (b'{"type": "GROUP", "stats": {"numberOfRequests": 3}}', "a field is missing or of another kind"),
+        (b'{"type": "GROUP", "stats": {}, "contents": {"a": {"type": "REQUEST"}}}', "a field is missing"),
+    ],
+)
+def test_what_is_no_result_is_refused_and_odd_ones_do_not_break(tmp_path, content, message):
+    """A file that cannot be told says what can; one that lacks fields states less, or says that it is not whole."""
+    (tmp_path / "result").write_bytes(content)
+
+    if message is None:
+        assert audit(tmp_path / "result").contradictions == ()
+    else:
+        with pytest.raises(ConfigError, match=message):
+            audit(tmp_path / "result")
+
+
+def test_no_file_is_an_error_and_not_a_traceback(tmp_path):
+    """The message says what to name instead."""
+    with pytest.raises(ConfigError, match="does not exist: name a result file"):
+        audit(tmp_path / "nothing.csv")
