@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from jivsbench.analysis.figures import Known, build_figure, named_metric
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.model.inputs import Inputs
 from jivsbench.model.summary import Figure, Provenance
 
 _RAN = (CheckOutcome.PASS, CheckOutcome.FAIL)
@@ -14,18 +15,26 @@ def count_open(checks: Sequence[CheckResult], severity: Severity) -> int:
     return sum(_count_in(check, severity) for check in checks)
 
 
-def list_finding_figures(arm: str, checks: Sequence[CheckResult]) -> tuple[Figure, ...]:
-    """The counts of open CRITICAL and HIGH findings; without a check that ran they are unknown, not 0."""
+def list_finding_figures(arm: str, checks: Sequence[CheckResult], inputs: Inputs | None = None) -> tuple[Figure, ...]:
+    """The counts of open CRITICAL and HIGH findings; without a check that ran they are unknown, not 0.
+
+    Findings that other tools reported are added; they alone do not make a count, for they say nothing of our own checks.
+    """
     severities = (("findings.critical", Severity.CRITICAL), ("findings.high", Severity.HIGH))
-    return tuple(build_figure(arm, named_metric(name), "count", _count(checks, severity)) for name, severity in severities)
+    return tuple(
+        build_figure(arm, named_metric(name), "count", _count(checks, severity, inputs)) for name, severity in severities
+    )
 
 
-def _count(checks: Sequence[CheckResult], severity: Severity) -> Known | str:
+def _count(checks: Sequence[CheckResult], severity: Severity, inputs: Inputs | None) -> Known | str:
     ran = sum(check.outcome in _RAN for check in checks)
+    reported = sum(finding.severity is severity for finding in inputs.findings) if inputs else 0
     if not ran:
         return "no security check ran to its end"
     method = f"open {severity} findings of {ran} checks that ran, of {len(checks)}"
-    return Known(count_open(checks, severity), ran, Provenance.MEASURED, method)
+    if inputs and inputs.findings_files:
+        method += f"; {reported} more from {', '.join(inputs.findings_files)}"
+    return Known(count_open(checks, severity) + reported, ran, Provenance.MEASURED, method)
 
 
 def _count_in(check: CheckResult, severity: Severity) -> int:

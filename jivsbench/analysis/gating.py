@@ -50,11 +50,15 @@ def judge_gate(gate: Gate, summary: Summary, candidate: str, calibration: Calibr
 
 
 def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
+    metric = find_metric(gate.metric)
+    option = metric.input_option if metric else None
     if figure is None:
-        return _end(gate, GateOutcome.NO_DATA, "the run has no such figure")
+        return _end(
+            gate, GateOutcome.NO_DATA, f"no file was read: name one with {option}" if option else "the run has no such figure"
+        )
     if figure.value is None:
         return _judge_least(gate, figure)
-    if figure.provenance not in _ACCEPTED:
+    if figure.provenance not in _ACCEPTED and not (option and figure.provenance is Provenance.IMPORTED):
         return _end(gate, GateOutcome.NO_DATA, f"the figure is {figure.provenance}, not measured by this run")
     value = convert_unit(figure.value, figure.unit, gate.unit)
     if value is None:

@@ -11,19 +11,22 @@ from typing import Final
 from jivsbench.analysis.comparison import judge_comparison
 from jivsbench.analysis.findings import count_open
 from jivsbench.analysis.gating import judge_gate
+from jivsbench.analysis.waiving import Waivers
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
-from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.gate import Gate, GateOutcome, GateSeverity
+from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
-from jivsbench.model.summary import GateResult, Summary, Verdict, VerdictOutcome
+from jivsbench.model.summary import Approval, Environment, GateResult, Summary, Verdict, VerdictOutcome
 
 _APPROVAL: Final = "staging yes, production no"
 
 
-def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate]) -> Verdict:
-    """Judge a run by its validity, its gates and its open findings."""
+def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: Inputs | None = None) -> Verdict:
+    """Judge a run by its validity, its gates and its open findings, and by what is brought from outside."""
     results = tuple(judge_gate(gate, summary, record.plan.candidate, record.calibration) for gate in gates)
-    weighed = _Scales(doubts=list(record.invalid))
+    waivers = Waivers(inputs, record.checks)
+    weighed = _Scales(waivers, failures=list(waivers.list_expired()), doubts=list(record.invalid))
     for result in results:
         weighed.add_gate(result)
     criteria = _compare(record)
@@ -33,11 +36,25 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate]) -> Verdict
         weighed.conditions.append("no gate judged this run")
     for check in record.checks:
         weighed.add_check(check)
+    for finding in inputs.findings if inputs else ():
+        weighed.add_finding(finding)
     outcome = VerdictOutcome.INVALID if record.invalid else weighed.outcome
     if outcome is VerdictOutcome.CONDITIONAL:
-        return Verdict(outcome, results, (), (_APPROVAL, *weighed.conditions), criteria)
+        conditions = (_APPROVAL, *weighed.conditions)
+        return Verdict(outcome, results, (), conditions, criteria, approvals=_approve(outcome, weighed.conditions), inputs=inputs)
     # Without an approval there is nothing to attach a condition to: what would be one is a further reason.
-    return Verdict(outcome, results, (*weighed.doubts, *weighed.failures, *weighed.conditions), (), criteria)
+    reasons = (*weighed.doubts, *weighed.failures, *weighed.conditions)
+    return Verdict(outcome, results, reasons, (), criteria, approvals=_approve(outcome, reasons), inputs=inputs)
+
+
+def _approve(outcome: VerdictOutcome, open_points: Sequence[str]) -> tuple[Approval, ...]:
+    """Staging may hold a version with known conditions; production waits until each of them is settled."""
+    may_stage = outcome in (VerdictOutcome.PASSED, VerdictOutcome.CONDITIONAL)
+    may_produce = outcome is VerdictOutcome.PASSED
+    return (
+        Approval(Environment.STAGING, may_stage, () if may_stage else tuple(open_points)),
+        Approval(Environment.PRODUCTION, may_produce, () if may_produce else tuple(open_points)),
+    )
 
 
 def _compare(record: RunRecord) -> tuple[CriterionResult, ...]:
@@ -52,6 +69,7 @@ def _compare(record: RunRecord) -> tuple[CriterionResult, ...]:
 class _Scales:
     """Collects what speaks against a run, each in the pan where it weighs."""
 
+    waivers: Waivers
     failures: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
@@ -73,7 +91,7 @@ class _Scales:
         elif result.outcome is GateOutcome.INCONCLUSIVE:
             self.doubts.append(text)
         else:
-            self.failures.append(text)
+            self._fail(text, self.waivers.explain_gate(result))
 
     def add_criterion(self, result: CriterionResult) -> None:
         text = f"{result.metric} {result.statistic} {result.outcome}: {result.reason}"
@@ -89,6 +107,20 @@ class _Scales:
         elif check.outcome is CheckOutcome.NOT_TESTED:
             self.conditions.append(text)
         elif count_open((check,), Severity.CRITICAL):
-            self.failures.append(text)
+            self._fail(text, self.waivers.explain_check(check.check_id))
         elif count_open((check,), Severity.HIGH):
             self.conditions.append(text)
+
+    def add_finding(self, finding: Finding) -> None:
+        text = f"reported {finding.check_id} ({finding.severity}): {finding.title}"
+        if finding.severity is Severity.CRITICAL:
+            self._fail(text, self.waivers.explain_check(finding.check_id))
+        elif finding.severity is Severity.HIGH:
+            self.conditions.append(text)
+
+    def _fail(self, text: str, waived: str | None) -> None:
+        """A failure; a condition when somebody answers for it. It is named in both."""
+        if waived is None:
+            self.failures.append(text)
+        else:
+            self.conditions.append(f"{text} - {waived}")

@@ -12,6 +12,7 @@ from jivsbench.analysis.summary import summarize
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.model.claims import Relation, Rule
 from jivsbench.model.histogram import Histogram, merge_histograms
+from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunRecord
 from jivsbench.model.sample import Interval, OperationKind
 from jivsbench.model.scenario import BlockPhase
@@ -44,9 +45,9 @@ def recompute_monitor(record: RunRecord, arm_looks: Sequence[tuple[str, MonitorR
         yield _compare(f"arm {arm.profile.name}, monitor", arm.monitor, moved)
 
 
-def recompute_summary(record: RunRecord, summary: Summary) -> Iterator[Relation]:
+def recompute_summary(record: RunRecord, summary: Summary, inputs: Inputs | None = None) -> Iterator[Relation]:
     """Every figure and effect, and the run's validity, against the record."""
-    again = summarize(record)
+    again = summarize(record, inputs)
     by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in again.figures}
     for figure in summary.figures:
         key = (figure.arm, figure.metric, figure.statistic)

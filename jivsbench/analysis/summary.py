@@ -8,16 +8,18 @@ from jivsbench.analysis.behaviour import describe_behaviour
 from jivsbench.analysis.effects import pair_effects, plain_effect
 from jivsbench.analysis.figures import list_figures
 from jivsbench.analysis.findings import list_finding_figures
+from jivsbench.analysis.imported import list_input_figures
 from jivsbench.analysis.readings import choose_memory_kind
+from jivsbench.model.inputs import Inputs
 from jivsbench.model.metrics import CATALOGUE
 from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.model.summary import Effect, Figure, Summary
 
 
-def summarize(record: RunRecord) -> Summary:
+def summarize(record: RunRecord, inputs: Inputs | None = None) -> Summary:
     """All figures and effects of a run. A figure that was not measured is None and says why.
 
-    Security findings are those of the plan's candidate, the one profile that the checks attack.
+    Security findings are those of the plan's candidate, the one profile that the checks attack, and those of `inputs`.
     """
     memory = choose_memory_kind(record.arms)
     figures = [figure for arm in record.arms for figure in list_figures(arm, memory)]
@@ -26,7 +28,8 @@ def summarize(record: RunRecord) -> Summary:
     behaviour = describe_behaviour(record, memory)
     if behaviour is not None:
         figures += list_answer_figures(record.arms[-1], behaviour, record.plan.scenario.questions, record.capacity)
-    figures += list_finding_figures(record.plan.candidate, record.checks)
+    figures += list_finding_figures(record.plan.candidate, record.checks, inputs)
+    figures += list_input_figures(record.plan.candidate, inputs)
     return Summary(tuple(figures), _list_effects(record, figures), behaviour)
 
 

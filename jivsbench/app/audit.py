@@ -68,9 +68,9 @@ def _recompute(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relat
         yield from recompute_arms(record, lambda: read_intervals(folder / _INTERVALS))
     if (folder / _MONITOR).is_file():
         yield from recompute_monitor(record, read_looks(folder / _MONITOR))
-    yield from recompute_summary(record, summary)
+    yield from recompute_summary(record, summary, verdict.inputs)
     gates = tuple(result.gate for result in verdict.gates)
-    yield compare_values("verdict", verdict, judge(record, summary, gates))
+    yield compare_values("verdict", verdict, judge(record, summary, gates, verdict.inputs))
     yield from _compare_files(folder, run, registry)
 
 

@@ -9,6 +9,7 @@ from jivsbench.analysis.summary import summarize
 from jivsbench.app.partial import read_run
 from jivsbench.errors import ConfigError
 from jivsbench.model.gate import Gate
+from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.plugins import Registry
@@ -33,10 +34,12 @@ class Outcome:
         return self.folder / "report.html"
 
 
-def conclude(record: RunRecord, folder: Path, registry: Registry, gates: Sequence[Gate] | None = None) -> Outcome:
+def conclude(
+    record: RunRecord, folder: Path, registry: Registry, gates: Sequence[Gate] | None = None, inputs: Inputs | None = None
+) -> Outcome:
     """Judge a record by its plan's gates (or by others), write every report, notify plugins."""
-    summary = summarize(record)
-    verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates)
+    summary = summarize(record, inputs)
+    verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
     reports = [reporter.render(record, summary, verdict) for reporter in registry.reporters]
     write_reports(folder, reports)
     seal_folder(folder, reports)
@@ -44,11 +47,12 @@ def conclude(record: RunRecord, folder: Path, registry: Registry, gates: Sequenc
     return Outcome(folder, record, summary, verdict, problems)
 
 
-def judge_again(folder: Path, gates: Sequence[Gate] | None = None) -> Outcome:
-    """Judge a finished run from its bundle alone; writes nothing."""
+def judge_again(folder: Path, gates: Sequence[Gate] | None = None, inputs: Inputs | None = None) -> Outcome:
+    """Judge a finished run from its bundle, and from what is brought from outside; writes nothing."""
     record = read_run(folder)
-    summary = summarize(record)
-    return Outcome(folder, record, summary, judge(record, summary, record.plan.scenario.gates if gates is None else gates))
+    summary = summarize(record, inputs)
+    verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
+    return Outcome(folder, record, summary, verdict)
 
 
 def find_run(reports_dir: Path, name: str) -> Path:
@@ -61,8 +65,8 @@ def find_run(reports_dir: Path, name: str) -> Path:
     return path if path.exists() else runs / name
 
 
-def render_again(folder: Path, registry: Registry) -> Outcome:
-    """Write the reports of a finished run again, from its bundle alone.
+def render_again(folder: Path, registry: Registry, gates: Sequence[Gate] | None = None, inputs: Inputs | None = None) -> Outcome:
+    """Write the reports of a finished run again, from its bundle, and from what is brought from outside.
 
     Raises ConfigError when the run's own file was changed: rendering would write the change over its trace.
     """
@@ -71,4 +75,4 @@ def render_again(folder: Path, registry: Registry) -> Outcome:
         raise ConfigError(
             f"{folder / RUN_FILENAME} is not as it was written (SHA-256 differs): see what with 'jivsbench audit {folder}'"
         )
-    return conclude(read_run(folder), folder, registry)
+    return conclude(read_run(folder), folder, registry, gates, inputs)

@@ -1,23 +1,44 @@
 """`jivsbench gate`."""
 
+from pathlib import Path
+
 import click
 
-from jivsbench.cli.options import json_option, read_settings, reports_option
+from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option
 from jivsbench.exitcodes import ExitCode
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("run", default="latest")
-@click.option("--gates", "scenario", help="Judge by the gates of this scenario instead of the run's own.")
+@click.option("--gates", help="Judge by the gates of this scenario or gate file (.toml) instead of the run's own.")
+@click.option("--section", "sections", multiple=True, help="Add the gates of this section of the gate file, such as staging.")
+@click.option("--junit", type=_FILE, multiple=True, help="JUnit XML of the tests. May be given again.")
+@click.option("--coverage", type=_FILE, help="Cobertura or JaCoCo XML, coverage.py's JSON, or LCOV.")
+@click.option("--findings", type=_FILE, multiple=True, help="SARIF 2.1.0 of another scanner. May be given again.")
+@click.option("--waivers", type=_FILE, help="TOML file of known misses that somebody answers for until a day.")
+@click.option("--write", "writes", is_flag=True, help="Write the run's reports again with this verdict.")
 @reports_option
 @json_option
 @click.pass_context
-def gate(ctx: click.Context, run: str, scenario: str | None, reports_dir: str | None, as_json: bool) -> ExitCode:
-    """Judge RUN (a folder, a run id, or `latest`) again, from its bundle alone. Writes nothing."""
-    from jivsbench.app.conclusion import find_run, judge_again
+def gate(
+    ctx: click.Context,
+    run: str,
+    gates: str | None,
+    sections: tuple[str, ...],
+    junit: tuple[Path, ...],
+    coverage: Path | None,
+    findings: tuple[Path, ...],
+    waivers: Path | None,
+    writes: bool,
+    reports_dir: str | None,
+    as_json: bool,
+) -> ExitCode:
+    """Judge RUN (a folder, a run id, or `latest`) again, from its bundle and the files that are named."""
+    from jivsbench.app.gating import GateOptions, judge_run
     from jivsbench.cli.outcome import finish
-    from jivsbench.config import load_scenario, scenario_folders
 
     settings = read_settings(ctx, reports_dir=reports_dir)
-    gates = load_scenario(scenario, scenario_folders()).gates if scenario else None
-    return finish(judge_again(find_run(settings.reports_dir, run), gates), as_json=as_json)
+    options = GateOptions(gates, sections, junit, coverage, findings, waivers, writes)
+    return finish(judge_run(settings, run, options, read_registry(settings)), as_json=as_json)

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import isfinite
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
@@ -172,6 +173,26 @@ class Section:
             if type(value) is not str or not value.strip():
                 self.fail(key, f"entry {position + 1} must be text that is not empty")
         return tuple(values)
+
+    def entries(self, key: str) -> tuple["str | Section", ...] | None:
+        """A list of texts and tables, mixed as the file likes; None when the key is absent."""
+        if key not in self._values:
+            return None
+        values = self._read(key, list)
+        for position, value in enumerate(values):
+            if type(value) is not dict and (type(value) is not str or not value.strip()):
+                self.fail(key, f"entry {position + 1} must be text that is not empty, or a table")
+        return tuple(
+            value if isinstance(value, str) else Section(self._document, (*self._key, key, position), value)
+            for position, value in enumerate(values)
+        )
+
+    def required_date(self, key: str) -> str:
+        """A date, such as 2030-12-31, as ISO text; it must be there."""
+        value = self._values.get(key)
+        if type(value) is not date:
+            self.fail(key if value is not None else None, f"the key {key!r} must be a date: write {key} = 2030-12-31")
+        return value.isoformat()
 
     def scalars(self, key: str) -> tuple[str | int | float | bool, ...]:
         """A list of texts, finite numbers, true or false; empty when the key is absent."""

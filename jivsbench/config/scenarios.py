@@ -30,6 +30,7 @@ SCENARIO_KEYS: Final = (
     "gates",
 )
 WORKLOAD_KEYS: Final = ("name", "table", "rows", "key", "think_time")
+GATE_FILE_KEYS: Final = ("gates", "staging", "tests", "coverage")
 STAGE_KEYS: Final = ("duration", "users", "rate", "step")
 _OPEN_LOOP_KEYS: Final = ("gaps", "in_flight_limit", "queue_limit")
 
@@ -74,7 +75,7 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
         title=root.required_text("title"),
         workload=_read_workload(root.section("workload")),
         stages=tuple(_read_stages(root, arrival)),
-        gates=tuple(_read_gates(root, operations, questions)),
+        gates=tuple(read_gates(root, operations, questions)),
         questions=questions,
         p95_limit_s=p95_limit_s,
         arrival=arrival,
@@ -90,8 +91,8 @@ def load_quality_gate(folders: Sequence[Path], operations: Collection[str] | Non
     if QUALITY_GATE not in files:
         raise UnknownNameError.among("gate file", QUALITY_GATE, files)
     root = read_document(files[QUALITY_GATE]).root
-    root.expect(("gates",))
-    return tuple(_read_gates(root, operations))
+    root.expect(GATE_FILE_KEYS)
+    return tuple(read_gates(root, operations))
 
 
 def scale_scenario(scenario: Scenario, time_scale: float) -> Scenario:
@@ -156,15 +157,17 @@ def _read_questions(root: Section) -> Iterator[Question]:
         yield Question(word)
 
 
-def _read_gates(
+def read_gates(
     root: Section, operations: Collection[str] | None, questions: Collection[Question] = tuple(Question)
 ) -> Iterator[Gate]:
-    texts = root.texts("gates")
-    if not texts:
-        root.fail("gates" if texts is not None else None, "a run that no gate judges cannot fail: add gates = [...]")
-    for text in texts:
+    """The gates of a section: texts, or tables that also say where the limit comes from."""
+    entries = root.entries("gates")
+    if not entries:
+        root.fail("gates" if entries is not None else None, "a run that no gate judges cannot fail: add gates = [...]")
+    for entry in entries:
+        text, source = (entry, None) if isinstance(entry, str) else _read_sourced(entry)
         try:
-            gate = parse_gate(text)
+            gate = replace(parse_gate(text), limit_source=source)
             if operations is not None:
                 # Whether the run compares is not known here; whoever plans it checks that.
                 check_gate(gate, operations, is_comparison=True)
@@ -172,3 +175,8 @@ def _read_gates(
         except GateError as exc:
             raise GateError(f"{root.place('gates')}: {exc}") from exc
         yield gate
+
+
+def _read_sourced(entry: Section) -> tuple[str, str]:
+    entry.expect(("gate", "source"))
+    return entry.required_text("gate"), entry.required_text("source")

@@ -68,6 +68,8 @@ class Gate:
     change: Change | None = None
     goal: float | None = None
     severity: GateSeverity = GateSeverity.FAIL
+    limit_source: str | None = None
+    """Where the limit comes from: an agreement, an earlier run, a document. None: nobody said."""
 
 
 class GateOutcome(StrEnum):

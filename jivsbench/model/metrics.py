@@ -45,6 +45,8 @@ class Metric:
     """True when only a workload that times whole jobs produces it."""
     question: Question | None = None
     """The question that a scenario must ask for it."""
+    input_option: str | None = None
+    """The option that names the file it is read from; None for what a run measures itself."""
 
 
 OPERATION_METRIC: Final = Metric(
@@ -217,6 +219,38 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     *_ANSWERS,
     Metric("findings.critical", Unit.COUNT, ("count",), Direction.LOWER, "open findings of severity CRITICAL"),
     Metric("findings.high", Unit.COUNT, ("count",), Direction.LOWER, "open findings of severity HIGH"),
+    Metric(
+        "tests.failed",
+        Unit.COUNT,
+        ("count",),
+        Direction.LOWER,
+        "tests that failed or ended in an error, read from JUnit files",
+        input_option="--junit",
+    ),
+    Metric(
+        "tests.passed",
+        Unit.COUNT,
+        ("count",),
+        Direction.HIGHER,
+        "tests that passed, read from JUnit files; skipped ones did not",
+        input_option="--junit",
+    ),
+    Metric(
+        "coverage.lines",
+        Unit.PERCENT,
+        ("ratio",),
+        Direction.HIGHER,
+        "lines that tests ran, read from a coverage file",
+        input_option="--coverage",
+    ),
+    Metric(
+        "coverage.branches",
+        Unit.PERCENT,
+        ("ratio",),
+        Direction.HIGHER,
+        "branches that tests took, read from a coverage file",
+        input_option="--coverage",
+    ),
 )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from jivsbench.model.behaviour import Behaviour
 from jivsbench.model.comparison import CriterionResult
 from jivsbench.model.gate import Gate, GateOutcome, Unit
+from jivsbench.model.inputs import Inputs
 
 
 class Provenance(StrEnum):
@@ -80,6 +81,22 @@ class VerdictOutcome(StrEnum):
     INVALID = "INVALID"
 
 
+class Environment(StrEnum):
+    """Where a version goes after its run."""
+
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Whether a version may go to one environment, and what must be settled first where it may not."""
+
+    environment: Environment
+    is_approved: bool
+    conditions: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class GateResult:
     """One gate and how it ended. `value` is in the gate's unit."""
@@ -103,6 +120,10 @@ class Verdict:
     conditions: tuple[str, ...]
     criteria: tuple[CriterionResult, ...] = ()
     """What a comparison with a rule of its own concludes; empty for every other run."""
+    approvals: tuple["Approval", ...] = ()
+    """Where the run may go, staging and production apart; empty in files of older versions."""
+    inputs: Inputs | None = None
+    """What the judgement was given beside the run; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jivsbench.analysis import judge, summarize
-from jivsbench.model.finding import CheckOutcome, Severity
+from jivsbench.model.finding import CheckOutcome, Finding, Severity
 from jivsbench.model.gate import Unit
 from jivsbench.model.gate_text import parse_gate
+from jivsbench.model.inputs import Inputs, SuiteResults
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.summary import Effect, Figure, Provenance, Summary, VerdictOutcome
 from tests.unit.analysis_records import build_arm_record, build_check, build_record
@@ -135,3 +136,33 @@ def test_an_invalid_record_is_always_invalid(summary, gates, checks):
     record = replace(RECORD, checks=tuple(checks), invalid=("nothing was measured",))
 
     assert judge(record, summary, gates).outcome is VerdictOutcome.INVALID
+
+
+FOUND = st.lists(
+    st.builds(Finding, st.sampled_from(["scan/A", "scan/B"]), st.sampled_from(Severity), *[st.just("")] * 3), max_size=3
+)
+IMPORT_GATES = tuple(
+    parse_gate(text)
+    for text in (
+        "findings.critical count <= 1",
+        "findings.high count <= 1 warn",
+        "tests.failed count <= 1",
+        "tests.passed count >= 2",
+    )
+)
+
+
+@given(
+    st.sets(st.sampled_from(IMPORT_GATES)), CHECKS, st.tuples(FOUND, FOUND), st.tuples(*[st.integers(0, 3)] * 2), st.booleans()
+)
+def test_what_is_brought_from_outside_never_improves_a_verdict(gates, checks, findings, counts, has_files):
+    """Further findings of other scanners, and a test that fails in place of one that passed: the verdict stays or gets worse."""
+    record = replace(RECORD, checks=tuple(checks))
+    (found, more), (passed, failed) = findings, counts
+    files = ("scan.sarif",) if has_files else ()
+    before = Inputs("2030-01-01", SuiteResults(("j",), passed + 1, failed, 0), None, tuple(found), files)
+    after = replace(before, tests=SuiteResults(("j",), passed, failed + 1, 0), findings=(*found, *more))
+
+    ranks = [ORDER.index(judge(record, summarize(record, given), gates, given).outcome) for given in (before, after)]
+
+    assert ranks[1] >= ranks[0]
