@@ -41,23 +41,21 @@ def waiver(name=SLOW, target=WaiverTarget.GATE, expires="2030-12-31"):
     return Waiver(target, name, "ops@example.org", "the index is being built", expires)
 
 
+MIXED = "<testcase name='a'/><testcase name='b'><failure/></testcase><testcase name='c'><skipped/></testcase>"
+THREE = "<testcase name='a'/><testcase name='b'/><testcase name='c'/>"
+JACOCO = """<report><package><counter type="LINE" missed="1" covered="2"/></package>
+<counter type="LINE" missed="10" covered="90"/></report>"""
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (
-            '<testsuites><testsuite tests="3"><testcase name="a"/><testcase name="b"><failure/></testcase><testcase name="c">'
-            + "<skipped/></testcase></testsuite></testsuites>",
-            (1, 1, 1),
-        ),
+        (f"<testsuites><testsuite tests='3'>{MIXED}</testsuite></testsuites>", (1, 1, 1)),
         ('<testsuite><testcase name="a"><error/></testcase></testsuite>', (0, 1, 0)),
         ('<testsuite><testcase name="a"><failure/><error/></testcase></testsuite>', (0, 1, 0)),
         ('<testsuite><testcase name="a"><skipped/><failure/></testcase></testsuite>', (0, 1, 0)),
         ('<testsuite errors="2" failures="1"><testcase name="a"/><testcase name="b"/></testsuite>', (0, 3, 0)),
-        (
-            '<testsuites failures="1" errors="1"><testsuite><testcase name="a"/><testcase name="b"/><testcase name="c"/>'
-            + "</testsuite></testsuites>",
-            (1, 2, 0),
-        ),
+        (f"<testsuites failures='1' errors='1'><testsuite>{THREE}</testsuite></testsuites>", (1, 2, 0)),
         ("<testsuites/>", (0, 0, 0)),
         ('<testsuite tests="500" failures="0"/>', (0, 0, 0)),
     ],
@@ -92,11 +90,7 @@ def test_what_is_not_junit_is_refused(tmp_path, content, message):
             (181, 200, None, None),
         ),
         ('<coverage lines-valid="200" lines-covered="181" branches-valid="40" branches-covered="30"/>', (181, 200, 30, 40)),
-        (
-            '<report><package><counter type="LINE" missed="1" covered="2"/></package>'
-            + '<counter type="LINE" missed="10" covered="90"/></report>',
-            (90, 100, None, None),
-        ),
+        (JACOCO, (90, 100, None, None)),
         (
             '{"totals": {"covered_lines": 9, "num_statements": 10, "covered_branches": 1, "num_branches": 4}}',
             (9, 10, 1, 4),
