@@ -41,7 +41,7 @@ def audit_claims(claims: Claims) -> Audit:
     relations += [*check_parts(claims), *check_sums(claims), *_check_criteria(claims), *_check_provenance(claims)]
     if claims.is_comparison:
         for one, other in pairwise(claims.workloads):
-            relations += _compare_workload(one, other)
+            relations += compare_workload(one, other)
     return Audit(claims.format, tuple(relations))
 
 
@@ -49,7 +49,16 @@ def compare_workloads(first: Claims, second: Claims) -> Iterator[Relation]:
     """Rule 10: two results that are compared must come from the same workload."""
     for one in first.workloads:
         for other in second.workloads:
-            yield from _compare_workload(one, other)
+            yield from compare_workload(one, other)
+
+
+def compare_workload(one: Workload, other: Workload) -> Iterator[Relation]:
+    """Each setting that both results state."""
+    theirs = dict(other.settings)
+    for key, value in one.settings:
+        if key in theirs:
+            text = f"{key} is {value} in {one.name} and {theirs[key]} in {other.name}"
+            yield Relation(Rule.WORKLOAD, f"{one.name} against {other.name}", text, value == theirs[key])
 
 
 def find_mark(text: str) -> str | None:
@@ -216,14 +225,6 @@ def _check_provenance(claims: Claims) -> Iterator[Relation]:
             else:
                 text = f"{show(stated)}: {stated.provenance}"
                 yield Relation(Rule.PROVENANCE, part.name, text, holds=mark is None)
-
-
-def _compare_workload(one: Workload, other: Workload) -> Iterator[Relation]:
-    theirs = dict(other.settings)
-    for key, value in one.settings:
-        if key in theirs:
-            text = f"{key} is {value} in {one.name} and {theirs[key]} in {other.name}"
-            yield Relation(Rule.WORKLOAD, f"{one.name} against {other.name}", text, value == theirs[key])
 
 
 def _at_most(lower: Stated, higher: Stated) -> bool:

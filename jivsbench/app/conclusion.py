@@ -1,10 +1,11 @@
 """From a record to its end: summary, verdict, reports, and word to the plugins."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jivsbench.analysis.judgement import judge
+from jivsbench.analysis.sequential import list_sequential_effects
 from jivsbench.analysis.summary import summarize
 from jivsbench.app.partial import read_run
 from jivsbench.errors import ConfigError
@@ -47,10 +48,19 @@ def conclude(
     return Outcome(folder, record, summary, verdict, problems)
 
 
-def judge_again(folder: Path, gates: Sequence[Gate] | None = None, inputs: Inputs | None = None) -> Outcome:
-    """Judge a finished run from its bundle, and from what is brought from outside; writes nothing."""
+def judge_again(
+    folder: Path, gates: Sequence[Gate] | None = None, inputs: Inputs | None = None, against: Path | None = None
+) -> Outcome:
+    """Judge a finished run from its bundle, and from what is brought from outside; writes nothing.
+
+    With `against`, relative gates of a run with one arm are answered by the ratio to that earlier run, without an interval.
+    """
     record = read_run(folder)
     summary = summarize(record, inputs)
+    if against is not None and not summary.effects:
+        earlier = read_record(against)
+        effects = list_sequential_effects((earlier, summarize(earlier)), (record, summary))
+        summary = replace(summary, effects=effects)
     verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
     return Outcome(folder, record, summary, verdict)
 

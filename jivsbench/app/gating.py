@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from jivsbench.app.baselines import find_baseline
 from jivsbench.app.conclusion import Outcome, find_run, judge_again, render_again
 from jivsbench.config import Settings, scenario_folders
 from jivsbench.config.gate_files import load_gates, load_sections, load_waivers
 from jivsbench.config.scenarios import QUALITY_GATE
+from jivsbench.errors import UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
 from jivsbench.plugins import Registry
@@ -30,6 +32,8 @@ class GateOptions:
     findings: tuple[Path, ...] = ()
     waivers: Path | None = None
     writes: bool = False
+    against: str | None = None
+    """A scenario whose baseline it is held against, or another run."""
 
 
 def judge_run(settings: Settings, run: str, options: GateOptions, registry: Registry) -> Outcome:
@@ -37,9 +41,14 @@ def judge_run(settings: Settings, run: str, options: GateOptions, registry: Regi
     folder = find_run(settings.reports_dir, run)
     inputs = _read_inputs(options)
     gates = _choose_gates(folder, options)
+    if options.writes and options.against:
+        raise UsageError(
+            "--write keeps what follows from this run alone, and --against brings another one in: leave one of them out"
+        )
     if options.writes:
         return render_again(folder, registry, gates, inputs)
-    return judge_again(folder, gates, inputs)
+    against = find_baseline(settings.reports_dir, options.against) if options.against else None
+    return judge_again(folder, gates, inputs, against)
 
 
 def _read_inputs(options: GateOptions) -> Inputs | None:

@@ -18,6 +18,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--coverage", type=_FILE, help="Cobertura or JaCoCo XML, coverage.py's JSON, or LCOV.")
 @click.option("--findings", type=_FILE, multiple=True, help="SARIF 2.1.0 of another scanner. May be given again.")
 @click.option("--waivers", type=_FILE, help="TOML file of known misses that somebody answers for until a day.")
+@click.option("--against", metavar="BASELINE", help="Answer relative gates by a baseline (a scenario's name) or another run.")
 @click.option("--write", "writes", is_flag=True, help="Write the run's reports again with this verdict.")
 @reports_option
 @json_option
@@ -31,6 +32,7 @@ def gate(
     coverage: Path | None,
     findings: tuple[Path, ...],
     waivers: Path | None,
+    against: str | None,
     writes: bool,
     reports_dir: str | None,
     as_json: bool,
@@ -40,5 +42,5 @@ def gate(
     from jivsbench.cli.outcome import finish
 
     settings = read_settings(ctx, reports_dir=reports_dir)
-    options = GateOptions(gates, sections, junit, coverage, findings, waivers, writes)
+    options = GateOptions(gates, sections, junit, coverage, findings, waivers, writes, against)
     return finish(judge_run(settings, run, options, read_registry(settings)), as_json=as_json)

@@ -23,6 +23,8 @@ _COMMANDS: Final = {
     "extract": "Extract one table into verified Parquet files.",
     "gate": "Judge a finished run again.",
     "audit": "Is a result file, ours or another tool's, consistent with itself?",
+    "baseline": "Keep a run as the one that later runs are held against.",
+    "history": "Figures of many runs over time, and where their level changed.",
     "report": "Render the reports of a finished run again.",
     "serve": "Run the extraction service alone.",
     "plugins": "List plugins: name, version, origin, hooks.",

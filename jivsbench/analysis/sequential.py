@@ -1,0 +1,50 @@
+"""One run after another: what their figures say of each other, which is little.
+
+Two runs at different times differ by whatever the machine did meanwhile: of two identical targets, measured one after the
+other on a shared machine, rules of thumb called 24 to 82 % different. So there is a ratio and no interval, and a gate that
+needs an interval is INCONCLUSIVE.
+"""
+
+from collections.abc import Iterator
+
+from jivsbench.analysis.contradictions import compare_workload
+from jivsbench.analysis.effects import CONFIDENCE, plain_effect
+from jivsbench.analysis.run_claims import describe_workload
+from jivsbench.errors import UsageError
+from jivsbench.model.metrics import CATALOGUE
+from jivsbench.model.record import RunRecord
+from jivsbench.model.summary import Effect, Summary
+
+_WEAK = "one run after another, so without an interval: what the machine did meanwhile is in it"
+
+
+def list_sequential_effects(baseline: tuple[RunRecord, Summary], candidate: tuple[RunRecord, Summary]) -> tuple[Effect, ...]:
+    """The ratio of every figure that a change can be judged of. Raises UsageError when workload or machine differ."""
+    workloads = (describe_workload(baseline[0]), describe_workload(candidate[0]))
+    differences = [relation.arithmetic for relation in compare_workload(*workloads) if not relation.holds]
+    differences += _compare_machines(baseline[0], candidate[0])
+    if differences:
+        raise UsageError(
+            f"the runs {baseline[0].run_id} and {candidate[0].run_id} cannot be held against each other: {'; '.join(differences)}"
+        )
+    return tuple(_list_effects(baseline, candidate))
+
+
+def _list_effects(baseline: tuple[RunRecord, Summary], candidate: tuple[RunRecord, Summary]) -> Iterator[Effect]:
+    arms = (baseline[0].plan.candidate, candidate[0].plan.candidate)
+    for metric in CATALOGUE:
+        for statistic in (*metric.paired, *metric.plain):
+            before = baseline[1].figure(arms[0], metric.name, statistic)
+            after = candidate[1].figure(arms[1], metric.name, statistic)
+            if before is None or after is None:
+                continue
+            found = plain_effect(before, after)
+            method = _WEAK if found.ratio is not None else found.method
+            yield Effect(metric.name, statistic, baseline[0].run_id, arms[1], found.ratio, None, None, CONFIDENCE, 0, method)
+
+
+def _compare_machines(before: RunRecord, after: RunRecord) -> Iterator[str]:
+    one, other = before.environment, after.environment
+    for name, first, second in (("CPU", one.cpu_model, other.cpu_model), ("number of CPUs", one.cpu_count, other.cpu_count)):
+        if first != second:
+            yield f"the {name} was {first} and is {second}"

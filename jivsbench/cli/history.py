@@ -1,0 +1,160 @@
+"""`jivsbench history`."""
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from jivsbench.cli.options import json_option, read_settings, reports_option
+from jivsbench.exitcodes import ExitCode
+from jivsbench.model.secret import Secret
+
+if TYPE_CHECKING:
+    from jivsbench.app.history import Trend
+    from jivsbench.history import HistoryStore
+
+_ENVIRONMENT = "JIVSBENCH_HISTORY_URL"
+
+
+@click.group()
+def history() -> None:
+    """Figures of many runs over time, and where their level changed."""
+
+
+def _database_option(command: "click.decorators.FC") -> "click.decorators.FC":
+    help_text = f"postgresql:// or sqlite:/// URL. Default: {_ENVIRONMENT}, else history.sqlite3 in the reports folder."
+    return click.option("--database", help=help_text)(command)
+
+
+@history.command()
+@click.argument("runs", nargs=-1)
+@_database_option
+@reports_option
+@json_option
+@click.pass_context
+def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports_dir: str | None, as_json: bool) -> ExitCode:
+    """Store RUNS (folders or run ids; without any: every run of the reports folder). A run is stored once."""
+    from jivsbench.app.history import store_runs
+    from jivsbench.cli.terminal import print_json
+
+    with _open(ctx, database, reports_dir) as store:
+        stored = store_runs(store, read_settings(ctx, reports_dir=reports_dir).reports_dir, runs)
+    if as_json:
+        print_json(asdict(stored))
+    else:
+        click.echo(f"{len(stored.added)} stored, {len(stored.known)} known already, {len(stored.unreadable)} unreadable")
+        for problem in stored.unreadable:
+            click.echo(f"  unreadable: {problem}", err=True)
+    return ExitCode.PASSED
+
+
+@history.command("list")
+@_database_option
+@reports_option
+@json_option
+@click.pass_context
+def list_runs(ctx: click.Context, database: str | None, reports_dir: str | None, as_json: bool) -> ExitCode:
+    """List every stored run, the oldest first."""
+    from jivsbench.cli.terminal import print_json
+
+    with _open(ctx, database, reports_dir) as store:
+        runs = store.list_runs()
+    if as_json:
+        print_json([asdict(run) for run in runs])
+    for run in () if as_json else runs:
+        commit = (run.git_commit or "-")[:12]
+        click.echo(f"{run.started_at}  {commit:<12}  {run.outcome:<11}  {run.scenario}  {run.series}  {run.run_id}")
+    return ExitCode.PASSED
+
+
+@history.command()
+@click.option("--metric", "metrics", multiple=True, help="Figure such as 'job.response p95'. Default: the six that matter most.")
+@click.option(
+    "--check", "is_check", is_flag=True, help="End with exit code 1 when the last change of a figure was for the worse."
+)
+@_database_option
+@reports_option
+@json_option
+@click.pass_context
+def changes(
+    ctx: click.Context,
+    metrics: tuple[str, ...],
+    is_check: bool,
+    database: str | None,
+    reports_dir: str | None,
+    as_json: bool,
+) -> ExitCode:
+    """Show where the level of a figure changed, by commit. Runs of other workloads, profiles or machines are never mixed."""
+    from jivsbench.app.history import WATCHED, read_trends
+    from jivsbench.cli.terminal import print_json
+
+    wanted = tuple(_parse_metric(metric) for metric in metrics) or WATCHED
+    with _open(ctx, database, reports_dir) as store:
+        trends = read_trends(store, wanted)
+    if as_json:
+        print_json([_describe(trend) for trend in trends])
+    else:
+        _print(trends)
+    return ExitCode.GATE_FAILED if is_check and any(trend.has_worsened for trend in trends) else ExitCode.PASSED
+
+
+def _open(ctx: click.Context, database: str | None, reports_dir: str | None) -> "HistoryStore":
+    from jivsbench.history import open_history
+
+    url = database or os.environ.get(_ENVIRONMENT)
+    return open_history(Secret(url) if url else None, read_settings(ctx, reports_dir=reports_dir).reports_dir)
+
+
+def _parse_metric(text: str) -> tuple[str, str]:
+    from jivsbench.errors import UnknownNameError
+    from jivsbench.model.metrics import CATALOGUE, find_metric
+
+    name, _, statistic = text.partition(" ")
+    metric = find_metric(name)
+    if metric is None:
+        raise UnknownNameError.among("metric", name, [known.name for known in CATALOGUE])
+    if statistic not in metric.statistics:
+        raise UnknownNameError.among(f"statistic of {name}", statistic, metric.statistics)
+    return name, statistic
+
+
+def _describe(trend: "Trend") -> dict[str, object]:
+    return {
+        **asdict(trend.key),
+        "runs": len(trend.values),
+        "is_long_enough": trend.is_long_enough,
+        "has_worsened": trend.has_worsened,
+        "changes": [
+            {
+                **asdict(change),
+                "ratio": change.ratio,
+                "is_worse": trend.is_worse(change),
+                "run_id": trend.values[change.place].run_id,
+                "git_commit": trend.values[change.place].git_commit,
+            }
+            for change in trend.changes
+        ],
+    }
+
+
+def _print(trends: "tuple[Trend, ...]") -> None:
+    from jivsbench.analysis.change_points import LEAST_RUNS
+
+    for trend in trends:
+        key = trend.key
+        click.echo(f"{key.scenario}, {key.arm}, {key.metric} {key.statistic}: {len(trend.values)} runs")
+        if not trend.is_long_enough:
+            click.echo(f"  too few runs to show a change: at least {LEAST_RUNS} of one series are needed")
+        elif not trend.changes:
+            click.echo("  no change of level")
+        for change in trend.changes:
+            first = trend.values[change.place]
+            ratio = f"{(change.ratio - 1) * 100:+.1f} %" if change.ratio is not None else "from 0"
+            word = "worse" if trend.is_worse(change) else "better"
+            click.echo(
+                f"  {word} since {(first.git_commit or first.run_id)[:40]} ({first.started_at}): "
+                f"{change.before:.6g} to {change.after:.6g} {key.unit}, {ratio}, by chance p = {change.p_value:.2g}"
+            )
+    if not trends:
+        click.echo("the history holds no valid run: store some with 'jivsbench history add'")

@@ -1,0 +1,144 @@
+"""Baselines: only a run beyond doubt is promoted, and only what was promoted is held against."""
+
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from jivsbench import __version__
+from jivsbench.analysis import summarize
+from jivsbench.analysis.sequential import list_sequential_effects
+from jivsbench.app.baselines import find_baseline, list_promotions, promote
+from jivsbench.app.conclusion import conclude, judge_again
+from jivsbench.cli.baseline import baseline
+from jivsbench.cli.root import root
+from jivsbench.errors import ConfigError, UnknownNameError, UsageError
+from jivsbench.exitcodes import ExitCode
+from jivsbench.model.gate import GateOutcome
+from jivsbench.model.gate_text import parse_gate
+from jivsbench.plugins import load_registry
+from tests.unit.analysis_records import build_arm_record, build_record
+
+REGISTRY = load_registry()
+
+
+def make_record(run_id="good", gate="job.response p95 < 500 ms"):
+    """A run of this version, with one gate."""
+    record = build_record(build_arm_record())
+    plan = replace(record.plan, scenario=replace(record.plan.scenario, gates=(parse_gate(gate),)))
+    environment = replace(record.environment, jivsbench_version=__version__)
+    return replace(record, run_id=run_id, plan=plan, environment=environment)
+
+
+def write(reports_dir, run_id, gate, change=lambda record: record):
+    """A run's folder."""
+    return conclude(change(make_record(run_id, gate)), reports_dir / "runs" / run_id, REGISTRY)
+
+
+def roomy(record):
+    """The same with blocks long enough for its jobs."""
+    arm = record.arms[0]
+    blocks = tuple(replace(block, drained_ns=block.start_ns + 10**11) for block in arm.blocks)
+    return replace(record, arms=(replace(arm, blocks=blocks),))
+
+
+def test_a_run_that_passed_becomes_the_baseline(tmp_path):
+    """Kept with its sum, who said so, and which one it took the place of."""
+    write(tmp_path, "one", "job.response p95 < 500 ms", roomy)
+    write(tmp_path, "two", "job.response p95 < 500 ms", roomy)
+
+    promote(tmp_path, "one", REGISTRY, "ann")
+    second = promote(tmp_path, "two", REGISTRY, "bob")
+
+    assert (second.run_id, second.owner, second.replaces) == ("two", "bob", "one")
+    assert [promotion.run_id for promotion in list_promotions(tmp_path)] == ["two"]
+    assert find_baseline(tmp_path, "tiny") == tmp_path / "baselines" / "tiny"
+    assert {path.name for path in (tmp_path / "baselines" / "tiny").iterdir()} == {"run.json", "promotion.json", "SHA256SUMS"}
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        ("job.response p95 < 5 ms", "is FAILED, and later runs must not be held against it"),
+        ("job.response p95 < 5 ms warn", "accept its conditions with --accept-conditions"),
+        ("job.response p95 reduction >= 3 %", "is FAILED"),
+    ],
+)
+def test_a_run_in_doubt_is_not_promoted(tmp_path, gate, message):
+    """FAILED never; CONDITIONAL when its conditions are accepted."""
+    write(tmp_path, "bad", gate, roomy)
+
+    with pytest.raises(UsageError, match=message):
+        promote(tmp_path, "bad", REGISTRY, "ann")
+    if "warn" in gate:
+        assert promote(tmp_path, "bad", REGISTRY, "ann", accepts_conditions=True).conditions
+
+
+def test_a_run_that_contradicts_itself_is_not_promoted(tmp_path):
+    """It is audited first: ten seconds of jobs in a block of one and a half, with ten users."""
+    write(
+        tmp_path,
+        "busy",
+        "job.response p95 < 500 ms",
+        lambda record: replace(record, generator=replace(record.generator, users_reached_max=1, users_planned_max=1)),
+    )
+
+    with pytest.raises(UsageError, match="contradicts itself in"):
+        promote(tmp_path, "busy", REGISTRY, "ann")
+
+
+def test_a_baseline_that_was_changed_is_refused(tmp_path):
+    """And so is one that nobody promoted."""
+    write(tmp_path, "one", "job.response p95 < 500 ms", roomy)
+    promote(tmp_path, "one", REGISTRY, "ann")
+    path = tmp_path / "baselines" / "tiny" / "run.json"
+    path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
+
+    with pytest.raises(ConfigError, match="is not as it was promoted"):
+        find_baseline(tmp_path, "tiny")
+    with pytest.raises(UnknownNameError, match="did you mean 'tiny'"):
+        find_baseline(tmp_path, "tini")
+    assert find_baseline(tmp_path, "one") == tmp_path / "runs" / "one"
+
+
+def test_a_relative_gate_against_a_baseline_has_no_interval(tmp_path):
+    """What exists once is answered by its ratio; what needs an interval is INCONCLUSIVE, never green."""
+    write(tmp_path, "one", "job.response p95 < 500 ms", roomy)
+    gates = tuple(map(parse_gate, ("target.memory max growth <= 5 %", "job.response p95 reduction >= 30 %")))
+
+    outcome = judge_again(tmp_path / "runs" / "one", gates, against=tmp_path / "runs" / "one")
+
+    assert [result.outcome for result in outcome.verdict.gates] == [GateOutcome.MET, GateOutcome.INCONCLUSIVE]
+    assert "one run after another" in outcome.verdict.gates[1].reason
+
+
+def test_runs_of_other_workloads_or_machines_are_not_held_against_each_other():
+    """The message names every difference."""
+    before = make_record("before")
+    after = replace(
+        make_record("after"),
+        plan=replace(before.plan, table_rows=7),
+        environment=replace(before.environment, cpu_count=64),
+    )
+
+    with pytest.raises(
+        UsageError, match="rows of the table is 1000 in before and 7 in after; the number of CPUs was 2 and is 64"
+    ):
+        list_sequential_effects((before, summarize(before)), (after, summarize(after)))
+
+
+def test_the_command_says_what_became_of_it(tmp_path):
+    """Promoted, listed, and nothing yet."""
+    parent = root.make_context("jivsbench", [], resilient_parsing=True)
+
+    def call(*words):
+        result = CliRunner().invoke(baseline, [*words, "--reports-dir", str(tmp_path)], standalone_mode=False, parent=parent)
+        if result.exception is not None:
+            raise result.exception
+        return result.return_value, result.output
+
+    assert "no scenario has a baseline" in call("list")[1]
+    write(tmp_path, "one", "job.response p95 < 500 ms", roomy)
+    assert call("promote", "one", "--owner", "ann") == (ExitCode.PASSED, "one is the baseline of tiny\n")
+    assert call("list")[1].startswith("tiny: one (PASSED), by ann on ")
+    assert '"run_id": "one"' in call("list", "--json")[1]

@@ -1,0 +1,147 @@
+"""The history: runs are stored once, series are never mixed, changes are named by commit."""
+
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import create_engine, text
+
+from jivsbench.app.conclusion import conclude
+from jivsbench.app.history import name_series, read_trends, store_runs
+from jivsbench.cli.history import history
+from jivsbench.cli.root import root
+from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
+from jivsbench.exitcodes import ExitCode
+from jivsbench.history import open_history
+from jivsbench.model.gate import Unit
+from jivsbench.model.history import HistoryRun
+from jivsbench.model.secret import Secret
+from jivsbench.model.summary import Figure, Provenance
+from jivsbench.plugins import load_registry
+from tests.unit.analysis_records import build_arm_record, build_record, change_arm
+
+
+def figure(value, metric="job.response", statistic="p95"):
+    """One figure of the candidate."""
+    return Figure("optimized", metric, statistic, value, Unit.MILLISECONDS, 9, Provenance.MEASURED, "")
+
+
+def run(number, *, series="a", outcome="PASSED"):
+    """One run of a day."""
+    return HistoryRun(
+        f"run-{number:03d}-{series}", f"2030-01-{number + 1:02d}T00:00:00+00:00", f"{number:040x}", "tiny", series, outcome, "0"
+    )
+
+
+def fill(store, levels, **settings):
+    """Runs with these p95, in order."""
+    for number, level in enumerate(levels):
+        store.add(run(number, **settings), [figure(level), figure(None, "http.response")])
+
+
+def test_a_run_is_stored_once_and_what_was_not_measured_is_not_stored(tmp_path):
+    """Storing it again changes nothing; a figure without a value is no 0."""
+    with open_history(None, tmp_path) as store:
+        assert store.add(run(1), [figure(5.0), figure(None, "http.response")])
+        assert not store.add(run(1), [figure(7.0)])
+        (trend,) = read_trends(store, (("job.response", "p95"), ("http.response", "p95")))
+
+    assert [value.value for value in trend.values] == [5.0]
+    assert (tmp_path / "history.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_series_are_never_mixed_and_invalid_runs_say_nothing(tmp_path):
+    """Runs of another machine stand in a line of their own; an INVALID run in none."""
+    with open_history(None, tmp_path) as store:
+        fill(store, [1.0, 2.0])
+        fill(store, [9.0], series="b")
+        store.add(run(20, outcome="INVALID"), [figure(99.0)])
+        trends = read_trends(store)
+
+        assert [[value.value for value in trend.values] for trend in trends] == [[1.0, 2.0], [9.0]]
+        assert [stored.run_id for stored in store.list_runs()][-1] == "run-020-a"
+
+
+def test_a_history_in_postgresql_is_the_same(tmp_path, embedded_postgres_url):
+    """The same calls on a server."""
+    from tests.unit.jobs_stores import own_database
+
+    with own_database(embedded_postgres_url) as url, open_history(Secret(url), tmp_path) as store:
+        fill(store, [100.0 + place % 3 for place in range(10)] + [150.0 + place % 3 for place in range(10)])
+        (trend,) = read_trends(store)
+
+    assert [change.place for change in trend.changes] == [10]
+
+
+def test_a_change_is_named_by_its_commit(tmp_path):
+    """`changes --check` ends with 1 when the last step was for the worse, and with 0 when it was for the better."""
+    with open_history(None, tmp_path) as store:
+        fill(store, [100.0 + place % 3 for place in range(10)] + [150.0 + place % 3 for place in range(10)])
+
+    status, output = call("changes", "--check", "--reports-dir", tmp_path)
+
+    assert status == ExitCode.GATE_FAILED
+    assert f"worse since {10:040x}" in output
+    assert "101 to 151 ms, +49.5 %" in output
+    assert call("changes", "--reports-dir", tmp_path, "--json")[0] == ExitCode.PASSED
+    assert call("changes", "--check", "--metric", "throughput.records rate", "--reports-dir", tmp_path)[0] == ExitCode.PASSED
+
+
+def test_bundles_are_stored_from_the_reports_folder(tmp_path):
+    """Every run is read; one that cannot be read is named and stops no other."""
+    record = build_record(build_arm_record())
+    conclude(record, tmp_path / "runs" / "one", load_registry())
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "run.json").write_text("{}")
+    with open_history(None, tmp_path) as store:
+        stored = store_runs(store, tmp_path, ())
+
+        assert (stored.added, stored.known) == ((record.run_id,), ())
+        assert "run.json" in stored.unreadable[0]
+        assert store_runs(store, tmp_path, ()).known == (record.run_id,)
+        with pytest.raises(ConfigError):
+            store_runs(store, tmp_path, ("broken",))
+
+
+def test_what_must_agree_names_the_series():
+    """Another profile, another workload, another machine: another series. Another moment or seed: the same."""
+    record = build_record(build_arm_record())
+    plan, environment = record.plan, record.environment
+    others = (
+        replace(record, plan=replace(plan, table_rows=5)),
+        replace(record, plan=replace(plan, profiles=(replace(plan.profiles[0], batch_rows=7),))),
+        replace(record, environment=replace(environment, cpu_count=64)),
+    )
+
+    assert name_series(record) == name_series(replace(change_arm(record, call_count=5), run_id="x", plan=replace(plan, seed=9)))
+    assert len({name_series(other) for other in (record, *others)}) == 4
+
+
+def test_a_wrong_database_is_an_error_with_a_way_out(tmp_path):
+    """No password in any message."""
+    engine = create_engine(f"sqlite:///{tmp_path}/new.sqlite3")
+    open_history(Secret(f"sqlite:///{tmp_path}/new.sqlite3"), tmp_path)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jivsbench_history SET version = 9"))
+    engine.dispose()
+    (tmp_path / "file").touch()
+
+    for url, error, message in (
+        ("mysql://u:S3cret@h/d", ConfigError, "cannot be kept in 'mysql'"),
+        ("postgresql://u:S3cret@127.0.0.1:1/d?connect_timeout=1", EnvironmentProblem, "could not be opened"),
+        (f"sqlite:///{tmp_path}/new.sqlite3", ConfigError, "of version 9"),
+    ):
+        with pytest.raises(error, match=message) as caught:
+            open_history(Secret(url), tmp_path)
+        assert "S3cret" not in str(caught.value)
+    with pytest.raises(OutputError, match="cannot be written"):
+        open_history(None, tmp_path / "file")
+
+
+def call(*words) -> tuple[int, str]:
+    """Exit code and output of one call."""
+    parent = root.make_context("jivsbench", [], resilient_parsing=True)
+    result = CliRunner().invoke(history, [str(word) for word in words], standalone_mode=False, parent=parent)
+    if result.exception is not None:
+        raise result.exception
+    return result.return_value, result.output
