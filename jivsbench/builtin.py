@@ -15,10 +15,24 @@ def jivsbench_register_workloads() -> Iterable[Workload]:
 
 @hookimpl
 def jivsbench_register_reporters() -> Iterable[Reporter]:
-    """HTML, JSON, JUnit and Markdown."""
+    """HTML for people, JSON for programs, and what CI shows: JUnit, SARIF, Markdown, annotations, a badge, OpenMetrics."""
+    from jivsbench.report.annotations import AnnotationsReporter
+    from jivsbench.report.badge import BadgeReporter
     from jivsbench.report.html import HtmlReporter
     from jivsbench.report.json import JsonReporter
     from jivsbench.report.junit import JunitReporter
-    from jivsbench.report.markdown import MarkdownReporter
+    from jivsbench.report.markdown import CommentReporter, MarkdownReporter
+    from jivsbench.report.openmetrics import OpenMetricsReporter
+    from jivsbench.report.sarif import SarifReporter
 
-    return [HtmlReporter(), JsonReporter(), JunitReporter(), MarkdownReporter()]
+    return [
+        AnnotationsReporter(),
+        BadgeReporter(),
+        CommentReporter(),
+        HtmlReporter(),
+        JsonReporter(),
+        JunitReporter(),
+        MarkdownReporter(),
+        OpenMetricsReporter(),
+        SarifReporter(),
+    ]

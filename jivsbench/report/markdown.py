@@ -1,4 +1,8 @@
-"""summary.md: the run as a comment on a pull request. Names that others chose stay text: no link, no markup, no mention."""
+"""summary.md and comment.md: the run for a job's summary and for a comment. Names that others chose stay text, never markup.
+
+Each keeps its reader's limit: GitHub refuses a step summary of more than 1 MiB and a comment of more than 65,536 characters
+whole, without a word. What does not fit is left out from the end, line by line, and the last line says how much.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,6 +30,12 @@ _ACTIVE: Final = re.compile(r"([\\`*_\[\]#|~$])")
 # A mention, an issue number, a bare address or an emoji is made by its first signs; a character of no width breaks it apart.
 _REFERENCE: Final = re.compile(r"@(?=\w)|(?<=\w):(?=//)|(?<=www)\.|\bGH-(?=\d)")
 _APART: Final = "&#8203;"
+_REMARK_BYTES: Final = 100
+
+
+MAX_SUMMARY_BYTES: Final = 1024 * 1024
+MAX_COMMENT_BYTES: Final = 65_536
+"""In bytes, which are never fewer than characters."""
 
 
 class MarkdownReporter:
@@ -33,6 +43,7 @@ class MarkdownReporter:
 
     name = "markdown"
     filename = "summary.md"
+    limit_bytes = MAX_SUMMARY_BYTES
 
     def render(self, record: RunRecord, summary: Summary, verdict: Verdict) -> Report:
         """The comment as UTF-8."""
@@ -45,7 +56,29 @@ class MarkdownReporter:
             *_write_checks(record),
             f"<sub>{' · '.join(escape(fact) for fact in headline.facts)}</sub>",
         ]
-        return Report(self.name, self.filename, "text/markdown; charset=utf-8", ("\n\n".join(parts) + "\n").encode())
+        content = fit(("\n\n".join(parts) + "\n").encode(), self.limit_bytes)
+        return Report(self.name, self.filename, "text/markdown; charset=utf-8", content)
+
+
+class CommentReporter(MarkdownReporter):
+    """The same within the limit of a comment on a pull or merge request."""
+
+    name = "comment"
+    filename = "comment.md"
+    limit_bytes = MAX_COMMENT_BYTES
+
+
+def fit(content: bytes, limit_bytes: int) -> bytes:
+    """Whole lines from the beginning, as many as fit, and how many do not. A first line that is too long is cut itself."""
+    if len(content) <= limit_bytes:
+        return content
+    lines = content.splitlines(keepends=True)
+    kept, used = 0, _REMARK_BYTES
+    while used + len(lines[kept]) <= limit_bytes:
+        used += len(lines[kept])
+        kept += 1
+    head = b"".join(lines[:kept]) or lines[0][: limit_bytes - _REMARK_BYTES].decode(errors="ignore").encode()
+    return head + f"\n\n_{len(lines) - kept} of {len(lines)} lines do not fit here: see report.html._\n".encode()
 
 
 def escape(text: str) -> str:

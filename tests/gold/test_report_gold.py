@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from jivsbench.report.annotations import AnnotationsReporter
+from jivsbench.report.badge import BadgeReporter
 from jivsbench.report.html import HtmlReporter
 from jivsbench.report.junit import JunitReporter
-from jivsbench.report.markdown import MarkdownReporter
+from jivsbench.report.markdown import CommentReporter, MarkdownReporter
+from jivsbench.report.openmetrics import OpenMetricsReporter
+from jivsbench.report.sarif import SarifReporter
 from tests.gold.outline import outline_page
 from tests.gold.sample_runs import HOSTILE, SAMPLES, Sample
 
@@ -43,6 +47,26 @@ def test_junit_is_as_agreed(name: str) -> None:
     sample = SAMPLES[name]()
 
     _compare(f"{name}.junit.xml", JunitReporter().render(sample.record, sample.summary, sample.verdict).content.decode())
+
+
+@pytest.mark.parametrize("reporter", [AnnotationsReporter, BadgeReporter, OpenMetricsReporter, SarifReporter])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_ci_shows_is_as_agreed(name: str, reporter) -> None:
+    """Annotations, badge, metrics and SARIF equal their gold files."""
+    sample = SAMPLES[name]()
+
+    report = reporter().render(sample.record, sample.summary, sample.verdict)
+    _compare(f"{name}.{report.filename}", report.content.decode())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_comment_is_the_summary_while_it_fits(name: str) -> None:
+    """One text for both, each within its own limit."""
+    sample = SAMPLES[name]()
+    reports = [kind().render(sample.record, sample.summary, sample.verdict) for kind in (CommentReporter, MarkdownReporter)]
+
+    assert reports[0].content == reports[1].content
+    assert [report.filename for report in reports] == ["comment.md", "summary.md"]
 
 
 @pytest.mark.parametrize("name", SAMPLES)

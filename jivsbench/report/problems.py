@@ -1,0 +1,90 @@
+"""What is not green in a run, as one list that every reporter for CI shows in its own way: the worst first, each once."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.model.gate import GateOutcome, GateSeverity
+from jivsbench.model.record import RunRecord
+from jivsbench.model.summary import GateResult, Verdict, VerdictOutcome
+
+
+class Weight(IntEnum):
+    """How much a problem weighs for the verdict."""
+
+    FAILURE = 0
+    DOUBT = 1
+    CONDITION = 2
+    REMARK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not green. `rule` is stable between runs: a gate's metric and statistic, or a check's id."""
+
+    rule: str
+    title: str
+    text: str
+    weight: Weight
+    severity: Severity | None = None
+    """Of a security finding; None for what is none."""
+    limit_source: str | None = None
+    reproducer: str = ""
+    """How to see an open hole again: only for files that few can read, never for a log."""
+
+
+def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
+    """Why the run is invalid, gates that are not green, checks and reported findings that are open; the worst first."""
+    problems = [Problem("run.invalid", "The run is invalid", reason, Weight.DOUBT) for reason in record.invalid]
+    problems += [_describe_gate(result) for result in verdict.gates if not result.outcome.is_green]
+    for check in record.checks:
+        problems += _describe_check(check)
+    reported = verdict.inputs.findings if verdict.inputs else ()
+    problems += [
+        Problem(found.check_id, found.title, found.evidence or found.title, _weigh(found.severity), found.severity)
+        for found in reported
+    ]
+    if verdict.outcome is not VerdictOutcome.PASSED and not problems:
+        # A run can end otherwise for a reason that is neither a gate nor a check, such as an expired waiver.
+        problems = [Problem("run.verdict", f"The run is {verdict.outcome}", text, Weight.FAILURE) for text in verdict.reasons]
+    return tuple(sorted(problems, key=lambda problem: problem.weight))
+
+
+def _describe_gate(result: GateResult) -> Problem:
+    weight = Weight.FAILURE
+    if result.gate.severity is GateSeverity.WARN:
+        weight = Weight.CONDITION
+    elif result.outcome is GateOutcome.INCONCLUSIVE:
+        weight = Weight.DOUBT
+    return Problem(
+        f"gate/{result.gate.metric}/{result.gate.statistic}",
+        f"gate {result.text} is {result.outcome}",
+        result.reason,
+        weight,
+        limit_source=result.gate.limit_source,
+    )
+
+
+def _describe_check(check: CheckResult) -> list[Problem]:
+    if check.outcome is CheckOutcome.INVALID:
+        return [Problem(check.check_id, f"{check.title}: the check failed its self-test", check.reason, Weight.DOUBT)]
+    if check.outcome is CheckOutcome.NOT_TESTED:
+        return [Problem(check.check_id, f"{check.title}: not tested", check.reason, Weight.CONDITION)]
+    if check.outcome is not CheckOutcome.FAIL:
+        return []
+    found = [
+        Problem(
+            check.check_id,
+            finding.title,
+            finding.evidence or check.reason,
+            _weigh(finding.severity),
+            finding.severity,
+            reproducer=finding.reproducer,
+        )
+        for finding in check.findings
+    ]
+    return found or [Problem(check.check_id, check.title, check.reason, _weigh(check.severity), check.severity)]
+
+
+def _weigh(severity: Severity) -> Weight:
+    return {Severity.CRITICAL: Weight.FAILURE, Severity.HIGH: Weight.CONDITION}.get(severity, Weight.REMARK)
