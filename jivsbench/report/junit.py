@@ -86,9 +86,7 @@ def _build_gate(result: GateResult, *, is_valid: bool) -> ET.Element:
         _add(case, "skipped", "", f"the run is invalid; {result.outcome.value} does not count")
     elif not result.outcome.is_green:
         kind = f"{result.outcome.value} ({result.gate.severity.value})"
-        _add(
-            case, "failure", kind, result.reason or found, f"{result.outcome.value}: {found}, asked {line.limit}\n{result.reason}"
-        )
+        _add(case, "failure", kind, result.reason or found, f"{result.outcome.value}: {found}, asked {line.limit}\n{line.reason}")
     return case
 
 

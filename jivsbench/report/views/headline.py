@@ -193,7 +193,7 @@ def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
         interval=format_interval(result.low, result.high, gate.unit),
         limit=f"{_SIGNS[gate.comparator]} {format_limit(gate.limit, gate.unit)}",
         goal="" if gate.goal is None else format_limit(gate.goal, gate.unit),
-        reason=result.reason,
+        reason=f"{result.reason} (limit from: {gate.limit_source})" if gate.limit_source else result.reason,
     )
 
 
