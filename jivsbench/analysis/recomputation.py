@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
-from jivsbench.analysis.arms import build_arm, count_errors
+from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
+from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.summary import summarize
+from jivsbench.analysis.sums import count_errors
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.model.claims import Relation, Rule
 from jivsbench.model.histogram import Histogram, merge_histograms
@@ -19,14 +21,16 @@ from jivsbench.model.scenario import BlockPhase
 from jivsbench.model.summary import Summary
 
 _SHOWN: Final = 3
-_EVIDENCE_FIELDS: Final = ("operations", "all_errors", "call_count", "call_errors", "job_errors", "series")
+_EVIDENCE_FIELDS: Final = ("operations", "all_errors", "call_count", "call_errors", "job_errors", "series", "steps")
 _CLOCK_DUST_S: Final = 1e-6
 
 
 def recompute_arms(record: RunRecord, read_intervals: Callable[[], Iterable[Interval]]) -> Iterator[Relation]:
     """Every arm and every block against the histograms of intervals.jsonl."""
     for arm in record.arms:
-        rebuilt = build_arm(arm.profile, arm.guards, read_intervals(), arm.blocks, arm.totals, arm.monitor)
+        intervals = count_warm_up_as_washout(record.plan, read_intervals())
+        steps = plan_steps(record.plan, arm.blocks)
+        rebuilt = build_arm(arm.profile, arm.guards, intervals, arm.blocks, arm.totals, arm.monitor, steps)
         for name in _EVIDENCE_FIELDS:
             yield _compare(f"arm {arm.profile.name}, {name}", getattr(arm, name), getattr(rebuilt, name))
         yield from _recompute_blocks(arm, read_intervals())

@@ -7,14 +7,14 @@ from pathlib import Path
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.sequential import list_sequential_effects
 from jivsbench.analysis.summary import summarize
-from jivsbench.app.partial import read_run
+from jivsbench.app.partial import read_or_rebuild
 from jivsbench.errors import ConfigError
 from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.plugins import Registry
-from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, seal_folder, write_reports
+from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, read_record, seal_folder, write_reports
 from jivsbench.report.manifest import find_changes, read_manifest
 
 
@@ -55,7 +55,7 @@ def judge_again(
 
     With `against`, relative gates of a run with one arm are answered by the ratio to that earlier run, without an interval.
     """
-    record = read_run(folder)
+    record = read_or_rebuild(folder)
     summary = summarize(record, inputs)
     if against is not None and not summary.effects:
         earlier = read_record(against)
@@ -85,4 +85,4 @@ def render_again(folder: Path, registry: Registry, gates: Sequence[Gate] | None 
         raise ConfigError(
             f"{folder / RUN_FILENAME} is not as it was written (SHA-256 differs): see what with 'jivsbench audit {folder}'"
         )
-    return conclude(read_run(folder), folder, registry, gates, inputs)
+    return conclude(read_or_rebuild(folder), folder, registry, gates, inputs)

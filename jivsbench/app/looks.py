@@ -1,12 +1,9 @@
 """Looks at a comparison while it is played: when, and whether more pairs are needed."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from jivsbench.analysis.comparison import is_settled, judge_comparison
 from jivsbench.model.record import BlockRow, Plan
-from jivsbench.model.sample import Interval
-from jivsbench.model.scenario import BlockPhase
 
 _ARMS = 2
 
@@ -25,10 +22,3 @@ def needs_more_pairs(plan: Plan, played: Sequence[BlockRow]) -> bool:
         return True
     arms = [[block for block in played if block.arm == name and block.pair >= 0] for name in (plan.baseline, plan.candidate)]
     return not is_settled(plan.rule, judge_comparison(plan.rule, *arms))
-
-
-def count_warm_up_as_washout(plan: Plan, intervals: Iterable[Interval]) -> Iterator[Interval]:
-    """The intervals, with what ended in blocks before the first pair as washout: errors count there, nothing else does."""
-    warm_up = {block.index for block in plan.blocks if block.is_warm_up}
-    for interval in intervals:
-        yield replace(interval, phase=BlockPhase.WASHOUT) if interval.block in warm_up else interval

@@ -7,10 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from jivsbench.analysis.arms import build_arm
+from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
 from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.cut_off import rebuild_blocks, rebuild_totals
-from jivsbench.app.looks import count_warm_up_as_washout
 from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.monitor import read_monitor
@@ -62,7 +61,7 @@ class LoadStart:
         )
 
 
-def read_run(folder: Path) -> RunRecord:
+def read_or_rebuild(folder: Path) -> RunRecord:
     """The record of a run: as it was written at its end, or rebuilt from the samples of one that never came to its end.
 
     Raises ConfigError when the folder holds neither.

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jivsbench.analysis.arms import build_arm
+from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
 from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.app.calibrations import find_calibration
 from jivsbench.app.capacity import search_capacity
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
-from jivsbench.app.looks import count_warm_up_as_washout, looks_in_blocks, needs_more_pairs
+from jivsbench.app.looks import looks_in_blocks, needs_more_pairs
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.partial import LoadStart, salvage_arms
 from jivsbench.app.plans import load_duration_s

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from jivsbench.analysis.cut_off import rebuild_blocks, rebuild_totals
 from jivsbench.app.conclusion import find_run, judge_again
-from jivsbench.app.partial import LoadStart, read_run, salvage_arms
+from jivsbench.app.partial import LoadStart, read_or_rebuild, salvage_arms
 from jivsbench.errors import ConfigError
 from jivsbench.load.intervals import format_interval
 from jivsbench.load.monitor import MonitorLine
@@ -88,13 +88,13 @@ def test_a_finished_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
 
     with pytest.raises(ConfigError, match="format_version"):
-        read_run(tmp_path)
+        read_or_rebuild(tmp_path)
 
 
 def test_a_folder_of_no_run_says_so(tmp_path: Path) -> None:
     """Neither an end nor a beginning."""
     with pytest.raises(ConfigError, match="does not exist"):
-        read_run(tmp_path)
+        read_or_rebuild(tmp_path)
     assert salvage_arms(tmp_path) == ()
 
 
@@ -106,7 +106,7 @@ def test_a_start_that_was_changed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "start.json").write_text(json.dumps(content))
 
     with pytest.raises(ConfigError, match="monitor_lead_s"):
-        read_run(tmp_path)
+        read_or_rebuild(tmp_path)
 
 
 def test_a_line_that_is_no_interval_ends_what_is_read(tmp_path: Path) -> None:
