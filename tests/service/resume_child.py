@@ -24,7 +24,7 @@ from jivsbench.model.table import ExtractionRequest, TableName
 from jivsbench_postgres.connector import PostgresConnector
 
 TABLE = TableName("resume_rows")
-REQUEST = ExtractionRequest("shop", TABLE)
+REQUEST = ExtractionRequest("shop", TABLE, format=OutputFormat.PARQUET)
 STREAMS = 2
 PARTITION_ROWS = 2_500
 _CHANGING = ("open", "write", "fsync", "rename", "unlink", "mkdir", "ftruncate")
