@@ -99,10 +99,10 @@ def _recompute_blocks(arm: ArmRecord, intervals: Iterable[Interval]) -> Iterator
 class _BlockSum:
     """What the intervals of one block hold."""
 
-    __slots__ = ("_errors", "_histograms", "_jobs", "_rows", "_wrong")
+    __slots__ = ("_all_rows", "_all_wrong", "_errors", "_histograms", "_jobs", "_rows", "_wrong")
 
     def __init__(self) -> None:
-        self._jobs = self._rows = self._errors = self._wrong = 0
+        self._jobs = self._rows = self._errors = self._wrong = self._all_rows = self._all_wrong = 0
         self._histograms: list[Histogram] = []
 
     def add(self, interval: Interval) -> None:
@@ -112,6 +112,8 @@ class _BlockSum:
                 self._errors += errors
             if part.kind is not OperationKind.JOB:
                 continue
+            self._all_rows += part.rows
+            self._all_wrong += errors
             if interval.phase is not BlockPhase.WASHOUT:
                 self._histograms.append(part.response)
             if interval.phase is BlockPhase.MEASURED:
@@ -123,6 +125,9 @@ class _BlockSum:
         """The block as the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
         response = merge_histograms(self._histograms)
         rows = block.rows if self._wrong and block.rows <= self._rows else self._rows
+        # Files of versions that did not measure a block's CPU time have no rows beside it.
+        keeps = block.cpu_s is None or (self._all_wrong and block.cpu_rows <= self._all_rows)
+        cpu_rows = block.cpu_rows if keeps else self._all_rows
         return replace(
             block,
             jobs=self._jobs,
@@ -131,6 +136,7 @@ class _BlockSum:
             job_mean_ns=response.mean_ns(),
             job_p50_ns=response.percentile_ns(50),
             job_p95_ns=response.percentile_ns(95),
+            cpu_rows=cpu_rows,
         )
 
 

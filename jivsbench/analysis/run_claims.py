@@ -7,6 +7,7 @@ from jivsbench.model.claims import Claims, Criterion, Part, Quantity, Stated, Wo
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.model.sample import OperationInterval
+from jivsbench.model.scenario import Arrival
 from jivsbench.model.summary import Figure, Summary, Verdict
 
 NAME: Final = "jivsbench run"
@@ -48,7 +49,11 @@ def describe_workload(record: RunRecord) -> Workload:
             ("workload", spec.name),
             ("rows of one extraction", str(spec.rows)),
             ("rows of the table", str(plan.table_rows)),
-            ("most users", str(max((stage.users for stage in plan.scenario.stages), default=0))),
+            ("what makes an iteration begin", plan.scenario.arrival.value),
+            (
+                "most users, or iterations a second",
+                f"{max((stage.users or stage.rate_per_s for stage in plan.scenario.stages), default=0):g}",
+            ),
             ("think time", f"{spec.think_time_s:g} s"),
             ("source", plan.source_label.partition(",")[0]),
         ),
@@ -99,7 +104,6 @@ def _read_operation(record: RunRecord, arm: ArmRecord, part: OperationInterval, 
     """One operation: its percentiles rise, and its users cannot have been busier than the time allows."""
     name = arm.profile.name
     played_s = sum(block.drained_ns - block.start_ns for block in arm.blocks) / _NS_PER_S
-    facts = record.generator
     figures = [
         (quantity, _state(summary.figure(name, f"{part.operation}.response", statistic)))
         for statistic, quantity in _LATENCIES.items()
@@ -111,8 +115,16 @@ def _read_operation(record: RunRecord, arm: ArmRecord, part: OperationInterval, 
         *figures,
         (Quantity.BUSY_S, Stated("sum of service times", part.service.sum_ns / _NS_PER_S)),
         (Quantity.DURATION_S, Stated("time of blocks", played_s) if played_s > 0 else None),
-        (Quantity.USERS, Stated("users reached", facts.users_reached_max) if facts else None),
+        (Quantity.USERS, _find_users(record)),
     )
+
+
+def _find_users(record: RunRecord) -> Stated | None:
+    """How many operations can be in flight: one a user, or in an open loop as many as the generator allows."""
+    scenario, facts = record.plan.scenario, record.generator
+    if scenario.arrival is Arrival.RATE:
+        return Stated("limit of iterations in flight", scenario.in_flight_limit)
+    return Stated("users reached", facts.users_reached_max) if facts else None
 
 
 def _list_criteria(verdict: Verdict) -> list[Criterion]:

@@ -160,7 +160,7 @@ def build_bundle(seed: int):
     arm = build_arm_record(pairs=rng.randrange(1, 4))
     intervals, blocks, completed, failed = [], [], 0, 0
     for planned in arm.blocks:
-        jobs_of_block, rows = HistogramBuilder(), 0
+        jobs_of_block, rows, all_rows = HistogramBuilder(), 0, 0
         good = bad = 0
         for second, phase in enumerate((BlockPhase.WASHOUT, BlockPhase.MEASURED, BlockPhase.DRAIN), start=planned.index * 10):
             operations = []
@@ -179,6 +179,7 @@ def build_bundle(seed: int):
                     if phase is BlockPhase.MEASURED:
                         good, bad, rows = number - errors, errors, (number - errors) * 1000
                 counts = (ErrorCount(ErrorClass.JOB_FAILED, "deadline", errors),) if errors else ()
+                all_rows += (number - errors) * 1000 if kind is OperationKind.JOB else 0
                 done = (number - errors) * 1000 if kind is OperationKind.JOB else 0
                 operations.append(OperationInterval(name, kind, number, done, counts, *(clock.build() for clock in clocks)))
             intervals.append(Interval(second, arm.profile.name, planned.index, phase, 10, tuple(operations)))
@@ -188,6 +189,8 @@ def build_bundle(seed: int):
                 build_block(arm.profile.name, planned.pair, good),
                 rows=rows,
                 errors=bad,
+                cpu_s=0.5 + planned.index,
+                cpu_rows=all_rows,
                 drained_ns=planned.end_ns + SECOND_NS,
                 job_mean_ns=response.mean_ns(),
                 job_p50_ns=response.percentile_ns(50),
@@ -219,7 +222,7 @@ def audit_bundle(record, summary, verdict, intervals, lines):
 
 
 # What nothing else in a run says again: only its SHA-256 holds these.
-UNREPEATED = {"profile", "guards", "start_ns", "drained_ns", "pair", "second", "samples_of", "confidence"}
+UNREPEATED = {"profile", "guards", "start_ns", "drained_ns", "pair", "second", "samples_of", "confidence", "cpu_rows_of"}
 
 
 def list_places(value, path=()):

@@ -61,7 +61,7 @@ def test_a_run_is_consistent_with_its_evidence(bundle):
 
     assert (status, found["outcome"], found["contradictions"]) == (ExitCode.PASSED, "CONSISTENT", [])
     assert {"rate", "parts", "error-ratio", "met", "little", "percent", "provenance", "sums", "recomputed", "manifest"} <= tried
-    assert len(read_manifest(bundle)) == 7
+    assert len(read_manifest(bundle)) == 12
 
 
 @pytest.mark.parametrize(
