@@ -15,6 +15,7 @@ from jivsbench.model.gate import GateOutcome
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
 from jivsbench.report.formatting import NOT_MEASURED, format_quantity, format_ratio, format_ratio_interval
+from jivsbench.report.views.answers import list_answers
 
 _ROWS = (
     ("throughput", "throughput.records", "rate"),
@@ -92,6 +93,8 @@ def _print(outcome: Outcome, console: Console) -> None:
         console.print(
             f"{check.outcome.value:>12}  {check.check_id} {escape(check.title)}  [dim]{escape(counts)}[/]", soft_wrap=True
         )
+    for answer in list_answers(outcome.record, outcome.summary):
+        console.print(f"{'':>12}  {escape(answer)}", soft_wrap=True)
     console.print()
     console.print(f"verdict: [{_COLOURS[outcome.verdict.outcome]}]{outcome.verdict.outcome.value}[/]")
     for reason in outcome.verdict.reasons:

@@ -1,11 +1,14 @@
 """A scenario's questions answered in one sentence each, for whoever reads nothing else."""
 
+import math
 from collections.abc import Iterator
 
 from jivsbench.model.behaviour import Behaviour, Capacity, Knee, Recovery, Trend
+from jivsbench.model.gate import Unit
+from jivsbench.model.metrics import Direction
 from jivsbench.model.record import RunRecord, StepRow
 from jivsbench.model.summary import Summary
-from jivsbench.report.formatting import TO
+from jivsbench.report.formatting import TO, format_number
 
 
 def list_answers(record: RunRecord, summary: Summary) -> tuple[str, ...]:
@@ -28,13 +31,12 @@ def describe_knee(knee: Knee, steps: tuple[StepRow, ...]) -> str:
 def describe_capacity(capacity: Capacity) -> str:
     """Between which rates it lies, and why the search ended."""
     limit = f"at an HTTP p95 of {capacity.p95_limit_ns / 1e6:,.0f} ms"
-    low, high = capacity.low_per_s, capacity.high_per_s
-    if low is not None and high is not None:
-        found = f"{low:.3g} {TO} {high:.3g} jobs per second"
-    elif low is not None:
-        found = f"at least {low:.3g} jobs per second"
+    low = format_number(capacity.low_per_s, Unit.JOBS_PER_SECOND, Direction.HIGHER)
+    high = format_number(capacity.high_per_s, Unit.JOBS_PER_SECOND, Direction.LOWER)
+    if capacity.low_per_s is not None:
+        found = f"at least {low} jobs per second" if capacity.high_per_s is None else f"{low} {TO} {high} jobs per second"
     else:
-        found = "not found" if high is None else f"below {high:.3g} jobs per second"
+        found = "not found" if capacity.high_per_s is None else f"below {high} jobs per second"
     return f"Capacity {limit}: {found}; {capacity.reason}."
 
 
@@ -81,7 +83,8 @@ def _describe_fit(knee: Knee) -> str:
     fit = knee.fit
     if fit.users is None or fit.low is None:
         return f"no curve gives it: {fit.refused}"
-    interval = f"{fit.low:.0f} or more" if fit.high is None else f"{fit.low:.0f} {TO} {fit.high:.0f}"
+    low = math.floor(fit.low)
+    interval = f"{low} or more" if fit.high is None else f"{low} {TO} {math.ceil(fit.high)}"
     return f"the fitted curve ({fit.model}) puts it at {fit.users:.0f} users, {fit.confidence:.0%} interval {interval}"
 
 

@@ -1,0 +1,101 @@
+"""What a load showed, as the report says it: sentences, tables and the curve, and never a figure that was not measured."""
+
+from dataclasses import replace
+
+import pytest
+
+from jivsbench.analysis.judgement import judge
+from jivsbench.analysis.summary import summarize
+from jivsbench.model.behaviour import Capacity, Knee, KneeFit, KneeModel, LoadPoint, Plateau
+from jivsbench.model.record import RunRecord
+from jivsbench.model.scenario import Question, Stage
+from jivsbench.report.html import HtmlReporter
+from jivsbench.report.markdown import MarkdownReporter
+from jivsbench.report.views.answers import describe_capacity, describe_knee, list_answers
+from jivsbench.report.views.knee_chart import draw_knee
+from tests.unit.test_analysis_answers import _CLIMB, _SPIKE, _record
+
+
+def _page(record: RunRecord) -> str:
+    summary = summarize(record)
+    return HtmlReporter().render(record, summary, judge(record, summary, ())).content.decode()
+
+
+def test_each_peak_has_a_column_and_a_sentence() -> None:
+    """Back after 7 s, 900 ms at the worst, nine times normal."""
+    record = _record(_SPIKE, Question.RECOVERY, range(20, 37))
+    page = _page(record)
+
+    assert list_answers(record, summarize(record)) == ("Recovery: peak 1 of 200: back after 7 s.",)
+    assert "Recovery: peak 1 of 200: back after 7 s." in page
+    assert "<td>back to normal after</td><td>7.00 s</td>" in page
+    assert "<td>that many times the normal median</td><td>9.0</td>" in page
+    assert "<td>most jobs waiting for a worker</td><td>60</td>" in page
+
+
+def test_what_did_not_come_back_says_how_long_it_was_watched() -> None:
+    """Never a number of seconds."""
+    page = _page(_record(_SPIKE, Question.RECOVERY, range(20, 60)))
+
+    assert "not back within the 30 s that it was watched" in page
+    assert "<td>not within 30 s</td>" in page
+
+
+def test_growth_names_what_grows_and_what_nobody_read() -> None:
+    """Memory grows, handles do not, and sessions at the server were not read."""
+    record = _record((Stage(300, 20, is_step=True),), Question.GROWTH, leak_bytes=100_000)
+    page = _page(record)
+    answer = list_answers(record, summarize(record))[0]
+
+    assert answer.startswith("Growth. Grows: memory; Does not grow: handles, threads")
+    assert "Not measured: backends" in answer
+    assert "GROWS" in page
+    assert "not measured: the monitor does not read it" in page
+
+
+def test_the_steps_are_a_table() -> None:
+    """Every stage with its load; a summary for a pull request has the answers too."""
+    record = _record(_CLIMB, Question.KNEE)
+    summary = summarize(record)
+    page = _page(record)
+    comment = MarkdownReporter().render(record, summary, judge(record, summary, ())).content.decode()
+
+    assert page.count("Steps of the load") >= 1
+    assert "throughput last grew at 40 users, an HTTP p95 of 130 ms was kept up to 20 users" in page
+    assert "no curve gives it" in page
+    assert "throughput last grew at 40 users" in comment
+
+
+def _fit(high: float | None) -> KneeFit:
+    points = tuple(LoadPoint(float(users), 100.0 * min(users, 8), 10, 100.0 * min(users, 8)) for users in (1, 2, 4, 8, 16, 32))
+    return KneeFit(points, "", KneeModel.SERVERS, 8.0, 7.2, high, 0.99, (100.0, 8.0, 0.0), 0.01)
+
+
+@pytest.mark.parametrize(("high", "text"), [(9.1, "interval 7 \N{EN DASH} 10"), (None, "interval 7 or more")])
+def test_a_fitted_knee_is_stated_with_its_interval(high: float | None, text: str) -> None:
+    """And drawn: a dot a point, the curve, the interval as a band within the plot."""
+    chart = draw_knee(_fit(high))
+
+    assert text in describe_knee(Knee(None, None, still_growing=False, p95_limit_ns=None, fit=_fit(high)), ())
+    assert len(chart.lines[0].dots) == 6
+    assert chart.lines[1].path.startswith("M")
+    assert chart.left <= chart.bands[0].x <= chart.bands[0].x + chart.bands[0].width <= chart.right
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (10.0, 11.0, "10.0 \N{EN DASH} 11.0 jobs per second"),
+        (10.0, None, "at least 10.0 jobs per second"),
+        (None, 5.0, "below 5.00 jobs per second"),
+        (None, None, "not found"),
+    ],
+)
+def test_a_capacity_is_stated_as_far_as_it_is_known(low: float | None, high: float | None, text: str) -> None:
+    """With the limit and the reason for the search's end; its plateaus are a table of the report."""
+    plateaus = (Plateau(10.0, True, 1e8, 9.9, "kept"), Plateau(20.0, None, None, None, "saturated"))
+    capacity = Capacity(2e9, low, high, plateaus, "as planted")
+    record = replace(_record(_CLIMB, Question.CAPACITY), capacity=capacity)
+
+    assert text in describe_capacity(capacity)
+    assert "<td>20</td><td>not measured</td><td>not measured</td><td>not known</td><td>saturated</td>" in _page(record)
