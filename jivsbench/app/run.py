@@ -32,7 +32,7 @@ from jivsbench.load.spec import LoadSetup, LoadSpec
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.finding import CheckResult
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunRecord
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
 from jivsbench.model.scenario import WARM_UP_PAIR, Question
 from jivsbench.report.bundle import write_plan
 
@@ -114,7 +114,8 @@ def _measure(  # noqa: PLR0917 - six different types, in the order of the data's
             spec = _build_spec(bench, plan, targets, folder, setup)
             measured.arms, measured.generator = _load(bench, spec, targets, start)
             # Each plateau is a load of its own, and machines come to one load only.
-            if Question.CAPACITY in plan.scenario.questions and not setup.meeting.machines:
+            is_asked = plan.kind is RunKind.RUN and Question.CAPACITY in plan.scenario.questions
+            if is_asked and not setup.meeting.machines:
                 arm, target = measured.arms[-1], targets[-1]
                 measured.capacity = search_capacity(plan, arm, target, spec=spec, folder=folder, listener=bench.listener)
             if security.checks:
