@@ -1,7 +1,7 @@
 """A run that was cut off: what is written when its load begins, and the record that its samples still give."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.cut_off import rebuild_blocks, rebuild_totals
 from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import read_intervals
+from jivsbench.load.launcher import Hear
 from jivsbench.load.monitor import read_monitor
 from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunRecord, RunStart
@@ -32,16 +33,15 @@ class LoadStart:
     environment: Environment
     started: datetime
 
-    def note(
-        self, guards: Mapping[str, tuple[str, ...]], listener: Callable[[LoadProgress | LoadMachines], None]
-    ) -> Callable[[LoadProgress | LoadMachines], None]:
+    def note(self, guards: Mapping[str, tuple[str, ...]], listener: Hear) -> Hear:
         """A listener that writes it at the first progress, and passes everything on. The monitor must have begun just now."""
         monitor_s = time.monotonic()
         is_written = False
 
         def listen(progress: LoadProgress | LoadMachines) -> None:
             nonlocal is_written
-            if not is_written and isinstance(progress, LoadProgress):
+            # Machines that still gather are no load yet.
+            if isinstance(progress, LoadProgress) and not is_written:
                 is_written = True
                 lead_s = time.monotonic() - progress.elapsed_s - monitor_s
                 write_start(self.folder, self._build(guards, max(lead_s, 0.0)))

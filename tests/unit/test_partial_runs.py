@@ -13,7 +13,7 @@ from jivsbench.app.partial import LoadStart, read_or_rebuild, salvage_arms
 from jivsbench.errors import ConfigError
 from jivsbench.load.intervals import format_interval
 from jivsbench.load.monitor import MonitorLine
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.histogram import Histogram
 from jivsbench.model.record import RunRecord
@@ -54,12 +54,15 @@ def _write_cut_off(folder: Path, *, torn: bool = True) -> None:
     """A folder as a killed run leaves it: five seconds, the last line of each file torn."""
     record = _record()
     start = LoadStart(folder, record.plan, record.environment, datetime(2026, 1, 1, tzinfo=UTC))
-    seen: list[LoadProgress] = []
+    seen: list[LoadProgress | LoadMachines] = []
     listen = start.note({"optimized": ("sqlguard",)}, seen.append)
     progress = LoadProgress(1.0, 60.0, "optimized", 0, 1, 10, 1, 1, 1.0, None, 0, None)
+    gathering = LoadMachines(0, 2, "127.0.0.1:5557")
+    listen(gathering)
+    assert not (folder / "start.json").exists()
     listen(progress)
     listen(progress)
-    assert seen == [progress, progress]
+    assert seen == [gathering, progress, progress]
     lines = [format_interval(_interval(second)) for second in range(5)]
     looks = [TypeAdapter(MonitorLine).dump_json(MonitorLine("optimized", build_look(second))) + b"\n" for second in range(6)]
     cut = 10 if torn else 0
