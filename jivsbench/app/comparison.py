@@ -1,11 +1,13 @@
 """`compare`: two live targets in alternating blocks, judged by a rule that is fixed before the first request."""
 
+import platform
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from jivsbench import __version__
 from jivsbench.app.checks import Security
 from jivsbench.app.conclusion import Outcome
 from jivsbench.app.environments import ask_environment, find_python
@@ -14,7 +16,7 @@ from jivsbench.app.progress import Listener, Note
 from jivsbench.app.run import carry_out
 from jivsbench.app.scenarios import DEMO_ROWS, prepare
 from jivsbench.app.servers import Workbench, open_servers
-from jivsbench.app.targets import Stack
+from jivsbench.app.targets import SAME, Stack
 from jivsbench.config import Settings, find_profile
 from jivsbench.dataset import TABLE
 from jivsbench.errors import UnknownNameError, UsageError
@@ -23,7 +25,7 @@ from jivsbench.model.comparison import ComparisonRule, Criterion
 from jivsbench.model.gate import Gate
 from jivsbench.model.metrics import CATALOGUE
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import Environment
+from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, ArmRuntime, Environment
 from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
 from jivsbench.plugins import Registry, load_registry
 
@@ -127,10 +129,10 @@ def play_comparison(  # noqa: PLR0917 - the order of the data's flow
 
 def build_scenario(load: Load, gates: tuple[Gate, ...] = ()) -> Scenario:
     """The load of one block as a scenario of its own."""
-    users = "one user" if load.users == 1 else f"{load.users} users"
+    users = "one user extracts" if load.users == 1 else f"{load.users} users extract"
     return Scenario(
         name="compare",
-        title=f"{users} extract {load.rows:,} rows each, in alternating blocks of {load.block_s:g} s",
+        title=f"{users} {load.rows:,} rows each, in alternating blocks of {load.block_s:g} s",
         workload=WorkloadSpec(name="extraction", table=str(TABLE), rows=load.rows),
         stages=(Stage(0.0, load.users, is_step=True), Stage(load.block_s, load.users)),
         gates=gates,
@@ -164,7 +166,10 @@ def choose_arms(settings: Settings, registry: Registry, choices: Sequence[ArmCho
     baseline, candidate = (_choose(settings, registry, choice) for choice in choices)
     profiles = (baseline[0], candidate[0])
     if baseline[0].name == candidate[0].name:
-        profiles = (replace(baseline[0], name=f"{baseline[0].name}.a"), replace(candidate[0], name=f"{candidate[0].name}.b"))
+        profiles = (
+            replace(baseline[0], name=f"{baseline[0].name}{SAME_NAME_A}"),
+            replace(candidate[0], name=f"{candidate[0].name}{SAME_NAME_B}"),
+        )
     return Arms(profiles, (baseline[1], candidate[1]))
 
 
@@ -175,8 +180,11 @@ def _choose(settings: Settings, registry: Registry, choice: ArmChoice) -> tuple[
         python = find_python(choice.environment)
         runtime = ask_environment(python, (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled))
         return profile, Stack(python, runtime, plugins, disabled)
-    if plugins or disabled:
-        extra, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
-        registry = load_registry(extra_modules=extra, disabled=without)
-    require_guards(profile, registry.guards)
-    return profile, Stack(plugins=plugins, disabled_plugins=disabled)
+    if not (plugins or disabled):
+        require_guards(profile, registry.guards)
+        return profile, SAME
+    extra, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
+    own = load_registry(extra_modules=extra, disabled=without)
+    require_guards(profile, own.guards)
+    runtime = ArmRuntime(__version__, platform.python_version(), own.plugins, is_own_environment=False)
+    return profile, Stack(None, runtime, plugins, disabled)

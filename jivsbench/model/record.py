@@ -13,6 +13,8 @@ from jivsbench.model.sample import ErrorCount, OperationInterval
 from jivsbench.model.scenario import Block, Scenario
 
 FORMAT_VERSION = 1
+SAME_NAME_A, SAME_NAME_B = "+a", "+b"
+"""Two arms of one profile are told apart by these; no profile's own name holds a plus sign."""
 
 
 class RunKind(StrEnum):
@@ -183,11 +185,13 @@ class JobTotals:
 
 @dataclass(frozen=True, slots=True)
 class ArmRuntime:
-    """The environment that a target ran in, as its own Python says."""
+    """What a target was made of, where that is not what the load generator is made of."""
 
     jivsbench_version: str
     python_version: str
     plugins: tuple[PluginFacts, ...]
+    is_own_environment: bool = True
+    """It was started from another Python environment, which said this of itself. False: other plugins, the same environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +213,7 @@ class ArmRecord:
     monitor: tuple[MonitorRow, ...]
     blocks: tuple[BlockRow, ...]
     runtime: ArmRuntime | None = None
-    """None: the same environment as the load generator's."""
+    """None: the same environment and plugins as the load generator's."""
     steps: tuple[StepRow, ...] = ()
     """One row per stage of the schedule; empty in a comparison, which plays its schedule many times."""
 

@@ -42,6 +42,8 @@ def test_a_delay_planted_in_one_plugin_stack_is_found_and_ends_the_comparison_ea
     found = read(ended, tmp_path)
     record, (criterion,) = found["record"], found["verdict"]["criteria"]
     assert [arm["guards"] for arm in record["arms"]] == [["sqlguard"], ["planted-delay", "sqlguard"]]
+    assert not record["arms"][1]["runtime"]["is_own_environment"]
+    assert "--b-plugin planted_delay --seed 5" in (find_bundle(tmp_path) / "report.html").read_text()
     assert criterion["outcome"] == "WORSE"
     assert criterion["pairs"] == len(record["arms"][0]["blocks"]) == 12
     assert record["arms"][0]["operations"][1]["operation"] == "job"
@@ -79,7 +81,8 @@ def test_two_installed_versions_are_compared_each_from_its_own_environment(
 
     runtimes = [arm["runtime"] for arm in found["record"]["arms"]]
     assert runtimes[0] is None
+    assert runtimes[1]["is_own_environment"]
     assert runtimes[1]["jivsbench_version"] == "9.9.9"
     assert "jivsbench-postgres" in [plugin["origin"] for plugin in runtimes[1]["plugins"]]
-    assert [arm["profile"]["name"] for arm in found["record"]["arms"]] == ["optimized.a", "optimized.b"]
+    assert [arm["profile"]["name"] for arm in found["record"]["arms"]] == ["optimized+a", "optimized+b"]
     assert found["record"]["arms"][1]["totals"]["completed"] > 0

@@ -10,7 +10,7 @@ from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.gate import GateOutcome, Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import GeneratorFacts, RunKind, RunRecord
+from jivsbench.model.record import ArmRuntime, Environment, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.report.formatting import (
@@ -21,6 +21,7 @@ from jivsbench.report.formatting import (
     format_milliseconds,
     format_quantity,
 )
+from jivsbench.report.views.comparison_command import build_comparison_command
 from jivsbench.report.views.key_figures import format_figure, is_thin
 
 
@@ -190,14 +191,13 @@ def build_command(record: RunRecord) -> str:
     plan = record.plan
     words = ["jivsbench"]
     if plan.kind is RunKind.COMPARISON:
-        pairs = str(len({block.pair for block in plan.blocks}))
         if plan.scenario.name == _DEMO:
+            pairs = str(len({block.pair for block in plan.blocks}))
             return shlex.join([*words, "demo", "--pairs", pairs, "--block", f"{plan.scenario.duration_s:g}"])
-        words += ["compare", "--profiles", *(profile.name for profile in plan.profiles), "--pairs", pairs]
-    else:
-        words += ["run", plan.scenario.name, "--profile", plan.candidate]
-        words += ["--time-scale", f"{plan.time_scale:g}"] if plan.time_scale != 1 else []
-        words += ["--check"] if any(check.attempted for check in record.checks) else []
+        return build_comparison_command(record)
+    words += ["run", plan.scenario.name, "--profile", plan.candidate]
+    words += ["--time-scale", f"{plan.time_scale:g}"] if plan.time_scale != 1 else []
+    words += ["--check"] if any(check.attempted for check in record.checks) else []
     return shlex.join([*words, "--seed", str(plan.seed)])
 
 
@@ -260,9 +260,13 @@ def _describe_blocks(record: RunRecord) -> str:
     blocks = record.plan.blocks
     if record.plan.kind is RunKind.RUN:
         return f"{len(blocks)}, one after the other"
-    pairs = len({block.pair for block in blocks})
+    pairs = len({block.pair for block in blocks if not block.is_warm_up})
     washout = f"{blocks[0].washout_s:g} s" if blocks else "no"
-    return f"{pairs} pairs, order within each pair by the seed, {washout} washout after each switch"
+    text = f"{pairs} pairs, order within each pair by the seed, {washout} washout after each switch"
+    warm_up = sum(block.is_warm_up for block in blocks)
+    looks = record.plan.rule.looks if record.plan.rule else ()
+    text += f", {warm_up} blocks before them as warm-up" if warm_up else ""
+    return text + (f", looks after {', '.join(str(look) for look in looks)} pairs" if looks else "")
 
 
 def _describe_environment(record: RunRecord) -> tuple[Fact, ...]:
@@ -277,6 +281,19 @@ def _describe_environment(record: RunRecord) -> tuple[Fact, ...]:
         Fact("Source server", machine.source_server or NOT_MEASURED),
         Fact("Cache server", machine.cache_server or NOT_MEASURED),
         Fact("Commit", machine.git_commit or "not under git"),
+        *(Fact(f"Target {arm.profile.name}", _describe_runtime(arm.runtime, machine)) for arm in record.arms if arm.runtime),
+    )
+
+
+def _describe_runtime(runtime: ArmRuntime, machine: Environment) -> str:
+    known = {(plugin.name, plugin.version) for plugin in machine.plugins}
+    own = {(plugin.name, plugin.version) for plugin in runtime.plugins}
+    only = ", ".join(f"{name} {version}".strip() for name, version in sorted(own - known)) or "none of its own"
+    lacks = ", ".join(name for name, _ in sorted(known - own)) or "none"
+    where = "an environment of its own" if runtime.is_own_environment else "the same environment"
+    return (
+        f"{where}: jivsbench {runtime.jivsbench_version}, Python {runtime.python_version}; plugins that only it has: {only}; "
+        f"plugins that it lacks: {lacks}"
     )
 
 

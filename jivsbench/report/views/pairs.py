@@ -53,7 +53,7 @@ def join_pairs(record: RunRecord) -> tuple[_Pair, ...]:
         (block.arm, block.pair): block.job_mean_ns / _NS_PER_MS
         for arm in record.arms
         for block in arm.blocks
-        if block.job_mean_ns is not None and block.job_mean_ns > 0
+        if block.arm == arm.profile.name and block.job_mean_ns is not None and block.job_mean_ns > 0
     }
     baseline, candidate = record.plan.baseline or "", record.plan.candidate
     numbers = sorted({pair for arm, pair in means if arm == baseline} & {pair for arm, pair in means if arm == candidate})
