@@ -1,7 +1,6 @@
 """`ablate`: the full profile against itself without one switch or guard, for each in turn."""
 
 import random
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Final
 from jivsbench import __version__
 from jivsbench.analysis.ablation import measure_switch
 from jivsbench.app.comparison import Arms, Ground, Load, build_scenario, play_comparison
+from jivsbench.app.plans import draw_seed
 from jivsbench.app.progress import Listener, Note, Step
 from jivsbench.app.run import new_folder
 from jivsbench.app.scenarios import DEMO_ROWS, prepare
@@ -27,7 +27,7 @@ from jivsbench.plugins import Registry
 from jivsbench.report.bundle import write_reports
 from jivsbench.report.ledger import render_ledger
 
-_SEED_LIMIT: Final = 2**31
+_LARGEST_SEED: Final = 2**31
 _FOLDER: Final = "ablation"
 
 
@@ -62,7 +62,7 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
     variants = choose_variants(full, guards, options.only)
     if not options.load.pairs:
         raise UsageError("the budget leaves no pair of blocks for each round: raise --budget, or lower --rounds or --block")
-    seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
+    seed = draw_seed(options.seed)
     folder = new_folder(settings.reports_dir / _FOLDER, options.profile)
     own = replace(settings, reports_dir=folder)
     records: dict[str, list[RunRecord]] = {variant.name: [] for variant in variants}
@@ -75,7 +75,7 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
             for variant in order.sample(variants, len(variants)):
                 listener(Step(f"round {number + 1} of {options.rounds}: {full.name} without {variant.name}"))
                 arms = Arms((variant.profile, full), (SAME, SAME))
-                record = play_comparison(ground, arms, options.load, None, order.randrange(_SEED_LIMIT)).record
+                record = play_comparison(ground, arms, options.load, None, order.randrange(_LARGEST_SEED)).record
                 records[variant.name].append(record)
                 if record.invalid:
                     listener(Note(f"this round says nothing: {record.invalid[0]}"))
@@ -83,7 +83,7 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
         raise InvalidRunError(f"no round was valid: see the bundles in {folder}, and ablate when the machine is less busy")
     ledger = Ledger(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine_label=f"{environment.cpu_count} x {environment.cpu_model}, {environment.platform}",
+        machine_label=environment.machine_label,
         jivsbench_version=__version__,
         profile=full.name,
         workload=build_scenario(options.load).workload,

@@ -1,6 +1,5 @@
 """`calibrate` and `plan`: a target against itself, and what follows for comparisons on this machine."""
 
-import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from jivsbench.analysis.comparison import whole_pairs
 from jivsbench.analysis.detectability import Trial, measure_noise, pairs_needed
 from jivsbench.app.comparison import ArmChoice, Ground, Judging, Load, build_rule, build_scenario, choose_arms, play_comparison
 from jivsbench.app.environment import fingerprint_machine
+from jivsbench.app.plans import draw_seed
 from jivsbench.app.progress import Listener, Note, Step
 from jivsbench.app.scenarios import DEMO_ROWS, prepare
 from jivsbench.app.servers import Workbench, open_servers
@@ -22,7 +22,6 @@ from jivsbench.model.comparison import Criterion
 from jivsbench.plugins import Registry
 from jivsbench.report.calibration_file import read_calibrations, write_calibration
 
-_SEED_LIMIT: Final = 2**31
 _FOLDER: Final = "calibration"
 
 
@@ -57,7 +56,7 @@ def calibrate(
 
     Raises InvalidRunError when no trial was valid.
     """
-    seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
+    seed = draw_seed(options.seed)
     arms = choose_arms(settings, registry, (ArmChoice(options.profile), ArmChoice(options.profile)))
     rule = build_rule(Judging(looks=1), options.load.pairs)
     # Beside the runs, not among them: a comparison with itself is nobody's latest run.
@@ -79,7 +78,7 @@ def calibrate(
     calibration = Calibration(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=fingerprint_machine(),
-        machine_label=f"{environment.cpu_count} x {environment.cpu_model}, {environment.platform}",
+        machine_label=environment.machine_label,
         jivsbench_version=__version__,
         profile=options.profile,
         workload=(scenario := build_scenario(options.load)).workload,

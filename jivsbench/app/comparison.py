@@ -1,7 +1,6 @@
 """`compare`: two live targets in alternating blocks, judged by a rule that is fixed before the first request."""
 
 import platform
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from jivsbench import __version__
 from jivsbench.app.checks import Security
 from jivsbench.app.conclusion import Outcome
 from jivsbench.app.environments import ask_environment, find_python
-from jivsbench.app.plans import plan_comparison
+from jivsbench.app.plans import draw_seed, plan_comparison
 from jivsbench.app.progress import Listener, Note
 from jivsbench.app.run import carry_out
 from jivsbench.app.scenarios import DEMO_ROWS, prepare
@@ -31,7 +30,6 @@ from jivsbench.plugins import Registry, load_registry
 
 DEFAULT_CRITERION: Final = "job.response mean"
 _LEAST_LOOK: Final = 6
-_SEED_LIMIT: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def compare_live(settings: Settings, registry: Registry, options: ComparisonOpti
     """Compare two live targets. Everything the user wrote is checked before a server starts."""
     rule = build_rule(options.judging, options.load.pairs)
     arms = choose_arms(settings, registry, options.arms)
-    seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
+    seed = draw_seed(options.seed)
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
         environment, table_rows = prepare(bench, str(TABLE), options.data_rows)

@@ -1,6 +1,7 @@
 """Makes plans: what a run will do, decided and checked before anything starts."""
 
 import random
+import secrets
 from typing import Final
 
 from jivsbench.app.servers import Servers
@@ -10,6 +11,12 @@ from jivsbench.model.record import Plan, RunKind
 from jivsbench.model.scenario import WARM_UP_PAIR, Block, Scenario
 
 DEFAULT_SEED: Final = 20_240_101
+_SEED_LIMIT: Final = 2**31
+
+
+def draw_seed(chosen: int | None) -> int:
+    """The seed that the user chose, or a new one."""
+    return secrets.randbelow(_SEED_LIMIT) if chosen is None else chosen
 
 
 def plan_run(scenario: Scenario, profile: Profile, servers: Servers, table_rows: int, *, seed: int, time_scale: float) -> Plan:

@@ -80,7 +80,7 @@ def carry_out(
 
     Raises InterruptedRunError, after the bundle is written, when the user pressed Ctrl-C.
     """
-    measured = _Measured(calibration=find_calibration(bench.settings.reports_dir, plan))
+    measured = _Measured(calibration=find_calibration(bench.settings.reports_dir, plan, bench.listener))
     folder = new_run_folder(bench.settings.reports_dir, plan.scenario.name)
     write_plan(folder, plan)
     started, clock_s = datetime.now(UTC), time.monotonic()

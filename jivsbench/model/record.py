@@ -17,6 +17,15 @@ SAME_NAME_A, SAME_NAME_B = "+a", "+b"
 """Two arms of one profile are told apart by these; no profile's own name holds a plus sign."""
 
 
+def name_profile(arm: str) -> str:
+    """The profile's own name, of an arm that may be one of two of the same profile.
+
+    >>> name_profile("optimized+b"), name_profile("legacy")
+    ('optimized', 'legacy')
+    """
+    return arm.removesuffix(SAME_NAME_A).removesuffix(SAME_NAME_B)
+
+
 class RunKind(StrEnum):
     """A run has one arm; a comparison has two, the baseline first."""
 
@@ -78,6 +87,11 @@ class Environment:
     cache_server: str
     plugins: tuple[PluginFacts, ...]
     git_commit: str | None = None
+
+    @property
+    def machine_label(self) -> str:
+        """The machine in a few words."""
+        return f"{self.cpu_count} x {self.cpu_model}, {self.platform}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from jivsbench.app import calibration as calibrating
 from jivsbench.app import calibrations
 from jivsbench.app.calibration import find_need
 from jivsbench.app.calibrations import find_calibration
+from jivsbench.app.progress import ignore
 from jivsbench.config import Settings
 from jivsbench.errors import ConfigError, UsageError
 from jivsbench.model.calibration import Calibration, Noise
@@ -83,7 +84,7 @@ HERE = Calibration(
     profile="optimized",
     workload=RECORD.plan.scenario.workload,
     stages=RECORD.plan.scenario.stages,
-    source_label="embedded",
+    source_label=RECORD.plan.source_label,
     trials=6,
     invalid_trials=0,
     pairs=60,
@@ -136,7 +137,7 @@ def test_the_file_keeps_one_entry_a_load_and_machine(tmp_path):
 
 
 def test_a_calibration_of_another_machine_is_refused(tmp_path, monkeypatch):
-    """A plan says so; a run goes on as if there were none."""
+    """A plan says so; a run says so and goes on without. Another load has none either."""
     settings = Settings(reports_dir=tmp_path)
     with pytest.raises(UsageError, match="there is none: run `jivsbench calibrate --profile optimized`"):
         find_need(settings, "optimized", MEAN, 0.1)
@@ -144,11 +145,16 @@ def test_a_calibration_of_another_machine_is_refused(tmp_path, monkeypatch):
 
     with pytest.raises(UsageError, match="measured on other machines"):
         find_need(settings, "optimized", MEAN, 0.1)
-    assert find_calibration(tmp_path, RECORD.plan) is None
+    notes: list[object] = []
+    assert find_calibration(tmp_path, RECORD.plan, notes.append) is None
+    assert "calibrated on another machine" in notes[0].text
     monkeypatch.setattr(calibrating, "fingerprint_machine", lambda: "here")
     monkeypatch.setattr(calibrations, "fingerprint_machine", lambda: "here")
     need = find_need(settings, "optimized", MEAN, 0.1)
     assert need.load_s == 2 * need.pairs * HERE.block_s
-    assert find_calibration(tmp_path, RECORD.plan) == HERE
-    other = replace(RECORD.plan.scenario, workload=replace(RECORD.plan.scenario.workload, rows=5000))
-    assert find_calibration(tmp_path, replace(RECORD.plan, scenario=other)) is None
+    assert find_calibration(tmp_path, RECORD.plan, ignore) == HERE
+    for other in (
+        replace(RECORD.plan, source_label="another source"),
+        replace(RECORD.plan, scenario=replace(RECORD.plan.scenario, stages=())),
+    ):
+        assert find_calibration(tmp_path, other, ignore) is None

@@ -3,13 +3,13 @@
 import shlex
 from collections.abc import Iterator
 
-from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, ArmRecord, RunRecord
+from jivsbench.model.record import ArmRecord, RunRecord, name_profile
 
 
 def build_comparison_command(record: RunRecord) -> str:
     """`jivsbench compare` with everything that the plan says; names that others chose are quoted for the shell."""
     plan = record.plan
-    names = [profile.name.removesuffix(SAME_NAME_A).removesuffix(SAME_NAME_B) for profile in plan.profiles]
+    names = [name_profile(profile.name) for profile in plan.profiles]
     pairs = len({block.pair for block in plan.blocks if not block.is_warm_up})
     words = ["jivsbench", "compare", "--profiles", *names, "--pairs", str(pairs)]
     words += ["--block", f"{plan.scenario.duration_s:g}s", "--rows", str(plan.scenario.workload.rows)]

@@ -75,7 +75,7 @@ def _describe_machine(study: Study) -> dict[str, object]:
     found = read_environment(ServerFacts("", "", "", "", may_write=None), "", ())
     load = study.load
     return {
-        "machine": f"{found.cpu_count} x {found.cpu_model}, {found.memory_bytes / 2**30:.0f} GiB, {found.platform}",
+        "machine": f"{found.machine_label}, {found.memory_bytes / 2**30:.0f} GiB",
         "workload": f"{load.rows:,}-row extractions by {load.users} user, profile {PROFILE}, {load.pairs} pairs of "
         f"{load.block_s:g} s blocks",
         "jivsbench_version": __version__,
