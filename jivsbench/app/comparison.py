@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench import __version__
+from jivsbench.analysis.alpha_spending import nominal_levels
+from jivsbench.analysis.signed_rank import least_pairs
 from jivsbench.app.checks import Security
 from jivsbench.app.conclusion import Outcome
 from jivsbench.app.environments import ask_environment, find_python
@@ -91,6 +93,8 @@ def compare_live(settings: Settings, registry: Registry, options: ComparisonOpti
     rule = build_rule(options.judging, options.load.pairs)
     arms = choose_arms(settings, registry, options.arms)
     seed = draw_seed(options.seed)
+    if options.arms[0] == options.arms[1]:
+        listener(Note("both targets are the same: whatever differs is noise (--profiles, --b-env or --b-plugin make another)"))
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
         environment, table_rows = prepare(bench, str(TABLE), options.data_rows)
@@ -143,6 +147,11 @@ def build_rule(judging: Judging, pairs: int) -> ComparisonRule:
         raise UsageError(f"{pairs} pairs cannot show 95 % confidence: play at least {_LEAST_LOOK}, or raise the budget")
     looks = sorted({max(_LEAST_LOOK, round(pairs * number / judging.looks)) for number in range(1, judging.looks + 1)})
     criteria = tuple(dict.fromkeys(parse_criterion(text) for text in judging.criteria))
+    level = nominal_levels(judging.alpha_ratio / len(criteria), tuple(looks))[-1]
+    if pairs < (needed := least_pairs(1 - level)):
+        raise UsageError(
+            f"{pairs} pairs cannot show anything at this alpha and so many criteria: play at least {needed}, or raise the budget"
+        )
     return ComparisonRule(criteria, judging.margin_ratio, judging.alpha_ratio, tuple(looks))
 
 

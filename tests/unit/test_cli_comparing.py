@@ -17,6 +17,7 @@ from jivsbench.exitcodes import ExitCode
         (("--criterion", "job.response p59"), ExitCode.USAGE, "did you mean 'job.response p95'?"),
         (("--margin", "5"), ExitCode.USAGE, "with its sign, such as '5%'"),
         (("--budget", "1s"), ExitCode.USAGE, "2 pairs cannot show 95 % confidence"),
+        (("--pairs", "6", "--alpha", "0.1%"), ExitCode.USAGE, "play at least 11, or raise the budget"),
         (("--washout", "250ms"), ExitCode.USAGE, "measures nothing: make the block longer"),
         (("--profiles", "legacy", "optimised"), ExitCode.USAGE, "did you mean 'optimized'?"),
         (("--a-env", "."), ExitCode.ENVIRONMENT, "it has no bin/python"),
