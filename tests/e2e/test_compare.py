@@ -34,9 +34,9 @@ def read(ended: Ended, folder: Path) -> dict:
 def test_a_delay_planted_in_one_plugin_stack_is_found_and_ends_the_comparison_early(
     tmp_path: Path, servers: tuple[str, ...]
 ) -> None:
-    """B loads one plugin more, whose guard lets every job wait 30 ms: WORSE, with the pairs of an early look."""
+    """B loads one plugin more, whose guard lets every job wait 150 ms: WORSE, with the pairs of an early look."""
     sizes = ("--pairs", "24", "--block", "200ms", "--rows", "200", "--users", "1", "--looks", "2", "--seed", "5")
-    variables = {"PYTHONPATH": str(TESTS), "JIVSBENCH_PLANTED_DELAY_US": "30000"}
+    variables = {"PYTHONPATH": str(TESTS), "JIVSBENCH_PLANTED_DELAY_US": "150000"}
     ended = run("compare", "--b-plugin", "planted_delay", *sizes, *servers, cwd=tmp_path, **variables)
 
     found = read(ended, tmp_path)
@@ -48,7 +48,7 @@ def test_a_delay_planted_in_one_plugin_stack_is_found_and_ends_the_comparison_ea
     assert criterion["pairs"] == len(record["arms"][0]["blocks"]) == 12
     assert record["arms"][0]["operations"][1]["operation"] == "job"
     means = [arm["operations"][1]["response"]["sum_ns"] / arm["operations"][1]["count"] for arm in record["arms"]]
-    assert 25e6 < means[1] - means[0] < 60e6, "on pooled data"
+    assert 140e6 < means[1] - means[0] < 300e6, "on pooled data"
     assert all(block["cpu_s"] > 0 for arm in record["arms"] for block in arm["blocks"])
     assert ended.status == (ExitCode.INVALID if record["invalid"] else ExitCode.GATE_FAILED)
     assert "--seed 5 draws the same one again" in ended.stderr
