@@ -56,8 +56,8 @@ class Terminal:
         """Only when it changes: it is told every second."""
         if machines != self._machines:
             self._machines = machines
-            place = f" at {escape(machines.address)}" if machines.address else ""
-            self._console.print(f"       {machines.joined} of {machines.expected} load machines have joined{place}")
+            joined = f"{machines.joined} of {machines.expected} load machines have joined"
+            self._console.print(f"       {joined} at {escape(machines.address)}")
 
     def _show_load(self, load: LoadProgress) -> None:
         if self._console.is_terminal:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -33,11 +34,11 @@ step = true
 HOG = "import time\nend = time.monotonic() + 30\nwhile time.monotonic() < end: pass"
 
 
-def start_clocked(folder: Path, source_url: str) -> tuple[subprocess.Popen[str], psutil.Process, Path]:
+def start_clocked(folder: Path, source_url: str, *options: str) -> tuple[subprocess.Popen[str], psutil.Process, Path]:
     """A run whose load has begun, its load child, and its bundle."""
     (folder / "scenarios").mkdir()
     (folder / "scenarios" / "clocked.toml").write_text(SCENARIO)
-    process = start("run", "clocked", cwd=folder, JIVSBENCH_SOURCE_URL=source_url)
+    process = start("run", "clocked", *options, cwd=folder, JIVSBENCH_SOURCE_URL=source_url)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         for intervals in folder.glob("reports/runs/*/intervals.jsonl"):
@@ -100,3 +101,21 @@ def test_a_starved_generator_is_invalid(tmp_path: Path, loaded_source: str) -> N
         reasons = read_reasons(process, bundle)
 
     assert any(reason.startswith("the load generator's lag p99 was ") for reason in reasons), reasons
+
+
+@pytest.mark.nightly
+@pytest.mark.no_cover
+def test_a_run_that_loses_its_load_machine_is_invalid(tmp_path: Path, loaded_source: str) -> None:
+    """`jivsbench worker` is killed in the middle of its load: exit code 4, with the machine and the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    machine = start("worker", "--master", "127.0.0.1", "--master-port", port, cwd=tmp_path)
+    process, _master, bundle = start_clocked(tmp_path, loaded_source, "--expect-workers", "1", "--master-port", port)
+
+    machine.kill()
+    machine.communicate(timeout=10)
+
+    (reason,) = read_reasons(process, bundle)
+    assert reason.startswith("load machine 1 of 1 was lost "), reason
+    assert "s into the load" in reason

@@ -1,5 +1,7 @@
 """An open loop against targets whose stalls and times are known: everything that was planned is accounted for."""
 
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -147,3 +149,26 @@ def test_arms_take_turns_in_an_open_loop(plant, load, tmp_path) -> None:
     asked = [target.facts["windows"] for target in targets.values()]
     assert sorted(asked[0]) == sorted(asked[1])
     assert len(asked[0]) == len(list(arrival_times_ns(stages, Gaps.POISSON, spec.seed, 0)))
+
+
+@pytest.mark.nightly
+@pytest.mark.no_cover
+def test_a_target_that_never_answers_times_out(plant_ping, load, tmp_path) -> None:
+    """Stopped, it keeps connections and says nothing: after 35 s each request is a timeout of the network, as slow as that."""
+    target = plant_ping()
+    stages = (Stage(3.0, is_step=True, rate_per_s=10),)
+    spec = load(target.arm(), workload=PING, arrival=Arrival.RATE, stages=stages, drain_limit_s=60.0)
+    stopped: list[int] = []
+
+    def stop(progress) -> None:
+        if not stopped and progress.elapsed_s > 1:
+            stopped.append(target.process.pid)
+            os.kill(target.process.pid, signal.SIGSTOP)
+
+    run_load(spec, tmp_path, stop)
+
+    errors, response = count_errors(spec), merge(spec, "response")
+    assert set(errors) == {("ping", ErrorClass.TIMEOUT, "network")}
+    assert errors.total() == pytest.approx(20, abs=8)
+    assert response.count == 30
+    assert response.percentile_ns(95) == pytest.approx(35e9, rel=0.05)

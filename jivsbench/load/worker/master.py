@@ -109,11 +109,11 @@ class Master:
     def _gather(self) -> bool:
         """Until every expected machine has said hello."""
         limit_s = time.monotonic() + self._meeting.limit_s
-        expected, address = self._meeting.machines, f"{self._meeting.host}:{self._meeting.port}"
+        expected, address = self._meeting.machines, self._address
         for client_id, data in self._messages():
             if data.get("kind") == "hello":
                 self._welcome(client_id, data.get("version"))
-            self._tell(Waited(LoadMachines(len(self._machines), expected, address)))
+            self._say_waiting()
             if len(self._machines) == expected:
                 return True
             if time.monotonic() > limit_s:
@@ -145,7 +145,7 @@ class Master:
                 ready.add(client_id)
             if len(ready) == len(self._machines):
                 return True
-            self._tell(Waited(LoadMachines(len(self._machines), self._meeting.machines, "")))
+            self._say_waiting()
             self._find_lost(silence_s=_PREPARATION_S)
             if time.monotonic() > limit_s:
                 raise InvalidRunError(f"only {len(ready)} of {len(self._machines)} load machines were ready after 120 s")
@@ -273,6 +273,13 @@ class Master:
             errors=recent.errors,
             lag_p99_ns=self._recorder.lag_p99_ns(),
         )
+
+    @property
+    def _address(self) -> str:
+        return f"{self._meeting.host}:{self._meeting.port}"
+
+    def _say_waiting(self) -> None:
+        self._tell(Waited(LoadMachines(len(self._machines), self._meeting.machines, self._address)))
 
     def _send(self, machine: Machine, data: dict[str, Any]) -> None:
         self._runner.send_message(MESSAGE, data, machine.client_id)
