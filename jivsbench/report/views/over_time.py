@@ -32,6 +32,14 @@ _PERCENTILES: Final = (
     ("p95", lambda row: row.job_p95_ns),
     ("p99", lambda row: row.job_p99_ns if row.jobs >= MIN_SAMPLES_P99 else None),
 )
+_OFFERS: Final[tuple[tuple[str, str, Callable[[SeriesRow], int | None]], ...]] = (
+    ("planned", "offer-planned", lambda row: row.planned),
+    ("offered", "offer-offered", lambda row: row.offered),
+    ("achieved", "offer-achieved", lambda row: row.achieved),
+)
+_OFFERS_NOTE: Final = (
+    "Offered away from planned is the load generator's fault; achieved: iterations that ended in that second without a failure."
+)
 _SINGLE_ARM_STYLE: Final = "arm-b"
 
 
@@ -58,6 +66,7 @@ def build_over_time(record: RunRecord) -> OverTime:
     timeline = Timeline(record, build_time_frame(last_s, stretches), thinning, style_arms(record))
     charts = (
         _build_throughput(timeline),
+        *_build_offers(timeline),
         _build_users(timeline),
         *_build_latencies(timeline),
         _build_memory(timeline),
@@ -154,6 +163,36 @@ def _build_latencies(timeline: Timeline) -> list[Chart]:
         for index, (name, _, arm) in enumerate(timeline.arms())
         for series in (per_arm[name],)
     ]
+
+
+def _build_offers(timeline: Timeline) -> list[Chart]:
+    """For an open loop: was the planned load offered, and was it achieved? A closed loop plans no iterations."""
+    per_arm = {
+        name: tuple(
+            timeline.thinning.mean(Series(label, style, tuple(Point(row.second, _count(pick, row)) for row in arm.series)))
+            for label, style, pick in _OFFERS
+        )
+        for name, _, arm in timeline.arms()
+        if any(row.planned is not None for row in arm.series)
+    }
+    highest = max((highest_of(series) for series in per_arm.values()), default=0.0)
+    return [
+        draw_chart(
+            timeline,
+            _title(timeline, "Iterations a second", name),
+            Unit.COUNT,
+            series,
+            highest=highest,
+            note=_OFFERS_NOTE,
+            chart_id=f"offer-{index}",
+        )
+        for index, (name, series) in enumerate(per_arm.items())
+    ]
+
+
+def _count(pick: Callable[[SeriesRow], int | None], row: SeriesRow) -> float | None:
+    count = pick(row)
+    return None if count is None else float(count)
 
 
 def _build_users(timeline: Timeline) -> Chart:
