@@ -171,6 +171,20 @@ def test_a_chart_never_draws_a_thin_p99() -> None:
     assert "p99 is left out of 36 of 36 seconds" in latency.note
 
 
+def test_an_open_loop_shows_what_was_planned_offered_and_achieved() -> None:
+    """One chart an arm with the three lines; a closed loop, which plans no iterations, has none."""
+    record = comparison().record
+    baseline, candidate = record.arms
+    series = tuple(replace(row, planned=20, offered=19, achieved=18) for row in candidate.series)
+    opened = replace(record, arms=(baseline, replace(candidate, series=series)))
+
+    (chart,) = [chart for chart in build_over_time(opened).charts if chart.id.startswith("offer")]
+
+    assert [line.name for line in chart.lines] == ["planned", "offered", "achieved"]
+    assert chart.title == f"Iterations a second, {candidate.profile.name}"
+    assert not [chart for chart in build_over_time(record).charts if chart.id.startswith("offer")]
+
+
 def test_only_whole_pairs_are_compared() -> None:
     """A pair that lacks one of its blocks is not drawn."""
     record = comparison().record
