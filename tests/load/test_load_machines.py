@@ -89,6 +89,7 @@ def test_two_machines_send_what_one_would(plant_ping, load, tmp_path) -> None:
     assert [interval.second for interval in intervals] == sorted(interval.second for interval in intervals)
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_users_of_two_machines_are_one_crowd(plant, load, tmp_path) -> None:
     """Five users over two machines: five at once, every job accounted for, the block's sums are those of all intervals."""
