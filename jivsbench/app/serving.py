@@ -13,6 +13,7 @@ from jivsbench.app.targets import build_service_spec
 from jivsbench.config import Settings, find_profile
 from jivsbench.errors import OutputError
 from jivsbench.extract.guards import require_guards
+from jivsbench.model.secret import Secret
 from jivsbench.plugins import Registry
 from jivsbench.service.server import serve
 
@@ -27,7 +28,7 @@ class ServeOptions:
     host: str
     port: int
     output: Path
-    admin_token: str | None
+    admin_token: Secret | None
 
 
 def serve_alone(settings: Settings, registry: Registry, options: ServeOptions, listener: Listener) -> None:
@@ -35,7 +36,7 @@ def serve_alone(settings: Settings, registry: Registry, options: ServeOptions, l
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
     _make_folder(options.output)
-    token = options.admin_token or _write_new_token(listener)
+    token = (options.admin_token or _write_new_token(listener)).reveal()
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
         spec = build_service_spec(bench, profile, options.output, port=options.port, host=options.host, admin_token=token)
@@ -49,11 +50,11 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"extractions were to be written to {folder}, which cannot be made ({exc.strerror})") from exc
 
 
-def _write_new_token(listener: Listener) -> str:
+def _write_new_token(listener: Listener) -> Secret:
     """A token that only this user can read; its place is told, it is not."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     handle, path = tempfile.mkstemp(prefix="jivsbench-admin-token-")
     with os.fdopen(handle, "w") as file:
         file.write(token)
     listener(Note(f"JIVSBENCH_ADMIN_TOKEN is not set: a new token of role ADMIN is in {path}"))
-    return token
+    return Secret(token)

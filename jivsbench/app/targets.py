@@ -83,6 +83,7 @@ def build_service_spec(
         cache_url=servers.cache_url.reveal() if servers.cache_url else None,
         metadata_url=settings.metadata_url.reveal() if settings.metadata_url else None,
         mask_key=settings.mask_key.reveal() if settings.mask_key else None,
+        credential_key=settings.credential_key.reveal() if settings.credential_key else None,
         output_dir=str(output_dir),
         host=host,
         port=port,

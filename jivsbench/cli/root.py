@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "history": "Figures of many runs over time, and where their level changed.",
     "report": "Render the reports of a finished run again.",
     "serve": "Run the extraction service alone.",
+    "credentials": "Make and change the key that encrypts stored URLs.",
     "plugins": "List plugins: name, version, origin, hooks.",
     "completion": "Print the completion script of a shell.",
 }

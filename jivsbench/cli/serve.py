@@ -1,6 +1,5 @@
 """`jivsbench serve`."""
 
-import os
 from pathlib import Path
 
 import click
@@ -21,13 +20,14 @@ def serve(
 ) -> ExitCode:
     """Run the extraction service alone, until Ctrl-C.
 
-    The token of role ADMIN is read from JIVSBENCH_ADMIN_TOKEN; without it, a new one is written to a file that only you can read.
+    The token of role ADMIN is read from JIVSBENCH_ADMIN_TOKEN or from the file that JIVSBENCH_ADMIN_TOKEN_FILE names; without
+    either, a new one is written to a file that only you can read.
     """
     from jivsbench.app.serving import ServeOptions, serve_alone
     from jivsbench.cli.terminal import Terminal
 
     settings = read_settings(ctx, source_url=source_url, cache_url=cache_url)
-    options = ServeOptions(profile, host, port, output, os.environ.get("JIVSBENCH_ADMIN_TOKEN"))
+    options = ServeOptions(profile, host, port, output, settings.admin_token)
     with Terminal() as terminal:
         serve_alone(settings, read_registry(settings), options, terminal)
     return ExitCode.PASSED

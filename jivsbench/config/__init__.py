@@ -9,6 +9,7 @@ from jivsbench.config.scenarios import (
     scale_scenario,
     scenario_folders,
 )
+from jivsbench.config.secret_sources import read_secret_path
 from jivsbench.config.settings import CONFIG_FILENAME, Overrides, Settings, find_config, load_settings
 from jivsbench.config.starter import starter_config
 
@@ -23,6 +24,7 @@ __all__ = [
     "load_scenario",
     "load_settings",
     "parse_duration",
+    "read_secret_path",
     "scale_scenario",
     "scenario_folders",
     "starter_config",

@@ -7,6 +7,7 @@ from typing import Final
 
 from jivsbench.config.document import Document, Section, read_document
 from jivsbench.config.profiles import NAME, NAME_RULE, read_profiles
+from jivsbench.config.secret_sources import read_from_keyring, read_secret_file, read_variable
 from jivsbench.config.transforms import MASKING_KEYS, read_mask_key, read_transforms
 from jivsbench.config.urls import URL_KEYS, check_url, read_url, scheme_of
 from jivsbench.errors import UnknownNameError
@@ -26,6 +27,7 @@ SECTION_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "reports": ("dir",),
     "plugins": ("modules", "disable"),
     "masking": MASKING_KEYS,
+    "credentials": ("key_file", "key_keyring"),
 }
 
 
@@ -61,6 +63,10 @@ class Settings:
     """What the command `extract` does to rows."""
     mask_key: Secret | None = None
     """Of masks by digest."""
+    credential_key: Secret | None = None
+    """Encrypts the URLs of data sources that are added to a service."""
+    admin_token: Secret | None = None
+    """Of role ADMIN, for `serve`."""
 
 
 def find_config(folder: Path) -> Path | None:
@@ -89,6 +95,8 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Override
         profiles=read_profiles(root.section("profiles")),
         transforms=read_transforms(root.sections("transforms")),
         mask_key=read_mask_key(sections["masking"], env),
+        credential_key=_read_credential_key(sections["credentials"], env),
+        admin_token=_secret_of(env, "JIVSBENCH_ADMIN_TOKEN"),
     )
 
 
@@ -96,7 +104,8 @@ def _read_environment(env: Mapping[str, str]) -> Overrides:
     """What the JIVSBENCH_ variables say. An empty variable says nothing."""
 
     def url(name: str) -> Secret | None:
-        return check_url(env[name], name) if env.get(name) else None
+        text = read_variable(env, name)
+        return check_url(text, name) if text else None
 
     reports_dir = env.get("JIVSBENCH_REPORTS_DIR")
     disabled = env.get("JIVSBENCH_DISABLE_PLUGINS", "").split(",")
@@ -136,7 +145,7 @@ def _read_source(section: Section, is_given: bool, env: Mapping[str, str], url: 
     if url is None:
         url = read_url(section, env)
         if url is None:
-            section.fail(None, "it has no 'url': add url or url_file, or set JIVSBENCH_SOURCE_URL")
+            section.fail(None, "it has no 'url': add url, url_file or url_keyring, or set JIVSBENCH_SOURCE_URL")
     elif connector and not _is_same_scheme(section, url):
         # The connector was chosen for the URL that is replaced.
         connector = ""
@@ -160,6 +169,23 @@ def _read_server(root: Section, section: Section, name: str, env: Mapping[str, s
     if url is None and name in root:
         section.fail(None, f"it has no 'url': add url or url_file, or leave [{name}] out")
     return url
+
+
+def _read_credential_key(section: Section, env: Mapping[str, str]) -> Secret | None:
+    """The environment's, else that of the file or the keyring. Whether it is a good one is seen where it is used."""
+    given = _secret_of(env, "JIVSBENCH_CREDENTIAL_KEY")
+    key_file, place = section.text("key_file"), section.text("key_keyring")
+    if key_file and place:
+        section.fail("key_keyring", "there is a 'key_file' as well: keep one of them")
+    if given or not (key_file or place):
+        return given
+    text = read_secret_file(section, "key_file", key_file) if key_file else None
+    return Secret(text or read_from_keyring(place or "", section.place("key_keyring")))
+
+
+def _secret_of(env: Mapping[str, str], name: str) -> Secret | None:
+    text = read_variable(env, name)
+    return Secret(text) if text else None
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:

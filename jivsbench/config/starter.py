@@ -13,6 +13,7 @@ _STARTER: Final = """\
 # ${NAME} is read from the environment, so that no password stands in this file.
 # url = "postgresql://reader:${SHOP_PASSWORD}@db.example.com:5432/shop"
 # Or: url_file = "source.url", a file that only you can read; or: password_file = "source.password", the password alone.
+# Both may lie in the user's keyring instead: url_keyring = "service/user", password_keyring = "service/user".
 # The connector is the one that opens the URL's scheme, unless it is named:
 # connector = "postgres"
 # What becomes of a value that its Arrow type cannot hold: "error", "text" or "null".
@@ -31,6 +32,10 @@ _STARTER: Final = """\
 # --- Where runs are written: DIR/runs/RUN-ID -----------------------------------------------------------------------
 [reports]
 dir = "reports"
+
+# --- The key that encrypts the URLs of sources that are added to a service ------------------------------------------
+# [credentials]
+# Its place: key_file = "service.key", which `jivsbench credentials new-key` makes; or key_keyring = "service/user".
 
 # --- Plugins besides the installed ones, and plugins that are left out ---------------------------------------------
 # [plugins]

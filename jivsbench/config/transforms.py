@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from jivsbench.config.document import Section
-from jivsbench.config.urls import read_secret_file
+from jivsbench.config.secret_sources import read_secret_file, read_variable
 from jivsbench.errors import UnknownNameError
 from jivsbench.model.filters import Filter, Operator
 from jivsbench.model.secret import Secret
@@ -26,8 +26,9 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 def read_mask_key(section: Section, env: Mapping[str, str]) -> Secret | None:
     """The key of digests: the environment's, else that of the file."""
-    if env.get(_KEY_VARIABLE):
-        return Secret(env[_KEY_VARIABLE])
+    given = read_variable(env, _KEY_VARIABLE)
+    if given:
+        return Secret(given)
     name = section.text("key_file")
     return Secret(read_secret_file(section, "key_file", name)) if name else None
 

@@ -1,41 +1,54 @@
 """URLs of servers: where their passwords come from, and what is refused before anybody tries to connect."""
 
-import os
 import re
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from jivsbench.config.document import Section
+from jivsbench.config.secret_sources import read_from_keyring, read_secret_file, read_variable
 from jivsbench.errors import ConfigError
 from jivsbench.model.secret import Secret
 
-URL_KEYS: Final = ("url", "url_file", "password_file")
+URL_KEYS: Final = ("url", "url_file", "url_keyring", "password_file", "password_keyring")
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_LONGEST_SECRET_BYTES: Final = 65_536
 
 
 def read_url(section: Section, env: Mapping[str, str]) -> Secret | None:
-    """The URL that a section gives by `url` (with `${NAME}` from the environment) or `url_file`, and `password_file`."""
-    if "url" in section and "url_file" in section:
-        section.fail("url_file", "there is a 'url' as well: keep one of them")
-    url_file, password_file = section.text("url_file"), section.text("password_file")
-    key = "url_file" if url_file else "url"
-    text = read_secret_file(section, key, url_file) if url_file else _expand(section, section.text("url"), env)
-    if text is None:
-        if password_file:
-            section.fail("password_file", "there is no 'url' that the password could belong to: add it")
+    """The URL that a section gives by `url` (with `${NAME}` from the environment), `url_file` or `url_keyring`.
+
+    `password_file` and `password_keyring` give the password alone.
+    """
+    key = _only_one(section, ("url", "url_file", "url_keyring"))
+    password_key = _only_one(section, ("password_file", "password_keyring"))
+    text = _expand(section, section.text("url"), env) if key == "url" else _read_secret(section, key)
+    if key is None or text is None:
+        if password_key:
+            section.fail(password_key, "there is no 'url' that the password could belong to: add it")
         return None
     problem = _find_problem(text)
     if problem:
         section.fail(key, problem)
-    if password_file:
-        text = _insert_password(section, text, read_secret_file(section, "password_file", password_file))
+    password = _read_secret(section, password_key)
+    if password_key and password:
+        text = _insert_password(section, password_key, text, password)
     return Secret(text)
+
+
+def _only_one(section: Section, keys: tuple[str, ...]) -> str | None:
+    given = [key for key in keys if key in section]
+    if len(given) > 1:
+        section.fail(given[1], f"there is a {given[0]!r} as well: keep one of them")
+    return given[0] if given else None
+
+
+def _read_secret(section: Section, key: str | None) -> str | None:
+    if key is None:
+        return None
+    name = section.required_text(key)
+    return read_from_keyring(name, section.place(key)) if key.endswith("_keyring") else read_secret_file(section, key, name)
 
 
 def check_url(text: str, origin: str) -> Secret:
@@ -75,10 +88,10 @@ def _expand(section: Section, template: str | None, env: Mapping[str, str]) -> s
         name = match[1]
         if not _NAME.fullmatch(name):
             section.fail("url", "a reference is written ${NAME}, with the name of an environment variable")
-        value = env.get(name, "")
+        value = read_variable(env, name)
         if not value:
             state = "empty" if name in env else "not set"
-            section.fail("url", f"it refers to the environment variable {name}, which is {state}: set it")
+            section.fail("url", f"it refers to the environment variable {name}, which is {state}: set it, or {name}_FILE")
         return quote(value, safe="") if match.start() < credentials_end else value
 
     return _REFERENCE.sub(replace, template)
@@ -95,31 +108,11 @@ def _find_credentials_end(template: str) -> int:
     return max(template.rfind("@", start, min(ends, default=len(template))), 0)
 
 
-def _insert_password(section: Section, url: str, password: str) -> str:
+def _insert_password(section: Section, key: str, url: str, password: str) -> str:
     scheme, _, rest = url.partition("://")
     ends = [position for position in (rest.find(mark) for mark in "/?#") if position >= 0]
     end = min(ends, default=len(rest))
     user, _, host = rest[:end].rpartition("@")
     if ":" in user:
-        section.fail("password_file", "the URL holds a password already: keep one of them")
+        section.fail(key, "the URL holds a password already: keep one of them")
     return f"{scheme}://{user}:{quote(password, safe='')}@{host}{rest[end:]}"
-
-
-def read_secret_file(section: Section, key: str, name: str) -> str:
-    """The one line of a file that others can neither read nor write."""
-    path = section.folder / Path(name).expanduser()
-    try:
-        with path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            content = stream.read(_LONGEST_SECRET_BYTES + 1)
-    except OSError as exc:
-        section.fail(key, f"the secret file {path} cannot be read ({exc.strerror}): check its name and its permissions")
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        section.fail(key, f"others can read the secret file {path} (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}")
-    try:
-        text = content.decode().rstrip("\r\n")
-    except UnicodeDecodeError:
-        text = ""
-    if not text or len(content) > _LONGEST_SECRET_BYTES or "\n" in text:
-        section.fail(key, f"the secret file {path} must hold one line of UTF-8 text")
-    return text

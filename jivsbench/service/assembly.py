@@ -15,9 +15,10 @@ from typing import Final
 from jivsbench.api import CacheClient, Connector
 from jivsbench.errors import EnvironmentProblem, OutputError, UnknownNameError
 from jivsbench.extract.caching.key_file import read_cache_key
+from jivsbench.extract.credentials import CredentialVault, parse_credential_key
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
-from jivsbench.extract.jobs.database import StoreDatabase, open_database
+from jivsbench.extract.jobs.database import STORE_FOLDER, StoreDatabase, open_database
 from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
@@ -32,7 +33,6 @@ from jivsbench.service.metrics import Gauges, JobMetrics
 from jivsbench.service.spec import ServiceSpec
 
 _LOG = logging.getLogger(__name__)
-_STORE_FOLDER: Final = ".jobs"
 _CACHE_TIMEOUT_S: Final = 1.0
 _OWNER_CHARACTERS: Final = 32
 # The whole of an ending stays under the 5 s that a supervisor waits before it kills.
@@ -81,6 +81,7 @@ class Service:
 def assemble(spec: ServiceSpec) -> Service:
     """Build the service; its workers run when this returns. Raises the JivsbenchError that says what is missing."""
     authority = Authority(tuple((token.token, token.role) for token in spec.tokens))
+    vault = CredentialVault(parse_credential_key(Secret(spec.credential_key))) if spec.credential_key else None
     registry = load_registry(extra_modules=spec.plugins, disabled=spec.disabled_plugins)
     guards = require_guards(spec.profile, registry.guards)
     output_dir = _make_output_dir(spec.output_dir)
@@ -91,12 +92,12 @@ def assemble(spec: ServiceSpec) -> Service:
     cache = MetadataCache(cache_client, spec.profile.cache_times, key=cache_key)
     database = open_database(
         Secret(spec.metadata_url) if spec.metadata_url else None,
-        output_dir / _STORE_FOLDER,
+        output_dir / STORE_FOLDER,
         spec.profile.metadata,
         has_indexes=spec.profile.switches.indexes,
     )
     jobs = JobStore(database, owner=owner, join_fetch=spec.profile.switches.join_fetch)
-    sources = SourceDirectory(SourceStore(database), cache)
+    sources = SourceDirectory(SourceStore(database, vault), cache)
     extractor = Extractor(
         connectors={connector.name: connector for connector in registry.connectors},
         guards=guards,

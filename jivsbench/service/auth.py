@@ -7,8 +7,11 @@ from enum import StrEnum
 from typing import Final
 
 from jivsbench.errors import ConfigError
+from jivsbench.model.entropy import estimate_entropy_bits
 
 MIN_TOKEN_CHARACTERS: Final = 16
+MIN_TOKEN_BITS: Final = 70
+"""16 random letters and digits have 95 bits; phrases of known words and numbers in a row stay below."""
 _SCHEME: Final = b"bearer "
 
 
@@ -28,7 +31,7 @@ _RANKS: Final = {role: rank for rank, role in enumerate(Role)}
 
 
 class Authority:
-    """Knows the digests of all tokens. Raises ConfigError when there is none, one is too short, or two are the same."""
+    """Knows the digests of all tokens. Raises ConfigError when there is none, one can be guessed, or two are the same."""
 
     def __init__(self, tokens: Sequence[tuple[str, Role]]) -> None:
         if not tokens:
@@ -37,6 +40,11 @@ class Authority:
             if len(text) < MIN_TOKEN_CHARACTERS:
                 raise ConfigError(
                     f"a token of role {role.value} has {len(text)} characters: it needs {MIN_TOKEN_CHARACTERS} random ones"
+                )
+            if estimate_entropy_bits(text) < MIN_TOKEN_BITS:
+                raise ConfigError(
+                    f"a token of role {role.value} can be guessed: it is made of known words, repetitions or rows of numbers, so "
+                    f"it has less than {MIN_TOKEN_BITS} bits; draw it at random, such as with `openssl rand -hex 24`"
                 )
         self._roles = tuple((_digest(text.encode()), role) for text, role in tokens)
         if len({digest for digest, _ in self._roles}) < len(self._roles):

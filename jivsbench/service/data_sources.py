@@ -59,14 +59,14 @@ def _add_looks(routes: APIRouter, service: Service) -> None:
 def _add_changes(routes: APIRouter, service: Service) -> None:
     admins = [need(Role.ADMIN)]
 
-    @routes.post("", status_code=201, response_model=SourceBody, dependencies=admins, responses=problems(409, 422))
+    @routes.post("", status_code=201, response_model=SourceBody, dependencies=admins, responses=problems(409, 422, 503))
     def add_data_source(body: NewSource) -> Response:
         """Add a data source. Nothing connects yet: test it."""
         source = body.to_source(body.name)
         _check(service, source)
         return answer(show_source(service.sources.add(source)), 201)
 
-    @routes.put("/{name}", response_model=SourceBody, dependencies=admins, responses=problems(404, 422))
+    @routes.put("/{name}", response_model=SourceBody, dependencies=admins, responses=problems(404, 422, 503))
     def change_data_source(name: Name, body: SourceChange) -> Response:
         """Replace everything but the name. Connections opened with the old URL are closed at once."""
         source = body.to_source(name)

@@ -23,6 +23,7 @@ _FIELDS_SHOWN: Final = 10
 _STATUSES: Final = {
     "access-denied": HTTPStatus.BAD_GATEWAY,
     "cache-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "credential": HTTPStatus.SERVICE_UNAVAILABLE,
     "config": HTTPStatus.UNPROCESSABLE_ENTITY,
     "deadline": HTTPStatus.GATEWAY_TIMEOUT,
     "duplicate-name": HTTPStatus.CONFLICT,

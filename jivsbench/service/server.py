@@ -158,5 +158,6 @@ def _format_base_url(host: str, listener: socket.socket) -> str:
 
 
 def _list_secrets(spec: ServiceSpec) -> tuple[Secret, ...]:
-    urls = (spec.cache_url, spec.metadata_url, *(source.url for source in spec.sources), *(token.token for token in spec.tokens))
-    return tuple(Secret(text) for text in urls if text)
+    given = (spec.cache_url, spec.metadata_url, spec.mask_key, spec.credential_key)
+    declared = (*(source.url for source in spec.sources), *(token.token for token in spec.tokens))
+    return tuple(Secret(text) for text in (*given, *declared) if text)

@@ -46,6 +46,8 @@ class ServiceSpec:
     cache_url: str | None = field(default=None, repr=False)
     metadata_url: str | None = field(default=None, repr=False)
     mask_key: str | None = field(default=None, repr=False)
+    credential_key: str | None = field(default=None, repr=False)
+    """Encrypts the URLs of data sources that are added; without it, none can be added."""
     host: str = "127.0.0.1"
     port: int = 0
     plugins: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import secrets
 import socket
 import subprocess
 import sys
@@ -242,9 +243,8 @@ def test_a_port_in_use_is_named(tmp_path: Path, loaded_source: str) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = run(
-            "serve", "--port", str(port), cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source, JIVSBENCH_ADMIN_TOKEN="t" * 40
-        )
+        token = secrets.token_urlsafe(24)
+        ended = run("serve", "--port", str(port), cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source, JIVSBENCH_ADMIN_TOKEN=token)
 
     assert ended.status == ExitCode.ENVIRONMENT, ended.stderr
     assert str(port) in ended.error

@@ -1,6 +1,7 @@
 """A running service as a test uses it: a small HTTP client, three tokens, and its folder."""
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,14 @@ from typing import Any
 
 import urllib3
 
+from jivsbench.extract.credentials import format_new_key
 from jivsbench.model.profile import OPTIMIZED, Profile
 from jivsbench.service.auth import Role
 from jivsbench.service.launcher import RunningService, start_service
 from jivsbench.service.spec import ServiceSpec, SourceSpec, TokenSpec
 
-TOKENS = {role: f"token-of-{role.value.lower()}-0123456789" for role in Role}
+TOKENS = {role: secrets.token_urlsafe(24) for role in Role}
+CREDENTIAL_KEY = format_new_key().reveal()
 ROWS = 2_000
 WINDOW = [{"column": "id", "operator": ">=", "values": [101]}, {"column": "id", "operator": "<", "values": [1101]}]
 # What these tests do not need is not loaded: a plugin that is broken is its own tests' business.
@@ -101,6 +104,7 @@ def build_spec(
         output_dir=str(output_dir),
         tokens=tuple(TokenSpec(token, role) for role, token in TOKENS.items()),
         disabled_plugins=OTHERS[connector],
+        credential_key=CREDENTIAL_KEY,
     )
     return replace(spec, **changes)
 

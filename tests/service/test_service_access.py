@@ -86,7 +86,12 @@ def test_health_and_readiness_need_no_token(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("tokens", "words"),
-    [((), "no token"), ((("short", Role.ADMIN),), "16"), ((("a" * 16, Role.ADMIN), ("a" * 16, Role.VIEWER)), "the same")],
+    [
+        ((), "no token"),
+        ((("short", Role.ADMIN),), "16"),
+        ((("x7Kq9-Zr2Wm5tB8v", Role.ADMIN), ("x7Kq9-Zr2Wm5tB8v", Role.VIEWER)), "the same"),
+        ((("changeme-changeme-1234", Role.ADMIN),), "guessed"),
+    ],
 )
 def test_bad_tokens_are_refused(tokens, words) -> None:
     """None at all, a short one, and one with two roles; the message repeats none."""

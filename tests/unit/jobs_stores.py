@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 
+from jivsbench.extract.credentials import CredentialVault, format_new_key, parse_credential_key
 from jivsbench.extract.jobs.database import StoreDatabase, open_database
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
@@ -58,9 +59,17 @@ def own_database(postgres_url: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+VAULT = CredentialVault(parse_credential_key(format_new_key()))
+
+
+def build_sources(database: StoreDatabase, vault: CredentialVault | None = VAULT) -> SourceStore:
+    """The sources of one service, with the key of this test run."""
+    return SourceStore(database, vault)
+
+
 def add_source(database: StoreDatabase, name: str = "shop") -> SourceRecord:
     """A stored source."""
-    return SourceStore(database).add(build_source(name))
+    return build_sources(database).add(build_source(name))
 
 
 def build_store(database: StoreDatabase, *, owner: str = "me", join_fetch: bool = True) -> JobStore:

@@ -25,7 +25,7 @@ def _error_classes() -> list[type[errors.JivsbenchError]]:
 def _runtime_distributions() -> set[str]:
     """Every distribution that `jivsbench` needs with all of its extras, by walking the requirements of what is installed."""
     seen: set[str] = set()
-    queue = [("jivsbench", ("standard", "embedded", "rest", "sqlalchemy"))]
+    queue = [("jivsbench", ("standard", "embedded", "keyring", "rest", "sqlalchemy"))]
     while queue:
         name, extras = queue.pop()
         name = name.lower().replace("_", "-")
@@ -60,7 +60,7 @@ def test_no_gpl_in_the_dependency_tree() -> None:
         if _FORBIDDEN.search(text) or _LESSER.search(text):
             guilty[name] = text
 
-    assert {"locust", "psycopg", "pyarrow", "sqlglot", "redis"} <= distributions
+    assert {"locust", "psycopg", "pyarrow", "sqlglot", "redis", "cryptography", "keyring"} <= distributions
     assert guilty == {}
 
 

@@ -7,12 +7,11 @@ import pytest
 from jivsbench.errors import DuplicateNameError, UnknownNameError
 from jivsbench.extract.caching.sealing import Entry, Seal
 from jivsbench.extract.jobs.directory import SourceDirectory
-from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.model.profile import CacheTimes
 from jivsbench.model.source import TypePolicy
 from tests.unit.jobs_caches import DictCache
-from tests.unit.jobs_stores import REQUEST, build_source, build_store, open_sqlite
+from tests.unit.jobs_stores import REQUEST, build_source, build_sources, build_store, open_sqlite
 
 
 @pytest.fixture
@@ -25,12 +24,12 @@ def database(tmp_path: Path):
 @pytest.fixture
 def directory(database):
     """A directory over that store and a cache."""
-    return SourceDirectory(SourceStore(database), MetadataCache(DictCache(), CacheTimes()))
+    return SourceDirectory(build_sources(database), MetadataCache(DictCache(), CacheTimes()))
 
 
 def test_a_source_is_stored_with_its_url_and_shown_without(database) -> None:
     """Only `read_url` gives the URL."""
-    store = SourceStore(database)
+    store = build_sources(database)
     record = store.add(build_source(password="S3cret"))
 
     assert (record.name, record.tables, record.type_policy, record.is_declared) == (
@@ -45,7 +44,7 @@ def test_a_source_is_stored_with_its_url_and_shown_without(database) -> None:
 
 def test_a_removed_source_leaves_no_url(database) -> None:
     """Its jobs keep its name, its URL is gone from the store, and its name is free again."""
-    store, jobs = SourceStore(database), build_store(database)
+    store, jobs = build_sources(database), build_store(database)
     first = store.add(build_source(password="S3cret"))
     job = jobs.create(first, REQUEST)
 
@@ -58,7 +57,7 @@ def test_a_removed_source_leaves_no_url(database) -> None:
 
 def test_a_name_is_given_once(database) -> None:
     """A second source of one name is refused, with its name and without its URL."""
-    store = SourceStore(database)
+    store = build_sources(database)
     store.add(build_source())
 
     with pytest.raises(DuplicateNameError, match="'shop' exists already") as caught:
@@ -122,7 +121,7 @@ def test_an_unknown_source_names_the_nearest_and_repeats_nothing(directory) -> N
 def test_what_may_be_read_is_never_taken_from_the_cache(database, has_key) -> None:
     """Who writes to the cache is not believed; and even with the key nobody can widen the tables that a source allows."""
     client, seal = DictCache(), Seal(bytes(32))
-    directory = SourceDirectory(SourceStore(database), MetadataCache(client, CacheTimes(), key=bytes(32)))
+    directory = SourceDirectory(build_sources(database), MetadataCache(client, CacheTimes(), key=bytes(32)))
     directory.add(build_source())
     directory.find("shop")
     (name,) = client.entries

@@ -24,7 +24,6 @@ from jivsbench.errors import (
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.jobs.database import StoreDatabase
 from jivsbench.extract.jobs.directory import SourceDirectory
-from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
 from jivsbench.extract.jobs.values import JobFailure
 from jivsbench.extract.metadata_cache import MetadataCache
@@ -36,7 +35,7 @@ from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest, TableName
 from jivsbench.testing.fakes import FakeConnector, RefusingGuard
 from tests.unit.jobs_caches import DictCache
-from tests.unit.jobs_stores import build_result, open_sqlite
+from tests.unit.jobs_stores import build_result, build_sources, open_sqlite
 
 REQUEST = ExtractionRequest("shop", TableName("orders"))
 SOURCE = DataSource("shop", "fake", Secret("fake://ann:S3cret-pw@db/shop"))
@@ -73,7 +72,7 @@ class Bench:
         self.cache_client = DictCache()
         cache = MetadataCache(self.cache_client if profile.switches.cache else None, profile.cache_times)
         self.store = JobStore(database, owner="me", join_fetch=profile.switches.join_fetch)
-        self.sources = SourceDirectory(SourceStore(database), cache)
+        self.sources = SourceDirectory(build_sources(database), cache)
         self.sources.declare([SOURCE])
         self.extractor = extractor or Extractor(
             connectors={"fake": self.connector}, guards=guards, profile=profile, output_dir=folder / "out", schemas=cache.schema

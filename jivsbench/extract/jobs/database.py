@@ -26,6 +26,8 @@ _BUSY_TIMEOUT_MS: Final = 5000
 # A checkpoint writes to the main file and syncs it while the next writer waits: rarer and larger costs less than often.
 _CHECKPOINT_PAGES: Final = 8000
 _FILE: Final = "jobs.sqlite3"
+STORE_FOLDER: Final = ".jobs"
+"""The folder within a service's output folder that holds its store."""
 
 
 class _Cursor(Protocol):
