@@ -15,7 +15,8 @@ def be_load_machine(settings: Settings, master: str, port: int, listener: Listen
 
     Raises EnvironmentProblem when no master answers, InvalidRunError when the load ended early.
     """
-    spec = JoinSpec(master, port, settings.plugins, settings.disabled_plugins)
+    lock = str(settings.plugins_lock) if settings.plugins_lock else None
+    spec = JoinSpec(master, port, settings.plugins, settings.disabled_plugins, lock)
     listener(Step(f"joining the master at {master}:{port}, and waiting for its load"))
     folder = Path(tempfile.mkdtemp(prefix="jivsbench-load-machine-"))
     listener(Note(f"what its load process says is in {folder / LOG_NAME}"))

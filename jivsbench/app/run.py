@@ -143,6 +143,7 @@ def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder:
         looks=looks_in_blocks(plan),
         page_port=setup.page_port,
         meeting=setup.meeting,
+        plugins_lock=str(bench.settings.plugins_lock) if bench.settings.plugins_lock else None,
     )
 
 

@@ -90,6 +90,7 @@ def build_service_spec(
         tokens=(TokenSpec(token=admin_token or secrets.token_urlsafe(32), role=Role.ADMIN),),
         plugins=(*settings.plugins, *variant.plugins),
         disabled_plugins=settings.disabled_plugins,
+        plugins_lock=str(settings.plugins_lock) if settings.plugins_lock else None,
     )
 
 

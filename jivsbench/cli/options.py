@@ -51,7 +51,7 @@ def read_settings(
 
 def read_registry(settings: Settings) -> Registry:
     """Every plugin that the settings allow."""
-    return load_registry(extra_modules=settings.plugins, disabled=settings.disabled_plugins)
+    return load_registry(extra_modules=settings.plugins, disabled=settings.disabled_plugins, plugins_lock=settings.plugins_lock)
 
 
 def require_address(text: str) -> str:

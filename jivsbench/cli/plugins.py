@@ -1,4 +1,4 @@
-"""`jivsbench plugins`."""
+"""`jivsbench plugins`, `jivsbench plugins lock`."""
 
 import click
 
@@ -6,11 +6,13 @@ from jivsbench.cli.options import json_option, read_registry, read_settings
 from jivsbench.exitcodes import ExitCode
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool) -> ExitCode:
     """List plugins: name, version, origin, hooks, and what each offers."""
+    if ctx.invoked_subcommand:
+        return ExitCode.PASSED
     registry = read_registry(read_settings(ctx))
     if as_json:
         from dataclasses import asdict
@@ -28,4 +30,15 @@ def plugins(ctx: click.Context, as_json: bool) -> ExitCode:
         hooks = "\n".join(hook.removeprefix("jivsbench_") for hook in plugin.hooks)
         table.add_row(plugin.name, plugin.version, plugin.origin, hooks, "\n".join(plugin.offers))
     result_console().print(table)
+    return ExitCode.PASSED
+
+
+@plugins.command("lock")
+@click.pass_context
+def lock_plugins(ctx: click.Context) -> ExitCode:
+    """Write plugins.lock: from then on only today's plugins are loaded, each with its version and its files as they are."""
+    from jivsbench.app.plugins import write_lock
+
+    path, locked = write_lock(read_settings(ctx))
+    click.echo(f"locked {len(locked)} plugins in {path}: {', '.join(plugin.name for plugin in locked)}")
     return ExitCode.PASSED

@@ -1,5 +1,6 @@
 """Settings of one command: what the file says, what the environment overrides, what the flags override."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from jivsbench.model.transform import Transform
 
 CONFIG_FILENAME: Final = "jivsbench.toml"
 DEFAULT_SOURCE_NAME: Final = "main"
+PLUGINS_LOCK_FILENAME: Final = "plugins.lock"
 DEFAULT_REPORTS_DIR: Final = Path("reports")
 
 SECTION_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -67,6 +69,14 @@ class Settings:
     """Encrypts the URLs of data sources that are added to a service."""
     admin_token: Secret | None = None
     """Of role ADMIN, for `serve`."""
+    plugins_lock_path: Path = Path(PLUGINS_LOCK_FILENAME)
+    """Where the list of allowed plugins is, or would be."""
+
+    @property
+    def plugins_lock(self) -> Path | None:
+        """The list of allowed plugins; None when there is no such file, and all may be loaded."""
+        # Also a link that leads nowhere is a lock: one that cannot be read allows nothing.
+        return self.plugins_lock_path.absolute() if os.path.lexists(self.plugins_lock_path) else None
 
 
 def find_config(folder: Path) -> Path | None:
@@ -96,6 +106,7 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Override
         transforms=read_transforms(root.sections("transforms")),
         mask_key=read_mask_key(sections["masking"], env),
         credential_key=_read_credential_key(sections["credentials"], env),
+        plugins_lock_path=root.folder / PLUGINS_LOCK_FILENAME,
         admin_token=_secret_of(env, "JIVSBENCH_ADMIN_TOKEN"),
     )
 

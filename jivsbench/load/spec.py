@@ -56,6 +56,7 @@ class JoinSpec:
     master_port: int
     plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
+    plugins_lock: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class LoadSpec:
     disabled_plugins: tuple[str, ...] = ()
     looks: tuple[int, ...] = ()
     """After how many blocks the child tells how they went, and waits for word whether to go on."""
+    plugins_lock: str | None = None
+    """The file that lists the plugins that may be loaded."""
     drain_limit_s: float = 30.0
     """How long what is in flight at a block's end may take; after that it counts as timed out."""
     arrival: Arrival = Arrival.USERS

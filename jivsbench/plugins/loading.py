@@ -5,20 +5,18 @@ is worse than a command that does not start.
 """
 
 import difflib
-import importlib
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 import pluggy
 
 from jivsbench.errors import DuplicateNameError, PluginLoadError, UnknownNameError
+from jivsbench.plugins.candidates import MODULE_ORIGIN, Candidate, find_installed, find_modules, format_label
+from jivsbench.plugins.locking import check_lock
 
-ENTRY_POINT_GROUP: Final = "jivsbench"
 DISABLE_VARIABLE: Final = "JIVSBENCH_DISABLE_PLUGINS"
-MODULE_ORIGIN: Final = "module"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,54 +31,55 @@ class LoadedPlugin:
     @property
     def label(self) -> str:
         """How messages name it: plugin, distribution, version."""
-        return _format_label(self.name, self.origin, self.version)
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A plugin that was found and not loaded yet."""
-
-    name: str
-    origin: str
-    version: str
-    load: Callable[[], object]
-
-    @property
-    def label(self) -> str:
-        return _format_label(self.name, self.origin, self.version)
-
-    def is_named_by(self, names: Collection[str]) -> bool:
-        """True when the plugin, or the distribution that brings it, is among `names`."""
-        return self.name in names or _normalize(self.origin) in {_normalize(name) for name in names}
+        return format_label(self.name, self.origin, self.version)
 
 
 def build_plugin_manager(
-    *, extra_modules: Sequence[str] = (), disabled: Collection[str] = (), entry_points: bool = True
+    *,
+    extra_modules: Sequence[str] = (),
+    disabled: Collection[str] = (),
+    entry_points: bool = True,
+    plugins_lock: Path | None = None,
 ) -> pluggy.PluginManager:
     """A manager with the hook specifications and every plugin that is installed, or named by its dotted module name.
 
-    `disabled` holds names of plugins or of distributions. Raises PluginLoadError, DuplicateNameError and UnknownNameError.
+    `disabled` holds names of plugins or of distributions. With `plugins_lock` nothing is imported that it does not allow.
+    Raises PluginLoadError, DuplicateNameError, UnknownNameError, and ConfigError for a lock that cannot be read.
     """
-    return load_plugins(extra_modules=extra_modules, disabled=disabled, entry_points=entry_points)[0]
+    return load_plugins(extra_modules=extra_modules, disabled=disabled, entry_points=entry_points, plugins_lock=plugins_lock)[0]
 
 
 def load_plugins(
-    *, extra_modules: Sequence[str] = (), disabled: Collection[str] = (), entry_points: bool = True
+    *,
+    extra_modules: Sequence[str] = (),
+    disabled: Collection[str] = (),
+    entry_points: bool = True,
+    plugins_lock: Path | None = None,
 ) -> tuple[pluggy.PluginManager, tuple[LoadedPlugin, ...]]:
     """The manager of `build_plugin_manager`, and where each of its plugins comes from."""
     from jivsbench.api.hookspecs import PROJECT, HookSpecs
 
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(HookSpecs)
-    found = [*(_find_installed() if entry_points else ()), *_find_modules(extra_modules)]
-    if entry_points:
-        # Only then is every plugin in sight that a name could mean.
-        _check_disabled(disabled, found)
-    wanted = [candidate for candidate in found if not candidate.is_named_by(disabled)]
-    _check_names(wanted)
+    wanted = find_wanted(extra_modules=extra_modules, disabled=disabled, entry_points=entry_points)
+    if plugins_lock is not None:
+        check_lock(plugins_lock, wanted)
     loaded = tuple(plugin for candidate in wanted if (plugin := _register(manager, candidate)) is not None)
     _check_hooks(manager, loaded)
     return manager, loaded
+
+
+def find_wanted(
+    *, extra_modules: Sequence[str] = (), disabled: Collection[str] = (), entry_points: bool = True
+) -> tuple[Candidate, ...]:
+    """The plugins that would be loaded; nothing of them is imported. Raises DuplicateNameError and UnknownNameError."""
+    found = [*(find_installed() if entry_points else ()), *find_modules(extra_modules)]
+    if entry_points:
+        # Only then is every plugin in sight that a name could mean.
+        _check_disabled(disabled, found)
+    wanted = tuple(candidate for candidate in found if not candidate.is_named_by(disabled))
+    _check_names(wanted)
+    return wanted
 
 
 def list_hooks(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> tuple[str, ...]:
@@ -88,18 +87,7 @@ def list_hooks(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> tuple[str
     return tuple(sorted(caller.name for caller in manager.get_hookcallers(plugin.plugin) or ()))
 
 
-def _find_installed() -> Iterator[_Candidate]:
-    for point in sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda found: found.name):
-        origin, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
-        yield _Candidate(point.name, origin, version, point.load)
-
-
-def _find_modules(names: Iterable[str]) -> Iterator[_Candidate]:
-    for name in dict.fromkeys(names):
-        yield _Candidate(name, MODULE_ORIGIN, "unknown", lambda name=name: importlib.import_module(name))  # type: ignore[misc]
-
-
-def _check_disabled(disabled: Collection[str], found: Sequence[_Candidate]) -> None:
+def _check_disabled(disabled: Collection[str], found: Sequence[Candidate]) -> None:
     """A misspelled name would leave the plugin running that somebody meant to turn off."""
     for name in disabled:
         if not any(candidate.is_named_by([name]) for candidate in found):
@@ -107,8 +95,8 @@ def _check_disabled(disabled: Collection[str], found: Sequence[_Candidate]) -> N
             raise UnknownNameError.among(f"plugin that {DISABLE_VARIABLE} could disable", name, known - {MODULE_ORIGIN})
 
 
-def _check_names(candidates: Iterable[_Candidate]) -> None:
-    seen: dict[str, _Candidate] = {}
+def _check_names(candidates: Iterable[Candidate]) -> None:
+    seen: dict[str, Candidate] = {}
     for candidate in candidates:
         other = seen.setdefault(candidate.name, candidate)
         if other is not candidate:
@@ -118,7 +106,7 @@ def _check_names(candidates: Iterable[_Candidate]) -> None:
             )
 
 
-def _register(manager: pluggy.PluginManager, candidate: _Candidate) -> LoadedPlugin | None:
+def _register(manager: pluggy.PluginManager, candidate: Candidate) -> LoadedPlugin | None:
     try:
         plugin = candidate.load()
     except (Exception, SystemExit) as exc:
@@ -169,11 +157,3 @@ def _first_line(exc: pluggy.PluginValidationError) -> str:
     """What pluggy says of the signature, without the plugin's path in between."""
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
     return next((line for line in reversed(lines) if "hookimpl" in line or "Argument" in line), lines[-1])
-
-
-def _format_label(name: str, origin: str, version: str) -> str:
-    return f"{name!r} (module)" if origin == MODULE_ORIGIN else f"{name!r} of {origin} {version}"
-
-
-def _normalize(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -13,6 +13,7 @@ from jivsbench.plugins.offers import Offer, Seam, call_only, collect_offers
 if TYPE_CHECKING:
     # The protocols bring Arrow along, which no command needs only to say what is installed.
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
 
     import pluggy
 
@@ -91,9 +92,20 @@ class Registry:
         return tuple(problems)
 
 
-def load_registry(*, extra_modules: Sequence[str] = (), disabled: Collection[str] = (), entry_points: bool = True) -> Registry:
-    """Load every plugin and ask it what it offers. Raises PluginLoadError, DuplicateNameError and UnknownNameError."""
-    manager, loaded = load_plugins(extra_modules=extra_modules, disabled=disabled, entry_points=entry_points)
+def load_registry(
+    *,
+    extra_modules: Sequence[str] = (),
+    disabled: Collection[str] = (),
+    entry_points: bool = True,
+    plugins_lock: Path | None = None,
+) -> Registry:
+    """Load every plugin that may be loaded and ask it what it offers.
+
+    Raises PluginLoadError, DuplicateNameError, UnknownNameError, and ConfigError for a lock that cannot be read.
+    """
+    manager, loaded = load_plugins(
+        extra_modules=extra_modules, disabled=disabled, entry_points=entry_points, plugins_lock=plugins_lock
+    )
     offers = collect_offers(manager, loaded)
     return Registry(
         connectors=cast("tuple[Connector, ...]", _select(offers, Seam.CONNECTOR)),

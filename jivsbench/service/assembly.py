@@ -82,7 +82,11 @@ def assemble(spec: ServiceSpec) -> Service:
     """Build the service; its workers run when this returns. Raises the JivsbenchError that says what is missing."""
     authority = Authority(tuple((token.token, token.role) for token in spec.tokens))
     vault = CredentialVault(parse_credential_key(Secret(spec.credential_key))) if spec.credential_key else None
-    registry = load_registry(extra_modules=spec.plugins, disabled=spec.disabled_plugins)
+    registry = load_registry(
+        extra_modules=spec.plugins,
+        disabled=spec.disabled_plugins,
+        plugins_lock=Path(spec.plugins_lock) if spec.plugins_lock else None,
+    )
     guards = require_guards(spec.profile, registry.guards)
     output_dir = _make_output_dir(spec.output_dir)
     owner = hashlib.sha256(str(output_dir).encode()).hexdigest()[:_OWNER_CHARACTERS]

@@ -52,6 +52,8 @@ class ServiceSpec:
     port: int = 0
     plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
+    plugins_lock: str | None = None
+    """The file that lists the plugins that may be loaded."""
 
 
 _SPEC: Final = TypeAdapter(ServiceSpec)

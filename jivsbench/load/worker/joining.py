@@ -94,7 +94,8 @@ class Joined:
         if told is None:
             return None
         spec = TypeAdapter(LoadSpec).validate_json(told["spec"])
-        spec = replace(spec, plugins=self._spec.plugins, disabled_plugins=self._spec.disabled_plugins)
+        own = self._spec
+        spec = replace(spec, plugins=own.plugins, disabled_plugins=own.disabled_plugins, plugins_lock=own.plugins_lock)
         performance = Performance(spec, self._environment, self._lines.append, self._ended, lambda _blocks: True)
         runner.send_message(MESSAGE, {"kind": "prepared"})
         told = self._await("start")

@@ -3,6 +3,7 @@
 import gc
 import resource
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -74,7 +75,11 @@ def load_workload(spec: LoadSpec) -> Workload:
     """The workload that the spec names, from the plugins that it allows. Raises UnknownNameError."""
     from jivsbench.plugins import load_registry
 
-    registry = load_registry(extra_modules=spec.plugins, disabled=spec.disabled_plugins)
+    registry = load_registry(
+        extra_modules=spec.plugins,
+        disabled=spec.disabled_plugins,
+        plugins_lock=Path(spec.plugins_lock) if spec.plugins_lock else None,
+    )
     return registry.workload(spec.workload.name)
 
 

@@ -1,0 +1,138 @@
+"""`plugins.lock`: the plugins that may be loaded, by name, distribution, version and hash of their files.
+
+Looked at before any plugin is imported, because importing is running. Without the file every installed plugin is loaded.
+What a lock does not cover: the libraries that a plugin imports, and compiled files (`__pycache__`), which Python prefers to
+sources of the same age; whoever can write those can change jivsbench itself.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Final
+
+from jivsbench.errors import ConfigError, PluginLoadError
+from jivsbench.plugins.candidates import MODULE_ORIGIN, Candidate
+
+_FORMAT: Final = 1
+_IGNORED: Final = frozenset({"__pycache__"})
+_AGAIN: Final = "look at what has changed, then lock again with `jivsbench plugins lock`"
+_HEAD: Final = """\
+# The plugins that jivsbench may load: made by `jivsbench plugins lock`, looked at before any of them is imported.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPlugin:
+    """One plugin that may be loaded; `sha256` is that of all files of its outermost package, names included."""
+
+    name: str
+    distribution: str
+    version: str
+    sha256: str
+
+
+def lock(candidates: Sequence[Candidate]) -> tuple[LockedPlugin, ...]:
+    """What these plugins are now. Raises PluginLoadError for one whose files cannot be found."""
+    hashes = _Hashes()
+    found = [LockedPlugin(one.name, one.origin, one.version, hashes.of(one)) for one in candidates]
+    return tuple(sorted(found, key=lambda plugin: plugin.name))
+
+
+def format_lock(plugins: Sequence[LockedPlugin]) -> str:
+    """The text of `plugins.lock`."""
+    # A JSON text is a TOML text as well.
+    tables = ["\n".join(f"{key} = {json.dumps(value)}" for key, value in asdict(plugin).items()) for plugin in plugins]
+    return "\n".join([_HEAD, f"format = {_FORMAT}\n", *(f"[[plugin]]\n{table}\n" for table in tables)])
+
+
+def parse_lock(text: str, place: str) -> tuple[LockedPlugin, ...]:
+    """The plugins of a lock. Raises ConfigError for anything that is not exactly one: an unclear lock allows nothing."""
+    try:
+        values = tomllib.loads(text)
+        if set(values) - {"format", "plugin"} or values["format"] != _FORMAT:
+            raise ConfigError(f"{place} is not of format {_FORMAT}: make it again with `jivsbench plugins lock`")
+        return tuple(LockedPlugin(**{key: str(value) for key, value in table.items()}) for table in values.get("plugin", []))
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as exc:
+        raise ConfigError(f"{place} cannot be read as a list of plugins: make it again with `jivsbench plugins lock`") from exc
+
+
+def check_lock(path: Path, candidates: Sequence[Candidate]) -> None:
+    """Raises PluginLoadError unless exactly the locked plugins are there, each as it was; ConfigError without a readable lock."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path} cannot be read, so no plugin is loaded: make it again with `jivsbench plugins lock`") from exc
+    locked = {plugin.name: plugin for plugin in parse_lock(text, str(path))}
+    hashes = _Hashes()
+    verified = set()
+    for candidate in (one for one in candidates if one.name in locked):
+        _compare(candidate, locked[candidate.name], hashes.of(candidate), path)
+        verified.add(candidate.package)
+    for candidate in candidates:
+        # A module named besides is as good as the package that it lies in.
+        if candidate.name not in locked and not (candidate.origin == MODULE_ORIGIN and candidate.package in verified):
+            raise PluginLoadError(f"plugin {candidate.label} is not in {path}, so it is not loaded: remove it, or {_AGAIN}")
+    missing = sorted(set(locked) - {candidate.name for candidate in candidates})
+    if missing:
+        raise PluginLoadError(f"plugin {missing[0]!r} is in {path} and not installed, or disabled: install it, or {_AGAIN}")
+
+
+def _compare(candidate: Candidate, locked: LockedPlugin, sha256: str, path: Path) -> None:
+    for what, wanted, found in (
+        ("distribution", locked.distribution, candidate.origin),
+        ("version", locked.version, candidate.version),
+        ("hash", locked.sha256, sha256),
+    ):
+        if wanted != found:
+            raise PluginLoadError(
+                f"plugin {candidate.label} is not the one in {path}, so it is not loaded (its {what} is {found}, "
+                f"{wanted} is locked): {_AGAIN}"
+            )
+
+
+class _Hashes:
+    """Hashes of packages, each computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, candidate: Candidate) -> str:
+        if candidate.package not in self._known:
+            self._known[candidate.package] = _hash_package(candidate)
+        return self._known[candidate.package]
+
+
+def _hash_package(candidate: Candidate) -> str:
+    whole = hashlib.sha256()
+    count = 0
+    for name, path in sorted(_list_files(candidate)):
+        with path.open("rb") as file:
+            # Names cannot hold NUL, and a digest has one length: no two trees give the same bytes.
+            whole.update(name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
+        count += 1
+    if not count:
+        raise PluginLoadError(
+            f"the files of plugin {candidate.label} cannot be found, so it cannot be locked: install it as files"
+        )
+    return whole.hexdigest()
+
+
+def _list_files(candidate: Candidate) -> Iterator[tuple[str, Path]]:
+    # The finder of paths alone: it imports nothing, and no other finder could have been put before it by a plugin.
+    spec = PathFinder.find_spec(candidate.package)
+    if spec is None:
+        return
+    if spec.submodule_search_locations is None:
+        if spec.origin:
+            yield Path(spec.origin).name, Path(spec.origin)
+        return
+    for number, folder in enumerate(spec.submodule_search_locations):
+        root = Path(folder)
+        for path in root.rglob("*"):
+            inside = path.relative_to(root)
+            if path.is_file() and not _IGNORED.intersection(inside.parts):
+                yield f"{number}/{inside.as_posix()}", path

@@ -1,0 +1,212 @@
+"""plugins.lock: nothing is imported that it does not allow."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from jivsbench.cli.root import root
+from jivsbench.errors import ConfigError, PluginLoadError
+from jivsbench.plugins import find_wanted, format_lock, load_registry, lock
+from jivsbench.plugins.locking import parse_lock
+
+PLUGIN = """
+from pathlib import Path
+from jivsbench.api import hookimpl
+Path({marker!r}).touch()
+
+@hookimpl
+def jivsbench_register_guards():
+    return []
+"""
+
+
+class Site:
+    """A folder with one installed plugin, which leaves a marker when it is imported."""
+
+    def __init__(self, folder: Path, name: str = "acme") -> None:
+        self.folder, self.name = folder, name
+        self.marker = folder / "imported"
+        self.lock = folder / "plugins.lock"
+        self.package = folder / f"{name}_plugin"
+        self.package.mkdir()
+        (self.package / "__init__.py").write_text(PLUGIN.format(marker=str(self.marker)))
+        (self.package / "rules.py").write_text("LIMIT = 1\n")
+        self.install("1.0")
+
+    def install(self, version: str) -> None:
+        """Its metadata, as pip would write it."""
+        for old in self.folder.glob(f"{self.name}-*.dist-info/*"):
+            old.unlink()
+        folder = self.folder / f"{self.name}-{version}.dist-info"
+        folder.mkdir(exist_ok=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {self.name}\nVersion: {version}\n")
+        (folder / "entry_points.txt").write_text(f"[jivsbench]\n{self.name} = {self.name}_plugin\n")
+
+    def others(self) -> list[str]:
+        """What is really installed, to be left out."""
+        return [one.name for one in find_wanted() if one.name != self.name]
+
+    def write_lock(self, *modules: str) -> None:
+        """The lock of what is there now."""
+        self.lock.write_text(format_lock(lock(find_wanted(disabled=self.others(), extra_modules=modules))))
+
+    def load(self, *modules: str):
+        """Load under the lock."""
+        return load_registry(disabled=self.others(), extra_modules=modules, plugins_lock=self.lock)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """One plugin, locked."""
+    monkeypatch.syspath_prepend(tmp_path)
+    site = Site(tmp_path)
+    site.write_lock()
+    assert not site.marker.exists()
+    yield site
+    for name in [name for name in sys.modules if name.startswith(("acme_plugin", "evil_plugin", "single"))]:
+        del sys.modules[name]
+
+
+def test_a_locked_plugin_is_loaded(site: Site) -> None:
+    """As it was locked, it loads; locking itself has imported nothing."""
+    assert [plugin.name for plugin in site.load().plugins] == ["acme"]
+    assert site.marker.exists()
+
+
+def add_a_file(site: Site) -> None:
+    """One more module."""
+    (site.package / "more.py").write_text("")
+
+
+def change_a_file(site: Site) -> None:
+    """One number."""
+    (site.package / "rules.py").write_text("LIMIT = 2\n")
+
+
+def rename_a_file(site: Site) -> None:
+    """The same content under another name."""
+    (site.package / "rules.py").rename(site.package / "limits.py")
+
+
+def take_a_file(site: Site) -> None:
+    """One module less."""
+    (site.package / "rules.py").unlink()
+
+
+def move_a_line(site: Site) -> None:
+    """The same text, split between files in another way."""
+    (site.package / "__init__.py").write_text((site.package / "__init__.py").read_text() + "LIMIT = 1\n")
+    (site.package / "rules.py").write_text("")
+
+
+def install_another_version(site: Site) -> None:
+    """The same files, another version."""
+    site.install("1.1")
+
+
+@pytest.mark.parametrize("tamper", [add_a_file, change_a_file, rename_a_file, take_a_file, move_a_line, install_another_version])
+def test_a_plugin_that_changed_is_refused_before_it_runs(site: Site, tamper) -> None:
+    """Whatever changed, the message names the plugin, and none of its code has run."""
+    tamper(site)
+
+    with pytest.raises(PluginLoadError, match=r"'acme'.*is not the one in"):
+        site.load()
+    assert not site.marker.exists()
+
+
+def test_a_plugin_that_is_not_locked_is_refused_before_any_runs(site: Site, tmp_path: Path, monkeypatch) -> None:
+    """An entry point that came later, and a module that was named: no plugin at all is imported."""
+    folder = tmp_path / "later"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    evil = Site(folder, "evil")
+    with pytest.raises(PluginLoadError, match=r"'evil' of evil 1.0 is not in"):
+        load_registry(disabled=[name for name in site.others() if name != "evil"], plugins_lock=site.lock)
+    with pytest.raises(PluginLoadError, match=r"'evil_plugin' \(module\) is not in"):
+        site.load("evil_plugin")
+
+    assert (site.marker.exists(), evil.marker.exists()) == (False, False)
+
+
+def test_the_same_name_of_another_distribution_is_refused(site: Site) -> None:
+    """A name alone is worth nothing."""
+    site.lock.write_text(site.lock.read_text().replace('distribution = "acme"', 'distribution = "good-acme"'))
+
+    with pytest.raises(PluginLoadError, match=r"its distribution is acme, good-acme is locked"):
+        site.load()
+
+
+def test_a_locked_plugin_that_is_missing_is_an_error(site: Site) -> None:
+    """A guard that somebody has uninstalled or disabled does not just stay away."""
+    with pytest.raises(PluginLoadError, match=r"'acme' is in .* and not installed, or disabled"):
+        load_registry(disabled=[*site.others(), "acme"], plugins_lock=site.lock)
+
+
+def test_a_module_of_a_locked_package_may_be_named(site: Site) -> None:
+    """Its files are those that were hashed."""
+    (site.package / "extra.py").write_text("")
+    site.write_lock()
+
+    assert {plugin.name for plugin in site.load("acme_plugin.extra").plugins} == {"acme", "acme_plugin.extra"}
+
+
+def test_named_modules_are_locked_too(site: Site) -> None:
+    """By their own name."""
+    (site.folder / "single.py").write_text("")
+    site.write_lock("single")
+    assert len(site.load("single").plugins) == 2
+
+    (site.folder / "single.py").write_text("LIMIT = 1\n")
+    with pytest.raises(PluginLoadError, match=r"single"):
+        site.load("single")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not toml",
+        "format = 2\n",
+        "format = 1\nplugin = 3\n",
+        'format = 1\n[[plugin]]\nname = "acme"\n',
+        "format = 1\nmore = 1\n",
+    ],
+)
+def test_a_lock_that_cannot_be_read_allows_nothing(site: Site, text) -> None:
+    """An empty, foreign, newer or cut file, and one that is not there any more."""
+    site.lock.write_text(text)
+    with pytest.raises(ConfigError, match=r"plugins lock"):
+        site.load()
+    site.lock.unlink()
+    with pytest.raises(ConfigError, match=r"cannot be read"):
+        site.load()
+    assert not site.marker.exists()
+
+
+@pytest.mark.usefixtures("site")
+def test_a_lock_survives_its_text() -> None:
+    """parse(format(lock)) is the lock."""
+    locked = lock(find_wanted())
+
+    assert parse_lock(format_lock(locked), "here") == locked
+
+
+def test_the_command_locks_and_every_other_command_obeys(site: Site, tmp_path: Path, monkeypatch) -> None:
+    """`plugins lock` writes the file beside the configuration, privately; then a changed plugin stops `plugins`."""
+    monkeypatch.chdir(tmp_path)
+    site.lock.unlink()
+    runner = CliRunner()
+    made = runner.invoke(root, ["plugins", "lock"], catch_exceptions=False)
+    assert "acme" in made.output
+    assert site.lock.stat().st_mode & 0o077 == 0
+    listed = runner.invoke(root, ["plugins", "--json"], catch_exceptions=False)
+    assert "acme" in [plugin["name"] for plugin in json.loads(listed.output)]
+
+    change_a_file(site)
+    assert isinstance(runner.invoke(root, ["plugins"]).exception, PluginLoadError)
+    assert runner.invoke(root, ["plugins", "lock"]).exit_code == 0
+    assert runner.invoke(root, ["plugins"]).exit_code == 0
