@@ -17,6 +17,7 @@ JivsbenchError
 │   ├── CacheUnreachableError       the cache does not answer in time
 │   ├── EmbeddedServerError         a server from a wheel did not start
 │   ├── PortInUseError              another process listens there
+│   ├── AuditError                  the audit trail cannot be written, or was altered
 │   ├── CredentialError             a key is missing or weak, or a stored secret does not open
 │   └── OutputError                 a folder that cannot be written, or a disk that is full
 ├── ExtractionError             one extraction failed; the service goes on
@@ -162,6 +163,12 @@ class PortInUseError(EnvironmentProblem):
     """Another process listens on the port that was asked for."""
 
     slug = "port-in-use"
+
+
+class AuditError(EnvironmentProblem):
+    """The audit trail cannot be written, or is not what was written."""
+
+    slug = "audit"
 
 
 class CredentialError(EnvironmentProblem):

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "report": "Render the reports of a finished run again.",
     "serve": "Run the extraction service alone.",
     "credentials": "Make and change the key that encrypts stored URLs.",
+    "trail": "Is a service's audit trail what was written?",
     "plugins": "List plugins: name, version, origin, hooks.",
     "completion": "Print the completion script of a shell.",
 }

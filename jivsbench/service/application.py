@@ -44,7 +44,7 @@ def build_app(service: Service) -> FastAPI:
     app.include_router(build_profile_routes(service), prefix=_PREFIX)
     app.include_router(build_health_routes(service))
     _add_problem_handlers(app)
-    app.add_middleware(Envelope, authority=service.authority)
+    app.add_middleware(Envelope, authority=service.authority, trail=service.trail)
     app.openapi = functools.cache(functools.partial(_describe_api, app))  # type: ignore[method-assign]
     return app
 
@@ -74,6 +74,7 @@ def _add_problem_handlers(app: FastAPI) -> None:
 
 
 def _tell(request: Request, problem: Problem) -> Response:
+    request.state.problem = problem
     return problem.to_response(request.state.correlation_id)
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from jivsbench import __version__
 from jivsbench.api import CacheClient, Connector
 from jivsbench.errors import EnvironmentProblem, OutputError, UnknownNameError
 from jivsbench.extract.caching.key_file import read_cache_key
-from jivsbench.extract.credentials import CredentialVault, parse_credential_key
+from jivsbench.extract.credentials import AUDIT_USE, CredentialKey, CredentialVault, parse_credential_key
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.jobs.database import STORE_FOLDER, StoreDatabase, open_database
@@ -28,6 +29,7 @@ from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import Registry, load_registry
+from jivsbench.service.audit import AuditKey, AuditTrail, open_trail
 from jivsbench.service.auth import Authority
 from jivsbench.service.metrics import Gauges, JobMetrics
 from jivsbench.service.spec import ServiceSpec
@@ -48,6 +50,7 @@ class Service:
     guards: tuple[str, ...]
     connectors: Mapping[str, Connector]
     authority: Authority
+    trail: AuditTrail
     database: StoreDatabase
     jobs: JobStore
     sources: SourceDirectory
@@ -75,13 +78,15 @@ class Service:
         if self.cache_client is not None:
             self.cache_client.close()
         self.database.close()
+        self.trail.close()
         os.close(self.occupied)
 
 
 def assemble(spec: ServiceSpec) -> Service:
     """Build the service; its workers run when this returns. Raises the JivsbenchError that says what is missing."""
     authority = Authority(tuple((token.token, token.role) for token in spec.tokens))
-    vault = CredentialVault(parse_credential_key(Secret(spec.credential_key))) if spec.credential_key else None
+    key = parse_credential_key(Secret(spec.credential_key)) if spec.credential_key else None
+    vault = CredentialVault(key) if key else None
     registry = load_registry(
         extra_modules=spec.plugins,
         disabled=spec.disabled_plugins,
@@ -110,6 +115,7 @@ def assemble(spec: ServiceSpec) -> Service:
         schemas=cache.schema,
         mask_key=Secret(spec.mask_key) if spec.mask_key else None,
     )
+    occupied, trail = _take_over(output_dir, key)
     metrics = JobMetrics()
     runner = JobRunner(store=jobs, cache=cache, extractor=extractor, sources=sources, profile=spec.profile, observer=metrics)
     service = Service(
@@ -117,6 +123,7 @@ def assemble(spec: ServiceSpec) -> Service:
         guards=tuple(guard.name for guard in guards),
         connectors={connector.name: connector for connector in registry.connectors},
         authority=authority,
+        trail=trail,
         database=database,
         jobs=jobs,
         sources=sources,
@@ -124,13 +131,14 @@ def assemble(spec: ServiceSpec) -> Service:
         runner=runner,
         metrics=metrics,
         cache_client=cache_client,
-        occupied=_occupy(output_dir),
+        occupied=occupied,
     )
     _register_gauges(service, cache)
     try:
         _begin(service, spec)
     except BaseException:
-        os.close(service.occupied)
+        trail.close()
+        os.close(occupied)
         raise
     return service
 
@@ -153,6 +161,13 @@ def _begin(service: Service, spec: ServiceSpec) -> None:
     for source in declared:
         service.check_source(source)
     service.sources.declare(declared)
+    service.trail.record(
+        "started",
+        version=__version__,
+        profile=service.profile.name,
+        guards=list(service.guards),
+        sources=[s.name for s in declared],
+    )
     service.runner.start()
 
 
@@ -181,6 +196,16 @@ def _occupy(folder: Path) -> int:
             f"extractions were to be written to {folder}, where another service writes: stop it, or name another folder"
         ) from exc
     return descriptor
+
+
+def _take_over(folder: Path, key: CredentialKey | None) -> tuple[int, AuditTrail]:
+    """Lock the output folder, then go on with its audit trail: only now nobody else can write to it."""
+    occupied = _occupy(folder)
+    try:
+        return occupied, open_trail(folder, AuditKey(key.key_id, key.derive(AUDIT_USE)) if key else None)
+    except BaseException:
+        os.close(occupied)
+        raise
 
 
 def _make_output_dir(path: str) -> Path:

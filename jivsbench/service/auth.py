@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -30,6 +31,14 @@ class Role(StrEnum):
 _RANKS: Final = {role: rank for rank, role in enumerate(Role)}
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the role, and a name for the token that tells nothing of it."""
+
+    role: Role
+    token_id: str
+
+
 class Authority:
     """Knows the digests of all tokens. Raises ConfigError when there is none, one can be guessed, or two are the same."""
 
@@ -46,22 +55,26 @@ class Authority:
                     f"a token of role {role.value} can be guessed: it is made of known words, repetitions or rows of numbers, so "
                     f"it has less than {MIN_TOKEN_BITS} bits; draw it at random, such as with `openssl rand -hex 24`"
                 )
-        self._roles = tuple((_digest(text.encode()), role) for text, role in tokens)
-        if len({digest for digest, _ in self._roles}) < len(self._roles):
+        self._callers = tuple((_digest(text.encode()), Caller(role, _name(text))) for text, role in tokens)
+        if len({digest for digest, _ in self._callers}) < len(self._callers):
             raise ConfigError("two tokens are the same, so their role is not certain: give every role its own")
 
-    def find_role(self, header: bytes | None) -> Role | None:
-        """The role behind an Authorization header; None for none or a wrong one. Takes the same time for every token."""
+    def find_caller(self, header: bytes | None) -> Caller | None:
+        """Who is behind an Authorization header; None for none or a wrong one. Takes the same time for every token."""
         if header is None or header[: len(_SCHEME)].lower() != _SCHEME:
             return None
         asked = _digest(header[len(_SCHEME) :].strip())
         found = None
-        for digest, role in self._roles:
+        for digest, caller in self._callers:
             if hmac.compare_digest(digest, asked):
-                found = role
+                found = caller
         return found
 
 
 def _digest(token: bytes) -> bytes:
     # Of equal length whatever was sent, so that not even the length of a token can be measured.
     return hashlib.sha256(token).digest()
+
+
+def _name(token: str) -> str:
+    return hashlib.blake2b(token.encode(), digest_size=6, person=b"token id").hexdigest()

@@ -22,6 +22,7 @@ _FIELDS_SHOWN: Final = 10
 # which can name folders and servers.
 _STATUSES: Final = {
     "access-denied": HTTPStatus.BAD_GATEWAY,
+    "audit": HTTPStatus.SERVICE_UNAVAILABLE,
     "cache-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "credential": HTTPStatus.SERVICE_UNAVAILABLE,
     "config": HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -14,6 +14,7 @@ from jivsbench.errors import CredentialError
 from jivsbench.model.secret import Secret
 
 KEY_BYTES: Final = 32
+AUDIT_USE: Final = "audit trail"
 _HEX_CHARACTERS: Final = 2 * KEY_BYTES
 _FEWEST_DIFFERENT_BYTES: Final = 20
 """32 random bytes have about 30 different ones, and 20 or fewer once in 10^12."""

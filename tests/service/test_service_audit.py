@@ -1,0 +1,82 @@
+"""The audit trail of a running service: every refused attack is in it, and without it nothing is done."""
+
+import json
+from pathlib import Path
+
+from jivsbench.extract.credentials import AUDIT_USE, parse_credential_key
+from jivsbench.model.audit import review_trail
+from jivsbench.model.secret import Secret
+from jivsbench.service.audit import AUDIT_FOLDER
+from jivsbench.service.auth import Role
+from tests.service.service_bench import CREDENTIAL_KEY, TOKENS, build_spec, running
+
+CANARY = "cAnArY-7d1f93aa02"
+
+
+def read_events(folder: Path) -> list[dict[str, object]]:
+    """All lines of the service's trail, after its chain was followed."""
+    (path,) = (folder / AUDIT_FOLDER).glob("trail-*.jsonl")
+    key = parse_credential_key(Secret(CREDENTIAL_KEY)).derive(AUDIT_USE)
+    with path.open("rb") as file:
+        assert review_trail(file, key).is_intact
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_every_refused_attack_is_written_down_without_its_secrets(shop_file: str, tmp_path: Path) -> None:
+    """Who, what, when and why, under the correlation id of the answer; no token, password, query or value."""
+    spec = build_spec(shop_file, tmp_path / "out", connector="sqlite")
+    attacks = []
+    with running(spec, tmp_path) as bench:
+
+        def attack(*arguments: object, **options: object) -> None:
+            attacks.append(bench.call(*arguments, **options))
+
+        attack("GET", "/extractions", role=None)
+        attack("GET", "/extractions", role=None, headers={"Authorization": f"Bearer {CANARY}"})
+        attack("POST", "/extractions", {"source": "main", "table": "bench_rows"}, role=Role.VIEWER)
+        attack("DELETE", "/data-sources/main", role=Role.DATA_ENGINEER)
+        attack("POST", "/extractions", {"source": "main", "query": f"SELECT '{CANARY}'; DROP TABLE bench_rows"})
+        attack("POST", "/extractions", {"source": "main", "table": "sqlite_master"})
+        attack("POST", "/extractions", {"source": "main", "table": 3, CANARY: CANARY})
+        attack("POST", "/extractions", b"{" + CANARY.encode())
+        attack("POST", "/extractions", {"source": "main", "query": "x" * (2 << 20)})
+        attack("GET", "/extractions/nothing?token=" + CANARY)
+        attack("GET", "/../../etc/passwd")
+        attack("PATCH", "/extractions")
+        bench.call("POST", "/data-sources", {"name": "more", "connector": "sqlite", "url": f"sqlite:///{CANARY}"})
+        job = bench.create()
+    events = read_events(tmp_path / "out")
+    refused = {event["correlation_id"]: event for event in events if event["event"] == "refused"}
+    asked = [(event["method"], event["path"], event["role"]) for event in events if event["event"] == "asked"]
+
+    for answer in attacks:
+        event = refused[answer.headers["x-correlation-id"]]
+        assert (event["status"], event.get("slug", answer.slug)) == (answer.status, answer.slug)
+        assert answer.status >= 400
+    assert len(attacks) == len(refused) == 12
+    assert ("POST", "/api/v1/data-sources", "ADMIN") in asked
+    assert (events[0]["event"], events[0]["guards"]) == ("started", ["sqlguard"])
+    text = json.dumps(events)
+    assert not [secret for secret in (CANARY, CANARY[-8:], CREDENTIAL_KEY, *TOKENS.values()) if secret in text]
+    assert len({event["token"] for event in events if event.get("token")}) == 3
+    assert job not in text
+
+
+def test_nothing_is_done_that_cannot_be_written_down(shop_file: str, tmp_path: Path) -> None:
+    """When the trail's file is gone, requests that change or extract are refused, and looking still works."""
+    with running(build_spec(shop_file, tmp_path / "out", connector="sqlite"), tmp_path) as bench:
+        job = bench.create()
+        (path,) = (tmp_path / "out" / AUDIT_FOLDER).glob("trail-*.jsonl")
+        path.unlink()
+        answers = [
+            bench.call("POST", f"/extractions/{job}/start"),
+            bench.call("POST", "/extractions", {"source": "main", "table": "bench_rows"}),
+            bench.call("DELETE", "/data-sources/main"),
+        ]
+        state = bench.call("GET", f"/extractions/{job}").body["state"]
+        still_refused = bench.call("GET", "/extractions", role=None).status
+
+    assert [(answer.status, answer.slug) for answer in answers] == [(503, "audit")] * 3
+    assert (state, still_refused) == ("PENDING", 401)
+    assert not (tmp_path / "out" / job).exists()
+    assert CANARY not in (tmp_path / "service.log").read_text()
