@@ -81,6 +81,7 @@ class WholeOutput:
 
     def finish(self) -> None:
         """Nothing is left to clear away."""
+        self.folder.close()
 
     def abandon(self) -> None:
         """No file stays."""

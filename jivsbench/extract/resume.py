@@ -110,6 +110,7 @@ class ResumableOutput:
         """The log has served; it holds keys of rows, so it does not stay."""
         self._is_ended = True
         self._log.remove()
+        self.folder.close()
 
     def abandon(self) -> None:
         """Keep what is committed and its log for the next attempt; drop what is half written. Lets go of the lock."""
@@ -117,6 +118,7 @@ class ResumableOutput:
             self._is_ended = True
             self.folder.drop_unfinished()
             self._log.close()
+            self.folder.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +140,10 @@ def open_resumable(
     """Begin an output, or continue the one that lies there. Raises ResumeError when that is of something else, or damaged."""
     folder = enter_job_folder(output_dir, job.job_id)
     check_folder(Path(folder.path))
-    log = open_state_log(folder.path)
+    log = open_state_log(folder.path, folder.place)
     try:
         split = _agree_on_split(log, job, connection, schema, folder.path)
-        kept = _read_committed(log.records[1:], folder.path)
+        kept = _read_committed(log.records[1:], folder.path, folder.place)
         parts = _build_parts(split, job.request, connection, schema)
         folder.keep_only([record.partition.file for record in kept])
         return ResumableOutput(folder, log, parts, kept, snapshot=snapshot)
@@ -266,7 +268,7 @@ def _parse_header(record: bytes, folder: str) -> Header:
     return header
 
 
-def _read_committed(records: tuple[bytes, ...], folder: str) -> list[Committed]:
+def _read_committed(records: tuple[bytes, ...], folder: str, place: str) -> list[Committed]:
     """The partitions that are committed. Raises ResumeError when a file is not there as it was noted."""
     if not records:
         return []
@@ -277,8 +279,8 @@ def _read_committed(records: tuple[bytes, ...], folder: str) -> list[Committed]:
     except ValidationError:
         raise _unreadable(folder) from None
     for partition in (record.partition for record in found):
-        path = Path(folder, partition.file)
-        if path.name != partition.file or not path.is_file() or path.stat().st_size != partition.size_bytes:
+        path = Path(place, partition.file)
+        if path.name != partition.file or path.is_symlink() or not path.is_file() or path.stat().st_size != partition.size_bytes:
             raise ResumeError(
                 f"{folder}: {partition.file} is not as the state log notes it: remove the folder and start the extraction again"
             )

@@ -22,8 +22,9 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | getattr(os, "O_NOF
 class StateLog:
     """The open log of one folder. `records` are those that were whole when it was opened."""
 
-    def __init__(self, folder: str, descriptor: int) -> None:
+    def __init__(self, folder: str, place: str, descriptor: int) -> None:
         self._folder = folder
+        self._place = place
         self._descriptor = descriptor
         self._is_broken = False
         with output_errors(folder):
@@ -52,7 +53,7 @@ class StateLog:
     def check_owner(self) -> None:
         """Raise ResumeError when the log is not as this process left it: the lock means nothing on some network file systems."""
         with output_errors(self._folder):
-            is_ours = not self._is_broken and _is_in_place(self._folder, self._descriptor)
+            is_ours = not self._is_broken and _is_in_place(self._place, self._descriptor)
             is_ours = is_ours and os.fstat(self._descriptor).st_size == self._size
         if not is_ours:
             raise ResumeError(
@@ -63,7 +64,7 @@ class StateLog:
     def remove(self) -> None:
         """Delete the log of an output that is complete, and let go of the lock."""
         with suppress(OSError):
-            os.unlink(f"{self._folder}/{STATE_LOG}")  # noqa: PTH108 - strings, as in `folders`
+            os.unlink(f"{self._place}/{STATE_LOG}")  # noqa: PTH108 - strings, as in `folders`
         self.close()
 
     def close(self) -> None:
@@ -73,16 +74,17 @@ class StateLog:
             os.close(descriptor)
 
 
-def open_state_log(folder: str) -> StateLog:
-    """Open the log of a folder for this process alone, or make it.
+def open_state_log(folder: str, place: str | None = None) -> StateLog:
+    """Open the log of a folder for this process alone, or make it. `place` is the opened folder, `folder` its name for messages.
 
     Raises ResumeError when another process has it open, or when it is damaged otherwise than at its end.
     """
     with output_errors(folder):
-        descriptor = os.open(f"{folder}/{STATE_LOG}", _OPEN, 0o600)
+        place = place or folder
+        descriptor = os.open(f"{place}/{STATE_LOG}", _OPEN, 0o600)
     try:
-        _lock(folder, descriptor)
-        return StateLog(folder, descriptor)
+        _lock(folder, place, descriptor)
+        return StateLog(folder, place, descriptor)
     except BaseException:
         os.close(descriptor)
         raise
@@ -115,14 +117,14 @@ def _read_all(descriptor: int) -> bytes:
         return file.read()
 
 
-def _lock(folder: str, descriptor: int) -> None:
+def _lock(folder: str, place: str, descriptor: int) -> None:
     with output_errors(folder):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_free = _is_in_place(folder, descriptor)
+            is_free = _is_in_place(place, descriptor)
         except BlockingIOError:
             is_free = False
-        sync_folder(folder)
+        sync_folder(place)
     if not is_free:
         raise ResumeError(f"another process extracts into {folder} at this moment: wait until it ends, or name another folder")
 

@@ -318,10 +318,10 @@ def test_a_disk_that_fails_is_never_success(source: DataSource, tmp_path: Path, 
         out = tmp_path / str(failing)
         calls = count(1)
 
-        def fail(*args: object, failing: int = failing, calls: Iterator[int] = calls) -> object:
+        def fail(*args: object, failing: int = failing, calls: Iterator[int] = calls, **options: object) -> object:
             if next(calls) == failing:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-            return real(*args)
+            return real(*args, **options)
 
         extractor = build_extractor(out)
         with monkeypatch.context() as patch:
