@@ -1,6 +1,6 @@
 """Everything a plugin author imports: `hookimpl`, the hook specifications and the protocols of what plugins offer."""
 
-from jivsbench.api.checks import CheckContext, SecurityCheck, TargetApi, TargetVariant
+from jivsbench.api.checks import CheckContext, LabelledStatement, SecurityCheck, StatementSupplier, TargetApi, TargetVariant
 from jivsbench.api.hookspecs import PROJECT, HookSpecs, hookimpl
 from jivsbench.api.protocols import (
     Cache,
@@ -38,12 +38,14 @@ __all__ = [
     "GuardRequest",
     "HookSpecs",
     "KeyPartitioner",
+    "LabelledStatement",
     "ReadLimits",
     "Reporter",
     "Response",
     "RowFingerprinter",
     "RowReader",
     "SecurityCheck",
+    "StatementSupplier",
     "TableLoader",
     "TargetApi",
     "TargetVariant",

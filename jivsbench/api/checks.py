@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -65,6 +65,11 @@ class CheckContext(Protocol):
         """Seed of every random choice."""
         ...
 
+    @property
+    def corpus(self) -> tuple[str, ...]:
+        """Payloads that the user brought, to be tried besides the check's own."""
+        ...
+
     def oracle(self) -> AbstractContextManager[Connection]:
         """A session with the source that does not pass through the target."""
         ...
@@ -107,4 +112,22 @@ class SecurityCheck(Protocol):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack the target. The outcome is PASS, FAIL, NOT_TESTED or NOT_APPLICABLE; the host adds INVALID by the controls."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStatement:
+    """A statement of which it is known whether a guard must refuse it."""
+
+    name: str
+    sql: str
+    is_hostile: bool
+
+
+@runtime_checkable
+class StatementSupplier(Protocol):
+    """Optional ability of a SecurityCheck: the statements that it sends, so that guards can be judged without a server."""
+
+    def statements(self, dialect: str) -> tuple[LabelledStatement, ...]:
+        """Hostile and legitimate statements of a dialect; empty for one that the check does not speak."""
         ...

@@ -11,6 +11,7 @@ from jivsbench.app.data import load_dataset, test_source
 from jivsbench.app.progress import Listener, Step
 from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.app.targets import start_target
+from jivsbench.checks.corpus import read_corpus
 from jivsbench.config import Settings, find_profile
 from jivsbench.dataset import TABLE, Dataset
 from jivsbench.extract.guards import require_guards
@@ -28,6 +29,8 @@ class CheckOptions:
     profile: str
     is_full: bool
     seed: int
+    corpus: Path | None = None
+    """A file, or a folder of files, with payloads of the user's, one a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
     checks = tuple(registry.check(name) for name in options.only) if options.only else registry.checks
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
-    security = Security(checks, str(TABLE), is_full=options.is_full, seed=options.seed)
+    corpus = read_corpus(options.corpus) if options.corpus else ()
+    security = Security(checks, str(TABLE), is_full=options.is_full, seed=options.seed, corpus=corpus)
     work = Path(tempfile.mkdtemp(prefix="jivsbench-checks-"))
     try:
         with open_servers(settings, registry, listener) as servers:

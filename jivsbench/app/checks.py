@@ -25,6 +25,8 @@ class Security:
     table: str = ""
     is_full: bool = False
     seed: int = 0
+    corpus: tuple[str, ...] = ()
+    """Payloads that the user brought."""
 
 
 def attack(bench: Workbench, target: Target, security: Security, work: Path, logs: Path) -> tuple[CheckResult, ...]:
@@ -41,6 +43,7 @@ def attack(bench: Workbench, target: Target, security: Security, work: Path, log
             table=security.table,
             is_full=security.is_full,
             seed=security.seed,
+            corpus=security.corpus,
         )
 
     @contextmanager

@@ -60,6 +60,7 @@ class HttpCheckContext:
         table: str,
         is_full: bool,
         seed: int,
+        corpus: tuple[str, ...] = (),
     ) -> None:
         self._target = HttpTarget(base_url, token)
         self._output_dir = output_dir
@@ -68,6 +69,7 @@ class HttpCheckContext:
         self._table = table
         self._is_full = is_full
         self._seed = seed
+        self._corpus = corpus
 
     @property
     def target(self) -> HttpTarget:
@@ -98,6 +100,11 @@ class HttpCheckContext:
     def seed(self) -> int:
         """Seed of every random choice."""
         return self._seed
+
+    @property
+    def corpus(self) -> tuple[str, ...]:
+        """Payloads that the user brought."""
+        return self._corpus
 
     @contextmanager
     def oracle(self) -> Iterator[Connection]:

@@ -1,6 +1,7 @@
 """`jivsbench check`."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -14,6 +15,7 @@ from jivsbench.model.finding import CheckOutcome, CheckResult
 @click.option("--fast/--full", "is_fast", default=True, help="Small corpora, or all of them.")
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the service that is attacked.")
 @click.option("--seed", type=int, help="Seed of every generated attack.")
+@click.option("--corpus", type=click.Path(path_type=Path), help="File, or folder of files, with more payloads, one a line.")
 @source_options
 @json_option
 @click.pass_context
@@ -23,6 +25,7 @@ def check(
     is_fast: bool,
     profile: str,
     seed: int | None,
+    corpus: Path | None,
     source_url: str | None,
     cache_url: str | None,
     as_json: bool,
@@ -41,7 +44,7 @@ def check(
 
     settings = read_settings(ctx, source_url=source_url, cache_url=cache_url)
     registry = read_registry(settings)
-    options = CheckOptions(only, profile, is_full=not is_fast, seed=DEFAULT_SEED if seed is None else seed)
+    options = CheckOptions(only, profile, is_full=not is_fast, seed=DEFAULT_SEED if seed is None else seed, corpus=corpus)
     with Terminal() as terminal:
         found = run_security_checks(settings, registry, options, terminal)
     if as_json:

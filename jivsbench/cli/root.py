@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "ablate": "Turn off each switch and guard of a profile in turn: what does each give, or cost?",
     "worker": "Be one load machine of a run on another machine.",
     "check": "Attack a running target with the security checks.",
+    "guards": "Judge the loaded guards on labelled statements: precision, recall, time.",
     "extract": "Extract one table into verified Parquet files.",
     "gate": "Judge a finished run again.",
     "audit": "Is a result file, ours or another tool's, consistent with itself?",

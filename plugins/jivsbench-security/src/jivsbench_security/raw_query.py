@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from jivsbench.api import CheckContext, Response, TargetVariant
+from jivsbench.api import CheckContext, LabelledStatement, Response, TargetVariant
 from jivsbench.errors import ExtractionError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.table import ExtractionRequest, TableName, add_up_counts, parse_table_name
@@ -46,6 +46,12 @@ class RawQueryCheck(HostileCheck):
                 session.send_legitimate(load_legitimate(context.dialect))
 
         return self._attack(context, session, send)
+
+    def statements(self, dialect: str) -> tuple[LabelledStatement, ...]:
+        """Both corpora, and the texts beyond 64 KiB, with their labels."""
+        hostile = load_hostile(dialect)
+        sent = ((*hostile, *build_oversized()), True), (load_legitimate(dialect), False)
+        return tuple(LabelledStatement(one.name, one.sql, is_hostile) for texts, is_hostile in sent if hostile for one in texts)
 
 
 def build_oversized() -> tuple[Statement, ...]:

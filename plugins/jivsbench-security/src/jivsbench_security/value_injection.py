@@ -11,7 +11,8 @@ from jivsbench_security.attack import Attack, plan_attacks, plan_full_attacks
 from jivsbench_security.hostile_check import HostileCheck
 from jivsbench_security.injection_session import InjectionSession, Scene
 from jivsbench_security.injection_tables import CanaryWatch, Row, build_rows, choose_names, tables_in_place
-from jivsbench_security.payloads import Victims
+from jivsbench_security.payloads import Payload, Victims
+from jivsbench_security.value_contexts import ValueContext
 
 _MAX_FINDINGS: Final = 6
 """After so many holes the verdict stands; a target that sleeps on request would otherwise take minutes."""
@@ -39,7 +40,8 @@ class ValueInjectionCheck(HostileCheck):
         names = choose_names()
         # The names of the tables differ from run to run, the choice of payloads does not.
         choice = random.Random(context.seed)  # noqa: S311 - repeatable, not secret
-        attacks = plan_full_attacks(names, choice) if context.is_full else plan_attacks(names, choice)
+        own = plan_full_attacks(names, choice) if context.is_full else plan_attacks(names, choice)
+        attacks = (*own, *(Attack(Payload("corpus", text), ValueContext.TEXT) for text in context.corpus))
         rows = build_rows([attack.payload.text for attack in attacks[:: max(1, len(attacks) // _ROWS_OF_PAYLOADS)]])
         try:
             with tables_in_place(context, loader, names, rows):
