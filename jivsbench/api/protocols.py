@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 
 from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.record import RunRecord
 from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.scenario import WorkloadSpec
@@ -189,6 +190,15 @@ class WatermarkTeller(Protocol):
         `overlap` (seconds, or numbers) is read again below that; where the source cannot know such a value, it is taken off the
         newest one. Raises UsageError, saying why, when it is None there, and when the column or the table does not do.
         """
+        ...
+
+
+@runtime_checkable
+class PrivilegeTeller(Protocol):
+    """Optional ability of a Connection: what its user may do besides reading."""
+
+    def excess_privileges(self) -> tuple[ExcessPrivilege, ...]:
+        """Each thing too many, with the statement that takes it away; empty for a user who can only read."""
         ...
 
 

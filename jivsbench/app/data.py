@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from jivsbench.api import Connection, ReadLimits, TableLoader
+from jivsbench.api import Connection, PrivilegeTeller, ReadLimits, TableLoader
 from jivsbench.app.progress import Listener, Step
 from jivsbench.dataset import INDEXED, SCHEMA, TABLE, Dataset, verify_dataset
 from jivsbench.errors import EnvironmentProblem, ExtractionError
+from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import ExtractionRequest, TableName, add_up_counts
 from jivsbench.plugins import Registry
@@ -34,6 +35,12 @@ def connect(registry: Registry, source: DataSource, query_timeout_s: float = 30.
     limits = ReadLimits(query_timeout_s=query_timeout_s)
     with closing(registry.connector(source.connector).connect(source, limits)) as connection:
         yield connection
+
+
+def find_excess_privileges(registry: Registry, source: DataSource) -> tuple[ExcessPrivilege, ...]:
+    """What the source's user may do besides reading; empty also where the source does not tell."""
+    with connect(registry, source) as connection:
+        return connection.excess_privileges() if isinstance(connection, PrivilegeTeller) else ()
 
 
 def load_dataset(registry: Registry, owner: DataSource, dataset: Dataset, listener: Listener) -> LoadedTable:

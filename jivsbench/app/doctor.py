@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jivsbench.app.data import count_rows, test_source
+from jivsbench.app.data import count_rows, find_excess_privileges, test_source
 from jivsbench.app.servers import named_source
 from jivsbench.config import Settings
 from jivsbench.dataset import TABLE
@@ -19,6 +19,7 @@ from jivsbench.plugins import Registry
 
 _FREE_BYTES: Final = 2 * 2**30
 _CACHE_TIMEOUT_S: Final = 2.0
+_MOST_TOLD: Final = 5
 _GRANTS: Final = {
     True: "its user can write: an extraction account should only read",
     False: "its user can only read",
@@ -34,6 +35,8 @@ class Diagnosis:
     is_good: bool
     is_fatal: bool
     found: str
+    remedies: tuple[str, ...] = ()
+    """Statements that would mend it, to be run by somebody who may."""
 
 
 def diagnose(settings: Settings, registry: Registry) -> Iterator[Diagnosis]:
@@ -63,8 +66,7 @@ def _diagnose_source(registry: Registry, source: DataSource) -> Iterator[Diagnos
     yield reached
     if not reached.is_good:
         return
-    may_write = test_source(registry, source).may_write
-    yield Diagnosis("grants", may_write is False, is_fatal=False, found=_GRANTS[may_write])
+    yield _look_at_grants(registry, source)
     try:
         yield Diagnosis("test data", True, is_fatal=False, found=f"{count_rows(registry, source, TABLE):,} rows in {TABLE}")
     except MissingObjectError:
@@ -73,6 +75,20 @@ def _diagnose_source(registry: Registry, source: DataSource) -> Iterator[Diagnos
     except JivsbenchError as exc:
         # A source that cannot count, or tells of unknown tables in a way of its own, is still good for extractions.
         yield Diagnosis("test data", is_good=False, is_fatal=False, found=str(exc))
+
+
+def _look_at_grants(registry: Registry, source: DataSource) -> Diagnosis:
+    may_write = test_source(registry, source).may_write
+    try:
+        excess = find_excess_privileges(registry, source)
+    except JivsbenchError as exc:
+        return Diagnosis("grants", is_good=False, is_fatal=False, found=f"{_GRANTS[may_write]}; its privileges: {exc}")
+    if not excess:
+        return Diagnosis("grants", may_write is False, is_fatal=False, found=_GRANTS[may_write])
+    told = "; ".join(privilege.found for privilege in excess[:_MOST_TOLD])
+    more = f"; and {len(excess) - _MOST_TOLD} more" if len(excess) > _MOST_TOLD else ""
+    found = f"{len(excess)} privileges too many for an extraction account: {told}{more}"
+    return Diagnosis("grants", is_good=False, is_fatal=False, found=found, remedies=tuple(one.remedy for one in excess))
 
 
 def _diagnose_cache(settings: Settings, registry: Registry) -> Diagnosis:

@@ -30,4 +30,6 @@ def doctor(ctx: click.Context, source_url: str | None, cache_url: str | None, re
             )
             console.print(f"[{colour}]{word:>5}[/]  [bold]{diagnosis.subject}[/]", end="  ")
             console.print(diagnosis.found, markup=False, soft_wrap=True)
+            for remedy in diagnosis.remedies:
+                console.print(f"{'':7}{remedy};", markup=False, soft_wrap=True)
     return ExitCode.ENVIRONMENT if any(diagnosis.is_fatal for diagnosis in found) else ExitCode.PASSED

@@ -8,6 +8,7 @@ import pyarrow as pa
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError
 from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import (
     Column,
@@ -18,7 +19,7 @@ from jivsbench.model.table import (
     TableName,
     TableSchema,
 )
-from jivsbench_mysql import catalogue, figures, partitioning, statements
+from jivsbench_mysql import catalogue, figures, partitioning, privileges, statements
 from jivsbench_mysql.decoding import Decoder
 from jivsbench_mysql.driver import Description
 from jivsbench_mysql.wire import Wire
@@ -44,6 +45,10 @@ class MysqlConnection:
     def test(self) -> ServerFacts:
         """Ask the server who it is."""
         return catalogue.read_facts(self._wire, self._short_s)
+
+    def excess_privileges(self) -> tuple[ExcessPrivilege, ...]:
+        """What the session's user may do besides reading."""
+        return privileges.find_excess(self._wire, self._short_s)
 
     def is_alive(self) -> bool:
         """One round trip of the protocol's own."""

@@ -10,10 +10,11 @@ import pyarrow as pa
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, JivsbenchError, TypePolicyError
 from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema, Watermark
-from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, row_hashes, statements, watermarks
+from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, privileges, row_hashes, statements, watermarks
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
@@ -45,6 +46,10 @@ class PostgresConnection:
     def test(self) -> ServerFacts:
         """Ask the server who it is."""
         return catalogue.read_facts(self._wire, self._short_s)
+
+    def excess_privileges(self) -> tuple[ExcessPrivilege, ...]:
+        """What the session's user may do besides reading."""
+        return privileges.find_excess(self._wire, self._short_s)
 
     def is_alive(self) -> bool:
         """One round trip with an empty statement."""
