@@ -12,6 +12,7 @@ JivsbenchError
 │   ├── DuplicateNameError          two plugins, or two objects of plugins, of one name
 │   ├── SourceUnreachableError      no server answers in time
 │   ├── AccessDeniedError           the server refuses the user or the password
+│   ├── DestinationError            the source's URL leads to where no connector may connect
 │   ├── MissingObjectError          the server has no such database, schema, table or column
 │   ├── NoGuardError                no guard is loaded and the profile does not say `guards = []`
 │   ├── CacheUnreachableError       the cache does not answer in time
@@ -133,6 +134,12 @@ class AccessDeniedError(EnvironmentProblem):
     """The server refused the user, the password or the privilege."""
 
     slug = "access-denied"
+
+
+class DestinationError(EnvironmentProblem):
+    """The URL of a source leads to a place that is not allowed; nobody connected."""
+
+    slug = "destination"
 
 
 class MissingObjectError(EnvironmentProblem):

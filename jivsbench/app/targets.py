@@ -84,6 +84,7 @@ def build_service_spec(
         metadata_url=settings.metadata_url.reveal() if settings.metadata_url else None,
         mask_key=settings.mask_key.reveal() if settings.mask_key else None,
         credential_key=settings.credential_key.reveal() if settings.credential_key else None,
+        destinations=settings.destinations,
         output_dir=str(output_dir),
         host=host,
         port=port,

@@ -30,6 +30,7 @@ SECTION_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "plugins": ("modules", "disable"),
     "masking": MASKING_KEYS,
     "credentials": ("key_file", "key_keyring"),
+    "outbound": ("allow",),
 }
 
 
@@ -67,6 +68,8 @@ class Settings:
     """Of masks by digest."""
     credential_key: Secret | None = None
     """Encrypts the URLs of data sources that are added to a service."""
+    destinations: tuple[str, ...] | None = None
+    """Where connectors of a service may connect to; None: anywhere but to link-local addresses."""
     admin_token: Secret | None = None
     """Of role ADMIN, for `serve`."""
     plugins_lock_path: Path = Path(PLUGINS_LOCK_FILENAME)
@@ -107,6 +110,7 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Override
         mask_key=read_mask_key(sections["masking"], env),
         credential_key=_read_credential_key(sections["credentials"], env),
         plugins_lock_path=root.folder / PLUGINS_LOCK_FILENAME,
+        destinations=_read_destinations(sections["outbound"], "outbound" in root),
         admin_token=_secret_of(env, "JIVSBENCH_ADMIN_TOKEN"),
     )
 
@@ -192,6 +196,13 @@ def _read_credential_key(section: Section, env: Mapping[str, str]) -> Secret | N
         return given
     text = read_secret_file(section, "key_file", key_file) if key_file else None
     return Secret(text or read_from_keyring(place or "", section.place("key_keyring")))
+
+
+def _read_destinations(section: Section, is_given: bool) -> tuple[str, ...] | None:  # noqa: FBT001 - as for the source
+    allowed = section.texts("allow")
+    if is_given and not allowed:
+        section.fail("allow" if allowed is not None else None, "it allows no destination: name one, or leave [outbound] out")
+    return allowed
 
 
 def _secret_of(env: Mapping[str, str], name: str) -> Secret | None:

@@ -37,6 +37,10 @@ dir = "reports"
 # [credentials]
 # Its place: key_file = "service.key", which `jivsbench credentials new-key` makes; or key_keyring = "service/user".
 
+# --- Where the connectors of a service may connect to; anywhere but to link-local addresses without this section ------
+# [outbound]
+# allow = ["db.example.com:5432", "10.0.0.0/8", "/data/files"]
+
 # --- Plugins besides the installed ones, and plugins that are left out ---------------------------------------------
 # [plugins]
 # modules = ["acme.jivsbench_plugin"]

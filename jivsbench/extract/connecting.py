@@ -5,7 +5,14 @@ import threading
 import time
 
 from jivsbench.api import Connection, Connector, ReadLimits
-from jivsbench.errors import AccessDeniedError, ExtractionError, JivsbenchError, MissingObjectError, SourceUnreachableError
+from jivsbench.errors import (
+    AccessDeniedError,
+    DestinationError,
+    ExtractionError,
+    JivsbenchError,
+    MissingObjectError,
+    SourceUnreachableError,
+)
 from jivsbench.extract.foreign import log_foreign_error
 from jivsbench.model.source import DataSource
 
@@ -130,7 +137,7 @@ class ConnectAttempts:
 
 def is_final(error: JivsbenchError) -> bool:
     """True when trying again would not help, and could lock an account."""
-    return isinstance(error, AccessDeniedError | MissingObjectError | ExtractionError)
+    return isinstance(error, AccessDeniedError | DestinationError | MissingObjectError | ExtractionError)
 
 
 def is_busy(error: JivsbenchError) -> bool:

@@ -17,6 +17,7 @@ from jivsbench.api import CacheClient, Connector
 from jivsbench.errors import EnvironmentProblem, OutputError, UnknownNameError
 from jivsbench.extract.caching.key_file import read_cache_key
 from jivsbench.extract.credentials import AUDIT_USE, CredentialKey, CredentialVault, parse_credential_key
+from jivsbench.extract.destinations import ConfinedConnector, Destinations
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.jobs.database import STORE_FOLDER, StoreDatabase, open_database
@@ -49,6 +50,7 @@ class Service:
     profile: Profile
     guards: tuple[str, ...]
     connectors: Mapping[str, Connector]
+    destinations: Destinations
     authority: Authority
     trail: AuditTrail
     database: StoreDatabase
@@ -62,13 +64,14 @@ class Service:
     """Descriptor of the output folder, locked while this service uses it."""
 
     def check_source(self, source: DataSource) -> None:
-        """Raises UnknownNameError for a connector that is not loaded, or one that does not open such URLs."""
+        """Raises UnknownNameError for a connector that is not loaded, or does not open such URLs, and DestinationError."""
         connector = self.connectors.get(source.connector)
         if connector is None:
             raise UnknownNameError("no connector has that name: `jivsbench plugins` lists those that are loaded")
         if source.url.reveal().partition(":")[0].lower() not in connector.schemes:
             schemes = ", ".join(f"{scheme}:" for scheme in connector.schemes)
             raise UnknownNameError(f"connector {connector.name} does not open that kind of URL: it opens {schemes}")
+        self.destinations.check(source.url)
 
     def close(self) -> None:
         """Let jobs end, cancel those that do not, close every connection. Takes less than 4 s."""
@@ -107,8 +110,10 @@ def assemble(spec: ServiceSpec) -> Service:
     )
     jobs = JobStore(database, owner=owner, join_fetch=spec.profile.switches.join_fetch)
     sources = SourceDirectory(SourceStore(database, vault), cache)
+    destinations = Destinations(spec.destinations)
+    connectors = {connector.name: ConfinedConnector(connector, destinations) for connector in registry.connectors}
     extractor = Extractor(
-        connectors={connector.name: connector for connector in registry.connectors},
+        connectors=connectors,
         guards=guards,
         profile=spec.profile,
         output_dir=output_dir,
@@ -121,7 +126,8 @@ def assemble(spec: ServiceSpec) -> Service:
     service = Service(
         profile=spec.profile,
         guards=tuple(guard.name for guard in guards),
-        connectors={connector.name: connector for connector in registry.connectors},
+        connectors=connectors,
+        destinations=destinations,
         authority=authority,
         trail=trail,
         database=database,

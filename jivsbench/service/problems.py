@@ -27,6 +27,7 @@ _STATUSES: Final = {
     "credential": HTTPStatus.SERVICE_UNAVAILABLE,
     "config": HTTPStatus.UNPROCESSABLE_ENTITY,
     "deadline": HTTPStatus.GATEWAY_TIMEOUT,
+    "destination": HTTPStatus.UNPROCESSABLE_ENTITY,
     "duplicate-name": HTTPStatus.CONFLICT,
     "environment": HTTPStatus.BAD_GATEWAY,
     "guard-refused": HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -48,6 +48,8 @@ class ServiceSpec:
     mask_key: str | None = field(default=None, repr=False)
     credential_key: str | None = field(default=None, repr=False)
     """Encrypts the URLs of data sources that are added; without it, none can be added."""
+    destinations: tuple[str, ...] | None = None
+    """Where connectors may connect to; None: anywhere but to link-local addresses."""
     host: str = "127.0.0.1"
     port: int = 0
     plugins: tuple[str, ...] = ()

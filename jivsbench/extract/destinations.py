@@ -1,0 +1,157 @@
+"""Where connectors may connect to. Looked at each time before a connector gets a URL, whoever gave it.
+
+Every place that a URL can name counts: its host, what its query names instead, a socket, a path. Addresses that only reach a
+machine's own neighbourhood (link-local, where clouds answer with credentials) are refused unless they are allowed by number.
+What it cannot see: a name that resolves to one address here and to another one in the driver a moment later, and where a
+server sends a connector on to.
+"""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from jivsbench.api import Connection, Connector, ReadLimits
+from jivsbench.errors import DestinationError
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PLACES_IN_QUERY: Final = frozenset(
+    {
+        "host",
+        "hostaddr",
+        "unix_socket",
+        "socket",
+        "service",
+        "servicefile",
+        "passfile",
+        "dsn",
+        "odbc_connect",
+        "read_default_file",
+    }
+)
+"""Options of drivers that name a place to connect to, or a file that does."""
+_CLOUD: Final = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
+_ADVICE: Final = "add it to `allow` under [outbound], if it is meant"
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Hosts, networks (10.0.0.0/8), both with or without a port, and folders. None allows all but neighbourhood addresses."""
+
+    allowed: tuple[str, ...] | None = None
+
+    def check(self, url: Secret) -> None:
+        """Raises DestinationError, which repeats nothing of the URL, for one that leads elsewhere."""
+        try:
+            parts = urlsplit(url.reveal())
+            host, port = unquote(parts.hostname or ""), parts.port
+            query = parse_qsl(parts.query, keep_blank_values=True)
+        except ValueError:
+            raise DestinationError(
+                "the source's URL cannot be read, so nobody knows where it leads: write scheme://host/name"
+            ) from None
+        named = [value for key, value in query if key.lower() in _PLACES_IN_QUERY]
+        if host or not named:
+            self._check_place(host or unquote(parts.path), port, is_host=bool(host))
+        for value in named:
+            self._check_place(value, port, is_host=not value.startswith("/"))
+
+    def _check_place(self, place: str, port: int | None, *, is_host: bool) -> None:
+        if not is_host:
+            self._check_path(place)
+            return
+        addresses = tuple(_resolve(place))
+        if self.allowed is not None and not any(_matches(entry, place, port, addresses) for entry in self.allowed):
+            raise DestinationError(f"the source's server is not among the allowed destinations: {_ADVICE}")
+        if any(_is_neighbour(address) for address in addresses) and not self._is_allowed_by_number(addresses):
+            raise DestinationError(f"the source's server has a link-local or unspecified address: {_ADVICE}")
+
+    def _check_path(self, path: str) -> None:
+        if self.allowed is None or not path:
+            return
+        real = Path(os.path.realpath(path))
+        folders = [Path(os.path.realpath(entry)) for entry in self.allowed if entry.startswith("/") and not _is_network(entry)]
+        if not any(real.is_relative_to(folder) for folder in folders):
+            raise DestinationError(f"the source's file or socket is not in an allowed folder: {_ADVICE}")
+
+    def _is_allowed_by_number(self, addresses: Sequence[_Address]) -> bool:
+        networks = [network for entry in self.allowed or () if (network := _network_of(_split_port(entry)[0]))]
+        return all(any(address in network for network in networks) for address in addresses)
+
+
+class ConfinedConnector:
+    """A connector that looks where a URL leads before it connects."""
+
+    def __init__(self, connector: Connector, destinations: Destinations) -> None:
+        self._connector = connector
+        self._destinations = destinations
+
+    @property
+    def name(self) -> str:
+        """The connector's own name."""
+        return self._connector.name
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes that it opens."""
+        return self._connector.schemes
+
+    @property
+    def dialect(self) -> str:
+        """Its dialect of SQL."""
+        return self._connector.dialect
+
+    def connect(self, source: DataSource, limits: ReadLimits) -> Connection:
+        """Connect, unless the URL leads to where nobody may. Raises DestinationError and whatever the connector does."""
+        self._destinations.check(source.url)
+        return self._connector.connect(source, limits)
+
+
+def _matches(entry: str, host: str, port: int | None, addresses: Sequence[_Address]) -> bool:
+    wanted, wanted_port = _split_port(entry)
+    if wanted_port is not None and wanted_port != port:
+        return False
+    if (network := _network_of(wanted)) is not None:
+        # All of them: the driver may take any.
+        return bool(addresses) and all(address in network for address in addresses)
+    return wanted.lower().rstrip(".") == host.lower().rstrip(".")
+
+
+def _split_port(entry: str) -> tuple[str, int | None]:
+    host, separator, port = entry.rpartition(":")
+    if separator and port.isdecimal() and (":" not in host or host.endswith("]")):
+        return host.strip("[]"), int(port)
+    return entry.strip("[]"), None
+
+
+def _network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _is_network(text: str) -> bool:
+    return _network_of(text) is not None
+
+
+def _resolve(host: str) -> Iterator[_Address]:
+    """Every address that the name has here, also of unusual spellings of numbers; none for an unknown name."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    for entry in found:
+        address = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        yield mapped or address
+
+
+def _is_neighbour(address: _Address) -> bool:
+    return address.is_link_local or address.is_multicast or address.is_unspecified or address in _CLOUD

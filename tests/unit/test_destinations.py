@@ -1,0 +1,109 @@
+"""Where connectors may connect to: what a URL can be made to say, and that nobody connects."""
+
+import socket
+
+import pytest
+
+from jivsbench.api import ReadLimits
+from jivsbench.errors import DestinationError, SourceUnreachableError
+from jivsbench.extract.destinations import ConfinedConnector, Destinations
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+from jivsbench_postgres.connector import PostgresConnector
+
+ALLOWED = ("db.example.com:5432", "127.0.0.0/8", "[::1]:6543", "/data/files", "reports.example.com")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "postgresql://u:S3cret@evil.test:5432/d",
+            "postgresql://u:S3cret@db.example.com:5433/d",
+            "postgresql://db.example.com/d",
+        ),
+        *("postgresql://a@db.example.com:5432,evil.test:5432/d", "postgresql://u:S3cret@db.example.com@evil.test:5432/d"),
+        *("postgresql://db.example.com:5432/d?host=evil.test", "postgresql://db.example.com:5432/d?HOST=evil.test"),
+        *("postgresql://db.example.com:5432/d?hostaddr=10.0.0.1", "postgresql:///d?host=/var/run/postgresql", "mysql://x.test/d"),
+        *("mysql://db.example.com:5432/d?unix_socket=/run/mysqld.sock", "mssql+pyodbc://?odbc_connect=SERVER%3Devil"),
+        *(
+            "http://169.254.169.254/latest",
+            "http://2852039166/",
+            "http://0xa9fea9fe/",
+            "http://0.0.0.0/",
+            "http://[::]/",
+            "http://[fe80::1]/",
+        ),
+        *("http://[::ffff:169.254.169.254]/", "http://100.100.100.200/", "http://db.example.com.evil.test:5432/"),
+        *(
+            "sqlite:////etc/passwd",
+            "sqlite:////data/files/../../etc/passwd",
+            "sqlite:////data/files_evil/x",
+            "files:///",
+            "pg://[broken",
+        ),
+    ],
+)
+def test_urls_that_lead_elsewhere_are_refused(url) -> None:
+    """Whatever part of the URL does it; the message repeats nothing."""
+    with pytest.raises(DestinationError) as caught:
+        Destinations(ALLOWED).check(Secret(url))
+    assert "S3cret" not in str(caught.value)
+    assert "evil" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("postgresql://u:p@db.example.com:5432/d", "postgresql://u@DB.Example.com.:5432/d", "postgresql://127.0.0.1:999/d"),
+        *(
+            "postgresql://[::1]:6543/d",
+            "files:///data/files/2024",
+            "sqlite:////data/files/a.db",
+            "rest+https://reports.example.com/v1",
+        ),
+        *("redis://127.1/0", "memory:"),
+    ],
+)
+def test_allowed_urls_pass(url) -> None:
+    """By name, by network, with their port, and in a folder."""
+    Destinations(ALLOWED).check(Secret(url))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/", "http://0xa9fea9fe/", "http://[fe80::1%25eth0]/", "http://0/", "pg://224.0.0.1/d"]
+)
+def test_neighbours_are_refused_without_a_list_too(url) -> None:
+    """And allowed by number only."""
+    with pytest.raises(DestinationError, match="link-local"):
+        Destinations().check(Secret(url))
+    Destinations(("169.254.169.254",)).check(Secret("http://169.254.169.254/"))
+
+
+def test_a_link_leads_where_it_leads(tmp_path) -> None:
+    """An allowed folder does not allow what a link in it points to."""
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (inside / "link").symlink_to(outside)
+
+    Destinations((str(inside),)).check(Secret(f"files://{inside}/a"))
+    with pytest.raises(DestinationError):
+        Destinations((str(inside),)).check(Secret(f"files://{inside}/link/a"))
+
+
+def test_nobody_connects_to_what_is_refused() -> None:
+    """A listener sees no connection; with its address allowed it sees one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.3)
+        source = DataSource("main", "postgres", Secret(f"postgresql://u@127.0.0.1:{listener.getsockname()[1]}/d?sslmode=disable"))
+        refused = ConfinedConnector(PostgresConnector(), Destinations(("10.0.0.0/8",)))
+        with pytest.raises(DestinationError):
+            refused.connect(source, ReadLimits(connect_timeout_s=0.5))
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+        allowed = ConfinedConnector(PostgresConnector(), Destinations(("127.0.0.1",)))
+        with pytest.raises(SourceUnreachableError):
+            allowed.connect(source, ReadLimits(connect_timeout_s=0.5))
+        listener.accept()[0].close()
