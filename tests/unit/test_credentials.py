@@ -2,6 +2,7 @@
 
 import base64
 import os
+import random
 import stat
 from pathlib import Path
 
@@ -36,8 +37,8 @@ WEAK_KEYS = [
     ),
     *("a" * 32, "a" * 44, "0123456789abcdef" * 4, base64.b64encode(b"this is only a passphrase, sorry").decode()),
     *(secret * 8 for secret in ("changeme", "deadbeef", "12345678", "cafebabe")),
-    format_new_key().reveal()[:-4],
-    format_new_key().reveal() * 2,
+    base64.urlsafe_b64encode(random.Random(1).randbytes(29)).decode(),
+    base64.urlsafe_b64encode(random.Random(1).randbytes(64)).decode(),
 ]
 
 
