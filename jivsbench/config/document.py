@@ -5,7 +5,7 @@ No message repeats a value: any of them could be a password in the wrong place.
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -144,13 +144,23 @@ class Section:
             self.fail(key, f"it must be {least} or more")
         return value
 
-    def number(self, key: str, default: float) -> float:
-        """A finite number above zero."""
+    def number(self, key: str, default: float | None = None, *, least: float | None = None) -> float:
+        """A finite number above zero, or of at least `least`; without a default it must be there."""
         if key not in self._values:
+            if default is None:
+                self.fail(None, f"the key {key!r} is missing: add it")
             return default
         value = float(self._read(key, int) if type(self._values[key]) is int else self._read(key, float))
-        if not isfinite(value) or value <= 0:
-            self.fail(key, "it must be a finite number above 0")
+        if not isfinite(value) or (value <= 0 if least is None else value < least):
+            limit = "above 0" if least is None else f"of {least:g} or more"
+            self.fail(key, f"it must be a finite number {limit}")
+        return value
+
+    def choice(self, key: str, known: Sequence[str], default: str) -> str:
+        """One word of a known few."""
+        value = self.text(key) or default
+        if value not in known:
+            self.fail(key, f"it must be one of {', '.join(known)}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...] | None:

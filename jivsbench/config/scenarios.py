@@ -13,12 +13,13 @@ from jivsbench.config.profiles import NAME, NAME_RULE
 from jivsbench.errors import ConfigError, GateError, UnknownNameError, UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.gate_text import check_gate, parse_gate
-from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage, WorkloadSpec
 
 QUALITY_GATE: Final = "quality-gate"
-SCENARIO_KEYS: Final = ("name", "title", "workload", "stages", "gates")
+SCENARIO_KEYS: Final = ("name", "title", "arrival", "gaps", "in_flight_limit", "queue_limit", "workload", "stages", "gates")
 WORKLOAD_KEYS: Final = ("name", "table", "rows", "key", "think_time")
-STAGE_KEYS: Final = ("duration", "users", "step")
+STAGE_KEYS: Final = ("duration", "users", "rate", "step")
+_OPEN_LOOP_KEYS: Final = ("gaps", "in_flight_limit", "queue_limit")
 
 
 def scenario_folders() -> tuple[Path, ...]:
@@ -47,12 +48,21 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
         root.fail("name", f"the file is called {name}.toml: give both the same name")
     if not NAME.fullmatch(name):
         root.fail("name", NAME_RULE)
+    arrival = Arrival(root.choice("arrival", tuple(Arrival), Arrival.USERS))
+    if arrival is not Arrival.RATE:
+        for key in _OPEN_LOOP_KEYS:
+            if key in root:
+                root.fail(key, 'it belongs to arrival = "rate", and these stages are of users: remove one of them')
     return Scenario(
         name=name,
         title=root.required_text("title"),
         workload=_read_workload(root.section("workload")),
-        stages=tuple(_read_stages(root)),
+        stages=tuple(_read_stages(root, arrival)),
         gates=tuple(_read_gates(root, operations)),
+        arrival=arrival,
+        gaps=Gaps(root.choice("gaps", tuple(Gaps), Gaps.EVEN)),
+        in_flight_limit=root.integer("in_flight_limit", 1000),
+        queue_limit=root.integer("queue_limit", 1000, least=0),
     )
 
 
@@ -67,7 +77,7 @@ def load_quality_gate(folders: Sequence[Path], operations: Collection[str] | Non
 
 
 def scale_scenario(scenario: Scenario, time_scale: float) -> Scenario:
-    """Every stage shorter (or longer) by one factor. Users and think time, which make the load, stay as they are."""
+    """Every stage shorter (or longer) by one factor. Users, rates and think time, which make the load, stay."""
     if not isfinite(time_scale) or time_scale <= 0:
         raise UsageError(f"the time scale {time_scale:g} leaves no time to measure: choose one above 0, such as 0.1")
     stages = tuple(replace(stage, duration_s=stage.duration_s * time_scale) for stage in scenario.stages)
@@ -89,19 +99,28 @@ def _read_workload(section: Section) -> WorkloadSpec:
     )
 
 
-def _read_stages(root: Section) -> Iterator[Stage]:
+def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
     stages = root.sections("stages")
-    most_users = 0
+    other = "users" if arrival is Arrival.RATE else "rate"
+    has_load = False
     for section in stages:
         section.expect(STAGE_KEYS)
+        if other in section:
+            section.fail(other, f'the scenario has arrival = "{arrival}", so its stages have the key {str(arrival)!r} instead')
         duration_s = _read_duration(section, "duration")
         if duration_s <= 0:
             section.fail("duration", "a stage of no time offers no load: make it longer, or remove the stage")
-        users = section.integer("users", least=0)
-        most_users = max(most_users, users)
-        yield Stage(duration_s, users, section.flag("step", False))
-    if not most_users:
-        root.fail("stages" if stages else None, "no stage has users, so nothing would be measured: add [[stages]] with users")
+        is_step = section.flag("step", False)
+        if arrival is Arrival.RATE:
+            stage = Stage(duration_s, is_step=is_step, rate_per_s=section.number("rate", least=0.0))
+        else:
+            stage = Stage(duration_s, section.integer("users", least=0), is_step)
+        has_load = has_load or stage.users > 0 or stage.rate_per_s > 0
+        yield stage
+    if not has_load:
+        noun = "a rate" if arrival is Arrival.RATE else "users"
+        problem = f"no stage has {noun}, so nothing would be measured: add [[stages]] with {noun}"
+        root.fail("stages" if stages else None, problem)
 
 
 def _read_duration(section: Section, key: str) -> float:

@@ -106,6 +106,12 @@ class SeriesRow:
     job_p50_ns: float | None
     job_p95_ns: float | None
     job_p99_ns: float | None
+    planned: int | None = None
+    """Open loop: iterations that were meant to begin in this second."""
+    offered: int | None = None
+    """Open loop: iterations that the generator's clock released in it. Away from `planned` it is the generator's fault."""
+    achieved: int | None = None
+    """Iterations that ended in it without any failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,30 @@ class GeneratorFacts:
     users_reached_max: int
     operations: int
     wall_s: float
+    pacing: str | None = None
+    """What its clock waits with: `timerfd`, or `sleep`, which is 0.6 ms late, where there is no timerfd."""
+    arrivals_planned: int | None = None
+    """Open loop: iterations that the schedule meant to begin."""
+    arrivals_offered: int | None = None
+    """Open loop: iterations that the clock released."""
+    arrivals_not_sent: int | None = None
+    """Open loop: iterations that were released and never begun; they count as failed."""
+    off_plan_ratio: float | None = None
+    """Open loop: share of the planned arrivals that were not released in the second that they were planned for."""
+    in_flight_max: int | None = None
+    """Open loop: the most iterations that were under way at once."""
+    queued_max: int | None = None
+    """Open loop: the most iterations that waited because `in_flight_limit` of them were under way."""
+    steal_ratio: float | None = None
+    """Share of the machine's CPU time that its hypervisor gave to others; None where the system does not say."""
+    clock_jump_ns: int | None = None
+    """The largest step of the wall clock against the monotonic one during the load."""
+    rss_growth_bytes: int | None = None
+    """Memory of the generator at the end of the load less that at its beginning."""
+    workers: int = 1
+    """Load processes that shared the load."""
+    workers_lost: tuple[str, ...] = ()
+    """Load machines that left before the load's end, each with what is known of why."""
 
 
 @dataclass(frozen=True, slots=True)

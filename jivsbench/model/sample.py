@@ -23,6 +23,8 @@ class ErrorClass(StrEnum):
     REFUSED = "refused"
     CLIENT = "4xx"
     SERVER = "5xx"
+    NOT_SENT = "not_sent"
+    """An arrival of an open loop for which the queue had no room, or whose turn had not come when the block's time was up."""
     WRONG_ROWS = "wrong_rows"
     JOB_FAILED = "job_failed"
     JOB_CANCELLED = "job_cancelled"
@@ -64,3 +66,9 @@ class Interval:
     phase: BlockPhase
     users: int
     operations: tuple[OperationInterval, ...]
+    planned: int | None = None
+    """Open loop: arrivals that were meant for this second; None in a closed loop, which plans users."""
+    offered: int | None = None
+    """Open loop: arrivals that the clock released in this second, whether sent, queued or without room."""
+    achieved: int | None = None
+    """Iterations that ended in this second without any failure."""

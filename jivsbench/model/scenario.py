@@ -6,13 +6,31 @@ from enum import StrEnum
 from jivsbench.model.gate import Gate
 
 
+class Arrival(StrEnum):
+    """What makes an iteration begin. `users`: the end of its user's last one (closed loop); `rate`: a clock (open loop)."""
+
+    USERS = "users"
+    RATE = "rate"
+
+
+class Gaps(StrEnum):
+    """How arrivals of an open loop are spaced: as evenly as the rate allows, or as a seeded Poisson process of that rate."""
+
+    EVEN = "even"
+    POISSON = "poisson"
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Within `duration_s` the number of users goes in a straight line to `users`; with `is_step` it jumps there at once."""
+    """Within `duration_s` the load goes in a straight line to its value; with `is_step` it jumps there at once.
+
+    The value is `users` in a closed loop, `rate_per_s` (iterations per second) in an open one.
+    """
 
     duration_s: float
-    users: int
+    users: int = 0
     is_step: bool = False
+    rate_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,12 @@ class Scenario:
     workload: WorkloadSpec
     stages: tuple[Stage, ...]
     gates: tuple[Gate, ...]
+    arrival: Arrival = Arrival.USERS
+    gaps: Gaps = Gaps.EVEN
+    in_flight_limit: int = 1000
+    """Open loop: how many iterations may be under way at once; further ones wait in the queue."""
+    queue_limit: int = 1000
+    """Open loop: how many iterations may wait; further ones are not sent, and count as failed."""
 
     @property
     def duration_s(self) -> float:

@@ -17,7 +17,7 @@ from jivsbench.config import (
 )
 from jivsbench.errors import ConfigError, GateError, UnknownNameError, UsageError
 from jivsbench.model.gate_text import format_gate
-from jivsbench.model.scenario import Stage
+from jivsbench.model.scenario import Arrival, Gaps, Stage
 
 OPERATIONS = ("create", "start", "wait", "statistics", "job")
 VALID = """name = "mine"
@@ -98,6 +98,45 @@ def test_the_users_own_folder_comes_first(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_step_and_a_ramp_are_told_apart(tmp_path: Path) -> None:
     """`step = true` jumps, without it the users rise in a line."""
     assert load(tmp_path, VALID).stages == (Stage(30, 3, is_step=True), Stage(60, 0))
+
+
+OPEN = (
+    VALID.replace('title = "Mine"', 'title = "Mine"\narrival = "rate"')
+    .replace("users = 3", "rate = 12.5")
+    .replace("users = 0", "rate = 0")
+)
+
+
+def test_an_open_loop_has_rates(tmp_path: Path) -> None:
+    """`arrival = "rate"`: stages in iterations a second, evenly spaced and within bounds unless the file says otherwise."""
+    scenario = load(tmp_path, OPEN)
+
+    assert (scenario.arrival, scenario.gaps) == (Arrival.RATE, Gaps.EVEN)
+    assert (scenario.in_flight_limit, scenario.queue_limit) == (1000, 1000)
+    assert scenario.stages == (Stage(30, is_step=True, rate_per_s=12.5), Stage(60, rate_per_s=0))
+    chosen = load(tmp_path, 'gaps = "poisson"\nin_flight_limit = 8\nqueue_limit = 0\n' + OPEN)
+    assert (chosen.gaps, chosen.in_flight_limit, chosen.queue_limit) == (Gaps.POISSON, 8, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('arrival = "clock"\n' + VALID, "mine.toml:1: arrival: it must be one of users, rate"),
+        ('gaps = "poisson"\n' + VALID, 'mine.toml:1: gaps: it belongs to arrival = "rate"'),
+        (VALID.replace("users = 3", "rate = 3"), 'stages[0].rate: the scenario has arrival = "users"'),
+        (OPEN.replace("rate = 12.5", "users = 3"), 'stages[0].users: the scenario has arrival = "rate"'),
+        (OPEN.replace("rate = 12.5", "rate = -1"), "stages[0].rate: it must be a finite number of 0 or more"),
+        (OPEN.replace("rate = 12.5\n", ""), "stages[0]: the key 'rate' is missing"),
+        (OPEN.replace("rate = 12.5", "rate = 0"), "stages: no stage has a rate"),
+        (OPEN.replace('"rate"', '"rate"\ngaps = "random"'), "gaps: it must be one of even, poisson"),
+    ],
+)
+def test_a_mistake_in_an_open_loop_is_shown(tmp_path: Path, text: str, problem: str) -> None:
+    """Users and rates do not mix, and what belongs to one loop is refused in the other."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+
+    assert problem in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["basline", "../mine", "quality-gate", ""])

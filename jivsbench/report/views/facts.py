@@ -11,7 +11,7 @@ from jivsbench.model.gate import GateOutcome, Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import GeneratorFacts, RunKind, RunRecord
-from jivsbench.model.scenario import Stage
+from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.report.formatting import (
     NOT_MEASURED,
@@ -184,18 +184,30 @@ def build_command(record: RunRecord) -> str:
     return shlex.join([*words, "--seed", str(plan.seed)])
 
 
-def describe_stages(stages: tuple[Stage, ...]) -> str:
-    """The user curve in words.
+def describe_stages(stages: tuple[Stage, ...], arrival: Arrival = Arrival.USERS) -> str:
+    """The planned load in words.
 
     >>> describe_stages((Stage(60, 5), Stage(30, 20, is_step=True)))
     '1 min to 5 users, then a step to 20 users for 30 s'
+    >>> describe_stages((Stage(60, rate_per_s=2.5),), Arrival.RATE)
+    '1 min to 2.5 iterations/s'
     """
+    is_open = arrival is Arrival.RATE
+    loads = [f"{stage.rate_per_s:g} iterations/s" if is_open else f"{stage.users} users" for stage in stages]
     return ", then ".join(
-        f"a step to {stage.users} users for {format_duration(stage.duration_s)}"
+        f"a step to {load} for {format_duration(stage.duration_s)}"
         if stage.is_step
-        else f"{format_duration(stage.duration_s)} to {stage.users} users"
-        for stage in stages
+        else f"{format_duration(stage.duration_s)} to {load}"
+        for stage, load in zip(stages, loads, strict=True)
     )
+
+
+def describe_loop(scenario: Scenario) -> str:
+    """What makes an iteration begin, in words. A figure of a closed loop is only to be compared with another one's."""
+    if scenario.arrival is Arrival.USERS:
+        return "closed: a user begins again when its iteration has ended"
+    gaps = "evenly spaced" if scenario.gaps is Gaps.EVEN else "a seeded Poisson process"
+    return f"open: iterations begin by the clock, {gaps}, whether or not others have ended"
 
 
 _DEMO: Final = "demo"
@@ -216,7 +228,8 @@ def _describe_plan(record: RunRecord) -> tuple[Fact, ...]:
         Fact("Scenario", f"{plan.scenario.name}: {plan.scenario.title}"),
         Fact("Workload", f"{workload.name}, {format_count(workload.rows)} rows of {workload.table} per job"),
         Fact("Think time", format_duration(workload.think_time_s) if workload.think_time_s else "none"),
-        Fact("Users in each block", describe_stages(plan.scenario.stages)),
+        Fact("Loop", describe_loop(plan.scenario)),
+        Fact("Load in each block", describe_stages(plan.scenario.stages, plan.scenario.arrival)),
         Fact("Blocks", _describe_blocks(record)),
         Fact("Source", f"{plan.source_label}, {format_count(plan.table_rows)} rows"),
         Fact("Cache", plan.cache_label or "none"),
