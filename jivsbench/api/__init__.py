@@ -15,14 +15,12 @@ from jivsbench.api.protocols import (
     KeyPartitioner,
     ReadLimits,
     Reporter,
-    Response,
     RowFingerprinter,
     RowReader,
     TableLoader,
-    UserContext,
     WatermarkTeller,
-    Workload,
 )
+from jivsbench.api.workloads import JobSpan, Response, UserContext, Workload
 
 __all__ = [
     "PROJECT",
@@ -37,6 +35,7 @@ __all__ = [
     "Guard",
     "GuardRequest",
     "HookSpecs",
+    "JobSpan",
     "KeyPartitioner",
     "ReadLimits",
     "Reporter",

@@ -8,16 +8,15 @@ from typing import Final
 
 import jivsbench
 from jivsbench.config.document import Section, read_document
-from jivsbench.config.duration import parse_duration
 from jivsbench.config.profiles import NAME, NAME_RULE
-from jivsbench.errors import ConfigError, GateError, UnknownNameError, UsageError
+from jivsbench.config.workloads import feed_path, read_duration, read_workload
+from jivsbench.errors import GateError, UnknownNameError, UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.gate_text import check_gate, parse_gate
-from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage
 
 QUALITY_GATE: Final = "quality-gate"
 SCENARIO_KEYS: Final = ("name", "title", "arrival", "gaps", "in_flight_limit", "queue_limit", "workload", "stages", "gates")
-WORKLOAD_KEYS: Final = ("name", "table", "rows", "key", "think_time")
 STAGE_KEYS: Final = ("duration", "users", "rate", "step")
 _OPEN_LOOP_KEYS: Final = ("gaps", "in_flight_limit", "queue_limit")
 
@@ -56,7 +55,7 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
     return Scenario(
         name=name,
         title=root.required_text("title"),
-        workload=_read_workload(root.section("workload")),
+        workload=read_workload(root.section("workload")),
         stages=tuple(_read_stages(root, arrival)),
         gates=tuple(_read_gates(root, operations)),
         arrival=arrival,
@@ -64,6 +63,12 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
         in_flight_limit=root.integer("in_flight_limit", 1000),
         queue_limit=root.integer("queue_limit", 1000, least=0),
     )
+
+
+def find_feed(scenario: Scenario, folders: Sequence[Path]) -> Path | None:
+    """Where the feed of a scenario lies; None when nothing feeds it."""
+    facts = scenario.workload.feed
+    return None if facts is None else feed_path(_find_files(folders)[scenario.name].parent, facts)
 
 
 def load_quality_gate(folders: Sequence[Path], operations: Collection[str] | None = None) -> tuple[Gate, ...]:
@@ -88,17 +93,6 @@ def _find_files(folders: Sequence[Path]) -> dict[str, Path]:
     return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.toml"))}
 
 
-def _read_workload(section: Section) -> WorkloadSpec:
-    section.expect(WORKLOAD_KEYS)
-    return WorkloadSpec(
-        name=section.required_text("name"),
-        table=section.required_text("table"),
-        rows=section.integer("rows"),
-        key=section.text("key") or "id",
-        think_time_s=_read_duration(section, "think_time") if "think_time" in section else 0.0,
-    )
-
-
 def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
     stages = root.sections("stages")
     other = "users" if arrival is Arrival.RATE else "rate"
@@ -107,7 +101,7 @@ def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
         section.expect(STAGE_KEYS)
         if other in section:
             section.fail(other, f'the scenario has arrival = "{arrival}", so its stages have the key {str(arrival)!r} instead')
-        duration_s = _read_duration(section, "duration")
+        duration_s = read_duration(section, "duration")
         if duration_s <= 0:
             section.fail("duration", "a stage of no time offers no load: make it longer, or remove the stage")
         is_step = section.flag("step", False)
@@ -121,14 +115,6 @@ def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
         noun = "a rate" if arrival is Arrival.RATE else "users"
         problem = f"no stage has {noun}, so nothing would be measured: add [[stages]] with {noun}"
         root.fail("stages" if stages else None, problem)
-
-
-def _read_duration(section: Section, key: str) -> float:
-    text = section.required_text(key)
-    try:
-        return parse_duration(text)
-    except ConfigError as exc:
-        section.fail(key, str(exc))
 
 
 def _read_gates(root: Section, operations: Collection[str] | None) -> Iterator[Gate]:

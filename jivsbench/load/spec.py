@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from jivsbench.model.feed import FeedRow
 from jivsbench.model.record import BlockRow, GeneratorFacts, JobTotals
-from jivsbench.model.scenario import Block, Stage, WorkloadSpec
+from jivsbench.model.scenario import Block, OfferedSource, Stage, WorkloadSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class LoadSpec:
     intervals_path: str
     plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
+    sources: tuple[OfferedSource, ...] = ()
+    """Data sources that were made for the workload's mix."""
+    feed: tuple[FeedRow, ...] = ()
     drain_limit_s: float = 30.0
     """How long what is in flight at a block's end may take; after that it counts as timed out."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.profile import Profile
 from jivsbench.model.sample import ErrorCount, OperationInterval
-from jivsbench.model.scenario import Block, Scenario
+from jivsbench.model.scenario import Block, OfferedSource, Scenario
 
 FORMAT_VERSION = 1
 
@@ -32,6 +32,8 @@ class Plan:
     source_label: str
     """Connector, host and database of the source, without user or password."""
     cache_label: str
+    sources: tuple[OfferedSource, ...] = ()
+    """Data sources beside the main one that the workload's mix extracts from."""
 
     @property
     def baseline(self) -> str | None:

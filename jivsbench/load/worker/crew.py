@@ -17,8 +17,10 @@ from locust.exception import StopUser
 
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
+from jivsbench.load.feeding import FeedReader
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.spec import LoadArm, LoadSpec
+from jivsbench.load.thinking import Thinker
 from jivsbench.load.worker.alarm import Alarm
 from jivsbench.load.worker.client import TargetClient
 from jivsbench.load.worker.context import AbandonedError, Context
@@ -64,6 +66,8 @@ class Crew:
         self._begun: set[int] = set()
         self._idle = gevent.event.Event()
         self._randoms: dict[tuple[str, int], random.Random] = {}
+        self._feeds: dict[tuple[str, int], FeedReader] = {}
+        self._thinkers: dict[tuple[str, int], Thinker] = {}
         self._block: OpenBlock | None = None
         self._active = 0
         self.reached_max = 0
@@ -174,6 +178,7 @@ class Crew:
         return Context(
             spec=self._spec,
             source=self._random(arm, seat.number),
+            feed=self._place_in_feed(arm, seat.number),
             recorder=self._recorder,
             on_request=self._environment.events.request,
             client=client,
@@ -188,8 +193,20 @@ class Crew:
             self._randoms[key] = random.Random(f"user:{self._spec.seed}:{number}")  # noqa: S311 - reproducible load, not a secret
         return self._randoms[key]
 
+    def _place_in_feed(self, arm: str, number: int) -> FeedReader:
+        key = (arm, number)
+        if key not in self._feeds:
+            self._feeds[key] = FeedReader(self._spec.feed, self._spec.seed, number)
+        return self._feeds[key]
+
+    def _thinker(self, arm: str, number: int) -> Thinker:
+        key = (arm, number)
+        if key not in self._thinkers:
+            self._thinkers[key] = Thinker(self._spec.workload, self._spec.seed, number)
+        return self._thinkers[key]
+
     def _think(self, seat: Seat, context: Context) -> None:
-        pause_s = self._spec.workload.think_time_s
+        pause_s = self._thinker(context.block.plan.arm, seat.number).pause_s()
         if context.had_no_answer or not context.has_called:
             # What fails, or does nothing, takes microseconds: without a pause one user would fill the generator's core.
             pause_s = max(pause_s, PAUSE_S)
