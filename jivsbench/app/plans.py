@@ -3,6 +3,7 @@
 import random
 from typing import Final
 
+from jivsbench.app.derived_sources import describe_sources
 from jivsbench.app.servers import Servers
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import Plan, RunKind
@@ -23,6 +24,7 @@ def plan_run(scenario: Scenario, profile: Profile, servers: Servers, table_rows:
         table_rows=table_rows,
         source_label=servers.source_label,
         cache_label=servers.cache_label,
+        sources=describe_sources(scenario.workload),
     )
 
 

@@ -14,16 +14,20 @@ from jivsbench.analysis.arms import build_arm
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
+from jivsbench.app.derived_sources import create_on, make_sources
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.plans import load_duration_s
 from jivsbench.app.progress import Step
 from jivsbench.app.servers import Workbench
 from jivsbench.app.targets import Target, start_targets
+from jivsbench.config import find_feed, scenario_folders
+from jivsbench.config.feeds import read_feed
 from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.spec import LoadSpec
+from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunRecord
 from jivsbench.report.bundle import write_plan
@@ -81,7 +85,12 @@ def _measure(bench: Workbench, measured: _Measured, plan: Plan, security: Securi
     try:
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
-        with start_targets(bench, plan.profiles, work, folder) as targets:
+        with (
+            make_sources(plan.scenario.workload, work, folder / "sources.log") as sources,
+            start_targets(bench, plan.profiles, work, folder) as targets,
+        ):
+            for target in targets:
+                create_on(target, sources)
             measured.arms, measured.generator = _load(bench, plan, targets, folder)
             if security.checks:
                 measured.checks = attack(bench, targets[-1], security, work, folder)
@@ -103,6 +112,8 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
         intervals_path=str(intervals),
         plugins=bench.settings.plugins,
         disabled_plugins=bench.settings.disabled_plugins,
+        sources=plan.sources,
+        feed=_read_feed(plan),
     )
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
@@ -122,6 +133,11 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
         for target in targets
     )
     return records, outcome.generator
+
+
+def _read_feed(plan: Plan) -> tuple[FeedRow, ...]:
+    path = find_feed(plan.scenario, scenario_folders())
+    return read_feed(path).rows if path else ()
 
 
 def _build_record(

@@ -42,12 +42,12 @@ def choose_extraction(user: UserContext, entry: MixEntry) -> Wanted:
         window = pick_window(user, entry.rows)
         return Wanted(build_request(user, window), window.rows)
     source = next(source for source in user.sources if source.kind is entry.source)
-    return Wanted({"source": source.name, "table": derived_table(entry.rows), "filters": []}, entry.rows)
+    return Wanted({"source": source.name, "table": derived_table(entry.source, entry.rows), "filters": []}, entry.rows)
 
 
-def derived_table(rows: int) -> str:
-    """The table of files and REST sources that holds the first `rows` rows of the data."""
-    return f"rows_{rows}"
+def derived_table(kind: SourceKind, rows: int) -> str:
+    """The table of a files or REST source that holds the first `rows` rows of the data."""
+    return f"rows_{rows}.csv" if kind is SourceKind.FILES else f"rows_{rows}"
 
 
 def _look_into(user: UserContext, part: str) -> None:

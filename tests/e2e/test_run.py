@@ -200,3 +200,49 @@ def test_a_run_on_servers_of_others(tmp_path: Path, real_postgres_url: str, real
     assert record["environment"]["source_server"].startswith("PostgreSQL")
     assert json.loads(extracted.stdout)["rows_in_source"] == 10_000
     assert sum(pq.read_metadata(path).num_rows for path in (tmp_path / "rows").glob("*.parquet")) == 10_000
+
+
+MIX = """
+name = "short"
+title = "Six users, three kinds of sources, every kind of look"
+gates = ["job.errors ratio < 1 %", "http.errors ratio < 1 %", "rows.lost count <= 0", "status.response p95 < 5 s"]
+[workload]
+name = "mixed"
+table = "bench_rows"
+think_time = "20ms"
+think_time_distribution = "exponential"
+mix = [
+  { weight = 2, source = "database", rows = 500 },
+  { weight = 2, source = "files", rows = 300 },
+  { weight = 2, source = "rest", rows = 200 },
+  { weight = 1, action = "list" },
+  { weight = 1, action = "statistics" },
+  { weight = 1, action = "logs" },
+]
+[[stages]]
+duration = "5s"
+users = 6
+step = true
+"""
+
+
+@pytest.mark.no_cover
+def test_a_mix_extracts_from_files_and_rest_too(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
+    """Sources are really created on the target; every size comes back right; the report says what the sources are."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "short.toml").write_text(MIX)
+
+    ended = run("run", "short", "--source-url", loaded_source, "--cache-url", embedded_valkey_url, cwd=tmp_path)
+
+    bundle = find_bundle(tmp_path)
+    record = read_ended_run(ended, bundle, ExitCode.PASSED)["record"]
+    arm = record["arms"][0]
+    counts = {part["operation"]: part["count"] for part in arm["operations"]}
+    assert set(counts) == {"create", "start", "status", "wait", "statistics", "list", "logs", "job"}
+    assert arm["totals"]["failed"] == 0
+    assert arm["totals"]["completed"] > 15
+    assert arm["totals"]["rows_read"] == arm["totals"]["rows_written"]
+    assert [source["kind"] for source in record["plan"]["sources"]] == ["files", "rest"]
+    page = (bundle / "report.html").read_text()
+    assert "a paged JSON API of jivsbench itself on the target&#39;s machine" in page
+    assert "% 500 rows from database" in page

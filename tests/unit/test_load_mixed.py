@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from itertools import pairwise
 from statistics import fmean
 
 import pytest
@@ -32,7 +33,7 @@ class LookingUser:
         self.page = {"items": [{"id": "7"}, {"id": "8"}]} if page is None else page
         self.asked: list[tuple[str, str]] = []
 
-    def call(self, operation: str, method: str, path: str, body: object = None) -> Response:
+    def call(self, operation: str, method: str, path: str) -> Response:
         assert method == "GET"
         self.asked.append((operation, path))
         return Response(200, self.page)
@@ -124,5 +125,5 @@ def test_every_user_reads_the_feed_from_a_place_of_its_own() -> None:
 
     assert taken == [again.take().first for _ in range(150)]
     assert taken[0] != other.take().first
-    assert all(after == before % 100 + 1 for before, after in zip(taken, taken[1:], strict=False))
+    assert all(after == before % 100 + 1 for before, after in pairwise(taken))
     assert FeedReader((), 7, 0).take() is None
