@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jivsbench.model.finding import CheckResult, SecurityScore
+from jivsbench.model.histogram import Histogram
 from jivsbench.model.profile import Profile
 from jivsbench.model.sample import ErrorCount, OperationInterval
 from jivsbench.model.scenario import Block, OfferedSource, Scenario
@@ -117,6 +118,30 @@ class SeriesRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRow:
+    """One stage of the schedule, by what ended in its whole seconds; a second belongs to the step that its middle lies in."""
+
+    index: int
+    start_s: float
+    end_s: float
+    load_from: float
+    load_to: float
+    """Users in a closed loop, iterations per second in an open one; a ramp goes from the one to the other."""
+    seconds: int
+    """Whole seconds of the load that were measured in this step; 0: none, and then every other figure is empty."""
+    jobs: int
+    rows: int
+    """Rows of jobs without an error."""
+    busy_ns: int
+    """Sum of the response times of all calls and long polls: what users did but think."""
+    operations: int
+    errors: tuple[ErrorCount, ...]
+    calls: Histogram
+    """Response times of all HTTP calls but long polls."""
+    job_response: Histogram
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorRow:
     """One look at a target: its process tree, and what it says of its pools and its cache. None: could not be read."""
 
@@ -165,6 +190,8 @@ class ArmRecord:
     series: tuple[SeriesRow, ...]
     monitor: tuple[MonitorRow, ...]
     blocks: tuple[BlockRow, ...]
+    steps: tuple[StepRow, ...] = ()
+    """One row per stage of the schedule; empty in a comparison, which plays its schedule many times."""
 
 
 @dataclass(frozen=True, slots=True)

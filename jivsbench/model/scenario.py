@@ -108,6 +108,17 @@ class OfferedSource:
     label: str
 
 
+class Question(StrEnum):
+    """What a scenario asks of its target, beyond figures: each has its own analysis and its own metrics."""
+
+    KNEE = "knee"
+    """Where does throughput stop growing?"""
+    GROWTH = "growth"
+    """Does anything grow that should not?"""
+    RECOVERY = "recovery"
+    """How does the target come back once a peak of load is over?"""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A named load with the gates that judge it."""
@@ -123,6 +134,9 @@ class Scenario:
     """Open loop: how many iterations may be under way at once; further ones wait in the queue."""
     queue_limit: int = 1000
     """Open loop: how many iterations may wait; further ones are not sent, and count as failed."""
+    questions: tuple[Question, ...] = ()
+    p95_limit_s: float | None = None
+    """The p95 of HTTP calls up to which a load counts as carried, for the knee and the capacity."""
 
     @property
     def duration_s(self) -> float:
