@@ -4,10 +4,10 @@ An absolute gate compares the unrounded figure of the candidate. A relative gate
 interval that is worse for the candidate; only a figure that an arm has once is judged by its plain ratio.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from jivsbench.model.gate import Change, Gate, GateOutcome
+from jivsbench.model.gate import WHOLE, Change, Gate, GateOutcome
 from jivsbench.model.gate_text import format_gate, format_quantity
 from jivsbench.model.metrics import convert_unit, find_metric
 from jivsbench.model.summary import Effect, Figure, GateResult, Provenance, Summary
@@ -28,11 +28,15 @@ class Judged:
 def judge_gate(gate: Gate, summary: Summary, candidate: str) -> GateResult:
     """How one gate ends. Whatever is unknown is NO_DATA or INCONCLUSIVE, never green."""
     if gate.change is None:
-        return _judge_figure(gate, summary.figure(candidate, gate.metric, gate.statistic))
+        return _judge_figure(gate, summary.figure(candidate, gate.metric, gate.statistic, gate.window))
     return _judge_change(gate, gate.change, summary)
 
 
 def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
+    if figure is None and gate.window != WHOLE:
+        return _end(
+            gate, GateOutcome.NO_DATA, f"the run took no figure over the window {str(gate.window)!r}: its plan named none"
+        )
     if figure is None:
         return _end(gate, GateOutcome.NO_DATA, "the run has no such figure")
     if figure.value is None:
@@ -42,7 +46,8 @@ def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
     value = convert_unit(figure.value, figure.unit, gate.unit)
     if value is None:
         return _end(gate, GateOutcome.NO_DATA, f"the figure is in {figure.unit}, the limit in {gate.unit}")
-    return _compare(gate, Judged(value, value, value))
+    result = _compare(gate, Judged(value, value, value))
+    return result if gate.window == WHOLE else replace(result, reason=f"{result.reason}: {figure.method}")
 
 
 def _judge_change(gate: Gate, change: Change, summary: Summary) -> GateResult:

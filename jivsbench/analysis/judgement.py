@@ -24,6 +24,8 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate]) -> Verdict
     weighed = _Scales(doubts=list(record.invalid))
     for result in results:
         weighed.add_gate(result)
+    if record.aborted:
+        weighed.failures.append(record.aborted)
     if not gates:
         weighed.conditions.append("no gate judged this run")
     for check in record.checks:

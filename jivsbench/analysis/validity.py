@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jivsbench.analysis.readings import find_restart, has_readings
+from jivsbench.model.gate import WindowKind
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.sample import OperationKind
@@ -22,6 +23,8 @@ def find_invalidities(record: RunRecord) -> tuple[str, ...]:
     reasons = [reason for arm in record.arms for reason in _judge_arm(arm)]
     reasons += _judge_generator(record)
     reasons += _judge_blocks(record)
+    if not record.aborted:
+        reasons += _judge_steadiness(record)
     return tuple(reasons)
 
 
@@ -68,7 +71,8 @@ def _judge_generator(record: RunRecord) -> Iterator[str]:
         yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
     yield from _judge_lag(record, facts)
     planned, reached = facts.users_planned_max, facts.users_reached_max
-    if abs(reached - planned) > planned * MAX_USERS_OFF:
+    # A run that a gate ended never came to its highest load; that is said elsewhere, and fails it.
+    if not record.aborted and abs(reached - planned) > planned * MAX_USERS_OFF:
         yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
 
 
@@ -84,6 +88,14 @@ def _judge_lag(record: RunRecord, facts: GeneratorFacts) -> Iterator[str]:
 
 def _service_p50_ns(arm: ArmRecord) -> float | None:
     return merge_histograms(part.service for part in arm.operations if part.kind is OperationKind.CALL).percentile_ns(50)
+
+
+def _judge_steadiness(record: RunRecord) -> Iterator[str]:
+    if all(gate.window.kind is not WindowKind.STEADY for gate in record.plan.scenario.gates):
+        return
+    for arm in record.arms:
+        if arm.steady is not None and arm.steady.start_s is None:
+            yield f"{arm.profile.name} has no steady window, and a gate judges it: {arm.steady.method}"
 
 
 def _judge_blocks(record: RunRecord) -> Iterator[str]:

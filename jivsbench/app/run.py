@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jivsbench.analysis.arms import build_arm
 from jivsbench.analysis.validity import find_invalidities
+from jivsbench.analysis.windows import add_windows
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
 from jivsbench.app.derived_sources import create_on, make_sources
@@ -23,13 +24,14 @@ from jivsbench.app.targets import Target, start_targets
 from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
 from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
+from jivsbench.load.aborting import AbortWatch
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunRecord
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
 from jivsbench.report.bundle import write_plan
 
 
@@ -41,6 +43,12 @@ class _Measured:
     generator: GeneratorFacts | None = None
     checks: tuple[CheckResult, ...] = ()
     invalid: list[str] = field(default_factory=list)
+    aborted: str = ""
+
+    def must_end(self, reason: str | None) -> bool:
+        """Keep the reason for which a gate ends the load, if there is one."""
+        self.aborted = self.aborted or reason or ""
+        return bool(self.aborted)
 
 
 def new_run_folder(reports_dir: Path, scenario: str) -> Path:
@@ -91,14 +99,14 @@ def _measure(bench: Workbench, measured: _Measured, plan: Plan, security: Securi
         ):
             for target in targets:
                 create_on(target, sources)
-            measured.arms, measured.generator = _load(bench, plan, targets, folder)
-            if security.checks:
+            _load(bench, measured, plan, targets, folder)
+            if security.checks and not measured.aborted:
                 measured.checks = attack(bench, targets[-1], security, work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path) -> tuple[tuple[ArmRecord, ...], GeneratorFacts]:
+def _load(bench: Workbench, measured: _Measured, plan: Plan, targets: Sequence[Target], folder: Path) -> None:
     arms = tuple(target.as_load_arm() for target in targets)
     intervals = folder / "intervals.jsonl"
     spec = LoadSpec(
@@ -119,9 +127,11 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
         monitor = stack.enter_context(Monitor(arms, folder / "monitor.jsonl"))
-        outcome = run_load(spec, folder, bench.listener)
+        watch = AbortWatch(plan.scenario.gates if plan.kind is RunKind.RUN else (), plan.candidate, intervals)
+        outcome = run_load(spec, folder, bench.listener, lambda progress: measured.must_end(watch.look(progress.elapsed_s)))
     totals = dict(outcome.totals)
-    records = tuple(
+    measured.generator = outcome.generator
+    records = (
         build_arm(
             profile=target.profile,
             guards=target.guards,
@@ -132,7 +142,9 @@ def _load(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path)
         )
         for target in targets
     )
-    return records, outcome.generator
+    measured.arms = tuple(
+        add_windows(arm, plan.scenario, read_intervals(intervals)) if plan.kind is RunKind.RUN else arm for arm in records
+    )
 
 
 def _read_feed(plan: Plan) -> tuple[FeedRow, ...]:
@@ -157,6 +169,7 @@ def _build_record(
         checks=checks,
         score=score_results(checks),
         invalid=tuple(measured.invalid),
+        aborted=measured.aborted,
     )
     # A run that was cut short has said why; what else its fragments lack would only hide that.
     return record if record.invalid else replace(record, invalid=find_invalidities(record))

@@ -15,6 +15,11 @@ def format_interval(interval: Interval) -> bytes:
     return _adapter().dump_json(interval) + b"\n"
 
 
+def parse_interval(line: bytes) -> Interval:
+    """Raises ValueError for a line that is none."""
+    return _adapter().validate_json(line)
+
+
 def prepare_format() -> None:
     """Build what `format_interval` needs, which takes 0.1 s: before the load, not in its first second."""
     _adapter()

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from jivsbench import errors
 from jivsbench.children import Child, start_python_child
 from jivsbench.errors import InvalidRunError, JivsbenchError
-from jivsbench.load.messages import Done, Message, Progressed, Refused, Started, parse_message
+from jivsbench.load.messages import CUT, Done, Message, Progressed, Refused, Started, parse_message
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.spec import LoadArm, LoadOutcome, LoadSpec
 
@@ -29,8 +29,15 @@ _TAIL_CHARACTERS: Final = 200
 _READ_BYTES: Final = 65536
 
 
-def run_load(spec: LoadSpec, folder: Path, on_progress: Callable[[LoadProgress], None]) -> LoadOutcome:
+def run_load(
+    spec: LoadSpec,
+    folder: Path,
+    on_progress: Callable[[LoadProgress], None],
+    must_end: Callable[[LoadProgress], bool] = lambda _: False,
+) -> LoadOutcome:
     """Play the load that `spec` describes. Samples go to `spec.intervals_path`, the child's log to `folder`.
+
+    Once `must_end` says so, no iteration begins any more; what is in flight ends as at any block's end.
 
     Raises InvalidRunError when the child or a target ends before the load does, and whatever the child refused with.
     Whatever is raised, KeyboardInterrupt too, the child is gone by then.
@@ -38,12 +45,16 @@ def run_load(spec: LoadSpec, folder: Path, on_progress: Callable[[LoadProgress],
     watch = _TargetWatch(spec.arms)
     log = folder / LOG_NAME
     with _start_worker(spec, log) as child:
+        is_cut = False
         for message in _listen(child, watch, log):
             match message:
                 case Started():
                     watch.start_clock()
                 case Progressed(progress=progress):
                     on_progress(progress)
+                    if not is_cut and must_end(progress):
+                        is_cut = True
+                        child.send(CUT)
                 case Refused():
                     raise _build_error(message)
                 case Done(outcome=outcome):

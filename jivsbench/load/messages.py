@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.spec import LoadOutcome
+
+CUT: Final = "cut\n"
+"""What the parent writes to the child's standard input when no further iteration may begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jivsbench.model.finding import CheckResult, SecurityScore
+from jivsbench.model.gate import Window
 from jivsbench.model.histogram import Histogram
 from jivsbench.model.profile import Profile
 from jivsbench.model.sample import ErrorCount, OperationInterval
@@ -142,6 +143,36 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SteadyWindow:
+    """The part of a plateau in which nothing settles any more: from `start_s` to `end_s`, in seconds since the load started.
+
+    `start_s` is None when there is none; `method` says how it was found, or why not.
+    """
+
+    plateau_start_s: float
+    start_s: int | None
+    end_s: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFigure:
+    """One figure over a window, or the worst of all windows of a sliding one. None was not measured; `method` says why."""
+
+    metric: str
+    statistic: str
+    window: Window
+    value: float | None
+    """In the metric's own unit."""
+    samples: int
+    at_s: int | None
+    """Where the window begins, in seconds since the load started."""
+    windows: int
+    """How many windows were looked at."""
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorRow:
     """One look at a target: its process tree, and what it says of its pools and its cache. None: could not be read."""
 
@@ -190,6 +221,9 @@ class ArmRecord:
     series: tuple[SeriesRow, ...]
     monitor: tuple[MonitorRow, ...]
     blocks: tuple[BlockRow, ...]
+    steady: SteadyWindow | None = None
+    windows: tuple[WindowFigure, ...] = ()
+    """Figures over the windows that the plan's gates name."""
     steps: tuple[StepRow, ...] = ()
     """One row per stage of the schedule; empty in a comparison, which plays its schedule many times."""
 
@@ -247,3 +281,5 @@ class RunRecord:
     checks: tuple[CheckResult, ...]
     score: SecurityScore | None
     invalid: tuple[str, ...]
+    aborted: str = ""
+    """Why a gate ended the load before its schedule did; empty when none did."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jivsbench.model.gate import Gate, GateOutcome, Unit
+from jivsbench.model.gate import WHOLE, Gate, GateOutcome, Unit, Window
 
 
 class Provenance(StrEnum):
@@ -26,6 +26,7 @@ class Figure:
     samples: int
     provenance: Provenance
     method: str
+    window: Window = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ class Summary:
     figures: tuple[Figure, ...]
     effects: tuple[Effect, ...]
 
-    def figure(self, arm: str, metric: str, statistic: str) -> Figure | None:
+    def figure(self, arm: str, metric: str, statistic: str, window: Window = WHOLE) -> Figure | None:
         """The figure of that name, or None when the run has no such figure."""
-        wanted = (arm, metric, statistic)
-        return next((f for f in self.figures if (f.arm, f.metric, f.statistic) == wanted), None)
+        wanted = (arm, metric, statistic, window)
+        return next((f for f in self.figures if (f.arm, f.metric, f.statistic, f.window) == wanted), None)
 
     def effect(self, metric: str, statistic: str) -> Effect | None:
         """The effect of that name, or None when the run compares nothing or lacks it."""

@@ -246,3 +246,23 @@ def test_a_mix_extracts_from_files_and_rest_too(tmp_path: Path, loaded_source: s
     page = (bundle / "report.html").read_text()
     assert "a paged JSON API of jivsbench itself on the target&#39;s machine" in page
     assert "% 500 rows from database" in page
+
+
+@pytest.mark.no_cover
+def test_a_gate_ends_a_run_that_goes_badly(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
+    """Half a minute was planned; the first two seconds miss the limit, and the bundle holds what they were, whole and adding up."""
+    _scenario(tmp_path, hold_s=30)
+    scenario = tmp_path / "scenarios" / "short.toml"
+    scenario.write_text(scenario.read_text().replace("gates = [", 'gates = ["job.response p50 < 1 ms for 2s abort", '))
+
+    ended = run("run", "short", "--source-url", loaded_source, "--cache-url", embedded_valkey_url, cwd=tmp_path)
+
+    record = read_ended_run(ended, find_bundle(tmp_path), ExitCode.GATE_FAILED)["record"]
+    arm = record["arms"][0]
+    assert record["aborted"].startswith("gate 'job.response p50 < 1 ms for 2s abort' ended the run: ")
+    assert record["generator"]["wall_s"] < 15
+    assert arm["totals"]["created"] == arm["totals"]["completed"] > 0
+    assert arm["blocks"][0]["end_ns"] < 15e9
+    (window,) = arm["windows"]
+    assert window["value"] > 1
+    assert record["aborted"] in " ".join(ended.stdout.split())

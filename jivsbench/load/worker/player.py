@@ -38,6 +38,8 @@ class Player:
         self._heartbeat = Heartbeat()
         self._block: OpenBlock | None = None
         self._on_crash = on_crash
+        self._offering: gevent.Greenlet | None = None
+        self._is_cut = False
 
     def play(self, tell: Callable[[LoadProgress], object]) -> LoadOutcome:
         """Play every block. Returns once the last operation has ended."""
@@ -49,7 +51,8 @@ class Player:
         ticker.link_exception(lambda dead: self._on_crash(dead.exception))
         try:
             with Alarm() as alarm:
-                rows = tuple(self._play_block(plan, alarm) for plan in self._spec.blocks)
+                # Asked anew before each block.
+                rows = tuple(self._play_block(plan, alarm) for plan in self._spec.blocks if not self._is_cut)
         finally:
             ticker.kill()
             self._heartbeat.stop()
@@ -62,11 +65,29 @@ class Player:
             started_ns=self._origin_ns,
         )
 
+    def cut(self) -> None:
+        """From now on no iteration begins, in this block or another; `play` returns once what is in flight has ended."""
+        self._is_cut = True
+        if self._offering is not None:
+            self._offering.kill(block=False)
+
     def _play_block(self, plan: Block, alarm: Alarm) -> BlockRow:
         start_ns = time.monotonic_ns()
         block = self._block = OpenBlock(plan, start_ns)
         self._recorder.open_block(block)
         self._crew.open(block)
+        # A greenlet of its own: to end it is to cut the block, wherever in its curve it is.
+        self._offering = gevent.spawn(self._offer, start_ns, alarm)
+        try:
+            self._offering.get()
+        finally:
+            self._offering.kill()
+        block.close(time.monotonic_ns())
+        self._crew.drain(self._spec.drain_limit_s)
+        return block.build_row(self._origin_ns)
+
+    def _offer(self, start_ns: int, alarm: Alarm) -> None:
+        """The block's curve, from its beginning to its end."""
         for change in self._changes:
             due_ns = start_ns + round(change.at_s * _NS_PER_S)
             if due_ns > start_ns:
@@ -74,9 +95,6 @@ class Player:
             self._crew.set_users(change.users, due_ns)
             self._note_users()
         alarm.wait_until(start_ns + self._duration_ns)
-        block.close(time.monotonic_ns())
-        self._crew.drain(self._spec.drain_limit_s)
-        return block.build_row(self._origin_ns)
 
     def _tick(self, tell: Callable[[LoadProgress], object]) -> None:
         with Alarm() as alarm:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from jivsbench.api import Workload
 from jivsbench.errors import InvalidRunError, JivsbenchError, OutputError
-from jivsbench.load.messages import Done, Message, Progressed, Refused, Started, format_message
+from jivsbench.load.messages import CUT, Done, Message, Progressed, Refused, Started, format_message
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.shape import users_at
 from jivsbench.load.spec import LoadOutcome, LoadSpec
@@ -39,10 +39,11 @@ def run_session() -> int:
     # Set before anything slow happens: a child that is told to end while it still loads plugins ends too.
     gevent.signal_handler(signal.SIGTERM, ended.set, None)
     spec = TypeAdapter(LoadSpec).validate_json(sys.stdin.buffer.readline())
-    gevent.spawn(_watch_parent, ended)
+    cut = gevent.event.Event()
+    gevent.spawn(_watch_parent, ended, cut)
     try:
         with _open_intervals(Path(spec.intervals_path)) as intervals:
-            outcome = _play(spec, intervals, tell, ended)
+            outcome = _play(spec, intervals, tell, ended, cut)
     except JivsbenchError as exc:
         tell(Refused(exc.slug, str(exc)))
         return _REFUSED_STATUS
@@ -59,7 +60,11 @@ def run_session() -> int:
 
 
 def _play(
-    spec: LoadSpec, intervals: IO[bytes], tell: Callable[[Message], None], ended: gevent.event.AsyncResult
+    spec: LoadSpec,
+    intervals: IO[bytes],
+    tell: Callable[[Message], None],
+    ended: gevent.event.AsyncResult,
+    cut: gevent.event.Event,
 ) -> LoadOutcome | None:
     """The outcome; None when the load was ended from outside. Either way the intervals are complete up to now."""
     workload = _load_workload(spec)
@@ -73,11 +78,13 @@ def _play(
     gc.collect()
     gc.freeze()
     player = Player(spec, crew, recorder, ended.set_exception)
+    cutting = gevent.spawn(lambda: player.cut() if cut.wait() else None)
     playing = gevent.spawn(player.play, lambda progress: tell(Progressed(progress)))
     playing.link(ended)
     try:
         outcome: LoadOutcome | None = ended.get()
     finally:
+        cutting.kill(block=False)
         playing.kill(block=False)
         recorder.close()
         intervals.flush()
@@ -125,9 +132,10 @@ def _open_messages() -> Callable[[Message], None]:
     return tell
 
 
-def _watch_parent(ended: gevent.event.AsyncResult) -> None:
-    """Ends the load when standard input ends: the parent is gone, however it went."""
+def _watch_parent(ended: gevent.event.AsyncResult, cut: gevent.event.Event) -> None:
+    """Cuts the load short when it is told to; ends it when standard input ends: the parent is gone, however it went."""
     gevent.os.make_nonblocking(_STDIN)
-    while gevent.os.nb_read(_STDIN, 4096):
-        pass
+    while told := gevent.os.nb_read(_STDIN, 4096):
+        if CUT.encode() in told:
+            cut.set()
     ended.set(None)

@@ -93,7 +93,15 @@ def build_facts(record: RunRecord, summary: Summary, verdict: Verdict) -> Facts:
         environment=_describe_environment(record),
         plugins=tuple(PluginLine(p.name, p.version, p.origin, ", ".join(p.offers)) for p in record.environment.plugins),
         provenance=tuple(
-            ProvenanceLine(f.arm, f.metric, f.statistic, format_figure(f), format_count(f.samples), f.provenance.value, f.method)
+            ProvenanceLine(
+                f.arm,
+                f.metric,
+                f"{f.statistic} {f.window}".strip(),
+                format_figure(f),
+                format_count(f.samples),
+                f.provenance.value,
+                f.method,
+            )
             for f in summary.figures
         ),
         missing=list_missing(record, summary, verdict),
