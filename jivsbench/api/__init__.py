@@ -3,7 +3,9 @@
 from jivsbench.api.checks import CheckContext, SecurityCheck, TargetApi, TargetVariant
 from jivsbench.api.hookspecs import PROJECT, HookSpecs, hookimpl
 from jivsbench.api.protocols import (
+    ActivityTeller,
     Cache,
+    CacheActivityTeller,
     CacheClient,
     ColumnFingerprinter,
     Connection,
@@ -14,6 +16,7 @@ from jivsbench.api.protocols import (
     GuardRequest,
     KeyPartitioner,
     ReadLimits,
+    ReadTimer,
     Reporter,
     RowFingerprinter,
     RowReader,
@@ -24,7 +27,9 @@ from jivsbench.api.workloads import JobSpan, Response, UserContext, Workload
 
 __all__ = [
     "PROJECT",
+    "ActivityTeller",
     "Cache",
+    "CacheActivityTeller",
     "CacheClient",
     "CheckContext",
     "ColumnFingerprinter",
@@ -38,6 +43,7 @@ __all__ = [
     "JobSpan",
     "KeyPartitioner",
     "ReadLimits",
+    "ReadTimer",
     "Reporter",
     "Response",
     "RowFingerprinter",

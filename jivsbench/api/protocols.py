@@ -6,7 +6,9 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from jivsbench.model.activity import CacheActivity, ServerActivity
 from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.job import ReadTimes
 from jivsbench.model.record import RunRecord
 from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.secret import Secret
@@ -123,6 +125,24 @@ class RowReader(Protocol):
 
     def read_rows(self, partition: Partition) -> Iterator[tuple[object, ...]]:
         """Stream a partition row by row; values are those of the driver."""
+        ...
+
+
+@runtime_checkable
+class ActivityTeller(Protocol):
+    """Optional ability of a Connection: what its server does now. Needs no right that reading a table does not need."""
+
+    def activity(self, *, with_statements: bool) -> ServerActivity:
+        """One look, outside a transaction; what the server keeps from this user is named in `not_granted`."""
+        ...
+
+
+@runtime_checkable
+class ReadTimer(Protocol):
+    """Optional ability of a Connection: what the time of its reads was spent on, so that a slow job says where it went."""
+
+    def take_read_times(self) -> ReadTimes:
+        """Of the reads since it was last asked; what it cannot tell is 0."""
         ...
 
 
@@ -245,6 +265,15 @@ class EntryAdder(Protocol):
         False when the key holds some already. True when they were stored, and also when the cache is out of reach, which
         counts as an error: then nobody else can be found out.
         """
+        ...
+
+
+@runtime_checkable
+class CacheActivityTeller(Protocol):
+    """Optional ability of a CacheClient whose cache is a server: what the server says of itself."""
+
+    def activity(self) -> CacheActivity | None:
+        """One look; None when the server does not answer, or not this user. Never raises."""
         ...
 
 

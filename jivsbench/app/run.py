@@ -16,9 +16,11 @@ from jivsbench.analysis.windows import add_windows
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
 from jivsbench.app.derived_sources import create_on, make_sources
+from jivsbench.app.live import follow_load
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.plans import load_duration_s
 from jivsbench.app.progress import Step
+from jivsbench.app.server_access import build_server_access
 from jivsbench.app.servers import Workbench
 from jivsbench.app.targets import Target, start_targets
 from jivsbench.config import find_feed, scenario_folders
@@ -31,7 +33,17 @@ from jivsbench.load.monitor import Monitor
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
+from jivsbench.model.record import (
+    FORMAT_VERSION,
+    ArmRecord,
+    Environment,
+    GeneratorFacts,
+    MonitorFacts,
+    Plan,
+    RunKind,
+    RunRecord,
+    ServerRecord,
+)
 from jivsbench.report.bundle import write_plan
 
 
@@ -44,6 +56,8 @@ class _Measured:
     checks: tuple[CheckResult, ...] = ()
     invalid: list[str] = field(default_factory=list)
     aborted: str = ""
+    servers: ServerRecord | None = None
+    monitor: MonitorFacts | None = None
 
     def must_end(self, reason: str | None) -> bool:
         """Keep the reason for which a gate ends the load, if there is one."""
@@ -126,11 +140,13 @@ def _load(bench: Workbench, measured: _Measured, plan: Plan, targets: Sequence[T
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
-        monitor = stack.enter_context(Monitor(arms, folder / "monitor.jsonl"))
+        monitor = stack.enter_context(Monitor(arms, folder / "monitor.jsonl", build_server_access(bench)))
         watch = AbortWatch(plan.scenario.gates if plan.kind is RunKind.RUN else (), plan.candidate, intervals)
-        outcome = run_load(spec, folder, bench.listener, lambda progress: measured.must_end(watch.look(progress.elapsed_s)))
+        tell = follow_load(plan, monitor, bench.listener)
+        outcome = run_load(spec, folder, tell, lambda progress: measured.must_end(watch.look(progress.elapsed_s)))
     totals = dict(outcome.totals)
     measured.generator = outcome.generator
+    measured.servers, measured.monitor = monitor.server_record(since_ns=outcome.started_ns), monitor.facts()
     records = (
         build_arm(
             profile=target.profile,
@@ -142,6 +158,7 @@ def _load(bench: Workbench, measured: _Measured, plan: Plan, targets: Sequence[T
         )
         for target in targets
     )
+    records = (replace(arm, phases=monitor.phases(arm.profile.name)) for arm in records)
     measured.arms = tuple(
         add_windows(arm, plan.scenario, read_intervals(intervals)) if plan.kind is RunKind.RUN else arm for arm in records
     )
@@ -170,6 +187,8 @@ def _build_record(
         score=score_results(checks),
         invalid=tuple(measured.invalid),
         aborted=measured.aborted,
+        servers=measured.servers,
+        monitor=measured.monitor,
     )
     # A run that was cut short has said why; what else its fragments lack would only hide that.
     return record if record.invalid else replace(record, invalid=find_invalidities(record))

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.activity import StatementTotals, WaitCount
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.gate import Window
 from jivsbench.model.histogram import Histogram
+from jivsbench.model.phase_times import PhaseTimes
 from jivsbench.model.profile import Profile
 from jivsbench.model.sample import ErrorCount, OperationInterval
 from jivsbench.model.scenario import Block, OfferedSource, Scenario
@@ -191,6 +193,48 @@ class MonitorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One look at the source's server and at the cache's, from outside the target. None: it was not told."""
+
+    second: float
+    sessions: int | None = None
+    """Sessions with the source's database, of everybody but the monitor."""
+    own_sessions: int | None = None
+    """Of the user that the target reads as."""
+    waits: tuple[WaitCount, ...] = ()
+    cache_memory_bytes: int | None = None
+    cache_hits: int | None = None
+    """Since the cache's server started, of everybody who uses it."""
+    cache_misses: int | None = None
+    cache_evictions: int | None = None
+    cache_clients: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRecord:
+    """What the servers behind the target did under the load."""
+
+    rows: tuple[ServerRow, ...] = ()
+    statements: tuple[StatementTotals, ...] = ()
+    """What was added to the totals of the target's user between the first look and the last."""
+    not_told: tuple[str, ...] = ()
+    """What was not measured, and what would have to be granted or installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFacts:
+    """What watching cost: the monitor shares the machine with what it watches."""
+
+    looks: int
+    looks_missed: int
+    """Whole seconds in which no look was taken, because one before took too long."""
+    cpu_ratio: float | None
+    """CPU seconds of the monitor per second of one core."""
+    metrics_answer_s: float | None
+    """Mean time that a target took to answer with its metrics."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobTotals:
     """Conservation: created = completed + failed + timed out + cancelled. Rows as the target reported them for completed jobs."""
 
@@ -221,6 +265,8 @@ class ArmRecord:
     series: tuple[SeriesRow, ...]
     monitor: tuple[MonitorRow, ...]
     blocks: tuple[BlockRow, ...]
+    phases: PhaseTimes | None = None
+    """Where jobs that completed during the load spent their time, as the target says; None when it says nothing."""
     steady: SteadyWindow | None = None
     windows: tuple[WindowFigure, ...] = ()
     """Figures over the windows that the plan's gates name."""
@@ -281,5 +327,8 @@ class RunRecord:
     checks: tuple[CheckResult, ...]
     score: SecurityScore | None
     invalid: tuple[str, ...]
+    servers: ServerRecord | None = None
+    """None when nobody looked."""
+    monitor: MonitorFacts | None = None
     aborted: str = ""
     """Why a gate ended the load before its schedule did; empty when none did."""

@@ -114,6 +114,7 @@ class Player:
         assert self._block is not None, "a block is set before the ticker runs"
         plan = self._block.plan
         recent = self._recorder.recent(plan.arm)
+        p50_ns, p95_ns, p99_ns = recent.job_percentiles_ns()
         return LoadProgress(
             elapsed_s=(time.monotonic_ns() - self._origin_ns) / _NS_PER_S,
             total_s=self._duration_ns * len(self._spec.blocks) / _NS_PER_S,
@@ -124,7 +125,10 @@ class Player:
             jobs=recent.jobs,
             rows=recent.rows,
             rows_per_min=recent.rows_per_min(),
-            job_p95_ns=recent.job_p95_ns(),
+            job_p50_ns=p50_ns,
+            job_p95_ns=p95_ns,
+            job_p99_ns=p99_ns,
+            jobs_per_s=recent.jobs_per_s(),
             errors=recent.errors,
             lag_p99_ns=self._lag_p99_ns(),
         )
