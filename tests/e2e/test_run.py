@@ -250,7 +250,7 @@ def test_a_mix_extracts_from_files_and_rest_too(tmp_path: Path, loaded_source: s
 
 @pytest.mark.no_cover
 def test_a_gate_ends_a_run_that_goes_badly(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
-    """Half a minute was planned; the first two seconds miss the limit, and the bundle holds what they were, whole and adding up."""
+    """Half a minute was planned; two seconds miss the limit, and the bundle holds what there was, adding up."""
     _scenario(tmp_path, hold_s=30)
     scenario = tmp_path / "scenarios" / "short.toml"
     scenario.write_text(scenario.read_text().replace("gates = [", 'gates = ["job.response p50 < 1 ms for 2s abort", '))

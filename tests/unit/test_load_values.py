@@ -6,9 +6,9 @@ from jivsbench.errors import InvalidRunError
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.intervals import format_interval, read_intervals
 from jivsbench.load.messages import Done, Progressed, Refused, Started, format_message, parse_message
-from jivsbench.load.target_probe import TargetCounters, parse_counters
 from jivsbench.load.progress import ArmSecond, LoadProgress, RecentSeconds
 from jivsbench.load.spec import LoadArm, LoadOutcome
+from jivsbench.load.target_probe import TargetCounters, parse_counters
 from jivsbench.load.totals import JobCounts, JobEnd
 from jivsbench.model.histogram import Histogram, HistogramBuilder
 from jivsbench.model.record import GeneratorFacts, JobTotals

@@ -5,19 +5,22 @@ from jivsbench.model.activity import ServerActivity, StatementTotals, WaitCount
 from jivsbench_postgres.wire import Wire
 
 _RUNNING = "running"
+# Of other users' sessions not even the type is told.
 _SESSIONS = b"""
 SELECT usename = current_user, state, wait_event_type, wait_event, pg_catalog.count(*)
   FROM pg_catalog.pg_stat_activity
- WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'
+ WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()
+   AND coalesce(backend_type, 'client backend') = 'client backend'
  GROUP BY 1, 2, 3, 4
 """
 _HAS_STATEMENTS = b"SELECT pg_catalog.to_regclass('pg_stat_statements') IS NOT NULL"
-# The first word alone: the text of a COPY holds the values of its filters.
+# The first word alone: the text of a COPY holds the values of its filters. The monitor's own statements are left out.
 _STATEMENTS = b"""
-SELECT pg_catalog.upper(pg_catalog.substring(pg_catalog.ltrim(query) FROM '^[A-Za-z]+')), queryid, calls, total_exec_time, rows
+SELECT pg_catalog.upper(pg_catalog.substring(pg_catalog.ltrim(query), '^[A-Za-z]+')), queryid, calls, total_exec_time, rows
   FROM pg_stat_statements
  WHERE userid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)
    AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+   AND query !~ 'pg_stat_(activity|statements)'
 """
 
 
