@@ -12,6 +12,7 @@ from jivsbench.exitcodes import ExitCode
 @click.option("--time-scale", default=1.0, show_default=True, type=float, help="Shrinks every duration alike, never the users.")
 @click.option("--seed", type=int, help="Seed of every random choice.")
 @click.option("--check/--no-check", "with_checks", default=False, help="Attack the target with the security checks afterwards.")
+@click.option("--dry-run", is_flag=True, help="Print the schedule and what it will cost; send no load.")
 @click.option("--data", "data_size", default="100k", show_default=True, help="Rows of test data when the source is embedded.")
 @source_options
 @reports_option
@@ -24,6 +25,7 @@ def run(
     time_scale: float,
     seed: int | None,
     with_checks: bool,
+    dry_run: bool,
     data_size: str,
     source_url: str | None,
     cache_url: str | None,
@@ -46,6 +48,12 @@ def run(
         with_checks=with_checks,
         data_rows=parse_size(data_size),
     )
+    if dry_run:
+        from jivsbench.app.dry_run import plan_dry_run
+        from jivsbench.cli.schedule import show_dry_run
+
+        show_dry_run(plan_dry_run(settings, read_registry(settings), options), as_json=as_json)
+        return ExitCode.PASSED
     with Terminal() as terminal:
         outcome = run_scenario(settings, read_registry(settings), options, terminal)
     return finish(outcome, as_json=as_json)

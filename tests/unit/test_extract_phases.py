@@ -23,7 +23,7 @@ class SlowGuard:
 
     name = "slow"
 
-    def review(self, request: GuardRequest) -> None:
+    def review(self, request: GuardRequest) -> None:  # noqa: ARG002 - the protocol's
         """Sleep, and agree."""
         time.sleep(SLOW_S)
 
@@ -75,7 +75,7 @@ class SlowConnection(extract_fakes.FakeConnection):
 class SlowConnector(extract_fakes.FakeConnector):
     """Opens such sessions."""
 
-    def connect(self, source, limits):
+    def connect(self, source, limits):  # noqa: ARG002 - the protocol's
         self.server.pause("connect")
         connection = SlowConnection(self.server)
         self.server.connections.append(connection)
@@ -130,7 +130,7 @@ def test_a_slow_guard_shows_in_guard(tmp_path: Path) -> None:
 def test_a_slow_cache_shows_in_cache_and_what_it_loads_in_schema(tmp_path: Path) -> None:
     """The look-up is the cache's time; what the server is asked for on a miss is not."""
 
-    def look_up(source, request, load):
+    def look_up(_source, _request, load):
         time.sleep(SLOW_S)
         return load()
 
