@@ -1,7 +1,7 @@
 """The service's metrics: a registry of its own, counters that workers feed, and gauges that are read when asked for."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from jivsbench.extract.phases import PHASES
-from jivsbench.model.job import ExtractionResult, JobState
+from jivsbench.model.job import ExtractionResult, JobState, Phase
 from jivsbench.model.phase_times import BOUNDS_S
 from jivsbench.model.statistics import CacheStatistics, LookupStatistics, PoolStatistics
 
@@ -37,6 +37,10 @@ class Gauges(Collector):
         self._look_ups = look_ups
         self._metadata_pool = metadata_pool
         self._waiting_jobs = waiting_jobs
+
+    def describe(self) -> Iterator[Metric]:
+        """Every metric that there is, so that one can be asked for by its name."""
+        return self.collect()
 
     def collect(self) -> Iterator[Metric]:
         """Every metric with its values now."""
@@ -101,6 +105,7 @@ class JobMetrics:
             ["le", "phase"],
             registry=self.registry,
         )
+        self._children: dict[tuple[str, Phase], Counter] = {}
         self._jobs = {state: jobs.labels(state.value) for state in JobState}
         self._phases = {phase: phases.labels(phase.value) for phase in PHASES}
         self._rows_read, self._rows_written = rows.labels("read"), rows.labels("written")
@@ -119,8 +124,17 @@ class JobMetrics:
         for time in result.phases:
             if time.phase in self._phases:
                 self._phases[time.phase].observe(time.duration_ns / 1e9)
-                self._by_duration.labels(bound, time.phase.value).inc(time.duration_ns / 1e9)
+                if time.duration_ns:
+                    self._child(bound, time.phase).inc(time.duration_ns / 1e9)
 
-    def format(self) -> bytes:
-        """Every metric in the text format of Prometheus."""
-        return generate_latest(self.registry)
+    def _child(self, bound: str, phase: Phase) -> Counter:
+        """To find it by its labels each time would cost more than to count."""
+        key = (bound, phase)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._by_duration.labels(bound, phase.value)
+        return child
+
+    def format(self, names: Sequence[str] = ()) -> bytes:
+        """Metrics in the text format of Prometheus: every one, or those whose samples have one of these names."""
+        return generate_latest(self.registry.restricted_registry(names) if names else self.registry)

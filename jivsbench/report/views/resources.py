@@ -9,6 +9,7 @@ from jivsbench.model.gate import Unit
 from jivsbench.model.record import MonitorRow, RunRecord, ServerRecord, ServerRow
 from jivsbench.report.charts import Chart, DataTable, Point, Series
 from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number
+from jivsbench.report.views.monitor_series import hit_percent
 from jivsbench.report.views.over_time import build_timeline
 from jivsbench.report.views.time_chart import Timeline, draw_chart
 
@@ -86,7 +87,7 @@ def _cache_memory_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
 
 
 def _cache_hits_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
-    points = [Point(after.second, _hit_percent(before, after)) for before, after in pairwise(servers.rows)]
+    points = [Point(after.second, hit_percent(before, after)) for before, after in pairwise(servers.rows)]
     series = timeline.thinning.lowest(Series("cache", _STYLES[0], tuple(points)))
     note = "Keyspace hits of all who use it, between two looks; a gap means no look-up."
     return draw_chart(timeline, "Hits at the cache's server", Unit.PERCENT, (series,), highest=_PERCENT, note=note)
@@ -106,14 +107,6 @@ def _rank_waits(servers: ServerRecord) -> list[str]:
         for wait in row.waits:
             totals[wait.kind] = totals.get(wait.kind, 0) + wait.sessions
     return sorted(totals, key=lambda kind: -totals[kind])
-
-
-def _hit_percent(before: ServerRow, after: ServerRow) -> float | None:
-    if None in (before.cache_hits, before.cache_misses, after.cache_hits, after.cache_misses):
-        return None
-    hits = (after.cache_hits or 0) - (before.cache_hits or 0)
-    misses = (after.cache_misses or 0) - (before.cache_misses or 0)
-    return _PERCENT * hits / (hits + misses) if hits >= 0 and misses >= 0 and hits + misses else None
 
 
 def _tabulate_waits(servers: ServerRecord) -> DataTable | None:
