@@ -17,9 +17,9 @@ demo: $(READY) ## the main job on embedded servers: data, legacy against optimiz
 	@$(BIN)/jivsbench demo
 
 test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
-	@sh tests/browser/install_chromium.sh
+	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh
 	$(PYTEST) -m "not nightly" --benchmark-skip --numprocesses=logical --dist=loadfile --no-loadscope-reorder --cov --cov-report= $(ALONE:%=--ignore=%)
-	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
+	COVERAGE_CONCURRENCY=greenlet $(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
 
 lint: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -27,15 +27,16 @@ lint: $(READY) ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## hot parts as ratios within one run; then jivsbench beside its peers (SCALE=0.2 ROUNDS=3)
+bench: $(READY) ## hot parts as ratios within one run; small jobs; then jivsbench beside its peers (SCALE=0.2 ROUNDS=3)
 	@$(UV) sync --quiet --locked --inexact --all-packages --extra standard --group peers
 	$(PYTEST) tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,iqr,ops,rounds
+	$(BIN)/python -m tests.benchmarks.service_speed
 	$(BIN)/python -m tests.benchmarks.peers --scale $(or $(SCALE),0.2) --rounds $(or $(ROUNDS),3)
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
-	@sh tests/browser/install_chromium.sh
-	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 --numprocesses=logical --dist=loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
-	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 $(ALONE)
+	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh
+	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 --numprocesses=logical --dist=loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
+	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 $(ALONE)
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --quiet .

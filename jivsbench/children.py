@@ -116,9 +116,15 @@ def start_child(
     return Child(name, process)
 
 
-def start_python_child(name: str, module: str, *, log: Path, message: str, reads_stdout: bool = True) -> Child:
-    """Start `python -m module` and send it one line of JSON; secrets travel this way, never in argv or environment."""
-    child = start_child(name, [sys.executable, "-m", module], log=log, reads_stdout=reads_stdout)
+def start_python_child(
+    name: str, module: str, *, log: Path, message: str, reads_stdout: bool = True, python: Path | None = None
+) -> Child:
+    """Start `python -m module` and send it one line of JSON; secrets travel this way, never in argv or environment.
+
+    With `python`, the interpreter of another environment, nothing of this one is seen: neither the current folder nor PYTHONPATH.
+    """
+    interpreter = [sys.executable] if python is None else [str(python), "-I"]
+    child = start_child(name, [*interpreter, "-m", module], log=log, reads_stdout=reads_stdout)
     try:
         child.send(message.replace("\n", " ") + "\n")
     except BrokenPipeError:

@@ -6,11 +6,14 @@ Memory is bounded by the number of operations, buckets and seconds of the record
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from jivsbench.analysis.schedule import Step
+from jivsbench.analysis.steps import StepSums
+from jivsbench.analysis.sums import ErrorSum, count_errors
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.histogram import Histogram, merge_histograms
+from jivsbench.model.histogram import HistogramBuilder, merge_histograms
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, MonitorRow, SeriesRow
-from jivsbench.model.sample import ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind
+from jivsbench.model.sample import Interval, OperationInterval, OperationKind
 from jivsbench.model.scenario import BlockPhase
 
 # How many seconds back an interval may still arrive; older ones have become rows already.
@@ -24,6 +27,7 @@ def build_arm(  # noqa: PLR0917 - six different types, in the order of the data'
     blocks: Sequence[BlockRow],
     totals: JobTotals,
     monitor: Sequence[MonitorRow],
+    steps: Sequence[Step] = (),
 ) -> ArmRecord:
     """Aggregate what belongs to the arm of `profile`; intervals and blocks of other arms are passed over.
 
@@ -31,13 +35,15 @@ def build_arm(  # noqa: PLR0917 - six different types, in the order of the data'
     order of their seconds, give or take a minute. Raises InvalidRunError when they do not.
     """
     operations: dict[tuple[str, OperationKind], _OperationSum] = {}
-    errors = _ErrorSum()
+    errors = ErrorSum()
     series = _Series()
+    step_sums = StepSums(steps)
     requests, failed_requests, failed_jobs = 0, 0, 0
     for interval in intervals:
         if interval.arm != profile.name:
             continue
         series.add(interval)
+        step_sums.add(interval)
         for part in interval.operations:
             failures = count_errors(part.errors)
             errors.add(part.errors)
@@ -61,54 +67,8 @@ def build_arm(  # noqa: PLR0917 - six different types, in the order of the data'
         series=series.build(),
         monitor=tuple(monitor),
         blocks=tuple(block for block in blocks if block.arm == profile.name),
+        steps=step_sums.build(),
     )
-
-
-def count_errors(errors: Iterable[ErrorCount]) -> int:
-    """How many errors these are together."""
-    return sum(error.count for error in errors)
-
-
-class _ErrorSum:
-    """Errors counted by class and code."""
-
-    __slots__ = ("_counts",)
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[ErrorClass, str], int] = {}
-
-    def add(self, errors: Iterable[ErrorCount]) -> None:
-        for error in errors:
-            key = (error.error, error.code)
-            self._counts[key] = self._counts.get(key, 0) + error.count
-
-    def build(self) -> tuple[ErrorCount, ...]:
-        return tuple(ErrorCount(error, code, count) for (error, code), count in sorted(self._counts.items()))
-
-
-class _HistogramSum:
-    """Adds histograms in place: merging values once a second would copy every bucket of the run each time."""
-
-    __slots__ = ("_counts", "_max_ns", "_min_ns", "_sum_ns")
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self._sum_ns = 0
-        self._min_ns: int | None = None
-        self._max_ns = 0
-
-    def add(self, histogram: Histogram) -> None:
-        if not histogram.count:
-            return
-        for bucket, count in histogram.buckets:
-            self._counts[bucket] = self._counts.get(bucket, 0) + count
-        self._sum_ns += histogram.sum_ns
-        self._min_ns = histogram.min_ns if self._min_ns is None else min(self._min_ns, histogram.min_ns)
-        self._max_ns = max(self._max_ns, histogram.max_ns)
-
-    def build(self) -> Histogram:
-        buckets = tuple(sorted(self._counts.items()))
-        return Histogram(buckets, sum(self._counts.values()), self._sum_ns, self._min_ns or 0, self._max_ns)
 
 
 class _OperationSum:
@@ -119,10 +79,10 @@ class _OperationSum:
     def __init__(self) -> None:
         self._count = 0
         self._rows = 0
-        self._errors = _ErrorSum()
-        self._response = _HistogramSum()
-        self._service = _HistogramSum()
-        self._lag = _HistogramSum()
+        self._errors = ErrorSum()
+        self._response = HistogramBuilder()
+        self._service = HistogramBuilder()
+        self._lag = HistogramBuilder()
 
     def add(self, part: OperationInterval) -> None:
         self._count += part.count
@@ -180,4 +140,13 @@ def _build_row(second: int, intervals: Sequence[Interval]) -> SeriesRow:
         job_p50_ns=response.percentile_ns(50),
         job_p95_ns=response.percentile_ns(95),
         job_p99_ns=response.percentile_ns(99),
+        planned=_add_known(interval.planned for interval in intervals),
+        offered=_add_known(interval.offered for interval in intervals),
+        achieved=_add_known(interval.achieved for interval in intervals),
     )
+
+
+def _add_known(counts: Iterable[int | None]) -> int | None:
+    """The sum of what was counted; None when nothing was."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

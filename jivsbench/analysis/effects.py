@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.analysis.signed_rank import MAX_EXACT_PAIRS, estimate_centre, least_pairs
-from jivsbench.model.metrics import CATALOGUE, Metric
+from jivsbench.analysis.signed_rank import estimate_centre, least_pairs, name_interval
+from jivsbench.model.metrics import CATALOGUE, CPU_PER_ROWS
 from jivsbench.model.record import BlockRow
 from jivsbench.model.summary import Effect, Figure
 
@@ -26,14 +26,33 @@ def pair_effects(baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]) ->
 
     Both sequences hold the blocks of one arm each. The interval covers the true ratio with 95 % confidence.
     """
-    pairs = _join_pairs(baseline, candidate)
-    names = (baseline[0].arm if baseline else "", candidate[0].arm if candidate else "")
     return tuple(
-        _pair_effect(metric, statistic, names, pairs)
+        pair_effect(metric.name, statistic, baseline, candidate)
         for metric in CATALOGUE
         for statistic in metric.statistics
         if statistic in metric.paired
     )
+
+
+def pair_effect(
+    metric: str, statistic: str, baseline: Sequence[BlockRow], candidate: Sequence[BlockRow], confidence: float = CONFIDENCE
+) -> Effect:
+    """The effect of one statistic; its interval covers the true ratio with `confidence`."""
+    pairs = _join_pairs(baseline, candidate)
+    logs, empty = _collect_logs(metric, statistic, pairs)
+    identity = (metric, statistic, baseline[0].arm if baseline else "", candidate[0].arm if candidate else "")
+    if not logs:
+        return Effect(*identity, None, None, None, confidence, 0, "no pair has a value in both of its blocks")
+    centre = estimate_centre(logs, confidence)
+    too_few = _explain_missing_interval(len(logs), empty, len(pairs), confidence)
+    low, high = (None, None) if too_few else (_exp(centre.low), _exp(centre.high))
+    method = "Hodges-Lehmann estimate of paired log ratios of blocks; " + (too_few or name_interval(len(logs)))
+    return Effect(*identity, math.exp(centre.estimate), low, high, confidence, len(logs), method)
+
+
+def paired_logs(metric: str, statistic: str, baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]) -> tuple[float, ...]:
+    """log(candidate / baseline) of each pair that has it, in the order of the baseline's blocks."""
+    return tuple(_collect_logs(metric, statistic, _join_pairs(baseline, candidate))[0])
 
 
 def plain_effect(baseline: Figure, candidate: Figure) -> Effect:
@@ -53,28 +72,24 @@ def _join_pairs(baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]) -> 
     return tuple(_Pair(block, partners[block.pair]) for block in baseline if block.pair in partners)
 
 
-def _pair_effect(metric: Metric, statistic: str, names: tuple[str, str], pairs: Sequence[_Pair]) -> Effect:
+def _collect_logs(metric: str, statistic: str, pairs: Sequence[_Pair]) -> tuple[list[float], int]:
+    """The log ratios, and in how many pairs a block had nothing to compare."""
     logs: list[float] = []
     empty = 0
     for pair in pairs:
-        before = _block_value(pair.baseline, metric.name, statistic)
-        after = _block_value(pair.candidate, metric.name, statistic)
+        before = _block_value(pair.baseline, metric, statistic)
+        after = _block_value(pair.candidate, metric, statistic)
         empty += not (before and after)
         log = _log_ratio(before, after)
         if log is not None:
             logs.append(log)
-    identity = (metric.name, statistic, *names)
-    if not logs:
-        return Effect(*identity, None, None, None, CONFIDENCE, 0, "no pair has a value in both of its blocks")
-    centre = estimate_centre(logs, CONFIDENCE)
-    too_few = _explain_missing_interval(len(logs), empty, len(pairs))
-    low, high = (None, None) if too_few else (_exp(centre.low), _exp(centre.high))
-    method = "Hodges-Lehmann estimate of paired log ratios of blocks; " + (too_few or _name_interval(len(logs)))
-    return Effect(*identity, math.exp(centre.estimate), low, high, CONFIDENCE, len(logs), method)
+    return logs, empty
 
 
 def _block_value(block: BlockRow, metric: str, statistic: str) -> float | None:
     """One number of one block; None when the block has none. Which unit does not matter: only ratios are formed."""
+    if metric == CPU_PER_ROWS:
+        return block.cpu_s / block.cpu_rows if block.cpu_s is not None and block.cpu_rows else None
     if metric == "job.response":
         return {"mean": block.job_mean_ns, "p50": block.job_p50_ns, "p95": block.job_p95_ns}[statistic]
     measured_ns = block.end_ns - block.measured_ns
@@ -90,17 +105,12 @@ def _log_ratio(before: float | None, after: float | None) -> float | None:
     return math.log(after / before) if after else -_EXTREME
 
 
-def _explain_missing_interval(usable: int, empty: int, pairs: int) -> str:
-    if usable < least_pairs(CONFIDENCE):
-        return f"no interval: {usable} pairs, {CONFIDENCE:.0%} confidence needs at least {least_pairs(CONFIDENCE)}"
+def _explain_missing_interval(usable: int, empty: int, pairs: int, confidence: float) -> str:
+    if usable < least_pairs(confidence):
+        return f"no interval: {usable} pairs, {100 * confidence:.6g}% confidence needs at least {least_pairs(confidence)}"
     if empty > pairs * _MOST_EMPTY_RATIO:
         return f"no interval: in {empty} of {pairs} pairs no job completed in one of the blocks; measure in longer blocks"
     return ""
-
-
-def _name_interval(pairs: int) -> str:
-    kind = "exact Wilcoxon" if pairs <= MAX_EXACT_PAIRS else "Wilcoxon"
-    return f"{kind} signed-rank interval"
 
 
 def _exp(bound: float | None) -> float | None:

@@ -6,7 +6,7 @@ from typing import Final
 from jivsbench.analysis.readings import MemoryKind, measure_cache, measure_cpu_cores, read_memory
 from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram, merge_histograms
-from jivsbench.model.metrics import JOB_OPERATION, Metric, find_metric
+from jivsbench.model.metrics import CPU_PER_ROWS, JOB_OPERATION, Metric, find_metric
 from jivsbench.model.record import ArmRecord
 from jivsbench.model.sample import ErrorClass, OperationKind
 from jivsbench.model.summary import Figure, Provenance
@@ -15,6 +15,7 @@ _NS_PER_MS: Final = 1e6
 _NS_PER_S: Final = 1e9
 _BYTES_PER_MIB: Final = 1024.0**2
 _PERCENT: Final = 100.0
+_MILLION: Final = 1e6
 PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
 _PHASES: Final = "closed loop, phases measured and drain, failed ones included"
 
@@ -29,6 +30,7 @@ def list_figures(arm: ArmRecord, memory: MemoryKind) -> tuple[Figure, ...]:
         _cache_hits(arm),
         *_memory(arm, memory),
         _cpu(arm),
+        _cpu_per_rows(arm),
         _rows_lost(arm),
         *_windows(arm),
     ]
@@ -172,10 +174,20 @@ def _windows(arm: ArmRecord) -> list[Figure]:
                 found.samples,
                 provenance,
                 found.method,
-                found.window,
+                window=found.window,
             )
         )
     return figures
+
+
+def _cpu_per_rows(arm: ArmRecord) -> Figure:
+    metric = named_metric(CPU_PER_ROWS)
+    read = [(block.cpu_s, block.cpu_rows) for block in arm.blocks if block.cpu_s is not None]
+    cpu_s, rows = sum(cpu for cpu, _ in read), sum(rows for _, rows in read)
+    if not rows:
+        return build_figure(arm.profile.name, metric, "mean", "the target's CPU clock could not be read, or no row was extracted")
+    method = f"{cpu_s:.2f} CPU s / {rows} rows in {len(read)} blocks, washout and drain included"
+    return build_figure(arm.profile.name, metric, "mean", Known(cpu_s * _MILLION / rows, len(read), Provenance.DERIVED, method))
 
 
 def _rows_lost(arm: ArmRecord) -> Figure:

@@ -1,19 +1,30 @@
 """One gate against a summary: which number it asks for, what is known of it, and whether the condition holds.
 
-An absolute gate compares the unrounded figure of the candidate. A relative gate compares the bound of the effect's
-interval that is worse for the candidate; only a figure that an arm has once is judged by its plain ratio.
+An absolute gate compares the unrounded figure of the candidate, and of a fitted figure its whole interval. A relative gate
+compares the bound of the effect's interval that is worse for the candidate; only a figure that an arm has once is judged by
+its plain ratio.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from jivsbench.model.gate import WHOLE, Change, Gate, GateOutcome
+from jivsbench.analysis.detectability import detectable_here
+from jivsbench.analysis.trend import classify
+from jivsbench.model.behaviour import Growth, Trend
+from jivsbench.model.calibration import Calibration
+from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateOutcome
 from jivsbench.model.gate_text import format_gate, format_quantity
 from jivsbench.model.metrics import convert_unit, find_metric
 from jivsbench.model.summary import Effect, Figure, GateResult, Provenance, Summary
 
 _ACCEPTED: Final = (Provenance.MEASURED, Provenance.DERIVED)
 _PERCENT: Final = 100.0
+_TRENDS: Final = {
+    Trend.GROWS: GateOutcome.FAILED,
+    Trend.FLAT: GateOutcome.MET,
+    Trend.INCONCLUSIVE: GateOutcome.INCONCLUSIVE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +36,17 @@ class Judged:
     high: float
 
 
-def judge_gate(gate: Gate, summary: Summary, candidate: str) -> GateResult:
-    """How one gate ends. Whatever is unknown is NO_DATA or INCONCLUSIVE, never green."""
+def judge_gate(gate: Gate, summary: Summary, candidate: str, calibration: Calibration | None = None) -> GateResult:
+    """How one gate ends. Whatever is unknown is NO_DATA or INCONCLUSIVE, never green.
+
+    With the `calibration` of the machine, a gate that asks for less than can be shown there is INCONCLUSIVE as well.
+    """
+    growth = _find_growth(gate, summary)
+    if growth is not None and growth.growth_percent is not None:
+        return _judge_growth(gate, growth)
     if gate.change is None:
         return _judge_figure(gate, summary.figure(candidate, gate.metric, gate.statistic, gate.window))
-    return _judge_change(gate, gate.change, summary)
+    return _judge_change(gate, gate.change, summary, calibration)
 
 
 def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
@@ -40,17 +57,49 @@ def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
     if figure is None:
         return _end(gate, GateOutcome.NO_DATA, "the run has no such figure")
     if figure.value is None:
-        return _end(gate, GateOutcome.NO_DATA, figure.method)
+        return _judge_least(gate, figure)
     if figure.provenance not in _ACCEPTED:
         return _end(gate, GateOutcome.NO_DATA, f"the figure is {figure.provenance}, not measured by this run")
     value = convert_unit(figure.value, figure.unit, gate.unit)
     if value is None:
         return _end(gate, GateOutcome.NO_DATA, f"the figure is in {figure.unit}, the limit in {gate.unit}")
-    result = _compare(gate, Judged(value, value, value))
-    return result if gate.window == WHOLE else replace(result, reason=f"{result.reason}: {figure.method}")
+    if gate.window != WHOLE:
+        result = _compare(gate, Judged(value, value, value))
+        return replace(result, reason=f"{result.reason}: {figure.method}")
+    if figure.unit is not gate.unit or (figure.low is None and figure.high is None):
+        return _compare(gate, Judged(value, value, value))
+    low, high = -math.inf if figure.low is None else figure.low, math.inf if figure.high is None else figure.high
+    return _compare(gate, Judged(value, low, high))
 
 
-def _judge_change(gate: Gate, change: Change, summary: Summary) -> GateResult:
+def _judge_least(gate: Gate, figure: Figure) -> GateResult:
+    """A figure that was not reached while the run lasted is at least its `low`, which can be enough to judge it."""
+    if figure.low is None or figure.unit is not gate.unit:
+        return _end(gate, GateOutcome.NO_DATA, figure.method)
+    reason = f"at least {format_quantity(figure.low, gate.unit)}: {figure.method.removeprefix('not measured: ')}"
+    is_rising = gate.comparator in (Comparator.GREATER, Comparator.GREATER_OR_EQUAL)
+    if gate.comparator.holds(figure.low, gate.limit) == is_rising:
+        # What lies above the limit already: enough for a floor, too much for a ceiling.
+        return _end(gate, GateOutcome.MET if is_rising else GateOutcome.FAILED, reason, figure.low)
+    return _end(gate, GateOutcome.NO_DATA, reason)
+
+
+def _find_growth(gate: Gate, summary: Summary) -> Growth | None:
+    growths = summary.behaviour.growths if summary.behaviour else ()
+    return next((growth for growth in growths if gate.metric == f"growth.{growth.gauge}" and gate.change is None), None)
+
+
+def _judge_growth(gate: Gate, growth: Growth) -> GateResult:
+    """By the calibrated rule at the gate's own limit: it fails what grows, and is met by what cannot have grown."""
+    value, low, high = growth.growth_percent or 0.0, growth.low_percent or 0.0, growth.high_percent or 0.0
+    outcome = _TRENDS[classify(value, (low, high), growth.p_value if growth.p_value is not None else 1.0, gate.limit)]
+    reason = f"growth is {value:.3g} %, between {low:.3g} % and {high:.3g} %, p = {growth.p_value:.2g}"
+    if outcome is GateOutcome.INCONCLUSIVE:
+        reason += f": this run could not have shown less than {growth.smallest_percent:.3g} %, run it longer"
+    return GateResult(gate, format_gate(gate), outcome, value, low, high, reason)
+
+
+def _judge_change(gate: Gate, change: Change, summary: Summary, calibration: Calibration | None) -> GateResult:
     effect = summary.effect(gate.metric, gate.statistic)
     if effect is None:
         return _end(gate, GateOutcome.NO_DATA, "the run compares no such figure")
@@ -62,10 +111,25 @@ def _judge_change(gate: Gate, change: Change, summary: Summary) -> GateResult:
     value = _change_percent(change, effect.ratio)
     if effect.ratio_low is not None and effect.ratio_high is not None:
         bounds = sorted((_change_percent(change, effect.ratio_low), _change_percent(change, effect.ratio_high)))
-        return _compare(gate, Judged(value, bounds[0], bounds[1]))
+        result = _compare(gate, Judged(value, bounds[0], bounds[1]))
+        return _doubt(result, detectable_here(calibration, gate.metric, gate.statistic, effect.pairs))
     if _exists_once(gate):
         return _compare(gate, Judged(value, value, value))
     return _end(gate, GateOutcome.INCONCLUSIVE, f"{gate.change} is {value:.4g} %, but {effect.method}", value)
+
+
+def _doubt(result: GateResult, detectable_ratio: float | None) -> GateResult:
+    """The result; INCONCLUSIVE in place of green when neither the limit nor what was found is as large as can be shown."""
+    if detectable_ratio is None or not result.outcome.is_green or result.value is None:
+        return result
+    asked, cleared = abs(result.gate.limit), abs(result.value - result.gate.limit)
+    if max(asked, cleared) >= detectable_ratio * _PERCENT:
+        return result
+    reason = (
+        f"{result.reason}; but the smallest change that so many pairs can show on this machine is "
+        f"{detectable_ratio * _PERCENT:.3g} %: measure longer (`jivsbench plan`) or ask for more"
+    )
+    return replace(result, outcome=GateOutcome.INCONCLUSIVE, reason=reason)
 
 
 def _find_imported(effect: Effect, summary: Summary) -> Figure | None:
@@ -89,16 +153,20 @@ def _compare(gate: Gate, judged: Judged) -> GateResult:
         outcome = GateOutcome.EXCEEDED if reached else GateOutcome.MET
     else:
         outcome = GateOutcome.INCONCLUSIVE if any(holds) else GateOutcome.FAILED
-    return GateResult(gate, format_gate(gate), outcome, judged.value, judged.low, judged.high, _describe(gate, judged, outcome))
+    low, high = (bound if math.isfinite(bound) else None for bound in (judged.low, judged.high))
+    return GateResult(gate, format_gate(gate), outcome, judged.value, low, high, _describe(gate, judged, outcome))
 
 
 def _describe(gate: Gate, judged: Judged, outcome: GateOutcome) -> str:
     subject = gate.change or gate.statistic
     text = f"{subject} is {_show(judged.value, gate)}"
     if judged.low != judged.high:
-        text += f", between {_show(judged.low, gate)} and {_show(judged.high, gate)}"
+        above = f" and {_show(judged.high, gate)}" if math.isfinite(judged.high) else ""
+        below = f"between {_show(judged.low, gate)}" if above else f"at least {_show(judged.low, gate)}"
+        text += f", {below}{above}"
     if outcome is GateOutcome.INCONCLUSIVE:
-        return f"{text}: the limit of {format_quantity(gate.limit, gate.unit)} lies inside, more pairs are needed"
+        more = "more pairs are" if gate.change else "a longer run is"
+        return f"{text}: the limit of {format_quantity(gate.limit, gate.unit)} lies inside, {more} needed"
     limit = f"limit {gate.comparator} {format_quantity(gate.limit, gate.unit)}"
     return f"{text} ({limit}, goal {format_quantity(gate.goal, gate.unit)})" if gate.goal is not None else f"{text} ({limit})"
 

@@ -6,7 +6,9 @@ place with a narrow interval. So a second curve stands beside it, and the one th
 Both are linear in their parameters when written as N / X, so ordinary least squares on relative residuals fits them.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from statistics import stdev
 from typing import Final
 
 from jivsbench.analysis.curves import Curve, fit_servers, fit_usl
@@ -19,6 +21,11 @@ GREW_BY: Final = 0.05
 CONFIDENCE: Final = 0.99
 _PARTS_OF_A_RAMP: Final = 4
 _LEAST_SECONDS: Final = 2
+# A line from nothing to one point is no growth that was seen.
+_LEAST_BELOW: Final = 2
+_SURE: Final = 3.0
+# By how much a correlation of 0.5 from second to second widens the error of a mean: sqrt((1 + 0.5) / (1 - 0.5)).
+_CORRELATED: Final = 3**0.5
 _RESAMPLES: Final = 1000
 # Points that scatter more than this around both curves are described by neither.
 _MOST_RESIDUAL: Final = 0.15
@@ -32,7 +39,8 @@ def find_knee(
     """The knee of a climb: of all steps up to the one that ends at the highest load."""
     climb = _list_climb(steps)
     measured = [row for row in rows if row.index in {step.index for step in climb} and row.seconds]
-    grown = _last_grown(measured)
+    spreads = {step.index: _standard_error(series, step) for step in climb}
+    grown = _last_grown(measured, spreads)
     kept = _last_kept(measured, grown, p95_limit_ns)
     still_growing = bool(measured) and grown == measured[-1].index
     fit = fit_knee(list_load_points(series, climb), seed)
@@ -78,6 +86,11 @@ def fit_knee(points: Sequence[LoadPoint], seed: int) -> KneeFit:
     high = None if None in highs else max(high for high in highs if high is not None)
     model = KneeModel.EITHER if len(chosen) > 1 else chosen[0].model
     top, about = max(users), chosen[0]
+    below = {load for load in loads if load < about.knee}
+    if len(below) < _LEAST_BELOW:
+        where = f"the knee lies near {about.knee:.0f} users or below"
+        why = f"throughput no longer grew at the lowest loads: {where}, load lower to find it"
+        return KneeFit(drawn, why, model, None, None, None, CONFIDENCE, about.parameters, rms)
     if about.knee >= top:
         found = f"the fitted knee of {about.knee:.0f} users lies beyond the load of at most {top:.0f}: load higher to find it"
         return KneeFit(drawn, found, model, None, low, None, CONFIDENCE, about.parameters, rms)
@@ -99,16 +112,27 @@ def _list_climb(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.index <= last and step.load_from <= step.load_to)
 
 
-def _last_grown(rows: Sequence[StepRow]) -> int | None:
-    """Index of the last step whose throughput was more than 5 % above all before it; None without two steps."""
+def _standard_error(series: Sequence[SeriesRow], step: Step) -> float:
+    """Of the mean rows per second, as if neighbouring seconds were correlated by one half; 0 when it is not known."""
+    rates = [float(row.rows) for row in rows_within(series, step)]
+    return stdev(rates) / len(rates) ** 0.5 * _CORRELATED if len(rates) > 1 else 0.0
+
+
+def _last_grown(rows: Sequence[StepRow], errors: Mapping[int, float]) -> int | None:
+    """Index of the last step whose throughput was above all before it, by more than 5 % and more than noise explains.
+
+    None without two steps. Noise: three standard errors of the difference.
+    """
     if len(rows) < 2:  # noqa: PLR2004 - growth needs a before and an after
         return None
-    best, grown = 0.0, None
-    for row in rows:
-        rate = row.rows / row.seconds
-        if rate > best * (1 + GREW_BY):
+    first, *others = rows
+    best, best_error, grown = first.rows / first.seconds, errors.get(first.index, 0.0), first.index
+    for row in others:
+        rate, error = row.rows / row.seconds, errors.get(row.index, 0.0)
+        if rate - best > max(GREW_BY * best, _SURE * math.hypot(error, best_error)):
             grown = row.index
-        best = max(best, rate)
+        if rate > best:
+            best, best_error = rate, error
     return grown
 
 

@@ -84,13 +84,13 @@ def find_return(series: Sequence[SeriesRow], band: Band, disturbance: Disturbanc
     """
     by_second = {row.second: row for row in series}
     first, last = math.ceil(disturbance.end_s), math.floor(disturbance.after.end_s)
-    observed_s = max(disturbance.after.end_s - disturbance.end_s, 0.0)
+    observed_s = round(max(disturbance.after.end_s - disturbance.end_s, 0.0), 3)
     run = 0
     for second in range(first, last):
         row = by_second.get(second)
         run = run + 1 if row is not None and is_normal(row, band) else 0
         if run == hold_s:
-            return Return(max(second - hold_s + 1 - disturbance.end_s, 0.0), observed_s)
+            return Return(round(max(second - hold_s + 1 - disturbance.end_s, 0.0), 3), observed_s)
     return Return(None, observed_s)
 
 

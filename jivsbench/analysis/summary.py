@@ -1,7 +1,10 @@
 """From a record to its summary: every figure of the catalogue for every arm, and in a comparison every effect."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from jivsbench.analysis.answers import list_answer_figures
+from jivsbench.analysis.behaviour import describe_behaviour
 from jivsbench.analysis.effects import pair_effects, plain_effect
 from jivsbench.analysis.figures import list_figures
 from jivsbench.analysis.findings import list_finding_figures
@@ -19,8 +22,20 @@ def summarize(record: RunRecord) -> Summary:
     """
     memory = choose_memory_kind(record.arms)
     figures = [figure for arm in record.arms for figure in list_figures(arm, memory)]
+    if record.is_partial:
+        figures = [_forget_lost_rows(figure) for figure in figures]
+    behaviour = describe_behaviour(record, memory)
+    if behaviour is not None:
+        figures += list_answer_figures(record.arms[-1], behaviour, record.plan.scenario.questions, record.capacity)
     figures += list_finding_figures(record.plan.candidate, record.checks)
-    return Summary(tuple(figures), _list_effects(record, figures))
+    return Summary(tuple(figures), _list_effects(record, figures), behaviour)
+
+
+def _forget_lost_rows(figure: Figure) -> Figure:
+    """Of a run that was cut off nobody knows what the jobs in flight read and wrote."""
+    if figure.metric != "rows.lost":
+        return figure
+    return replace(figure, value=None, samples=0, method="not measured: the run was cut off with jobs in flight")
 
 
 def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect, ...]:

@@ -1,6 +1,6 @@
 """Does a run say anything about its target? Each reason why not is one sentence with the figure and its limit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from jivsbench.analysis.readings import find_restart, has_readings
@@ -8,12 +8,17 @@ from jivsbench.model.gate import WindowKind
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.sample import OperationKind
+from jivsbench.model.scenario import Block
 
 MAX_GENERATOR_CPU_RATIO: Final = 0.85
 MAX_LAG_NS: Final = 5e6
 MAX_LAG_OF_SERVICE: Final = 0.1
 LAG_FLOOR_NS: Final = 2e6
 MAX_USERS_OFF: Final = 0.01
+MAX_OFF_PLAN_RATIO: Final = 0.01
+MAX_STEAL_RATIO: Final = 0.05
+MAX_CLOCK_JUMP_NS: Final = 50_000_000
+"""Daemons that slew a clock move it by half a millisecond a second; what moves it by more than 50 ms at once has set it."""
 
 
 def find_invalidities(record: RunRecord) -> tuple[str, ...]:
@@ -21,7 +26,7 @@ def find_invalidities(record: RunRecord) -> tuple[str, ...]:
     if not record.arms:
         return () if record.checks else ("the run measured nothing: it has no arm and no security check",)
     reasons = [reason for arm in record.arms for reason in _judge_arm(arm)]
-    reasons += _judge_generator(record)
+    reasons += find_generator_faults(record.generator, record.arms, is_aborted=bool(record.aborted))
     reasons += _judge_blocks(record)
     if not record.aborted:
         reasons += _judge_steadiness(record)
@@ -60,8 +65,8 @@ def _judge_arm(arm: ArmRecord) -> Iterator[str]:
         yield f"the target of {name} was restarted during the load, 0 restarts are allowed: {restart}"
 
 
-def _judge_generator(record: RunRecord) -> Iterator[str]:
-    facts = record.generator
+def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord], *, is_aborted: bool = False) -> Iterator[str]:
+    """Every reason for which a load was not the planned one, given how fast the arms under it answered."""
     if facts is None:
         yield "the load generator reported nothing of itself, so its saturation cannot be ruled out"
         return
@@ -69,21 +74,48 @@ def _judge_generator(record: RunRecord) -> Iterator[str]:
         yield f"the load generator's CPU is unknown, at most {MAX_GENERATOR_CPU_RATIO:.0%} of its core is allowed"
     elif facts.cpu_ratio > MAX_GENERATOR_CPU_RATIO:
         yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
-    yield from _judge_lag(record, facts)
+    yield from _judge_lag(facts, arms)
     planned, reached = facts.users_planned_max, facts.users_reached_max
-    # A run that a gate ended never came to its highest load; that is said elsewhere, and fails it.
-    if not record.aborted and abs(reached - planned) > planned * MAX_USERS_OFF:
-        yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
+    # A load that a gate ended never came to its highest point; that is said elsewhere, and fails the run.
+    if not is_aborted:
+        if abs(reached - planned) > planned * MAX_USERS_OFF:
+            yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
+        yield from _judge_arrivals(facts)
+    yield from _judge_machine(facts)
 
 
-def _judge_lag(record: RunRecord, facts: GeneratorFacts) -> Iterator[str]:
-    medians = [median for median in map(_service_p50_ns, record.arms) if median is not None]
+def _judge_lag(facts: GeneratorFacts, arms: Sequence[ArmRecord]) -> Iterator[str]:
+    medians = [median for median in map(_service_p50_ns, arms) if median is not None]
     # One generator drives all arms: the fastest of them sets the limit.
     limit_ns = lag_limit_ns(min(medians, default=None))
     if facts.lag_p99_ns is None:
         yield f"the load generator's lag is unknown, its p99 may be at most {limit_ns / 1e6:.3g} ms"
     elif facts.lag_p99_ns > limit_ns:
         yield f"the load generator's lag p99 was {facts.lag_p99_ns / 1e6:.4g} ms, at most {limit_ns / 1e6:.3g} ms is allowed"
+
+
+def _judge_arrivals(facts: GeneratorFacts) -> Iterator[str]:
+    planned, offered = facts.arrivals_planned, facts.arrivals_offered
+    if planned is not None and offered is not None and abs(offered - planned) > planned * MAX_OFF_PLAN_RATIO:
+        yield f"{offered} iterations were offered of {planned} planned, at most {MAX_OFF_PLAN_RATIO:.0%} off is allowed"
+    if facts.off_plan_ratio is not None and facts.off_plan_ratio > MAX_OFF_PLAN_RATIO:
+        yield (
+            f"{facts.off_plan_ratio:.2%} of the planned iterations were offered more than 0.1 s late,"
+            f" at most {MAX_OFF_PLAN_RATIO:.0%} off the plan is allowed"
+        )
+
+
+def _judge_machine(facts: GeneratorFacts) -> Iterator[str]:
+    if facts.steal_ratio is not None and facts.steal_ratio > MAX_STEAL_RATIO:
+        yield (
+            f"{facts.steal_ratio:.2%} of the machine's CPU time was stolen by its hypervisor,"
+            f" at most {MAX_STEAL_RATIO:.0%} is allowed"
+        )
+    if facts.clock_jump_ns is not None and facts.clock_jump_ns > MAX_CLOCK_JUMP_NS:
+        yield (
+            f"the machine's clock was set during the load, by {facts.clock_jump_ns / 1e9:.3f} s:"
+            f" at most {MAX_CLOCK_JUMP_NS / 1e6:.0f} ms is allowed"
+        )
 
 
 def _service_p50_ns(arm: ArmRecord) -> float | None:
@@ -98,9 +130,18 @@ def _judge_steadiness(record: RunRecord) -> Iterator[str]:
             yield f"{arm.profile.name} has no steady window, and a gate judges it: {arm.steady.method}"
 
 
+def _due_blocks(record: RunRecord) -> Iterator[Block]:
+    """The planned blocks that count: no warm-up, and none after a look at which the comparison was settled."""
+    played = {block.pair for arm in record.arms for block in arm.blocks}
+    ends_early = record.plan.rule is not None and len(played) in record.plan.rule.looks
+    for block in record.plan.blocks:
+        if not block.is_warm_up and (not ends_early or block.pair < len(played)):
+            yield block
+
+
 def _judge_blocks(record: RunRecord) -> Iterator[str]:
     done = {(block.pair, block.arm) for arm in record.arms for block in arm.blocks if block.end_ns > block.measured_ns}
-    planned = {(block.pair, block.arm) for block in record.plan.blocks}
+    planned = {(block.pair, block.arm) for block in _due_blocks(record)}
     broken = {pair for pair, _arm in planned - done}
     if not broken:
         return

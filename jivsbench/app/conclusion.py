@@ -6,11 +6,12 @@ from pathlib import Path
 
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.summary import summarize
+from jivsbench.app.partial import read_run
 from jivsbench.model.gate import Gate
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.plugins import Registry
-from jivsbench.report.bundle import read_record, write_reports
+from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, write_reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def conclude(record: RunRecord, folder: Path, registry: Registry, gates: Sequenc
 
 def judge_again(folder: Path, gates: Sequence[Gate] | None = None) -> Outcome:
     """Judge a finished run from its bundle alone; writes nothing."""
-    record = read_record(folder)
+    record = read_run(folder)
     summary = summarize(record)
     return Outcome(folder, record, summary, judge(record, summary, record.plan.scenario.gates if gates is None else gates))
 
@@ -50,7 +51,7 @@ def find_run(reports_dir: Path, name: str) -> Path:
     """The folder of a run: a path, a run id, or `latest`."""
     runs = reports_dir / "runs"
     if name == "latest":
-        known = sorted(path for path in runs.glob("*") if (path / "run.json").is_file())
+        known = sorted(path for path in runs.glob("*") if any((path / name).is_file() for name in (RUN_FILENAME, START_FILENAME)))
         return known[-1] if known else runs / "latest"
     path = Path(name)
     return path if path.exists() else runs / name
@@ -58,4 +59,4 @@ def find_run(reports_dir: Path, name: str) -> Path:
 
 def render_again(folder: Path, registry: Registry) -> Outcome:
     """Write the reports of a finished run again, from its bundle alone."""
-    return conclude(read_record(folder), folder, registry)
+    return conclude(read_run(folder), folder, registry)

@@ -1,5 +1,6 @@
 """What a run was measured with: the machine and every version. No host name, user name or path."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -27,6 +28,20 @@ def read_environment(server: ServerFacts, cache_label: str, plugins: tuple[Plugi
         plugins=plugins,
         git_commit=_git_commit(),
     )
+
+
+def fingerprint_machine() -> str:
+    """A digest by which this machine is known again, and from which nothing can be read."""
+    facts = (_machine_id(), _cpu_model(), os.cpu_count(), psutil.virtual_memory().total, platform.system(), platform.machine())
+    # machine-id(5): the identity itself must not leave the machine, a keyed digest of it may.
+    return hashlib.sha256(f"jivsbench:{facts}".encode()).hexdigest()
+
+
+def _machine_id() -> str:
+    try:
+        return Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _cpu_model() -> str:

@@ -1,20 +1,23 @@
 """What a listener hears of a load while it runs."""
 
-from collections.abc import Callable
 from itertools import accumulate
 
 from jivsbench.app.progress import Listener, LiveLoad
+from jivsbench.load.launcher import Hear
 from jivsbench.load.monitor import Monitor
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.model.record import MonitorRow, Plan, RunKind
 from jivsbench.model.scenario import Arrival, Scenario
 
 
-def follow_load(plan: Plan, monitor: Monitor, listener: Listener) -> Callable[[LoadProgress], None]:
+def follow_load(plan: Plan, monitor: Monitor, listener: Listener) -> Hear:
     """Tells the listener every second where the load is, and how its target does."""
     first: dict[str, MonitorRow] = {}
 
-    def tell(progress: LoadProgress) -> None:
+    def tell(progress: LoadProgress | LoadMachines) -> None:
+        if isinstance(progress, LoadMachines):
+            listener(progress)
+            return
         look = monitor.latest(progress.arm)
         if look is not None:
             first.setdefault(progress.arm, look)

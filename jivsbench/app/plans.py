@@ -5,9 +5,10 @@ from typing import Final
 
 from jivsbench.app.derived_sources import describe_sources
 from jivsbench.app.servers import Servers
+from jivsbench.model.comparison import ComparisonRule
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import Plan, RunKind
-from jivsbench.model.scenario import Block, Scenario
+from jivsbench.model.scenario import WARM_UP_PAIR, Block, Scenario
 
 DEFAULT_SEED: Final = 20_240_101
 
@@ -38,26 +39,29 @@ def plan_comparison(
     pairs: int,
     washout_s: float,
     seed: int,
+    warm_up_pairs: int = 0,
+    rule: ComparisonRule | None = None,
 ) -> Plan:
     """Two arms in alternating blocks, in random order within each pair; the scenario's user curve is that of one block."""
     return Plan(
         kind=RunKind.COMPARISON,
         scenario=scenario,
         profiles=(baseline, candidate),
-        blocks=alternate((baseline.name, candidate.name), pairs, washout_s, seed),
+        blocks=alternate((baseline.name, candidate.name), pairs, washout_s, seed, warm_up_pairs),
         seed=seed,
         time_scale=1.0,
         table_rows=table_rows,
         source_label=servers.source_label,
         cache_label=servers.cache_label,
+        rule=rule,
     )
 
 
-def alternate(arms: tuple[str, str], pairs: int, washout_s: float, seed: int) -> tuple[Block, ...]:
-    """Blocks in which each pair holds both arms once, in an order drawn from the seed."""
+def alternate(arms: tuple[str, str], pairs: int, washout_s: float, seed: int, warm_up_pairs: int = 0) -> tuple[Block, ...]:
+    """Blocks in which each pair holds both arms once, in an order drawn from the seed; those that warm up come first."""
     source = random.Random(f"blocks:{seed}")  # noqa: S311 - a reproducible order, not a secret
     blocks: list[Block] = []
-    for pair in range(pairs):
+    for pair in (*[WARM_UP_PAIR] * warm_up_pairs, *range(pairs)):
         order = list(arms)
         source.shuffle(order)
         blocks += [Block(len(blocks) + place, pair, arm, washout_s) for place, arm in enumerate(order)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.model.record import MonitorRow
 
 
@@ -33,7 +33,7 @@ class LiveLoad:
     """The first look, for what counts up."""
 
 
-Event = Step | Note | LoadProgress | LiveLoad
+Event = Step | Note | LoadMachines | LoadProgress | LiveLoad
 Listener = Callable[[Event], None]
 
 

@@ -11,18 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jivsbench.analysis.arms import build_arm
+from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.analysis.windows import add_windows
+from jivsbench.app.calibrations import find_calibration
+from jivsbench.app.capacity import search_capacity
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
 from jivsbench.app.derived_sources import create_on, make_sources
 from jivsbench.app.live import follow_load
+from jivsbench.app.looks import count_warm_up_as_washout, looks_in_blocks, needs_more_pairs
 from jivsbench.app.outputs import remove_old_outputs
+from jivsbench.app.partial import LoadStart, salvage_arms
 from jivsbench.app.plans import load_duration_s
 from jivsbench.app.progress import Step
 from jivsbench.app.server_access import build_server_access
 from jivsbench.app.servers import Workbench
-from jivsbench.app.targets import Target, start_targets
+from jivsbench.app.targets import Stack, Target, start_targets
 from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
 from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
@@ -30,9 +35,12 @@ from jivsbench.load.aborting import AbortWatch
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import Monitor
-from jivsbench.load.spec import LoadSpec
+from jivsbench.load.spec import LoadSetup, LoadSpec
+from jivsbench.model.behaviour import Capacity
+from jivsbench.model.calibration import Calibration
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
+from jivsbench.model.gate import Gate
 from jivsbench.model.record import (
     FORMAT_VERSION,
     ArmRecord,
@@ -44,6 +52,7 @@ from jivsbench.model.record import (
     RunRecord,
     ServerRecord,
 )
+from jivsbench.model.scenario import WARM_UP_PAIR, Question
 from jivsbench.report.bundle import write_plan
 
 
@@ -55,6 +64,9 @@ class _Measured:
     generator: GeneratorFacts | None = None
     checks: tuple[CheckResult, ...] = ()
     invalid: list[str] = field(default_factory=list)
+    calibration: Calibration | None = None
+    capacity: Capacity | None = None
+    is_partial: bool = False
     aborted: str = ""
     servers: ServerRecord | None = None
     monitor: MonitorFacts | None = None
@@ -67,8 +79,12 @@ class _Measured:
 
 def new_run_folder(reports_dir: Path, scenario: str) -> Path:
     """A new folder for one run, named by the moment and the scenario, so that names sort by time."""
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{secrets.token_hex(2)}"
-    folder = reports_dir / "runs" / name
+    return new_folder(reports_dir / "runs", scenario)
+
+
+def new_folder(parent: Path, subject: str) -> Path:
+    """A new folder below another, named by the moment and a word. Raises OutputError."""
+    folder = parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{subject}-{secrets.token_hex(2)}"
     try:
         folder.mkdir(parents=True)
     except OSError as exc:
@@ -78,23 +94,34 @@ def new_run_folder(reports_dir: Path, scenario: str) -> Path:
     return folder
 
 
-def carry_out(bench: Workbench, plan: Plan, environment: Environment, security: Security) -> Outcome:
-    """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid.
+def carry_out(
+    bench: Workbench,
+    plan: Plan,
+    environment: Environment,
+    security: Security,
+    stacks: Sequence[Stack] = (),
+    *,
+    setup: LoadSetup | None = None,
+) -> Outcome:
+    """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `start_targets`.
 
     Raises InterruptedRunError, after the bundle is written, when the user pressed Ctrl-C.
     """
+    measured = _Measured(calibration=find_calibration(bench.settings.reports_dir, plan))
     folder = new_run_folder(bench.settings.reports_dir, plan.scenario.name)
     write_plan(folder, plan)
     started, clock_s = datetime.now(UTC), time.monotonic()
-    measured = _Measured()
     interrupted = False
     try:
-        _measure(bench, measured, plan, security, folder)
+        _measure(bench, measured, security, LoadStart(folder, plan, environment, started), stacks, setup or LoadSetup())
     except InvalidRunError as exc:
         measured.invalid.append(str(exc))
     except KeyboardInterrupt:
         interrupted = True
         measured.invalid.append(f"interrupted by the user after {time.monotonic() - clock_s:.0f} s")
+    if not measured.arms:
+        measured.arms = salvage_arms(folder)
+        measured.is_partial = bool(measured.arms)
     record = _build_record(plan, environment, measured, folder.name, (started, time.monotonic() - clock_s))
     outcome = conclude(record, folder, bench.registry)
     if interrupted:
@@ -102,66 +129,107 @@ def carry_out(bench: Workbench, plan: Plan, environment: Environment, security: 
     return outcome
 
 
-def _measure(bench: Workbench, measured: _Measured, plan: Plan, security: Security, folder: Path) -> None:
+def _measure(  # noqa: PLR0917 - six different types, in the order of the data's flow
+    bench: Workbench, measured: _Measured, security: Security, start: LoadStart, stacks: Sequence[Stack], setup: LoadSetup
+) -> None:
+    plan, folder = start.plan, start.folder
     work = Path(tempfile.mkdtemp(prefix="jivsbench-targets-"))
     try:
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
         with (
             make_sources(plan.scenario.workload, work, folder / "sources.log") as sources,
-            start_targets(bench, plan.profiles, work, folder) as targets,
+            start_targets(bench, plan.profiles, work, folder, stacks, host=setup.target_host) as targets,
         ):
             for target in targets:
                 create_on(target, sources)
-            _load(bench, measured, plan, targets, folder)
+            spec = _build_spec(bench, plan, targets, folder, setup)
+            _load(bench, measured, spec, targets, start)
+            # Each plateau is a load of its own, and machines come to one load only.
+            wants_capacity = Question.CAPACITY in plan.scenario.questions and not measured.aborted
+            if wants_capacity and not setup.meeting.machines:
+                arm, target = measured.arms[-1], targets[-1]
+                measured.capacity = search_capacity(plan, arm, target, spec=spec, folder=folder, listener=bench.listener)
             if security.checks and not measured.aborted:
                 measured.checks = attack(bench, targets[-1], security, work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _load(bench: Workbench, measured: _Measured, plan: Plan, targets: Sequence[Target], folder: Path) -> None:
-    arms = tuple(target.as_load_arm() for target in targets)
-    intervals = folder / "intervals.jsonl"
-    spec = LoadSpec(
-        arms=arms,
+def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path, setup: LoadSetup) -> LoadSpec:
+    return LoadSpec(
+        arms=tuple(target.as_load_arm() for target in targets),
         source=bench.servers.source.name,
         table_rows=plan.table_rows,
         workload=plan.scenario.workload,
         stages=plan.scenario.stages,
         blocks=plan.blocks,
         seed=plan.seed,
-        intervals_path=str(intervals),
+        intervals_path=str(folder / "intervals.jsonl"),
         plugins=bench.settings.plugins,
         disabled_plugins=bench.settings.disabled_plugins,
+        arrival=plan.scenario.arrival,
+        gaps=plan.scenario.gaps,
+        in_flight_limit=plan.scenario.in_flight_limit,
+        queue_limit=plan.scenario.queue_limit,
+        looks=looks_in_blocks(plan),
+        page_port=setup.page_port,
+        meeting=setup.meeting,
         sources=plan.sources,
         feed=_read_feed(plan),
     )
+
+
+def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequence[Target], start: LoadStart) -> None:
+    plan, folder = start.plan, start.folder
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
-        monitor = stack.enter_context(Monitor(arms, folder / "monitor.jsonl", build_server_access(bench)))
-        watch = AbortWatch(plan.scenario.gates if plan.kind is RunKind.RUN else (), plan.candidate, intervals)
-        tell = follow_load(plan, monitor, bench.listener)
-        outcome = run_load(spec, folder, tell, lambda progress: measured.must_end(watch.look(progress.elapsed_s)))
-    totals = dict(outcome.totals)
+        monitor = stack.enter_context(Monitor(spec.arms, folder / "monitor.jsonl", build_server_access(bench)))
+        guards = {target.profile.name: target.guards for target in targets}
+        on_progress = start.note(guards, follow_load(plan, monitor, bench.listener))
+        watch = AbortWatch(_list_aborting(plan, spec), plan.candidate, Path(spec.intervals_path))
+        outcome = run_load(
+            spec,
+            folder,
+            on_progress,
+            lambda played: needs_more_pairs(plan, played),
+            lambda progress: measured.must_end(watch.look(progress.elapsed_s)),
+        )
     measured.generator = outcome.generator
     measured.servers, measured.monitor = monitor.server_record(since_ns=outcome.started_ns), monitor.facts()
-    records = (
+    totals = dict(outcome.totals)
+    blocks = tuple(block for block in outcome.blocks if block.pair != WARM_UP_PAIR)
+    records = tuple(
         build_arm(
             profile=target.profile,
             guards=target.guards,
-            intervals=read_intervals(intervals),
-            blocks=outcome.blocks,
+            intervals=count_warm_up_as_washout(plan, read_intervals(Path(spec.intervals_path))),
+            blocks=blocks,
             totals=totals[target.profile.name],
             monitor=monitor.rows(target.profile.name, since_ns=outcome.started_ns),
+            steps=plan_steps(plan, outcome.blocks),
         )
         for target in targets
     )
-    records = (replace(arm, phases=monitor.phases(arm.profile.name)) for arm in records)
     measured.arms = tuple(
-        add_windows(arm, plan.scenario, read_intervals(intervals)) if plan.kind is RunKind.RUN else arm for arm in records
+        _complete(replace(record, runtime=target.stack.runtime), plan, spec, monitor)
+        for record, target in zip(records, targets, strict=True)
     )
+
+
+def _complete(arm: ArmRecord, plan: Plan, spec: LoadSpec, monitor: Monitor) -> ArmRecord:
+    """With the phases of its jobs, and, in a run of one arm, with the figures over windows."""
+    arm = replace(arm, phases=monitor.phases(arm.profile.name))
+    if plan.kind is not RunKind.RUN:
+        return arm
+    return add_windows(arm, plan.scenario, read_intervals(Path(spec.intervals_path)))
+
+
+def _list_aborting(plan: Plan, spec: LoadSpec) -> tuple[Gate, ...]:
+    """Gates that may end this load: a comparison, and a load of several machines, are judged when they are over."""
+    is_watched = plan.kind is RunKind.RUN and not spec.meeting.machines
+    return plan.scenario.gates if is_watched else ()
 
 
 def _read_feed(plan: Plan) -> tuple[FeedRow, ...]:
@@ -186,6 +254,9 @@ def _build_record(
         checks=checks,
         score=score_results(checks),
         invalid=tuple(measured.invalid),
+        calibration=measured.calibration,
+        capacity=measured.capacity,
+        is_partial=measured.is_partial,
         aborted=measured.aborted,
         servers=measured.servers,
         monitor=measured.monitor,

@@ -1,6 +1,6 @@
 """`run` and `demo`: a scenario against one profile, and two profiles against each other."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from jivsbench.app.checks import Security
@@ -14,6 +14,7 @@ from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.config import Settings, find_profile, load_quality_gate, load_scenario, scale_scenario, scenario_folders
 from jivsbench.dataset import TABLE, Dataset
 from jivsbench.extract.guards import require_guards
+from jivsbench.load.spec import LoadSetup
 from jivsbench.model.record import Environment
 from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
 from jivsbench.model.table import parse_table_name
@@ -36,6 +37,7 @@ class RunOptions:
     with_checks: bool = False
     data_rows: int = DEMO_ROWS
     """Rows of the test table that an embedded source is filled with."""
+    setup: LoadSetup = field(default_factory=LoadSetup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,12 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
     require_guards(profile, registry.guards)
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
-        environment, rows = _prepare(bench, scaled.workload.table, options.data_rows)
+        environment, rows = prepare(bench, scaled.workload.table, options.data_rows)
         plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
         checks = registry.checks if options.with_checks else ()
-        return carry_out(bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed))
+        return carry_out(
+            bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed), setup=options.setup
+        )
 
 
 def run_demo(settings: Settings, registry: Registry, options: DemoOptions, listener: Listener) -> Outcome:
@@ -76,7 +80,7 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
     own = replace(settings, source=None, cache_url=None)
     with open_servers(own, registry, listener) as servers:
         bench = Workbench(own, registry, servers, listener)
-        environment, rows = _prepare(bench, str(TABLE), options.data_rows)
+        environment, rows = prepare(bench, str(TABLE), options.data_rows)
         plan = plan_comparison(
             scenario,
             legacy,
@@ -100,7 +104,7 @@ def _operations(registry: Registry) -> frozenset[str]:
     return frozenset(operation for workload in registry.workloads for operation in workload.operations)
 
 
-def _prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:
+def prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:
     """Data where an embedded source needs it; who the server is; how many rows the table has."""
     servers, registry = bench.servers, bench.registry
     if servers.source_is_embedded:

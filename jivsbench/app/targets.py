@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
+from typing import Final
 
 import urllib3
 
@@ -14,11 +15,28 @@ from jivsbench.app.servers import Workbench
 from jivsbench.errors import EnvironmentProblem
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.profile import Profile
+from jivsbench.model.record import ArmRuntime
 from jivsbench.service.auth import Role
 from jivsbench.service.launcher import RunningService, start_service
 from jivsbench.service.spec import ServiceSpec, SourceSpec, TokenSpec
 
 REFERENCE = TargetVariant("reference")
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What a target is made of, where that is not what everything else is: another environment, other plugins."""
+
+    python: Path | None = None
+    """Interpreter of the environment; None: this one."""
+    runtime: ArmRuntime | None = None
+    """What that environment says of itself."""
+    plugins: tuple[str, ...] = ()
+    disabled_plugins: tuple[str, ...] = ()
+
+
+SAME: Final = Stack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +48,7 @@ class Target:
     output_dir: Path
     guards: tuple[str, ...]
     """Names of the guards in force, as the running service says."""
+    stack: Stack = SAME
 
     def as_load_arm(self) -> LoadArm:
         """The target as the load child sees it."""
@@ -42,7 +61,7 @@ def build_service_spec(
     output_dir: Path,
     *,
     variant: TargetVariant = REFERENCE,
-    host: str = "127.0.0.1",
+    host: str = LOOPBACK,
     port: int = 0,
     admin_token: str | None = None,
 ) -> ServiceSpec:
@@ -74,23 +93,37 @@ def build_service_spec(
 
 
 @contextmanager
-def start_target(
-    bench: Workbench, profile: Profile, work: Path, log: Path, variant: TargetVariant = REFERENCE
+def start_target(  # noqa: PLR0917 - six different types
+    bench: Workbench,
+    profile: Profile,
+    work: Path,
+    log: Path,
+    variant: TargetVariant = REFERENCE,
+    stack: Stack = SAME,
+    host: str = LOOPBACK,
 ) -> Iterator[Target]:
     """One target, gone at the end of the block."""
     output_dir = work / f"{profile.name}-{variant.name}"
     output_dir.mkdir(mode=0o700)
-    spec = build_service_spec(bench, profile, output_dir, variant=variant)
-    with start_service(spec, log) as service:
-        yield Target(profile, service, output_dir, _ask_guards(service))
+    spec = build_service_spec(bench, profile, output_dir, variant=variant, host=host)
+    spec = replace(
+        spec,
+        plugins=(*spec.plugins, *stack.plugins),
+        disabled_plugins=(*spec.disabled_plugins, *stack.disabled_plugins),
+    )
+    with start_service(spec, log, python=stack.python) as service:
+        yield Target(profile, service, output_dir, _ask_guards(service), stack)
 
 
 @contextmanager
-def start_targets(bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path) -> Iterator[tuple[Target, ...]]:
-    """One target a profile, all of them up before the block begins."""
-    with ExitStack() as stack:
+def start_targets(
+    bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path, stacks: Sequence[Stack] = (), *, host: str = LOOPBACK
+) -> Iterator[tuple[Target, ...]]:
+    """One target a profile, all of them up before the block begins. `stacks`: one a profile, or none for the same everywhere."""
+    with ExitStack() as exits:
         yield tuple(
-            stack.enter_context(start_target(bench, profile, work, logs / f"target-{profile.name}.log")) for profile in profiles
+            exits.enter_context(start_target(bench, profile, work, logs / f"target-{profile.name}.log", stack=stack, host=host))
+            for profile, stack in zip(profiles, stacks or [SAME] * len(profiles), strict=True)
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from jivsbench.config import Overrides, Settings, find_config, load_settings
+from jivsbench.errors import UsageError
 from jivsbench.model.secret import Secret
 from jivsbench.plugins import Registry, load_registry
 
@@ -51,3 +52,10 @@ def read_settings(
 def read_registry(settings: Settings) -> Registry:
     """Every plugin that the settings allow."""
     return load_registry(extra_modules=settings.plugins, disabled=settings.disabled_plugins)
+
+
+def require_address(text: str) -> str:
+    """An address that others can reach. Raises UsageError for one that means "all of mine", which nobody can connect to."""
+    if text in {"", "*", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        raise UsageError(f"--master-bind {text!r} is no address that load machines could reach: name one of this machine's own")
+    return text

@@ -10,6 +10,7 @@ from jivsbench.app.conclusion import Outcome
 from jivsbench.cli.failure import exit_code_of_verdict
 from jivsbench.cli.terminal import print_json, result_console
 from jivsbench.exitcodes import ExitCode
+from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
@@ -39,6 +40,13 @@ _GATE_COLOURS = {
     GateOutcome.NO_DATA: "red",
 }
 
+_CRITERION_COLOURS = {
+    ComparisonOutcome.WORSE: "red",
+    ComparisonOutcome.BETTER: "green",
+    ComparisonOutcome.EQUIVALENT: "green",
+    ComparisonOutcome.INCONCLUSIVE: "magenta",
+}
+
 
 def finish(outcome: Outcome, *, as_json: bool) -> ExitCode:
     """Print a run's end on stdout and give its exit code."""
@@ -49,6 +57,7 @@ def finish(outcome: Outcome, *, as_json: bool) -> ExitCode:
                 "outcome": outcome.verdict.outcome,
                 "reasons": outcome.verdict.reasons,
                 "conditions": outcome.verdict.conditions,
+                "criteria": [asdict(criterion) for criterion in outcome.verdict.criteria],
                 "gates": [asdict(gate) for gate in outcome.verdict.gates],
                 "figures": [asdict(figure) for figure in outcome.summary.figures],
                 "effects": [asdict(effect) for effect in outcome.summary.effects],
@@ -69,6 +78,14 @@ def _print(outcome: Outcome, console: Console) -> None:
         colour = _GATE_COLOURS[gate.outcome]
         console.print(
             f"[{colour}]{gate.outcome.value:>12}[/]  {escape(gate.text)}  [dim]{escape(gate.reason)}[/]", soft_wrap=True
+        )
+    for result in outcome.verdict.criteria:
+        colour = _CRITERION_COLOURS[result.outcome]
+        subject = f"{result.metric} {result.statistic}"
+        backing = f"{result.pairs} pairs, {100 * result.confidence:.4g} % interval" if result.confidence else "no interval"
+        console.print(
+            f"[{colour}]{result.outcome.value:>12}[/]  {escape(subject)}  [dim]{escape(f'{result.reason} ({backing})')}[/]",
+            soft_wrap=True,
         )
     for check in outcome.record.checks:
         counts = f"{check.attempted} attacks, {check.reached} reached the target" if check.attempted else check.reason

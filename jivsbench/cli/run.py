@@ -2,7 +2,7 @@
 
 import click
 
-from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, source_options
+from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, require_address, source_options
 from jivsbench.exitcodes import ExitCode
 
 
@@ -14,6 +14,19 @@ from jivsbench.exitcodes import ExitCode
 @click.option("--check/--no-check", "with_checks", default=False, help="Attack the target with the security checks afterwards.")
 @click.option("--dry-run", is_flag=True, help="Print the schedule and what it will cost; send no load.")
 @click.option("--data", "data_size", default="100k", show_default=True, help="Rows of test data when the source is embedded.")
+@click.option("--ui", is_flag=True, help="Serve Locust's own web page during the load, for this machine alone.")
+@click.option("--ui-port", default=8089, show_default=True, type=click.IntRange(1, 65535), help="Port of that page.")
+@click.option(
+    "--expect-workers", default=0, type=click.IntRange(0), metavar="N", help="Wait for N load machines to send the load."
+)
+@click.option(
+    "--master-bind",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="This machine's address for load machines, and for the target that they load.",
+)
+@click.option("--master-port", default=5557, show_default=True, type=click.IntRange(1, 65535), help="Port for load machines.")
 @source_options
 @reports_option
 @json_option
@@ -27,17 +40,27 @@ def run(
     with_checks: bool,
     dry_run: bool,
     data_size: str,
+    ui: bool,
+    ui_port: int,
+    expect_workers: int,
+    master_bind: str,
+    master_port: int,
     source_url: str | None,
     cache_url: str | None,
     reports_dir: str | None,
     as_json: bool,
 ) -> ExitCode:
-    """Run SCENARIO against one profile, judge it by the scenario's gates, and report."""
+    """Run SCENARIO against one profile, judge it by the scenario's gates, and report.
+
+    With --expect-workers the load is sent by other machines, on which `jivsbench worker --master ADDRESS` runs. Nothing between
+    them and this one is encrypted or authenticated: use a network that only you can reach.
+    """
     from jivsbench.app.plans import DEFAULT_SEED
     from jivsbench.app.scenarios import RunOptions, run_scenario
     from jivsbench.cli.outcome import finish
     from jivsbench.cli.terminal import Terminal
     from jivsbench.dataset import parse_size
+    from jivsbench.load.spec import LoadSetup, Meeting
 
     settings = read_settings(ctx, source_url=source_url, cache_url=cache_url, reports_dir=reports_dir)
     options = RunOptions(
@@ -47,6 +70,7 @@ def run(
         seed=DEFAULT_SEED if seed is None else seed,
         with_checks=with_checks,
         data_rows=parse_size(data_size),
+        setup=LoadSetup(Meeting(expect_workers, require_address(master_bind), master_port), ui_port if ui else None),
     )
     if dry_run:
         from jivsbench.app.dry_run import plan_dry_run

@@ -13,7 +13,7 @@ from rich.markup import escape
 from jivsbench.app.progress import Event, LiveLoad, Note, Step
 from jivsbench.cli.durations import format_seconds
 from jivsbench.cli.live import build_panel, describe_load
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 
 _PLAIN_PERIOD_S = 10.0
 
@@ -25,6 +25,7 @@ class Terminal:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._started_s = time.monotonic()
         self._last_plain_s = -_PLAIN_PERIOD_S
+        self._machines: LoadMachines | None = None
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -42,6 +43,8 @@ class Terminal:
                 self._console.print(f"[dim]{self._elapsed()}[/]  {escape(text)}[dim]{about}[/]")
             case Note(text=text):
                 self._console.print(f"      [yellow]note:[/] {escape(text)}")
+            case LoadMachines():
+                self._show_machines(event)
             case LoadProgress():
                 self._show_load(LiveLoad(event))
             case LiveLoad():
@@ -50,6 +53,13 @@ class Terminal:
     def _elapsed(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._started_s), 60)
         return f"{minutes:2d}:{seconds:02d}"
+
+    def _show_machines(self, machines: LoadMachines) -> None:
+        """Only when it changes: it is told every second."""
+        if machines != self._machines:
+            self._machines = machines
+            place = f" at {escape(machines.address)}" if machines.address else ""
+            self._console.print(f"       {machines.joined} of {machines.expected} load machines have joined{place}")
 
     def _show_load(self, live: LiveLoad) -> None:
         load = live.progress

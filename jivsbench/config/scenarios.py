@@ -12,11 +12,23 @@ from jivsbench.config.profiles import NAME, NAME_RULE
 from jivsbench.config.workloads import feed_path, read_duration, read_workload
 from jivsbench.errors import GateError, UnknownNameError, UsageError
 from jivsbench.model.gate import Gate
-from jivsbench.model.gate_text import check_gate, parse_gate
-from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage
+from jivsbench.model.gate_text import check_gate, check_question, parse_gate
+from jivsbench.model.scenario import Arrival, Gaps, Question, Scenario, Stage
 
 QUALITY_GATE: Final = "quality-gate"
-SCENARIO_KEYS: Final = ("name", "title", "arrival", "gaps", "in_flight_limit", "queue_limit", "workload", "stages", "gates")
+SCENARIO_KEYS: Final = (
+    "name",
+    "title",
+    "arrival",
+    "gaps",
+    "in_flight_limit",
+    "queue_limit",
+    "questions",
+    "p95_limit",
+    "workload",
+    "stages",
+    "gates",
+)
 STAGE_KEYS: Final = ("duration", "users", "rate", "step")
 _OPEN_LOOP_KEYS: Final = ("gaps", "in_flight_limit", "queue_limit")
 
@@ -52,12 +64,18 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
         for key in _OPEN_LOOP_KEYS:
             if key in root:
                 root.fail(key, 'it belongs to arrival = "rate", and these stages are of users: remove one of them')
+    questions = tuple(_read_questions(root))
+    p95_limit_s = read_duration(root, "p95_limit") if "p95_limit" in root else None
+    if Question.CAPACITY in questions and p95_limit_s is None:
+        root.fail("questions", 'a capacity is one at a limit: add p95_limit, such as p95_limit = "2s"')
     return Scenario(
         name=name,
         title=root.required_text("title"),
         workload=read_workload(root.section("workload")),
         stages=tuple(_read_stages(root, arrival)),
-        gates=tuple(_read_gates(root, operations)),
+        gates=tuple(_read_gates(root, operations, questions)),
+        questions=questions,
+        p95_limit_s=p95_limit_s,
         arrival=arrival,
         gaps=Gaps(root.choice("gaps", tuple(Gaps), Gaps.EVEN)),
         in_flight_limit=root.integer("in_flight_limit", 1000),
@@ -117,7 +135,16 @@ def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
         root.fail("stages" if stages else None, problem)
 
 
-def _read_gates(root: Section, operations: Collection[str] | None) -> Iterator[Gate]:
+def _read_questions(root: Section) -> Iterator[Question]:
+    for word in root.texts("questions") or ():
+        if word not in tuple(Question):
+            root.fail("questions", f"each must be one of {', '.join(Question)}")
+        yield Question(word)
+
+
+def _read_gates(
+    root: Section, operations: Collection[str] | None, questions: Collection[Question] = tuple(Question)
+) -> Iterator[Gate]:
     texts = root.texts("gates")
     if not texts:
         root.fail("gates" if texts is not None else None, "a run that no gate judges cannot fail: add gates = [...]")
@@ -127,6 +154,7 @@ def _read_gates(root: Section, operations: Collection[str] | None) -> Iterator[G
             if operations is not None:
                 # Whether the run compares is not known here; whoever plans it checks that.
                 check_gate(gate, operations, is_comparison=True)
+            check_question(gate, questions)
         except GateError as exc:
             raise GateError(f"{root.place('gates')}: {exc}") from exc
         yield gate

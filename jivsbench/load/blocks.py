@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.record import BlockRow
+from jivsbench.model.sample import Interval, OperationKind
 from jivsbench.model.scenario import Block, BlockPhase
 
 
@@ -18,6 +19,8 @@ class OpenBlock:
     jobs: int = 0
     rows: int = 0
     errors: int = 0
+    cpu_s: float | None = None
+    all_rows: int = 0
     last_ns: int = 0
     measured_ns: int = field(init=False)
     _response: HistogramBuilder = field(default_factory=HistogramBuilder)
@@ -45,20 +48,36 @@ class OpenBlock:
         end_ns = until_ns if self.end_ns is None else min(until_ns, self.end_ns)
         return max(end_ns - max(since_ns, self.start_ns), 0)
 
-    def count_end(self, ended_ns: int, *, is_error: bool) -> None:
-        """Any operation ended."""
-        self.last_ns = max(self.last_ns, ended_ns)
-        if is_error and self.phase_at(ended_ns) is BlockPhase.MEASURED:
+    def count_error(self, ended_ns: int) -> None:
+        """An operation failed."""
+        if self.phase_at(ended_ns) is BlockPhase.MEASURED:
             self.errors += 1
 
     def count_job(self, ended_ns: int, response_ns: int, rows: int, *, is_error: bool) -> None:
         """A job ended; a failed one has its duration too, but neither it nor its rows count as done."""
         phase = self.phase_at(ended_ns)
+        if not is_error:
+            self.all_rows += rows
         if phase is not BlockPhase.WASHOUT:
             self._response.record(response_ns)
         if phase is BlockPhase.MEASURED and not is_error:
             self.jobs += 1
             self.rows += rows
+
+    def absorb(self, interval: Interval) -> None:
+        """Count what another load machine has counted in one second of this block."""
+        is_measured = interval.phase is BlockPhase.MEASURED
+        for part in interval.operations:
+            failed = sum(error.count for error in part.errors)
+            self.errors += failed if is_measured else 0
+            if part.kind is not OperationKind.JOB:
+                continue
+            self.all_rows += part.rows
+            if interval.phase is not BlockPhase.WASHOUT:
+                self._response.add(part.response)
+            if is_measured:
+                self.jobs += part.count - failed
+                self.rows += part.rows
 
     def build_row(self, origin_ns: int) -> BlockRow:
         """The block as a value, once it is closed and drained."""
@@ -79,4 +98,6 @@ class OpenBlock:
             job_mean_ns=response.mean_ns(),
             job_p50_ns=response.percentile_ns(50),
             job_p95_ns=response.percentile_ns(95),
+            cpu_s=self.cpu_s,
+            cpu_rows=self.all_rows,
         )

@@ -4,7 +4,7 @@ import os
 import selectors
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 from jivsbench import errors
 from jivsbench.children import Child, start_python_child
 from jivsbench.errors import InvalidRunError, JivsbenchError
-from jivsbench.load.messages import CUT, Done, Message, Progressed, Refused, Started, parse_message
-from jivsbench.load.progress import LoadProgress
-from jivsbench.load.spec import LoadArm, LoadOutcome, LoadSpec
+from jivsbench.load.messages import CUT, GO_ON, STOP, Done, Looked, Message, Progressed, Refused, Started, Waited, parse_message
+from jivsbench.load.progress import LoadMachines, LoadProgress
+from jivsbench.load.spec import JoinSpec, LoadArm, LoadOutcome, LoadSpec
+from jivsbench.model.record import BlockRow
 
 LOG_NAME: Final = "load.log"
 _WORKER: Final = "jivsbench.load.worker"
@@ -29,32 +30,71 @@ _TAIL_CHARACTERS: Final = 200
 _READ_BYTES: Final = 65536
 
 
+Hear = Callable[[LoadProgress | LoadMachines], None]
+
+
+def always(blocks: Sequence[BlockRow]) -> bool:
+    """For a load that is played to its end, whatever its blocks say."""
+    del blocks
+    return True
+
+
+def never(progress: LoadProgress) -> bool:
+    """For a load that nothing ends before its schedule does."""
+    del progress
+    return False
+
+
 def run_load(
     spec: LoadSpec,
     folder: Path,
-    on_progress: Callable[[LoadProgress], None],
-    must_end: Callable[[LoadProgress], bool] = lambda _: False,
+    on_progress: Hear,
+    goes_on: Callable[[Sequence[BlockRow]], bool] = always,
+    must_end: Callable[[LoadProgress], bool] = never,
 ) -> LoadOutcome:
     """Play the load that `spec` describes. Samples go to `spec.intervals_path`, the child's log to `folder`.
 
-    Once `must_end` says so, no iteration begins any more; what is in flight ends as at any block's end.
+    `on_progress` hears once a second which load machines have joined, if there are any, and how the load goes.
+    At each of `spec.looks` the load rests until `goes_on` has answered; False ends it there. Once
+    `must_end` says so, no iteration begins any more; what is in flight ends as at any block's end.
 
     Raises InvalidRunError when the child or a target ends before the load does, and whatever the child refused with.
     Whatever is raised, KeyboardInterrupt too, the child is gone by then.
     """
-    watch = _TargetWatch(spec.arms)
-    log = folder / LOG_NAME
+    return _follow(spec, _TargetWatch(spec.arms), folder / LOG_NAME, on_progress, goes_on, must_end)
+
+
+def join_load(spec: JoinSpec, log: Path, on_progress: Hear) -> LoadOutcome:
+    """Be one load machine of the master that `spec` names, until its load has ended. Returns this machine's part.
+
+    Raises EnvironmentProblem when no master answers, InvalidRunError when the load ended early.
+    """
+    return _follow(spec, _TargetWatch(()), log, on_progress, always, never)
+
+
+def _follow(  # noqa: PLR0917 - six different types
+    spec: LoadSpec | JoinSpec,
+    watch: "_TargetWatch",
+    log: Path,
+    on_progress: Hear,
+    goes_on: Callable[[Sequence[BlockRow]], bool],
+    must_end: Callable[[LoadProgress], bool],
+) -> LoadOutcome:
     with _start_worker(spec, log) as child:
         is_cut = False
         for message in _listen(child, watch, log):
             match message:
+                case Waited(machines=machines):
+                    on_progress(machines)
                 case Started():
                     watch.start_clock()
                 case Progressed(progress=progress):
                     on_progress(progress)
                     if not is_cut and must_end(progress):
                         is_cut = True
-                        child.send(CUT)
+                        _answer(child, CUT)
+                case Looked(blocks=blocks):
+                    _answer(child, GO_ON if goes_on(blocks) else STOP)
                 case Refused():
                     raise _build_error(message)
                 case Done(outcome=outcome):
@@ -65,9 +105,15 @@ def run_load(
     raise InvalidRunError(_explain_death(child, log, watch))
 
 
+def _answer(child: Child, order: str) -> None:
+    # A child that died meanwhile is noticed by whoever listens to it, with its last words.
+    with suppress(BrokenPipeError):
+        child.send(order)
+
+
 @contextmanager
-def _start_worker(spec: LoadSpec, log: Path) -> Iterator[Child]:
-    message = TypeAdapter(LoadSpec).dump_json(spec).decode()
+def _start_worker(spec: LoadSpec | JoinSpec, log: Path) -> Iterator[Child]:
+    message = TypeAdapter(type(spec)).dump_json(spec).decode()
     child = start_python_child("load", _WORKER, log=log, message=message)
     try:
         yield child

@@ -6,8 +6,21 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from jivsbench.load.progress import LoadProgress
+from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.load.spec import LoadOutcome
+from jivsbench.model.record import BlockRow
+
+GO_ON: Final = "go on\n"
+STOP: Final = "stop\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Once a second while load machines are missing."""
+
+    machines: LoadMachines
+    kind: Literal["waited"] = "waited"
+
 
 CUT: Final = "cut\n"
 """What the parent writes to the child's standard input when no further iteration may begin."""
@@ -29,6 +42,14 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """As many blocks were played as the next look wants; the child waits for `GO_ON` or `STOP` on its standard input."""
+
+    blocks: tuple[BlockRow, ...]
+    kind: Literal["look"] = "look"
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Every block was played; the child ends."""
 
@@ -45,7 +66,7 @@ class Refused:
     kind: Literal["error"] = "error"
 
 
-Message = Started | Progressed | Done | Refused
+Message = Waited | Started | Progressed | Looked | Done | Refused
 
 
 def format_message(message: Message) -> bytes:

@@ -43,6 +43,23 @@ class ServerLine:
     servers: ServerRow
 
 
+def read_monitor(path: Path, arm: str, lead_s: float) -> tuple[MonitorRow, ...]:
+    """The looks at one arm that a file holds, in seconds since the load started, which was `lead_s` after the monitor.
+
+    A last line that was cut off, and a file that was never written, hold nothing.
+    """
+    looks = (line.row for line in _read_lines(path) if isinstance(line, MonitorLine) and line.arm == arm)
+    rows = (replace(row, second=row.second - lead_s) for row in looks)
+    return tuple(row for row in rows if row.second >= 0)
+
+
+def _read_lines(path: Path) -> Iterator[MonitorLine | ServerLine]:
+    adapter: TypeAdapter[MonitorLine | ServerLine] = TypeAdapter(MonitorLine | ServerLine)
+    if path.is_file():
+        with path.open("rb") as lines:
+            yield from (adapter.validate_json(line) for line in lines if line.endswith(b"\n"))
+
+
 class Monitor:
     """Watches from entry to exit of its block; the first look is taken at once, the last one at the end."""
 
@@ -123,11 +140,7 @@ class Monitor:
         return 0.0 if since_ns is None else (since_ns - self._started_ns) / _NS_PER_S
 
     def _read(self) -> Iterator[MonitorLine | ServerLine]:
-        adapter: TypeAdapter[MonitorLine | ServerLine] = TypeAdapter(MonitorLine | ServerLine)
-        if self._lines is None:
-            return
-        with self._path.open("rb") as lines:
-            yield from (adapter.validate_json(line) for line in lines if line.endswith(b"\n"))
+        return iter(()) if self._lines is None else _read_lines(self._path)
 
     def _write(self, line: bytes) -> None:
         assert self._lines is not None

@@ -10,6 +10,15 @@ _NS_PER_MINUTE = 60e9
 
 
 @dataclass(frozen=True, slots=True)
+class LoadMachines:
+    """How many load machines have joined, before the load begins."""
+
+    joined: int
+    expected: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadProgress:
     """Where the load is. Jobs, rows and errors are those of the current arm so far; rate and p95 those of its last 5 seconds."""
 

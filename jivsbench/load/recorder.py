@@ -3,7 +3,7 @@
 Memory stays bounded however long the load is: open seconds only, and at most `_MOST_CODES` error codes a class.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from jivsbench.load.blocks import OpenBlock
@@ -40,6 +40,8 @@ class Sample(NamedTuple):
     ended_ns: int
     rows: int = 0
     failure: Failure | None = None
+    ready_ns: int = 0
+    """When it could be sent at the earliest, if that was after `intended_ns`: in an open loop all places may be taken."""
 
 
 class _Slot(NamedTuple):
@@ -54,11 +56,13 @@ class _Slot(NamedTuple):
 class Recorder:
     """Takes every sample; gives intervals to `write`, line by line, and sums to whoever asks."""
 
-    def __init__(self, write: Callable[[bytes], object], origin_ns: int = 0) -> None:
+    def __init__(self, write: Callable[[bytes], object], origin_ns: int = 0, *, counts_arrivals: bool = False) -> None:
         prepare_format()
         self._origin_ns = origin_ns
         self._write = write
+        self._counts_arrivals = counts_arrivals
         self._open: dict[_Slot, _OpenInterval] = {}
+        self._latest = _NOWHERE
         self._half: tuple[_Slot, _OpenInterval] | None = None
         self._codes: dict[ErrorClass, set[str]] = {}
         self._jobs: dict[str, JobCounts] = {}
@@ -77,26 +81,56 @@ class Recorder:
 
     def record(self, block: OpenBlock, sample: Sample) -> None:
         """Count one operation where it ended."""
-        _operation, kind, intended_ns, started_ns, ended_ns, rows, failure = sample
-        slot = self._slot(block, ended_ns)
-        interval = self._open.get(slot)
-        if interval is None:
-            interval = self._open[slot] = _OpenInterval()
-        if failure is not None:
-            failure = self._bound_code(failure)
-        interval.add(sample, failure)
+        operation, kind, intended_ns, started_ns, ended_ns, rows, failure, ready_ns = sample
+        interval = self._interval_at(block, ended_ns)
+        part = interval.operations.get((operation, kind))
+        if part is None:
+            part = interval.operations[operation, kind] = _OpenOperation()
         self.operations += 1
-        is_error = failure is not None
-        block.count_end(ended_ns, is_error=is_error)
+        part.count += 1
+        part.rows += rows
+        part.response.record(ended_ns - intended_ns)
+        part.service.record(ended_ns - started_ns)
+        part.lag.record(started_ns - (intended_ns if intended_ns > ready_ns else ready_ns))  # noqa: FURB136 - a call costs more
+        if ended_ns > block.last_ns:  # noqa: PLR1730
+            block.last_ns = ended_ns
+        if failure is not None:
+            part.count_error(self._bound_code(failure))
+            block.count_error(ended_ns)
         if kind is OperationKind.JOB:
-            block.count_job(ended_ns, ended_ns - intended_ns, rows, is_error=is_error)
-        else:
-            self._lag.record(started_ns - intended_ns)
+            block.count_job(ended_ns, ended_ns - intended_ns, rows, is_error=failure is not None)
 
     def note_users(self, block: OpenBlock, now_ns: int, users: int) -> None:
         """Say how many users are active, so that a second in which nothing ended has its line too."""
-        interval = self._open.setdefault(self._slot(block, now_ns), _OpenInterval())
-        interval.users = max(interval.users, users)
+        self._interval_at(block, now_ns).note_users(0, users)
+
+    def note_arrival(self, block: OpenBlock, due_ns: int, now_ns: int) -> None:
+        """An iteration that was planned for `due_ns` is released now."""
+        self._interval_at(block, due_ns).planned += 1
+        self._interval_at(block, now_ns).offered += 1
+
+    def note_achieved(self, block: OpenBlock, ended_ns: int) -> None:
+        """An iteration has ended, and nothing in it failed."""
+        self._interval_at(block, ended_ns).achieved += 1
+
+    def record_not_sent(
+        self, block: OpenBlock, operations: Iterable[tuple[str, OperationKind]], due_ns: int, ended_ns: int, code: str
+    ) -> None:
+        """Count an iteration that never began: failed, and as slow as if it had ended at `ended_ns`.
+
+        That moment may lie ahead: what finds no room counts at once, in the second of its block's end, so that a flood of
+        it needs no memory. Nobody sent it late, so it has no lag.
+        """
+        failure = Failure(ErrorClass.NOT_SENT, code)
+        for operation, kind in operations:
+            self.record(block, Sample(operation, kind, due_ns, ended_ns, ended_ns, 0, failure, ready_ns=ended_ns))
+
+    def absorb(self, machine: int, block: OpenBlock, interval: Interval) -> None:
+        """Count what another load machine has counted in one second: everything is added up, histograms are merged."""
+        slot = _Slot(interval.second, interval.arm, interval.block, interval.phase)
+        self._open.setdefault(slot, _OpenInterval()).absorb(machine, interval)
+        self.operations += sum(part.count for part in interval.operations)
+        block.absorb(interval)
 
     def jobs(self, arm: str) -> JobCounts:
         """The running job counts of one arm."""
@@ -112,7 +146,10 @@ class Recorder:
 
     def lag_p99_ns(self) -> float | None:
         """How late calls were sent, over the whole load; None before the first one."""
-        return self._lag.build().percentile_ns(99)
+        lag = HistogramBuilder()
+        for known in (self._lag.build(), *(interval.build_lag() for interval in self._open.values())):
+            lag.add(known)
+        return lag.build().percentile_ns(99)
 
     def flush(self, now_ns: int, pause: Callable[[], object] | None = None) -> None:
         """Write every second that is over at `now_ns`, which takes some milliseconds; `pause` is called in between.
@@ -126,12 +163,36 @@ class Recorder:
         if self._half is not None:
             slot, interval = self._half
             self._half = None
-            self._write(format_interval(interval.build(slot, _do_not_pause)))
+            self._write_interval(interval.build(slot, self._counts_arrivals, _do_not_pause))
         if self._open:
             self._flush_before(max(slot.second for slot in self._open) + 1, _do_not_pause)
 
-    def _slot(self, block: OpenBlock, at_ns: int) -> _Slot:
-        return _Slot((at_ns - self._origin_ns) // NS_PER_S, block.plan.arm, block.plan.index, block.phase_at(at_ns))
+    def _interval_at(self, block: OpenBlock, at_ns: int) -> "_OpenInterval":
+        """The interval of a moment. Nearly always it is the one of the sample before."""
+        latest = self._latest
+        if latest.block is block and latest.since_ns <= at_ns < latest.until_ns and latest.end_ns == block.end_ns:
+            return latest.interval
+        second, phase = (at_ns - self._origin_ns) // NS_PER_S, block.phase_at(at_ns)
+        slot = _Slot(second, block.plan.arm, block.plan.index, phase)
+        interval = self._open.get(slot)
+        if interval is None:
+            interval = self._open[slot] = _OpenInterval()
+        since_ns = self._origin_ns + second * NS_PER_S
+        bounds = [bound for bound in (block.measured_ns, block.end_ns) if bound is not None]
+        self._latest = _Latest(
+            block,
+            block.end_ns,
+            max([since_ns, *(bound for bound in bounds if bound <= at_ns)]),
+            min([since_ns + NS_PER_S, *(bound for bound in bounds if bound > at_ns)]),
+            interval,
+        )
+        return interval
+
+    def _write_interval(self, interval: Interval) -> None:
+        for part in interval.operations:
+            if part.kind is not OperationKind.JOB:
+                self._lag.add(part.lag)
+        self._write(format_interval(interval))
 
     def _bound_code(self, failure: Failure) -> Failure:
         """A target could answer with a new code each time; the record must not grow with it."""
@@ -146,9 +207,10 @@ class Recorder:
         seconds: dict[tuple[int, str], list[OperationInterval]] = {}
         for slot in sorted(slot for slot in self._open if slot.second < second):
             self._half = (slot, self._open.pop(slot))
-            interval = self._half[1].build(slot, pause)
+            self._latest = _NOWHERE
+            interval = self._half[1].build(slot, self._counts_arrivals, pause)
             self._half = None
-            self._write(format_interval(interval))
+            self._write_interval(interval)
             seconds.setdefault((slot.second, slot.arm), []).extend(interval.operations)
             pause()
         for (number, arm), operations in seconds.items():
@@ -176,53 +238,84 @@ class Recorder:
 class _OpenInterval:
     """The operations of one interval while it is filled."""
 
-    __slots__ = ("_operations", "users")
+    __slots__ = ("_users", "achieved", "offered", "operations", "planned")
 
     def __init__(self) -> None:
-        self._operations: dict[tuple[str, OperationKind], _OpenOperation] = {}
-        self.users = 0
+        self.operations: dict[tuple[str, OperationKind], _OpenOperation] = {}
+        self._users: dict[int, int] = {}
+        self.planned = 0
+        self.offered = 0
+        self.achieved = 0
 
-    def add(self, sample: Sample, failure: Failure | None) -> None:
-        key = (sample.operation, sample.kind)
-        operation = self._operations.get(key)
-        if operation is None:
-            operation = self._operations[key] = _OpenOperation()
-        operation.add(sample, failure)
+    def note_users(self, machine: int, users: int) -> None:
+        self._users[machine] = max(self._users.get(machine, 0), users)
 
-    def build(self, slot: _Slot, pause: Callable[[], object]) -> Interval:
+    def absorb(self, machine: int, interval: Interval) -> None:
+        self.note_users(machine, interval.users)
+        self.planned += interval.planned or 0
+        self.offered += interval.offered or 0
+        self.achieved += interval.achieved or 0
+        for part in interval.operations:
+            self.operations.setdefault((part.operation, part.kind), _OpenOperation()).absorb(part)
+
+    def build_lag(self) -> Histogram:
+        """How late calls were sent."""
+        return merge_histograms(
+            part.lag.build() for (_name, kind), part in self.operations.items() if kind is not OperationKind.JOB
+        )
+
+    def build(self, slot: _Slot, counts_arrivals: bool, pause: Callable[[], object]) -> Interval:  # noqa: FBT001 - inner call
         built = []
-        for key in sorted(self._operations):
-            built.append(self._operations[key].build(*key))
+        for key in sorted(self.operations):
+            built.append(self.operations[key].build(*key))
             pause()
-        return Interval(slot.second, slot.arm, slot.block, slot.phase, self.users, tuple(built))
+        planned, offered = (self.planned, self.offered) if counts_arrivals else (None, None)
+        second, arm, block, phase = slot
+        return Interval(second, arm, block, phase, sum(self._users.values()), tuple(built), planned, offered, self.achieved)
 
 
 class _OpenOperation:
     """One operation of one interval while it is filled."""
 
-    __slots__ = ("_count", "_errors", "_lag", "_response", "_rows", "_service")
+    __slots__ = ("_errors", "count", "lag", "response", "rows", "service")
 
     def __init__(self) -> None:
-        self._count = 0
-        self._rows = 0
+        self.count = 0
+        self.rows = 0
         self._errors: dict[Failure, int] = {}
-        self._response = HistogramBuilder()
-        self._service = HistogramBuilder()
-        self._lag = HistogramBuilder()
+        self.response = HistogramBuilder()
+        self.service = HistogramBuilder()
+        self.lag = HistogramBuilder()
 
-    def add(self, sample: Sample, failure: Failure | None) -> None:
-        self._count += 1
-        self._rows += sample.rows
-        if failure is not None:
-            self._errors[failure] = self._errors.get(failure, 0) + 1
-        self._response.record(sample.ended_ns - sample.intended_ns)
-        self._service.record(sample.ended_ns - sample.started_ns)
-        self._lag.record(sample.started_ns - sample.intended_ns)
+    def count_error(self, failure: Failure, count: int = 1) -> None:
+        self._errors[failure] = self._errors.get(failure, 0) + count
+
+    def absorb(self, part: OperationInterval) -> None:
+        self.count += part.count
+        self.rows += part.rows
+        for error in part.errors:
+            self.count_error(Failure(error.error, error.code), error.count)
+        self.response.add(part.response)
+        self.service.add(part.service)
+        self.lag.add(part.lag)
 
     def build(self, operation: str, kind: OperationKind) -> OperationInterval:
         errors = tuple(ErrorCount(*failure, count) for failure, count in sorted(self._errors.items()))
-        clocks: tuple[Histogram, ...] = (self._response.build(), self._service.build(), self._lag.build())
-        return OperationInterval(operation, kind, self._count, self._rows, errors, *clocks)
+        clocks = (self.response.build(), self.service.build(), self.lag.build())
+        return OperationInterval(operation, kind, self.count, self.rows, errors, *clocks)
+
+
+class _Latest(NamedTuple):
+    """The interval of the latest sample, and the stretch of time in which it is that of the next one too."""
+
+    block: OpenBlock | None
+    end_ns: int | None
+    since_ns: int
+    until_ns: int
+    interval: _OpenInterval
+
+
+_NOWHERE: Final = _Latest(None, None, 0, 0, _OpenInterval())
 
 
 def _do_not_pause() -> None:

@@ -17,8 +17,13 @@ from jivsbench.model.record import MonitorRow
 _ANSWER_LIMIT_S: Final = 0.8
 _TREE_LOOKS: Final = 5  # listing every process of the machine costs ten times as much as reading one
 _OK: Final = 200
-_GAUGES: Final = ("jivsbench_pool_", "jivsbench_cache_lookups")
-_WANTED: Final = ("jivsbench_pool_connections", "jivsbench_pool_waiting", "jivsbench_cache_lookups_total")
+_GAUGES: Final = ("jivsbench_pool_", "jivsbench_cache_lookups", "jivsbench_jobs_waiting")
+_WANTED: Final = (
+    "jivsbench_pool_connections",
+    "jivsbench_pool_waiting",
+    "jivsbench_cache_lookups_total",
+    "jivsbench_jobs_waiting",
+)
 # The histograms of phases take a target some ms to write, which its users would feel once a second.
 _ONLY_GAUGES: Final = "?" + urlencode([("name[]", name) for name in _WANTED])
 
@@ -43,6 +48,7 @@ class TargetCounters:
     pool_waiting: int | None = None
     cache_hits: int | None = None
     cache_misses: int | None = None
+    jobs_waiting: int | None = None
 
 
 class TargetProbe:
@@ -75,6 +81,7 @@ class TargetProbe:
             pool_waiting=counters.pool_waiting,
             cache_hits=counters.cache_hits,
             cache_misses=counters.cache_misses,
+            jobs_waiting=counters.jobs_waiting,
         )
 
     def read_phases(self) -> PhaseCounters | None:
@@ -175,6 +182,7 @@ def parse_counters(text: str) -> TargetCounters:
         pool_active=sums.get((pool, "active")),
         pool_idle=sums.get((pool, "idle")),
         pool_waiting=sums.get(("jivsbench_pool_waiting", "")),
+        jobs_waiting=sums.get(("jivsbench_jobs_waiting", "")),
         cache_hits=sums.get((lookups, "hit"), 0) if has_lookups else None,
         cache_misses=sums.get((lookups, "miss"), 0) + sums.get((lookups, "error"), 0) if has_lookups else None,
     )

@@ -127,11 +127,13 @@ class Recovery:
     overshoot_s2: float
     """Area between p95 and the band's upper edge, from the disturbance's start until recovery: seconds times seconds."""
     drain_s: float | None
-    """From the end of the disturbance until no more callers waited for a connection than before it."""
-    waiting_peak: int | None
+    """From the end of the disturbance until no more jobs waited, for a worker or a connection, than before it."""
     queued_peak: int | None
-    misses_per_key: float | None
-    misses_method: str
+    """Most jobs that waited for a worker."""
+    waiting_peak: int | None
+    """Most callers that waited for a connection."""
+    misses_per_job: float | None
+    """Cache misses from its start to its end / jobs that ended meanwhile. Every job has keys of its own."""
     jobs: int
     refused: int
     timed_out: int

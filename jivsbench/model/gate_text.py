@@ -17,6 +17,7 @@ from typing import Final
 from jivsbench.errors import GateError
 from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateSeverity, Unit, Window, WindowKind
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Direction, Metric, convert_unit, find_metric, list_metrics
+from jivsbench.model.scenario import Question
 
 _WORD: Final = re.compile(r"[<>=!]+|[^\s<>=!]+")
 _QUANTITY: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)")
@@ -98,6 +99,16 @@ def check_gate(gate: Gate, operations: Collection[str], is_comparison: bool) -> 
             f"gate {text!r}: {gate.change.value!r} needs a comparison, and this run has one arm: set a limit in {metric.unit}"
         )
     _check_sense(gate, metric, text)
+
+
+def check_question(gate: Gate, questions: Collection[Question]) -> None:
+    """Refuse a gate on an answer that the scenario does not ask for. Raises GateError."""
+    metric = find_metric(gate.metric)
+    if metric is not None and metric.question is not None and metric.question not in questions:
+        raise GateError(
+            f"gate {format_gate(gate)!r}: {gate.metric} answers a question that this scenario does not ask: "
+            f'add questions = ["{metric.question}"]'
+        )
 
 
 class _Words:

@@ -5,19 +5,20 @@ about 11,000 of them (1 us to 1 h). Percentiles are never averaged: histograms a
 buckets with a bounded relative error is that of DDSketch (Masson, Rim, Lee, VLDB 2019).
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil, log
 from typing import Self
 
 _GROWTH = 1.002
-_LOG_GROWTH = math.log(_GROWTH)
+_LOG_GROWTH = log(_GROWTH)
+_BEYOND_NS = 1 << 63
 MIN_SAMPLES_P99 = 100
 
 
 def bucket_of(value_ns: int) -> int:
     """Index of the bucket that holds a duration; everything below 1 ns falls into bucket 0."""
-    return math.ceil(math.log(value_ns) / _LOG_GROWTH) if value_ns > 1 else 0
+    return ceil(log(value_ns) / _LOG_GROWTH) if value_ns > 1 else 0
 
 
 def value_of(bucket: int) -> float:
@@ -46,7 +47,7 @@ class Histogram:
         """
         if not self.count:
             return None
-        rank = max(1, math.ceil(self.count * percent / 100.0))
+        rank = max(1, ceil(self.count * percent / 100.0))
         if rank >= self.count:
             return float(self.max_ns)
         seen = 0
@@ -69,37 +70,46 @@ class HistogramBuilder:
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._sum_ns = 0
-        self._min_ns = 0
+        self._min_ns = _BEYOND_NS
         self._max_ns = 0
 
     def record(self, value_ns: int) -> None:
-        """Count one duration; a negative one, which no monotonic clock gives, counts as zero."""
-        value_ns = max(value_ns, 0)
-        if not self._counts or value_ns < self._min_ns:
+        """Count one duration; a negative one, which no monotonic clock gives, counts as zero.
+
+        Called three times for every request of a load: `max`, `min` and a call of `bucket_of` would cost as much again.
+        """
+        if value_ns < 0:  # noqa: PLR1730 - see above
+            value_ns = 0
+        if value_ns < self._min_ns:  # noqa: PLR1730
             self._min_ns = value_ns
-        self._max_ns = max(self._max_ns, value_ns)
+        if value_ns > self._max_ns:  # noqa: PLR1730
+            self._max_ns = value_ns
         self._sum_ns += value_ns
-        bucket = bucket_of(value_ns)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
+        bucket = ceil(log(value_ns) / _LOG_GROWTH) if value_ns > 1 else 0
+        counts = self._counts
+        counts[bucket] = counts.get(bucket, 0) + 1
+
+    def add(self, histogram: Histogram) -> None:
+        """Count every sample of a histogram. In place: to merge values once a second would copy every bucket each time."""
+        if not histogram.count:
+            return
+        for bucket, count in histogram.buckets:
+            self._counts[bucket] = self._counts.get(bucket, 0) + count
+        self._sum_ns += histogram.sum_ns
+        self._min_ns = min(self._min_ns, histogram.min_ns)
+        self._max_ns = max(self._max_ns, histogram.max_ns)
 
     def build(self) -> Histogram:
         """Everything recorded so far, as a value."""
+        if not self._counts:
+            return Histogram()
         buckets = tuple(sorted(self._counts.items()))
         return Histogram(buckets, sum(self._counts.values()), self._sum_ns, self._min_ns, self._max_ns)
 
 
 def merge_histograms(histograms: Iterable[Histogram]) -> Histogram:
     """One histogram of all samples of all histograms."""
-    counts: dict[int, int] = {}
-    total_ns = 0
-    least: int | None = None
-    greatest = 0
+    builder = HistogramBuilder()
     for histogram in histograms:
-        if not histogram.count:
-            continue
-        for bucket, count in histogram.buckets:
-            counts[bucket] = counts.get(bucket, 0) + count
-        total_ns += histogram.sum_ns
-        least = histogram.min_ns if least is None else min(least, histogram.min_ns)
-        greatest = max(greatest, histogram.max_ns)
-    return Histogram(tuple(sorted(counts.items())), sum(counts.values()), total_ns, least or 0, greatest)
+        builder.add(histogram)
+    return builder.build()

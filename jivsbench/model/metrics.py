@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Final
 
 from jivsbench.model.gate import Unit
+from jivsbench.model.scenario import Question
 
 JOB_OPERATION: Final = "job"
+CPU_PER_ROWS: Final = "target.cpu_per_million_rows"
 _OPERATION_RESPONSE: Final = re.compile(r"([a-z][a-z0-9_-]*)\.response")
 _LATENCY: Final = ("p50", "p90", "p95", "p99", "mean", "max")
 # What one unit is in the first unit of its dimension. Units of different dimensions never convert.
@@ -43,6 +45,8 @@ class Metric:
     """True when it is known second by second, so that a gate may judge it over a window."""
     needs_jobs: bool = False
     """True when only a workload that times whole jobs produces it."""
+    question: Question | None = None
+    """The question that a scenario must ask for it."""
 
 
 OPERATION_METRIC: Final = Metric(
@@ -54,6 +58,74 @@ OPERATION_METRIC: Final = Metric(
     is_windowed=True,
 )
 """Stands for one metric per operation of the scenario's workload."""
+
+GROWING: Final = {
+    "memory": "memory of the target's process tree: PSS, or RSS where the system has no PSS",
+    "handles": "open file handles of the target's process tree",
+    "threads": "threads of the target's process tree",
+    "connections": "connections of the target's source pools, borrowed and idle",
+    "backends": "sessions of the target at the source's server",
+    "latency": "p95 of the jobs that ended in each second",
+}
+"""Gauges that should not grow, with what each one is."""
+
+_ANSWERS: Final = (
+    Metric(
+        "knee.users",
+        Unit.COUNT,
+        ("step", "fit"),
+        Direction.HIGHER,
+        "users up to which throughput grows: by the steps of the schedule, within the p95 limit; and by a fitted curve",
+        needs_jobs=True,
+        question=Question.KNEE,
+    ),
+    Metric(
+        "knee.http",
+        Unit.MILLISECONDS,
+        ("p95",),
+        Direction.LOWER,
+        "all HTTP calls but long polls, up to and with the last step whose throughput grew: the worst of those steps",
+        question=Question.KNEE,
+    ),
+    Metric(
+        "recovery.time",
+        Unit.SECONDS,
+        ("max",),
+        Direction.LOWER,
+        "from the end of a peak until p95 stays within the band of before the first peak: the longest of all peaks",
+        needs_jobs=True,
+        question=Question.RECOVERY,
+    ),
+    Metric(
+        "peak.http",
+        Unit.MILLISECONDS,
+        ("p95",),
+        Direction.LOWER,
+        "all HTTP calls but long polls that ended within a peak: the worst of all peaks",
+        question=Question.RECOVERY,
+    ),
+    Metric(
+        "after_peak.http",
+        Unit.MILLISECONDS,
+        ("p95",),
+        Direction.LOWER,
+        "all HTTP calls but long polls that ended in the plateau after a peak, recovery included: the worst of all peaks",
+        question=Question.RECOVERY,
+    ),
+    Metric(
+        "capacity.jobs",
+        Unit.JOBS_PER_SECOND,
+        ("rate",),
+        Direction.HIGHER,
+        "the highest arrival rate that kept the p95 limit, by bisection on plateaus of an open loop",
+        needs_jobs=True,
+        question=Question.CAPACITY,
+    ),
+    *(
+        Metric(f"growth.{gauge}", Unit.PERCENT, ("trend",), Direction.LOWER, f"growth of {meaning}", question=Question.GROWTH)
+        for gauge, meaning in GROWING.items()
+    ),
+)
 
 CATALOGUE: Final[tuple[Metric, ...]] = (
     replace(OPERATION_METRIC, name="http.response", meaning="all HTTP calls, from the intended start to the end; no long polls"),
@@ -133,6 +205,15 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         plain=("mean",),
     ),
     Metric(
+        CPU_PER_ROWS,
+        Unit.SECONDS,
+        ("mean",),
+        Direction.LOWER,
+        "CPU seconds of the target's process per million rows that it extracted",
+        paired=("mean",),
+        needs_jobs=True,
+    ),
+    Metric(
         "rows.lost",
         Unit.COUNT,
         ("count",),
@@ -140,6 +221,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         "rows read but not written (or the reverse), plus jobs that returned wrong rows",
         needs_jobs=True,
     ),
+    *_ANSWERS,
     Metric("findings.critical", Unit.COUNT, ("count",), Direction.LOWER, "open findings of severity CRITICAL"),
     Metric("findings.high", Unit.COUNT, ("count",), Direction.LOWER, "open findings of severity HIGH"),
 )

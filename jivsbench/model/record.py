@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jivsbench.model.activity import StatementTotals, WaitCount
+from jivsbench.model.behaviour import Capacity
+from jivsbench.model.calibration import Calibration
+from jivsbench.model.comparison import ComparisonRule
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.gate import Window
 from jivsbench.model.histogram import Histogram
@@ -36,6 +39,8 @@ class Plan:
     source_label: str
     """Connector, host and database of the source, without user or password."""
     cache_label: str
+    rule: ComparisonRule | None = None
+    """How a comparison is judged; None: by gates alone, after a fixed number of pairs."""
     sources: tuple[OfferedSource, ...] = ()
     """Data sources beside the main one that the workload's mix extracts from."""
 
@@ -97,6 +102,10 @@ class BlockRow:
     job_mean_ns: float | None
     job_p50_ns: float | None
     job_p95_ns: float | None
+    cpu_s: float | None = None
+    """CPU seconds of the target's process from the block's start until it was drained; None where the system cannot tell."""
+    cpu_rows: int = 0
+    """Rows of all jobs that completed in that time, washout and drain included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +199,8 @@ class MonitorRow:
     pool_waiting: int | None
     cache_hits: int | None
     cache_misses: int | None
+    jobs_waiting: int | None = None
+    """Started jobs that wait for a worker of the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +259,15 @@ class JobTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmRuntime:
+    """The environment that a target ran in, as its own Python says."""
+
+    jivsbench_version: str
+    python_version: str
+    plugins: tuple[PluginFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ArmRecord:
     """What one profile's target did under the load."""
 
@@ -265,6 +285,8 @@ class ArmRecord:
     series: tuple[SeriesRow, ...]
     monitor: tuple[MonitorRow, ...]
     blocks: tuple[BlockRow, ...]
+    runtime: ArmRuntime | None = None
+    """None: the same environment as the load generator's."""
     phases: PhaseTimes | None = None
     """Where jobs that completed during the load spent their time, as the target says; None when it says nothing."""
     steady: SteadyWindow | None = None
@@ -307,8 +329,6 @@ class GeneratorFacts:
     """Memory of the generator at the end of the load less that at its beginning."""
     workers: int = 1
     """Load processes that shared the load."""
-    workers_lost: tuple[str, ...] = ()
-    """Load machines that left before the load's end, each with what is known of why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,3 +352,24 @@ class RunRecord:
     monitor: MonitorFacts | None = None
     aborted: str = ""
     """Why a gate ended the load before its schedule did; empty when none did."""
+    calibration: Calibration | None = None
+    """What was known of this machine's noise under this load when the run began; None: nothing."""
+    capacity: Capacity | None = None
+    """What the search after the load found, when the scenario asked for it."""
+    is_partial: bool = False
+    """The run was cut off: what had ended until then is here; how the jobs in flight ended nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is known of a run when its load begins: with the samples enough for a record of a run that was cut off."""
+
+    format_version: int
+    run_id: str
+    started_at: str
+    plan: Plan
+    environment: Environment
+    guards: tuple[tuple[str, tuple[str, ...]], ...]
+    """Arm and the guards in force there."""
+    monitor_lead_s: float
+    """How much earlier than the load the monitor began to count its seconds."""

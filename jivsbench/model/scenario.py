@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from jivsbench.model.gate import Gate
+
+WARM_UP_PAIR: Final = -1
 
 
 class Arrival(StrEnum):
@@ -117,6 +120,8 @@ class Question(StrEnum):
     """Does anything grow that should not?"""
     RECOVERY = "recovery"
     """How does the target come back once a peak of load is over?"""
+    CAPACITY = "capacity"
+    """Up to which arrival rate does it keep its p95 limit? Searched on the running target once the load is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,11 @@ class Block:
     pair: int
     arm: str
     washout_s: float
+
+    @property
+    def is_warm_up(self) -> bool:
+        """True for a block that is played before the first pair and counts as washout from its beginning to its end."""
+        return self.pair == WARM_UP_PAIR
 
 
 class BlockPhase(StrEnum):

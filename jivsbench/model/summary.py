@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.behaviour import Behaviour
+from jivsbench.model.comparison import CriterionResult
 from jivsbench.model.gate import WHOLE, Gate, GateOutcome, Unit, Window
 
 
@@ -16,7 +18,11 @@ class Provenance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number of one arm. `value` is in `unit`; None when it was not measured, and then `method` says why."""
+    """One number of one arm. `value` is in `unit`; None when it was not measured, and then `method` says why.
+
+    A figure that was fitted has the interval from `low` to `high`. A `low` without a value means "at least that": it was not
+    reached while the run lasted.
+    """
 
     arm: str
     metric: str
@@ -26,6 +32,8 @@ class Figure:
     samples: int
     provenance: Provenance
     method: str
+    low: float | None = None
+    high: float | None = None
     window: Window = WHOLE
 
 
@@ -51,6 +59,8 @@ class Summary:
 
     figures: tuple[Figure, ...]
     effects: tuple[Effect, ...]
+    behaviour: Behaviour | None = None
+    """Answers to the scenario's questions; None for a scenario that asks none, and in a comparison."""
 
     def figure(self, arm: str, metric: str, statistic: str, window: Window = WHOLE) -> Figure | None:
         """The figure of that name, or None when the run has no such figure."""
@@ -92,6 +102,8 @@ class Verdict:
     gates: tuple[GateResult, ...]
     reasons: tuple[str, ...]
     conditions: tuple[str, ...]
+    criteria: tuple[CriterionResult, ...] = ()
+    """What a comparison with a rule of its own concludes; empty for every other run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from jivsbench.errors import ConfigError, OutputError
-from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord
+from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord, RunStart
 from jivsbench.model.summary import Report
-from jivsbench.report.run_file import dump_plan, parse_run
+from jivsbench.report.run_file import dump_plan, dump_start, parse_run, parse_start
 from jivsbench.report.run_file import run_schema as run_schema  # noqa: PLC0414 - part of what a bundle offers
 
 RUN_FILENAME: Final = "run.json"
 PLAN_FILENAME: Final = "plan.json"
+START_FILENAME: Final = "start.json"
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -35,6 +36,24 @@ def write_reports(folder: Path, reports: Iterable[Report]) -> None:
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write plan.json. Raises OutputError naming the folder."""
     _write(folder, PLAN_FILENAME, dump_plan(plan))
+
+
+def write_start(folder: Path, start: RunStart) -> None:
+    """Write start.json. Raises OutputError naming the folder."""
+    _write(folder, START_FILENAME, dump_start(start))
+
+
+def read_start(folder: Path) -> RunStart | None:
+    """What a run wrote when its load began; None when it did not come that far. Raises ConfigError."""
+    file = folder / START_FILENAME
+    if not file.is_file():
+        return None
+    content = file.read_bytes()
+    _check_version(file, content)
+    try:
+        return parse_start(content)
+    except ValidationError as exc:
+        raise ConfigError(f"{file}: {_name_field(exc)}: it was not written by jivsbench, or was changed since") from exc
 
 
 def read_record(path: Path) -> RunRecord:

@@ -3,12 +3,13 @@
 import xml.etree.ElementTree as ET
 from typing import Final
 
+from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import GateResult, Report, Summary, Verdict, VerdictOutcome
 from jivsbench.report.formatting import NOT_MEASURED
 from jivsbench.report.literal import show_literally, show_on_one_line
-from jivsbench.report.views.headline import build_gate_line, list_reasons
+from jivsbench.report.views.headline import build_gate_line, counts, list_reasons
 
 _SKIPPED: Final = (CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE)
 
@@ -24,6 +25,7 @@ class JunitReporter:
         is_valid = verdict.outcome is not VerdictOutcome.INVALID
         suites = [
             _build_suite("run", record, [_build_validity(record, verdict, is_valid=is_valid), _build_verdict(record, verdict)]),
+            *_build_criteria(record, verdict),
             _build_suite("gates", record, [_build_gate(result, is_valid=is_valid) for result in verdict.gates]),
             _build_suite("security", record, [_build_check(check) for check in record.checks]),
         ]
@@ -88,6 +90,19 @@ def _build_gate(result: GateResult, *, is_valid: bool) -> ET.Element:
             case, "failure", kind, result.reason or found, f"{result.outcome.value}: {found}, asked {line.limit}\n{result.reason}"
         )
     return case
+
+
+def _build_criteria(record: RunRecord, verdict: Verdict) -> list[ET.Element]:
+    """One suite with a case for each criterion of a comparison; none for a run that has no criteria."""
+    cases = []
+    for result in verdict.criteria:
+        case = _build_case("comparison", f"{result.metric} {result.statistic}")
+        if not counts(record, verdict):
+            _add(case, "skipped", "", f"the run is invalid; {result.outcome.value} does not count")
+        elif result.outcome in (ComparisonOutcome.WORSE, ComparisonOutcome.INCONCLUSIVE):
+            _add(case, "failure", result.outcome.value, result.reason)
+        cases.append(case)
+    return [_build_suite("comparison", record, cases)] if cases else []
 
 
 def _build_check(check: CheckResult) -> ET.Element:

@@ -64,6 +64,8 @@ def _write_verdict(headline: Headline) -> Iterable[str]:
     yield f"**{escape(headline.subject)}.** {escape(headline.why)}"
     if headline.effect:
         yield escape(headline.effect)
+    for answer in headline.answers:
+        yield escape(answer)
     for alarm in headline.alarms:
         yield f"> :rotating_light: **Open CRITICAL {escape(alarm.check_id)}:** {escape(alarm.title)}. {escape(alarm.reason)}"
     if headline.reasons:

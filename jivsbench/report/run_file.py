@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord
+from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord, RunStart
 from jivsbench.model.summary import Summary, Verdict
 
 _TITLE: Final = "run.json of jivsbench"
@@ -40,6 +40,16 @@ def parse_run(content: bytes) -> RunFile:
 def dump_plan(plan: Plan) -> bytes:
     """The bytes of plan.json."""
     return TypeAdapter(Plan).dump_json(plan, indent=1) + b"\n"
+
+
+def dump_start(start: RunStart) -> bytes:
+    """The bytes of start.json."""
+    return TypeAdapter(RunStart).dump_json(start, indent=1) + b"\n"
+
+
+def parse_start(content: bytes) -> RunStart:
+    """Read them back. Raises pydantic.ValidationError."""
+    return TypeAdapter(RunStart).validate_json(content, strict=True)
 
 
 def run_schema() -> dict[str, Any]:

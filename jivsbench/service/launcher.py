@@ -48,8 +48,10 @@ class RunningService:
         return f"RunningService({self.base_url!r}, pid={self.pid})"
 
 
-def start_service(spec: ServiceSpec, log: Path, timeout_s: float = 20.0) -> RunningService:
-    """Start a service; its log is appended to `log`. Without a token of role ADMIN in the spec, it gets a new one.
+def start_service(spec: ServiceSpec, log: Path, timeout_s: float = 20.0, python: Path | None = None) -> RunningService:
+    """Start a service, in this environment or in that of `python`; its log is appended to `log`.
+
+    Without a token of role ADMIN in the spec, it gets a new one.
 
     Raises the error that the child met, by its slug, and EnvironmentProblem when it ends or stays silent.
     """
@@ -57,7 +59,7 @@ def start_service(spec: ServiceSpec, log: Path, timeout_s: float = 20.0) -> Runn
     if admin_token is None:
         admin_token = secrets.token_urlsafe(_TOKEN_BYTES)
         spec = replace(spec, tokens=(*spec.tokens, TokenSpec(admin_token, Role.ADMIN)))
-    child = start_python_child("service", "jivsbench.service", log=log, message=format_spec(spec))
+    child = start_python_child("service", "jivsbench.service", log=log, message=format_spec(spec), python=python)
     try:
         answer = json.loads(_read_answer(child, timeout_s, log))
         if "error" in answer:

@@ -33,7 +33,9 @@ def session(embedded_postgres_url: str) -> Iterator[PostgresConnection]:
     """A session with a table of which the rows are dead in one half, which even page ranges would get wrong."""
     with psycopg.connect(embedded_postgres_url, autocommit=True) as admin:
         admin.execute(f"DROP TABLE IF EXISTS {TABLE}")
-        admin.execute(f"CREATE TABLE {TABLE} AS SELECT g AS id, repeat(md5(g::text), 3) AS note FROM generate_series(1, {ROWS}) AS g")
+        admin.execute(
+            f"CREATE TABLE {TABLE} AS SELECT g AS id, repeat(md5(g::text), 3) AS note FROM generate_series(1, {ROWS}) AS g"
+        )
         admin.execute(f"DELETE FROM {TABLE} WHERE id < {ROWS // 2} AND id % 20 <> 0")
         admin.execute(f"ANALYZE {TABLE}")
         connection = PostgresConnector().connect(DataSource("benchmark", "postgres", Secret(embedded_postgres_url)), ReadLimits())

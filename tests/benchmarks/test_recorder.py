@@ -1,6 +1,7 @@
 """What it costs the load generator to keep its books: per sample, and once a second."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -30,13 +31,19 @@ def make_samples(count: int) -> list[Sample]:
     return samples
 
 
+def make_open_recorder(write: Callable[[bytes], object]) -> tuple[Recorder, OpenBlock]:
+    """A recorder that a block has been opened in."""
+    block = OpenBlock(Block(0, 0, "a", 0.0), 0)
+    recorder = Recorder(write)
+    recorder.open_block(block)
+    return recorder, block
+
+
 @pytest.mark.benchmark(group="recorder: 1,000 samples")
 def test_record(benchmark) -> None:
     """A thousand samples of five operations into one interval."""
     samples = make_samples(1000)
-    block = OpenBlock(Block(0, 0, "a", 0.0), 0)
-    recorder = Recorder(lambda _line: None)
-    recorder.open_block(block)
+    recorder, block = make_open_recorder(lambda _line: None)
 
     def record() -> None:
         for sample in samples:
@@ -54,9 +61,7 @@ def test_flush(benchmark) -> None:
     written: list[bytes] = []
 
     def fill() -> tuple[tuple[Recorder], dict[str, object]]:
-        block = OpenBlock(Block(0, 0, "a", 0.0), 0)
-        recorder = Recorder(written.append)
-        recorder.open_block(block)
+        recorder, block = make_open_recorder(written.append)
         for sample in samples:
             recorder.record(block, sample)
         return (recorder,), {}

@@ -266,3 +266,28 @@ def test_a_gate_ends_a_run_that_goes_badly(tmp_path: Path, loaded_source: str, e
     (window,) = arm["windows"]
     assert window["value"] > 1
     assert record["aborted"] in " ".join(ended.stdout.split())
+
+
+@pytest.mark.no_cover
+def test_a_killed_run_leaves_a_partial_report(tmp_path: Path, loaded_source: str) -> None:
+    """SIGKILL of the parent: its children go, `report` and `gate` show what was measured, marked PARTIAL, exit code 4."""
+    _scenario(tmp_path, hold_s=60)
+    process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
+    bundle = _wait_for_load(tmp_path, process)
+    deadline = time.monotonic() + 30
+    while (bundle / "intervals.jsonl").read_bytes().count(b"\n") < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate(timeout=60)
+    still_there = _wait_until_gone(children, timeout_s=45)
+    judged, rendered = run("gate", "latest", cwd=tmp_path), run("report", "latest", cwd=tmp_path)
+
+    assert still_there == []
+    assert judged.status == ExitCode.INVALID
+    assert "PARTIAL: the run was cut off after" in judged.stdout
+    assert rendered.status == ExitCode.PASSED
+    assert "PARTIAL" in (bundle / "summary.md").read_text()
+    record = json.loads((bundle / "run.json").read_text())["record"]
+    assert record["arms"][0]["totals"]["completed"] > 0
+    assert record["is_partial"]

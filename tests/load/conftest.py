@@ -40,11 +40,22 @@ class Planted:
 
 @pytest.fixture
 def plant() -> Iterator[Callable[..., Planted]]:
-    """Start planted services; they are gone at the end of the test."""
+    """Start planted services with the API of the extraction service; they are gone at the end of the test."""
+    yield from start_services("planted_service.py")
+
+
+@pytest.fixture
+def plant_ping() -> Iterator[Callable[..., Planted]]:
+    """Start fast trivial targets with a planted stall or planted service times."""
+    yield from start_services("ping_service.py")
+
+
+def start_services(script: str) -> Iterator[Callable[..., Planted]]:
+    """A function that starts what the script serves; all of it is gone at the end."""
     running: list[subprocess.Popen[str]] = []
 
     def start(**plant: object) -> Planted:
-        argv = [sys.executable, str(FOLDER / "planted_service.py"), json.dumps(plant)]
+        argv = [sys.executable, str(FOLDER / script), json.dumps(plant)]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         running.append(process)
         assert process.stdout is not None

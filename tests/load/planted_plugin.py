@@ -54,7 +54,36 @@ class PrintingWorkload:
         print("a plugin that prints")  # noqa: T201 - what is tested
 
 
+class PingWorkload:
+    """One trivial request an iteration."""
+
+    name = "ping"
+    operations = ("ping",)
+
+    def iterate(self, user: UserContext) -> None:
+        user.call("ping", "GET", "/ping")
+
+
+class TimedWorkload:
+    """A request that the target takes its planted time for, and one that it answers at once: what the way to it costs."""
+
+    name = "timed"
+    operations = ("ping", "plain")
+
+    def iterate(self, user: UserContext) -> None:
+        user.call("plain", "GET", "/plain")
+        user.call("ping", "GET", "/ping")
+
+
 @hookimpl
 def jivsbench_register_workloads() -> list[object]:
     """The workload under test, and those that misbehave."""
-    return [ExtractionWorkload(), CrashingWorkload(), CrashingJobWorkload(), FreezingWorkload(), PrintingWorkload()]
+    return [
+        ExtractionWorkload(),
+        CrashingWorkload(),
+        CrashingJobWorkload(),
+        FreezingWorkload(),
+        PrintingWorkload(),
+        PingWorkload(),
+        TimedWorkload(),
+    ]

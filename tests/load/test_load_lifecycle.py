@@ -244,7 +244,7 @@ def test_a_load_that_must_end_is_cut_and_says_what_it_did(plant, load, tmp_path)
     target = plant(job_ms=30)
     spec = load(target.arm(), stages=(Stage(60.0, 5, is_step=True),))
 
-    outcome = run_load(spec, tmp_path, ignore, lambda progress: progress.elapsed_s >= 1.0)
+    outcome = run_load(spec, tmp_path, ignore, must_end=lambda progress: progress.elapsed_s >= 1.0)
 
     (block,) = outcome.blocks
     totals = dict(outcome.totals)["a"]
@@ -267,7 +267,7 @@ def test_after_a_cut_no_further_block_is_played(plant, load, tmp_path) -> None:
     first, second = plant(), plant()
     spec = load(first.arm("a"), second.arm("b"), stages=(Stage(30.0, 2, is_step=True),))
 
-    outcome = run_load(spec, tmp_path, ignore, lambda _: True)
+    outcome = run_load(spec, tmp_path, ignore, must_end=lambda _: True)
 
     assert [block.arm for block in outcome.blocks] == ["a"]
     assert not second.facts["requests"]

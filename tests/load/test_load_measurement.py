@@ -1,10 +1,7 @@
 """What a load says of a target whose times and failures are known."""
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,9 +11,10 @@ from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.shape import users_at
 from jivsbench.load.spec import LoadArm
-from jivsbench.model.histogram import Histogram, HistogramBuilder, merge_histograms
+from jivsbench.model.histogram import Histogram, merge_histograms
 from jivsbench.model.sample import ErrorClass, OperationInterval, OperationKind
 from jivsbench.model.scenario import Block, BlockPhase, Stage, WorkloadSpec
+from tests.load.scheduler import watch_scheduler
 
 # How much later than the server, at the end of a block, a client may see an answer.
 SLACK_NS = 20e6
@@ -45,24 +43,6 @@ def count_errors(spec) -> Counter:
         for error in part.errors:
             counts[part.operation, error.error, error.code] += error.count
     return counts
-
-
-@contextmanager
-def watch_scheduler() -> Iterator[HistogramBuilder]:
-    """How late this machine wakes a process just now; server and client each wait for that, and no percentile is free of it."""
-    lateness, is_over = HistogramBuilder(), threading.Event()
-
-    def watch() -> None:
-        while not is_over.is_set():
-            due_ns = time.monotonic_ns() + 5_000_000
-            time.sleep(0.005)
-            lateness.record(time.monotonic_ns() - due_ns)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    yield lateness
-    is_over.set()
-    watcher.join()
 
 
 @pytest.mark.no_cover

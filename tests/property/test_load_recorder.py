@@ -1,19 +1,24 @@
 """The recorder: whatever it is given, it gives on, once."""
 
+import math
+import random
+import tracemalloc
 from collections import Counter
 from contextlib import suppress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from jivsbench.load.blocks import OpenBlock
+from jivsbench.load.intervals import prepare_format
 from jivsbench.load.recorder import NS_PER_S, Failure, Recorder, Sample
 from jivsbench.model.histogram import HistogramBuilder, merge_histograms
 from jivsbench.model.sample import ErrorClass, Interval, OperationKind
 from jivsbench.model.scenario import Block, BlockPhase
 
-ORIGIN_NS = 5 * NS_PER_S
+ORIGIN_NS = 5_000 * NS_PER_S
 END_NS = ORIGIN_NS + 3 * NS_PER_S
 INTERVAL = TypeAdapter(Interval)
 
@@ -187,3 +192,111 @@ def test_memory_is_bounded_by_open_seconds() -> None:
         recorder.flush(second * NS_PER_S)
 
         assert len(recorder._open) <= 1
+
+
+@pytest.mark.parametrize("median_ns", [200_000, 5_000_000, 2_000_000_000])
+def test_reported_percentiles_are_within_a_hundredth_of_the_truth(median_ns) -> None:
+    """Log-normal durations around 0.2 ms, 5 ms and 2 s, by all three clocks: the report against the sorted list."""
+    source = random.Random(median_ns)
+    services = [round(source.lognormvariate(math.log(median_ns), 0.8)) for _ in range(20_000)]
+    lags = [round(source.lognormvariate(math.log(median_ns / 10), 0.8)) for _ in range(20_000)]
+    samples = [
+        Sample("create", OperationKind.CALL, END_NS - service_ns - lag_ns, END_NS - service_ns, END_NS - number % 7)
+        for number, (service_ns, lag_ns) in enumerate(zip(services, lags, strict=True))
+    ]
+
+    intervals, _recorder, _block = record_all(samples)
+
+    parts = [part for interval in intervals for part in interval.operations]
+    truths = {
+        "response": [sample.ended_ns - sample.intended_ns for sample in samples],
+        "service": [sample.ended_ns - sample.started_ns for sample in samples],
+        "lag": lags,
+    }
+    for clock, truth in truths.items():
+        found = merge_histograms(getattr(part, clock) for part in parts)
+        for percent in (50, 90, 95, 99, 99.9):
+            exact = sorted(truth)[math.ceil(len(truth) * percent / 100) - 1]
+
+            assert found.percentile_ns(percent) == pytest.approx(exact, rel=0.01), (clock, percent)
+
+
+def test_waiting_for_a_place_is_in_the_response_and_not_in_the_lag() -> None:
+    """Due at 0, a place at 700, sent at 710: the lag is 10, whatever the response is."""
+    sample = Sample("create", OperationKind.CALL, ORIGIN_NS, ORIGIN_NS + 710, ORIGIN_NS + 900, ready_ns=ORIGIN_NS + 700)
+
+    intervals, _recorder, _block = record_all([sample])
+
+    part = intervals[0].operations[0]
+    assert (part.response.max_ns, part.service.max_ns, part.lag.max_ns) == (900, 190, 10)
+
+
+def test_arrivals_are_counted_where_they_belong() -> None:
+    """Planned in the second that they were due in, offered in the one they were released in; both are there without a sample."""
+    lines: list[bytes] = []
+    recorder = Recorder(lines.append, counts_arrivals=True)
+    block = OpenBlock(Block(0, 0, "a", 0.0), 0)
+    recorder.open_block(block)
+    recorder.note_arrival(block, NS_PER_S // 2, NS_PER_S // 2 + 5)
+    recorder.note_arrival(block, NS_PER_S - 1, NS_PER_S + 1)
+    recorder.note_achieved(block, NS_PER_S + 9)
+
+    recorder.close()
+
+    intervals = [INTERVAL.validate_json(line) for line in lines]
+    assert [(i.second, i.planned, i.offered, i.achieved) for i in intervals] == [(0, 2, 1, 0), (1, 0, 1, 1)]
+
+
+@given(SAMPLES, st.integers(1, 4))
+def test_what_machines_counted_adds_up_to_what_one_would_have(samples, machines) -> None:
+    """Samples dealt out to several recorders and absorbed by one give the intervals and the block of a single recorder."""
+    samples = [sample._replace(rows=0) if sample.failure else sample for sample in samples]
+    whole, _recorder, block = record_all(samples)
+    lines: list[bytes] = []
+    master, joint = Recorder(lines.append, ORIGIN_NS), OpenBlock(Block(0, 0, "a", 1.0), ORIGIN_NS)
+    master.open_block(joint)
+    for machine in range(machines):
+        for interval in record_all(samples[machine::machines])[0]:
+            master.absorb(machine, joint, interval)
+    master.close()
+    joint.close(END_NS)
+    joint.last_ns = block.last_ns
+
+    assert [INTERVAL.validate_json(line) for line in lines] == whole
+    assert joint.build_row(ORIGIN_NS) == block.build_row(ORIGIN_NS)
+    assert master.operations == len(samples)
+
+
+def record_seconds(seconds: int, each: int) -> int:
+    """Record so many seconds of so many samples, flushing as a load does; the most memory that was held, in bytes."""
+    prepare_format()
+    source = random.Random(3)
+    durations = [int(source.lognormvariate(15, 1.0)) for _ in range(each)]
+    recorder = Recorder(lambda _line: None)
+    block = OpenBlock(Block(0, 0, "a", 0.0), 0)
+    recorder.open_block(block)
+    tracemalloc.start()
+    for second in range(seconds):
+        base_ns = second * NS_PER_S
+        for number, duration_ns in enumerate(durations):
+            ended_ns = base_ns + number * (NS_PER_S // each)
+            recorder.record(
+                block, Sample("create", OperationKind.CALL, ended_ns - duration_ns, ended_ns - duration_ns // 2, ended_ns)
+            )
+        recorder.flush(base_ns)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize(
+    ("short", "long", "each"),
+    [(10, 60, 200), pytest.param(100, 5_000, 2_000, marks=pytest.mark.nightly)],
+    ids=["12,000 samples", "10 M samples"],
+)
+def test_memory_does_not_grow_with_the_number_of_samples(short, long, each) -> None:
+    """Six times as many samples, or fifty times, 10 million of them, hold as much memory at their worst, to a tenth."""
+    record_seconds(short, each)  # What is made once, on first use, belongs to neither.
+
+    assert record_seconds(long, each) < 1.1 * record_seconds(short, each)

@@ -1,7 +1,7 @@
 """A process that extracts resumably and ends itself with SIGKILL at a chosen step on the way to the disk.
 
 A step is a call that changes what lies on the disk, or makes it last: the process can die before each, after each, and in
-the middle of a write. `python -m tests.service.resume_child OUT STEP [PLANT]`, with the URL on its standard input.
+the middle of a write. `python -m tests.service.resume_child OUT STEP FORMAT [PLANT]`, with the URL on its standard input.
 """
 
 import os
@@ -16,6 +16,7 @@ from jivsbench.extract import folders, resume
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.outputs import describe_partition
 from jivsbench.extract.streams import VerifiedPartition
+from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import OPTIMIZED, Profile
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
@@ -85,8 +86,8 @@ def _plant_state_first() -> None:
 
 def main() -> None:
     """Extract, tell on standard output which files were begun, and how many steps there were."""
-    out, last = Path(sys.argv[1]), int(sys.argv[2])
-    if sys.argv[3:] == ["state-first"]:
+    out, last, output_format = Path(sys.argv[1]), int(sys.argv[2]), OutputFormat(sys.argv[3])
+    if sys.argv[4:] == ["state-first"]:
         _plant_state_first()
     create = folders.JobFolder.create_file
 
@@ -100,7 +101,7 @@ def main() -> None:
     steps = _Steps(last)
     for name in _CHANGING:
         steps.wrap(name)
-    extractor.extract("job", source, REQUEST, partition_rows=PARTITION_ROWS)
+    extractor.extract("job", source, replace(REQUEST, format=output_format), partition_rows=PARTITION_ROWS)
     steps._step()
     _write(1, f"steps {steps.count}\n".encode())
     os._exit(0)

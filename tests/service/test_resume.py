@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psycopg
 import pyarrow as pa
+import pyarrow.csv as pcsv
+import pyarrow.json as pjson
 import pyarrow.parquet as pq
 import pytest
 
@@ -28,10 +30,11 @@ from jivsbench.extract.state_log import open_state_log
 from jivsbench.extract.streams import VerifiedPartition
 from jivsbench.extract.verification import PartitionCounts
 from jivsbench.model.job import ExtractionResult
+from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import Verification
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench.model.table import Partition, TableName
+from jivsbench.model.table import ExtractionRequest, Partition, TableName
 from jivsbench_postgres.connection import PostgresConnection
 from tests.service.resume_child import PARTITION_ROWS, REQUEST, STREAMS, build_extractor, build_profile
 
@@ -66,17 +69,29 @@ def read_oracle(url: str) -> Rows:
         return dict(connection.execute("SELECT id, md5(id || '|' || name) FROM resume_rows").fetchall())
 
 
+def read_file(file: Path) -> pa.Table:
+    """The rows of one output file, by pyarrow's reader of its format."""
+    if file.suffix == ".parquet":
+        return pq.read_table(file)
+    if file.suffix == ".arrow":
+        return pa.ipc.open_file(file).read_all()
+    with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as text:
+        return pcsv.read_csv(text) if ".csv" in file.suffixes else pjson.read_json(text)
+
+
 def read_output(folder: Path) -> list[tuple[int, str]]:
     """Key and hash of every row that lies on the disk, as often as it lies there."""
-    table = pa.concat_tables(pq.read_table(file) for file in sorted(folder.glob("part-*.parquet")))
+    table = pa.concat_tables(read_file(file) for file in sorted(folder.glob("part-*")))
     pairs = zip(table["id"].to_pylist(), table["name"].to_pylist(), strict=True)
     return [(key, hashlib.md5(f"{key}|{name}".encode()).hexdigest()) for key, name in pairs]
 
 
-def run_child(url: str, out: Path, last_step: int, *plant: str) -> tuple[int, list[str]]:
+def run_child(
+    url: str, out: Path, last_step: int, *plant: str, output_format: OutputFormat = OutputFormat.PARQUET
+) -> tuple[int, list[str]]:
     """Extract in a process that dies at a step: how it ended, and what it told."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.service.resume_child", str(out), str(last_step), *plant],
+        [sys.executable, "-m", "tests.service.resume_child", str(out), str(last_step), output_format, *plant],
         input=url + "\n",
         capture_output=True,
         text=True,
@@ -87,13 +102,13 @@ def run_child(url: str, out: Path, last_step: int, *plant: str) -> tuple[int, li
     return done.returncode, done.stdout.splitlines()
 
 
-def resume(source: DataSource, out: Path) -> ExtractionResult:
+def resume(source: DataSource, out: Path, request: ExtractionRequest = REQUEST) -> ExtractionResult:
     """The same extraction once more, as the command line does it."""
-    if finished := read_finished(out / "job", source, REQUEST, build_profile()):
+    if finished := read_finished(out / "job", source, request, build_profile()):
         return finished
     extractor = build_extractor(out)
     try:
-        return extractor.extract("job", source, REQUEST, partition_rows=PARTITION_ROWS)
+        return extractor.extract("job", source, request, partition_rows=PARTITION_ROWS)
     finally:
         extractor.close(0.5)
 
@@ -137,6 +152,21 @@ def test_a_killed_extraction_goes_on_where_it_was(url: str, source: DataSource, 
     """Ten of the steps between write, sync, rename and state log."""
     for step in choose_steps(step_count, 10):
         check_point(url, source, tmp_path / str(step), step)
+
+
+@pytest.mark.parametrize("output_format", sorted(set(OutputFormat) - {OutputFormat.PARQUET}))
+def test_every_format_goes_on_where_it_was(
+    url: str, source: DataSource, step_count: int, tmp_path: Path, output_format: OutputFormat
+):
+    """Killed at three quarters of the way, when some partitions are committed and others are not."""
+    status, _told = run_child(url, tmp_path, step_count * 3 // 4, output_format=output_format)
+    result = resume(source, tmp_path, replace(REQUEST, format=output_format))
+
+    assert status == -9
+    assert sorted(read_output(tmp_path / "job")) == sorted(read_oracle(url).items())
+    assert 0 < result.kept_partitions < PARTS
+    assert result.rows_written == ROWS
+    assert read_manifest(tmp_path).output.format == output_format
 
 
 @pytest.mark.nightly

@@ -21,7 +21,7 @@ def _check(*steps: StepRow, totals: JobTotals = _TOTALS, think_time_s: float = 0
 
 
 @pytest.mark.parametrize(("off", "holds"), [(0.0, True), (0.09, True), (-0.09, True), (0.12, False), (-0.12, False)])
-def test_littles_law_within_ten_percent(off: float, holds: bool) -> None:
+def test_littles_law_within_ten_percent(off, holds) -> None:
     """20 users for 10 s are 200 user-seconds."""
     found = _check(step_row(_PLATEAU, rows=1, busy_s=200 * (1 + off)))
 

@@ -79,6 +79,16 @@ def test_exact_points_without_a_peak_are_refused() -> None:
     assert "k <= 0" in fit.refused
 
 
+def test_a_target_that_was_full_from_the_start_has_its_knee_below() -> None:
+    """Throughput that is level from the lowest load on says no more than that."""
+    source = random.Random(1)
+    points = tuple(LoadPoint(float(n), 1000 * source.uniform(0.95, 1.05), 10) for n in (5, 10, 20, 40, 80, 160, 320))
+    fit = fit_knee(points, 1)
+
+    assert (fit.users, fit.low, fit.high) == (None, None, None)
+    assert "load lower to find it" in fit.refused or "refused" in fit.refused
+
+
 def test_few_points_are_refused() -> None:
     """Five load points fit any curve."""
     points = tuple(LoadPoint(float(users), 10.0 * users, 10) for users in range(1, MIN_POINTS))

@@ -37,6 +37,10 @@ def test_a_healthy_run_is_valid(record):
         (change_generator(lag_p99_ns=None), ("lag is unknown", "5 ms")),
         (change_generator(users_reached_max=9), ("9 users were reached of 10 planned", "1%")),
         (change_generator(users_reached_max=11), ("11 users were reached",)),
+        (change_generator(arrivals_planned=200, arrivals_offered=197), ("197 iterations were offered of 200 planned", "1%")),
+        (change_generator(off_plan_ratio=0.0101), ("1.01% of the planned iterations", "more than 0.1 s late", "at most 1%")),
+        (change_generator(steal_ratio=0.0501), ("5.01% of the machine's CPU time was stolen", "at most 5%")),
+        (change_generator(clock_jump_ns=3_600_000_000_000), ("clock was set during the load, by 3600.000 s", "50 ms")),
         (change_arm(RUN, monitor=()), ("monitor read nothing of optimized", "0 looks")),
         (change_arm(RUN, monitor=(build_look(0, pss_mib=None, cpu_s=None),)), ("monitor read nothing", "1 looks")),
         (change_arm(RUN, monitor=(build_look(0, cpu_s=9), build_look(1, cpu_s=0.5))), ("restarted", "9.00 s to 0.50 s")),
@@ -53,6 +57,13 @@ def test_each_reason_is_one_sentence_with_the_figure_and_the_limit(record, parts
     (reason,) = find_invalidities(record)
 
     assert all(part in reason for part in parts), reason
+
+
+def test_what_is_just_within_the_limits_is_valid():
+    """Unrounded figures at their limits: nothing is wrong yet."""
+    facts = {"arrivals_planned": 200, "arrivals_offered": 198, "off_plan_ratio": 0.01, "steal_ratio": 0.05}
+
+    assert find_invalidities(change_generator(**facts, clock_jump_ns=50_000_000)) == ()
 
 
 @pytest.mark.parametrize(

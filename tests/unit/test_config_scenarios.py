@@ -234,3 +234,12 @@ def test_a_duration_without_units_or_order_is_refused(text: str) -> None:
     """A bare number could be seconds or minutes."""
     with pytest.raises(ConfigError, match="is no duration: write one such as '1m30s'"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(("name", "questions"), [("stress", 3), ("soak", 1), ("spike", 1)])
+def test_the_scenarios_that_ask_are_read(name: str, questions: int) -> None:
+    """Stress, soak and spike ask what their gates judge, and last as long as the design says."""
+    scenario = load_scenario(name, scenario_folders())
+
+    assert len(scenario.questions) == questions
+    assert scenario.duration_s / 60 == {"stress": 21, "soak": 130, "spike": 12}[name]

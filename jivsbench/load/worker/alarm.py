@@ -18,6 +18,8 @@ _CLOCK_MONOTONIC: Final = 1
 _TFD_NONBLOCK_CLOEXEC: Final = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 _TFD_TIMER_ABSTIME: Final = 1
 _READ_EVENT: Final = 1
+PACING: Final = "timerfd" if sys.platform == "linux" else "sleep"
+"""What alarms wait with on this system, for the report."""
 
 
 class _Timespec(ctypes.Structure):
@@ -33,7 +35,7 @@ class Alarm:
 
     def __init__(self) -> None:
         self._fd: int | None = None
-        if sys.platform == "linux":
+        if PACING == "timerfd":
             self._libc = ctypes.CDLL(None, use_errno=True)
             fd = self._libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_NONBLOCK_CLOEXEC)
             if fd < 0:

@@ -52,10 +52,11 @@ class Context:
         source: random.Random,
         feed: FeedReader,
         recorder: Recorder,
-        on_request: EventHook,
+        on_request: EventHook | None,
         client: TargetClient,
         block: OpenBlock,
         due_ns: int,
+        ready_ns: int = 0,
     ) -> None:
         self._spec = spec
         self._random = source
@@ -66,10 +67,13 @@ class Context:
         self.block = block
         self.due_ns = due_ns
         """When the next step is meant to begin."""
+        self.ready_ns = ready_ns
+        """When the first step could be sent, if that was later: in an open loop it may have to wait for a place."""
         self.seen_ns: int | None = None
         """When the end of the current job was seen."""
         self.has_called = False
         self.had_no_answer = False
+        self.has_failed = False
 
     @property
     def random(self) -> random.Random:
@@ -130,26 +134,31 @@ class Context:
         try:
             response, size_bytes, failure = self._client.send(method, path, body)
         except AbandonedError:
-            self._record(
-                Sample(operation, kind, self.due_ns, started_ns, time.monotonic_ns(), 0, Failure(ErrorClass.TIMEOUT, "drain"))
-            )
+            failure = Failure(ErrorClass.TIMEOUT, "drain")
+            self._record(Sample(operation, kind, self.due_ns, started_ns, time.monotonic_ns(), 0, failure, self.ready_ns))
             raise
         ended_ns = time.monotonic_ns()
-        self._record(Sample(operation, kind, self.due_ns, started_ns, ended_ns, 0, failure))
+        self._record(Sample(operation, kind, self.due_ns, started_ns, ended_ns, 0, failure, self.ready_ns))
         self.has_called = True
         self.had_no_answer = self.had_no_answer or not response.status
-        self._on_request.fire(  # type: ignore[no-untyped-call]
-            request_type=method,
-            name=operation,
-            response_time=(ended_ns - started_ns) / _NS_PER_MS,
-            response_length=size_bytes,
-            exception=None if failure is None else f"{failure.error} {failure.code}",
-            context={},
-        )
+        if self._on_request is not None:
+            self._on_request.fire(  # type: ignore[no-untyped-call]
+                request_type=method,
+                name=operation,
+                response_time=(ended_ns - started_ns) / _NS_PER_MS,
+                response_length=size_bytes,
+                exception=None if failure is None else f"{failure.error} {failure.code}",
+                context={},
+            )
         return response
 
-    def _record(self, sample: Sample) -> None:
+    def record(self, sample: Sample) -> None:
+        """Give a sample to the recorder, and remember whether anything failed."""
         self._recorder.record(self.block, sample)
+        self.has_failed = self.has_failed or sample.failure is not None
+
+    def _record(self, sample: Sample) -> None:
+        self.record(sample)
         self.due_ns = sample.ended_ns
 
 
@@ -162,7 +171,6 @@ class Span:
 
     def __init__(self, context: Context, recorder: Recorder) -> None:
         self._context = context
-        self._recorder = recorder
         self._counts = recorder.jobs(context.block.plan.arm)
         self._intended_ns = context.due_ns
         self._started_ns = time.monotonic_ns()
@@ -203,5 +211,7 @@ class Span:
         self._counts.end(end, rows_read, rows_written)
         rows = 0 if failure else rows_written
         ended_ns = self._context.seen_ns or time.monotonic_ns()
-        sample = Sample("job", OperationKind.JOB, self._intended_ns, self._started_ns, ended_ns, rows, failure)
-        self._recorder.record(self._context.block, sample)
+        ready_ns = self._context.ready_ns
+        self._context.record(
+            Sample("job", OperationKind.JOB, self._intended_ns, self._started_ns, ended_ns, rows, failure, ready_ns)
+        )

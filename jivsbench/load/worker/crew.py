@@ -4,32 +4,30 @@ Users join through Locust's runner, all at once at a step. A user whose seat the
 iteration has ended; it is never killed inside a request. Between blocks users stay and wait: only the arm changes.
 """
 
-import logging
 import random
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import gevent.event
-from locust import User, constant, task
 from locust.env import Environment
-from locust.event import Events
 from locust.exception import StopUser
 
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.feeding import FeedReader
 from jivsbench.load.recorder import Recorder
-from jivsbench.load.spec import LoadArm, LoadSpec
+from jivsbench.load.shape import curve_duration_s, users_at, users_planned_max
+from jivsbench.load.sharing import share_changes, share_count
+from jivsbench.load.spec import LoadSpec
 from jivsbench.load.thinking import Thinker
 from jivsbench.load.worker.alarm import Alarm
 from jivsbench.load.worker.client import TargetClient
-from jivsbench.load.worker.context import AbandonedError, Context
+from jivsbench.load.worker.context import Context
+from jivsbench.load.worker.loop import Loop
 
 PAUSE_S: Final = 0.1
 _NS_PER_S: Final = 1_000_000_000
-_ABANDON_GRACE_S: Final = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 class Seat:
@@ -52,29 +50,27 @@ class Seat:
             self.alarm.close()
 
 
-class Crew:
-    """Brings as many users to work as it is told, and knows which of them are busy."""
+class Crew(Loop[Seat]):
+    """A closed loop. Brings as many users to work as it is told, and knows which of them are busy."""
 
-    def __init__(self, spec: LoadSpec, workload: Workload, recorder: Recorder, on_crash: Callable[[Exception], object]) -> None:
-        self._spec = spec
-        self._workload = workload
-        self._recorder = recorder
-        self._on_crash = on_crash
-        self._arms: dict[str, LoadArm] = {arm.arm: arm for arm in spec.arms}
+    def __init__(
+        self,
+        spec: LoadSpec,
+        workload: Workload,
+        recorder: Recorder,
+        environment: Environment,
+        on_crash: Callable[[Exception], object],
+    ) -> None:
+        super().__init__(spec, workload, recorder, environment, on_crash)
         self._seats: dict[int, Seat] = {}
-        self._busy: set[Seat] = set()
         self._begun: set[int] = set()
-        self._idle = gevent.event.Event()
         self._randoms: dict[tuple[str, int], random.Random] = {}
         self._feeds: dict[tuple[str, int], FeedReader] = {}
         self._thinkers: dict[tuple[str, int], Thinker] = {}
         self._block: OpenBlock | None = None
         self._active = 0
-        self.reached_max = 0
-        self._environment = Environment(user_classes=[build_user_class(self)], events=Events())  # type: ignore[no-untyped-call]
-        self._runner = self._environment.create_local_runner()
-        # Locust would write such an error into its own statistics and go on; a user that breaks is a load that was not sent.
-        self._environment.events.user_error.add_listener(lambda exception, **_: on_crash(exception))  # type: ignore[no-untyped-call]
+        self._changes = share_changes(spec.stages, spec.share)
+        self._reached_max = 0
 
     @property
     def users(self) -> int:
@@ -83,9 +79,31 @@ class Crew:
             return len(self._busy)
         return min(len(self._seats), self._active)
 
-    def prepare(self, users: int) -> None:
-        """Bring this many users to their seats, where they wait: the first block shall not begin with making them."""
-        self._fill_seats(users)
+    @property
+    def users_planned_max(self) -> int:
+        """The most users that the curve asks for."""
+        return share_count(users_planned_max(self._spec.stages), self._spec.share)
+
+    @property
+    def users_reached_max(self) -> int:
+        """The most users that had begun to work while as many were active."""
+        return self._reached_max
+
+    def prepare(self) -> None:
+        """Bring the first users to their seats, where they wait."""
+        self._fill_seats(share_count(users_at(self._spec.stages, 0.0), self._spec.share))
+
+    def play(self, block: OpenBlock, alarm: Alarm, on_change: Callable[[], object]) -> None:
+        """Follow the curve from the block's start to its end."""
+        self.open(block)
+        for change in self._changes:
+            due_ns = block.start_ns + round(change.at_s * _NS_PER_S)
+            if due_ns > block.start_ns:
+                alarm.wait_until(due_ns)
+            self.set_users(change.users, due_ns)
+            on_change()
+        alarm.wait_until(block.start_ns + round(curve_duration_s(self._spec.stages) * _NS_PER_S))
+        block.close(time.monotonic_ns())
 
     def open(self, block: OpenBlock) -> None:
         """The next block begins; nobody is active yet."""
@@ -104,21 +122,6 @@ class Crew:
         self._runner.target_user_count = users
         self._environment.events.spawning_complete.fire(user_count=users)  # type: ignore[no-untyped-call]
 
-    def drain(self, limit_s: float) -> int:
-        """Wait until nobody is busy; whoever still is when the time is up is given up. Returns how many those were."""
-        if self._wait_idle(limit_s):
-            return 0
-        late = tuple(self._busy)
-        for seat in late:
-            seat.user.greenlet.kill(AbandonedError, block=False)
-        if not self._wait_idle(_ABANDON_GRACE_S):
-            _log.error("%d users could not be ended", len(self._busy))
-        return len(late)
-
-    def close(self) -> None:
-        """End all users."""
-        self._runner.quit()
-
     def join(self, user: Any) -> Seat:
         """A new user takes the first free seat."""
         number = next(number for number in range(len(self._seats) + 1) if number not in self._seats)
@@ -136,21 +139,9 @@ class Crew:
         """One iteration, once it is this user's turn, and its think time. Raises StopUser when its seat was given up."""
         block = self._await_turn(seat)
         self._begun.add(seat.number)
-        self.reached_max = max(self.reached_max, min(len(self._begun), self._active))
-        self._busy.add(seat)
+        self._reached_max = max(self._reached_max, min(len(self._begun), self._active))
         context = self._build_context(seat, block)
-        try:
-            self._workload.iterate(context)
-        except AbandonedError:
-            raise StopUser from None
-        except Exception as exc:
-            _log.exception("the workload raised outside of a job")
-            self._on_crash(exc)
-            raise StopUser from exc
-        finally:
-            self._busy.discard(seat)
-            if not self._busy:
-                self._idle.set()
+        self._iterate(seat, context)
         self._think(seat, context)
 
     def _fill_seats(self, users: int) -> None:
@@ -172,19 +163,20 @@ class Crew:
 
     def _build_context(self, seat: Seat, block: OpenBlock) -> Context:
         arm = block.plan.arm
-        client = seat.clients.get(arm)
-        if client is None:
-            client = seat.clients[arm] = TargetClient(self._arms[arm])
         return Context(
             spec=self._spec,
-            source=self._random(arm, seat.number),
-            feed=self._place_in_feed(arm, seat.number),
+            source=self._random(arm, self._plan_number(seat)),
+            feed=self._place_in_feed(arm, self._plan_number(seat)),
             recorder=self._recorder,
-            on_request=self._environment.events.request,
-            client=client,
+            on_request=self._on_request,
+            client=self._client(seat, arm),
             block=block,
             due_ns=seat.due_ns,
         )
+
+    def _plan_number(self, seat: Seat) -> int:
+        """The user's number in the whole load, of which this machine may play a part."""
+        return seat.number * self._spec.share.machines + self._spec.share.index
 
     def _random(self, arm: str, number: int) -> random.Random:
         """Every arm is asked for the same windows in the same order, however fast it is."""
@@ -206,7 +198,7 @@ class Crew:
         return self._thinkers[key]
 
     def _think(self, seat: Seat, context: Context) -> None:
-        pause_s = self._thinker(context.block.plan.arm, seat.number).pause_s()
+        pause_s = self._thinker(context.block.plan.arm, self._plan_number(seat)).pause_s()
         if context.had_no_answer or not context.has_called:
             # What fails, or does nothing, takes microseconds: without a pause one user would fill the generator's core.
             pause_s = max(pause_s, PAUSE_S)
@@ -214,37 +206,3 @@ class Crew:
         if pause_s:
             seat.alarm = seat.alarm or Alarm()
             seat.alarm.wait_until(seat.due_ns)
-
-    def _wait_idle(self, limit_s: float) -> bool:
-        if not self._busy:
-            return True
-        self._idle.clear()
-        return bool(self._idle.wait(limit_s))
-
-
-def build_user_class(crew: Crew) -> type[User]:
-    """Locust wants a class, and makes the users itself."""
-
-    class VirtualUser(User):
-        """A user whose task is one iteration of the workload."""
-
-        wait_time = constant(0)
-
-        def __init__(self, environment: Environment) -> None:
-            super().__init__(environment)
-            self.seat = crew.join(self)
-
-        @task
-        def work(self) -> None:
-            """Iteration after iteration until the curve gives this seat up, which ends the user.
-
-            To return to Locust in between would let every other user go first: lag that is nobody's fault but ours.
-            """
-            while True:
-                crew.play_turn(self.seat)
-
-        def on_stop(self) -> None:
-            """Locust ended this user."""
-            crew.leave(self.seat)
-
-    return VirtualUser

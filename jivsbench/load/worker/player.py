@@ -3,18 +3,21 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import gevent
 
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.recorder import Recorder
-from jivsbench.load.shape import curve_duration_s, user_changes, users_planned_max
+from jivsbench.load.shape import curve_duration_s
 from jivsbench.load.spec import LoadOutcome, LoadSpec
-from jivsbench.load.worker.alarm import Alarm
-from jivsbench.load.worker.crew import Crew
+from jivsbench.load.worker.alarm import PACING, Alarm
+from jivsbench.load.worker.cpu_clock import read_cpu_s
 from jivsbench.load.worker.heartbeat import Heartbeat
+from jivsbench.load.worker.loop import Loop
+from jivsbench.load.worker.open_loop import OpenLoop
+from jivsbench.load.worker.own_machine import MachineWatch
 from jivsbench.model.record import BlockRow, GeneratorFacts
 from jivsbench.model.scenario import Block
 
@@ -28,35 +31,46 @@ _log = logging.getLogger(__name__)
 class Player:
     """One load from its first block to its last."""
 
-    def __init__(self, spec: LoadSpec, crew: Crew, recorder: Recorder, on_crash: Callable[[BaseException], object]) -> None:
+    def __init__(
+        self,
+        spec: LoadSpec,
+        loop: Loop[Any],
+        recorder: Recorder,
+        on_crash: Callable[[BaseException], object],
+        goes_on: Callable[[tuple[BlockRow, ...]], bool],
+    ) -> None:
         self._spec = spec
-        self._crew = crew
+        self._loop = loop
         self._recorder = recorder
         self._origin_ns = 0
-        self._changes = user_changes(spec.stages)
         self._duration_ns = round(curve_duration_s(spec.stages) * _NS_PER_S)
         self._heartbeat = Heartbeat()
+        self._machine = MachineWatch()
         self._block: OpenBlock | None = None
         self._on_crash = on_crash
         self._offering: gevent.Greenlet | None = None
         self._is_cut = False
+        self._goes_on = goes_on
+        self._pids = {arm.arm: arm.pid for arm in spec.arms}
 
-    def play(self, tell: Callable[[LoadProgress], object]) -> LoadOutcome:
-        """Play every block. Returns once the last operation has ended."""
-        self._origin_ns = time.monotonic_ns()
-        self._recorder.begin(self._origin_ns)
-        cpu_s = time.process_time()
-        self._heartbeat.start()
-        ticker = gevent.spawn(self._tick, tell)
-        ticker.link_exception(lambda dead: self._on_crash(dead.exception))
-        try:
-            with Alarm() as alarm:
-                # Asked anew before each block.
-                rows = tuple(self._play_block(plan, alarm) for plan in self._spec.blocks if not self._is_cut)
-        finally:
-            ticker.kill()
-            self._heartbeat.stop()
-            _log.warning("heartbeat lag: %s", self._heartbeat.describe())
+    def play(self, tell: Callable[[LoadProgress], object], start_ns: int | None = None) -> LoadOutcome:
+        """Play every block, the first one from `start_ns` on. Returns once the last operation has ended."""
+        with Alarm() as alarm:
+            if start_ns is not None:
+                alarm.wait_until(start_ns)
+            self._heartbeat.start()
+            self._machine.start()
+            cpu_s = time.process_time()
+            self._origin_ns = time.monotonic_ns() if start_ns is None else start_ns
+            self._recorder.begin(self._origin_ns)
+            ticker = gevent.spawn(self._tick, tell)
+            ticker.link_exception(lambda dead: self._on_crash(dead.exception))
+            try:
+                rows = self._play_blocks(alarm)
+            finally:
+                ticker.kill()
+                self._heartbeat.stop()
+                _log.warning("heartbeat lag: %s", self._heartbeat.describe())
         wall_s = (time.monotonic_ns() - self._origin_ns) / _NS_PER_S
         return LoadOutcome(
             blocks=rows,
@@ -71,30 +85,39 @@ class Player:
         if self._offering is not None:
             self._offering.kill(block=False)
 
+    def _play_blocks(self, alarm: Alarm) -> tuple[BlockRow, ...]:
+        rows: list[BlockRow] = []
+        for plan in self._spec.blocks:
+            if self._is_cut:
+                break
+            rows.append(self._play_block(plan, alarm))
+            if len(rows) in self._spec.looks and not self._goes_on(tuple(rows)):
+                break
+        return tuple(rows)
+
     def _play_block(self, plan: Block, alarm: Alarm) -> BlockRow:
-        start_ns = time.monotonic_ns()
+        # The first block begins where the load does, which several machines have agreed on.
+        start_ns = time.monotonic_ns() if self._block is not None else self._origin_ns
+        cpu_s = self._target_cpu_s(plan.arm)
         block = self._block = OpenBlock(plan, start_ns)
         self._recorder.open_block(block)
-        self._crew.open(block)
         # A greenlet of its own: to end it is to cut the block, wherever in its curve it is.
-        self._offering = gevent.spawn(self._offer, start_ns, alarm)
+        self._offering = gevent.spawn(self._loop.play, block, alarm, self._note_users)
         try:
             self._offering.get()
         finally:
             self._offering.kill()
-        block.close(time.monotonic_ns())
-        self._crew.drain(self._spec.drain_limit_s)
+        if not block.is_closed:
+            block.close(time.monotonic_ns())
+        self._loop.drain(self._spec.drain_limit_s)
+        drained_cpu_s = self._target_cpu_s(plan.arm)
+        if cpu_s is not None and drained_cpu_s is not None:
+            block.cpu_s = drained_cpu_s - cpu_s
         return block.build_row(self._origin_ns)
 
-    def _offer(self, start_ns: int, alarm: Alarm) -> None:
-        """The block's curve, from its beginning to its end."""
-        for change in self._changes:
-            due_ns = start_ns + round(change.at_s * _NS_PER_S)
-            if due_ns > start_ns:
-                alarm.wait_until(due_ns)
-            self._crew.set_users(change.users, due_ns)
-            self._note_users()
-        alarm.wait_until(start_ns + self._duration_ns)
+    def _target_cpu_s(self, arm: str) -> float | None:
+        """None on one of several load machines: the target is a process of their master's machine, which reads it."""
+        return None if self._spec.meeting.machines else read_cpu_s(self._pids[arm])
 
     def _tick(self, tell: Callable[[LoadProgress], object]) -> None:
         with Alarm() as alarm:
@@ -104,11 +127,12 @@ class Player:
                 alarm.wait_until(due_ns)
                 self._recorder.flush(time.monotonic_ns(), lambda: gevent.sleep(_PAUSE_S))
                 self._note_users()
+                self._machine.look()
                 tell(self._describe())
 
     def _note_users(self) -> None:
         if self._block is not None:
-            self._recorder.note_users(self._block, time.monotonic_ns(), self._crew.users)
+            self._recorder.note_users(self._block, time.monotonic_ns(), self._loop.users)
 
     def _describe(self) -> LoadProgress:
         assert self._block is not None, "a block is set before the ticker runs"
@@ -121,7 +145,7 @@ class Player:
             arm=plan.arm,
             block=plan.index,
             blocks=len(self._spec.blocks),
-            users=self._crew.users,
+            users=self._loop.users,
             jobs=recent.jobs,
             rows=recent.rows,
             rows_per_min=recent.rows_per_min(),
@@ -139,11 +163,17 @@ class Player:
         return max(known, default=None)
 
     def _describe_generator(self, wall_s: float, cpu_s: float) -> GeneratorFacts:
-        return GeneratorFacts(
+        loop, machine = self._loop, self._machine
+        facts = GeneratorFacts(
             cpu_ratio=cpu_s / wall_s if wall_s > 0 else None,
             lag_p99_ns=self._lag_p99_ns(),
-            users_planned_max=users_planned_max(self._spec.stages),
-            users_reached_max=self._crew.reached_max,
+            users_planned_max=loop.users_planned_max,
+            users_reached_max=loop.users_reached_max,
             operations=self._recorder.operations,
             wall_s=wall_s,
+            pacing=PACING,
+            steal_ratio=machine.steal_ratio(),
+            clock_jump_ns=machine.clock_jump_ns,
+            rss_growth_bytes=machine.rss_growth_bytes(),
         )
+        return loop.describe(facts) if isinstance(loop, OpenLoop) else facts

@@ -1,6 +1,5 @@
 """One run of the load child: reads what to do, does it, and ends when it is done, told to, or left alone."""
 
-import gc
 import logging
 import os
 import signal
@@ -12,17 +11,19 @@ from typing import IO, Final
 import gevent
 import gevent.event
 import gevent.os
+import gevent.queue
+from locust.env import Environment
+from locust.event import Events
 from pydantic import TypeAdapter
 
-from jivsbench.api import Workload
-from jivsbench.errors import InvalidRunError, JivsbenchError, OutputError
-from jivsbench.load.messages import CUT, Done, Message, Progressed, Refused, Started, format_message
-from jivsbench.load.recorder import Recorder
-from jivsbench.load.shape import users_at
-from jivsbench.load.spec import LoadOutcome, LoadSpec
-from jivsbench.load.worker.client import TargetClient
-from jivsbench.load.worker.crew import Crew
-from jivsbench.load.worker.player import Player
+from jivsbench.errors import JivsbenchError, OutputError
+from jivsbench.load.messages import CUT, GO_ON, Done, Looked, Message, Progressed, Refused, Started, format_message
+from jivsbench.load.spec import JoinSpec, LoadOutcome, LoadSpec
+from jivsbench.load.worker.joining import Joined
+from jivsbench.load.worker.master import Master
+from jivsbench.load.worker.page import open_page
+from jivsbench.load.worker.playing import Performance
+from jivsbench.model.record import BlockRow
 
 _STDIN: Final = 0
 _STOPPED_STATUS: Final = 128 + signal.SIGTERM
@@ -32,26 +33,35 @@ _log = logging.getLogger(__name__)
 
 
 def run_session() -> int:
-    """Read one LoadSpec from standard input, play it, write messages to standard output. Returns the exit status."""
+    """Read one LoadSpec or JoinSpec from standard input, carry it out, write messages to standard output.
+
+    Returns the exit status.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     tell = _open_messages()
     ended = gevent.event.AsyncResult()
     # Set before anything slow happens: a child that is told to end while it still loads plugins ends too.
     gevent.signal_handler(signal.SIGTERM, ended.set, None)
-    spec = TypeAdapter(LoadSpec).validate_json(sys.stdin.buffer.readline())
+    spec = TypeAdapter[LoadSpec | JoinSpec](LoadSpec | JoinSpec).validate_json(sys.stdin.buffer.readline())
+    orders: gevent.queue.Queue = gevent.queue.Queue()
     cut = gevent.event.Event()
-    gevent.spawn(_watch_parent, ended, cut)
+    gevent.spawn(_watch_parent, ended, orders, cut)
+
+    def goes_on(blocks: tuple[BlockRow, ...]) -> bool:
+        tell(Looked(blocks))
+        return bool(orders.get() == GO_ON)
+
     try:
-        with _open_intervals(Path(spec.intervals_path)) as intervals:
-            outcome = _play(spec, intervals, tell, ended, cut)
+        outcome = (
+            Joined(spec, tell, ended).play() if isinstance(spec, JoinSpec) else _play_to_file(spec, tell, ended, goes_on, cut)
+        )
     except JivsbenchError as exc:
         tell(Refused(exc.slug, str(exc)))
         return _REFUSED_STATUS
     except OSError as exc:
         _log.exception("the load cannot go on")
-        tell(
-            Refused(OutputError.slug, f"the samples cannot be written to {spec.intervals_path} ({exc.strerror}): make room there")
-        )
+        place = "" if isinstance(spec, JoinSpec) else f" to {spec.intervals_path}"
+        tell(Refused(OutputError.slug, f"the samples cannot be written{place} ({exc.strerror}): make room there"))
         return _REFUSED_STATUS
     if outcome is None:
         return _STOPPED_STATUS
@@ -59,52 +69,31 @@ def run_session() -> int:
     return 0
 
 
-def _play(
+def _play_to_file(
     spec: LoadSpec,
-    intervals: IO[bytes],
     tell: Callable[[Message], None],
     ended: gevent.event.AsyncResult,
+    goes_on: Callable[[tuple[BlockRow, ...]], bool],
     cut: gevent.event.Event,
 ) -> LoadOutcome | None:
     """The outcome; None when the load was ended from outside. Either way the intervals are complete up to now."""
-    workload = _load_workload(spec)
-    for arm in spec.arms:
-        TargetClient(arm).warm_up()
-    recorder = Recorder(intervals.write)
-    crew = Crew(spec, workload, recorder, lambda exc: ended.set_exception(_explain_crash(workload, exc)))
-    crew.prepare(users_at(spec.stages, 0.0))
-    tell(Started())
-    # What is loaded now stays: the collector need not look at it again, which would stop every user for some 50 ms.
-    gc.collect()
-    gc.freeze()
-    player = Player(spec, crew, recorder, ended.set_exception)
-    cutting = gevent.spawn(lambda: player.cut() if cut.wait() else None)
-    playing = gevent.spawn(player.play, lambda progress: tell(Progressed(progress)))
-    playing.link(ended)
-    try:
-        outcome: LoadOutcome | None = ended.get()
-    finally:
-        cutting.kill(block=False)
-        playing.kill(block=False)
-        recorder.close()
-        intervals.flush()
-    if outcome is not None:
-        crew.close()
-    return outcome
-
-
-def _load_workload(spec: LoadSpec) -> Workload:
-    from jivsbench.plugins import load_registry
-
-    registry = load_registry(extra_modules=spec.plugins, disabled=spec.disabled_plugins)
-    return registry.workload(spec.workload.name)
-
-
-def _explain_crash(workload: Workload, exc: Exception) -> InvalidRunError:
-    return InvalidRunError(
-        f"workload {workload.name!r} raised {type(exc).__name__} outside of a job, so its load is not what was planned: "
-        "repair it (the traceback is in load.log)"
-    )
+    with _open_intervals(Path(spec.intervals_path)) as intervals:
+        if spec.meeting.machines:
+            return Master(spec, intervals.write, tell, ended).play()
+        environment = Environment(events=Events())  # type: ignore[no-untyped-call]
+        environment.create_local_runner()
+        if spec.page_port is not None:
+            open_page(environment, spec.page_port, ended.set_exception)
+        performance = Performance(spec, environment, intervals.write, ended, goes_on)
+        tell(Started())
+        cutting = gevent.spawn(lambda: performance.cut() if cut.wait() else None)
+        try:
+            outcome = performance.play(lambda progress: tell(Progressed(progress)))
+        finally:
+            cutting.kill(block=False)
+        if outcome is not None:
+            performance.close()
+        return outcome
 
 
 def _open_intervals(path: Path) -> IO[bytes]:
@@ -132,10 +121,14 @@ def _open_messages() -> Callable[[Message], None]:
     return tell
 
 
-def _watch_parent(ended: gevent.event.AsyncResult, cut: gevent.event.Event) -> None:
-    """Cuts the load short when it is told to; ends it when standard input ends: the parent is gone, however it went."""
+def _watch_parent(ended: gevent.event.AsyncResult, orders: gevent.queue.Queue, cut: gevent.event.Event) -> None:
+    """Hands on what the parent says. Ends the load when standard input ends: the parent is gone, however it went."""
     gevent.os.make_nonblocking(_STDIN)
     while told := gevent.os.nb_read(_STDIN, 4096):
-        if CUT.encode() in told:
+        order = told.decode()
+        if CUT in order:
             cut.set()
+        # The parent speaks once for each look, and waits for the next one: what comes together is one answer.
+        if order := order.replace(CUT, ""):
+            orders.put(order)
     ended.set(None)

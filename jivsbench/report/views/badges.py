@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from jivsbench.model.behaviour import Trend
+from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.summary import VerdictOutcome
@@ -50,12 +52,24 @@ _GATES: Final = {
     GateOutcome.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
     GateOutcome.NO_DATA: (Tone.BAD, Shape.QUESTION),
 }
+_COMPARISONS: Final = {
+    ComparisonOutcome.BETTER: (Tone.GOOD, Shape.CHECK),
+    ComparisonOutcome.EQUIVALENT: (Tone.GOOD, Shape.CHECK),
+    ComparisonOutcome.WORSE: (Tone.BAD, Shape.CROSS),
+    ComparisonOutcome.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
+}
 _CHECKS: Final = {
     CheckOutcome.PASS: (Tone.GOOD, Shape.CHECK),
     CheckOutcome.FAIL: (Tone.BAD, Shape.CROSS),
     CheckOutcome.NOT_TESTED: (Tone.CAUTION, Shape.QUESTION),
     CheckOutcome.NOT_APPLICABLE: (Tone.MUTED, Shape.DASH),
     CheckOutcome.INVALID: (Tone.CAUTION, Shape.TRIANGLE),
+}
+_TRENDS: Final = {
+    Trend.FLAT: (Tone.GOOD, Shape.CHECK),
+    Trend.GROWS: (Tone.BAD, Shape.CROSS),
+    Trend.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
+    Trend.NOT_MEASURED: (Tone.MUTED, Shape.DASH),
 }
 _SEVERITIES: Final = {
     Severity.CRITICAL: Tone.BAD,
@@ -78,9 +92,19 @@ def badge_gate(outcome: GateOutcome, *, is_valid: bool) -> Badge:
     return Badge(word, *_GATES[outcome])
 
 
+def badge_comparison(outcome: ComparisonOutcome, *, is_valid: bool) -> Badge:
+    """The badge of a criterion of a comparison; without colour where the run says nothing."""
+    return Badge(outcome.value, *_COMPARISONS[outcome]) if is_valid else Badge(outcome.value, Tone.MUTED, Shape.QUESTION)
+
+
 def badge_check(outcome: CheckOutcome) -> Badge:
     """The badge of a security check."""
     return Badge(outcome.value.replace("_", " "), *_CHECKS[outcome])
+
+
+def badge_trend(trend: Trend) -> Badge:
+    """The badge of a gauge."""
+    return Badge(trend.value, *_TRENDS[trend])
 
 
 def tone_of(severity: Severity) -> Tone:

@@ -116,15 +116,32 @@ def describe_generator(generator: GeneratorFacts | None) -> tuple[Fact, ...]:
         return (Fact("Load generator", NOT_MEASURED),)
     cpu = None if generator.cpu_ratio is None else generator.cpu_ratio * 100
     lag = format_milliseconds(generator.lag_p99_ns)
+    steal = None if generator.steal_ratio is None else generator.steal_ratio * 100
+    growth = None if generator.rss_growth_bytes is None else generator.rss_growth_bytes / 2**20
     limit = f" of one core (limit {MAX_GENERATOR_CPU_RATIO * 100:g} %)"
     return (
         Fact("CPU of the generator", f"{format_quantity(cpu, Unit.PERCENT, Direction.LOWER)}{'' if cpu is None else limit}"),
         Fact("Lag of its sends, p99", lag if lag == NOT_MEASURED else f"{lag} ms"),
-        Fact(
-            "Users", f"{format_count(generator.users_reached_max)} reached of {format_count(generator.users_planned_max)} planned"
-        ),
+        Fact("Pacing", generator.pacing or NOT_MEASURED),
+        *_describe_offer(generator),
         Fact("Operations", format_count(generator.operations)),
         Fact("Wall time", format_duration(round(generator.wall_s, 2))),
+        Fact("Stolen CPU time", format_quantity(steal, Unit.PERCENT, Direction.LOWER)),
+        Fact("Growth of its memory", format_quantity(growth, Unit.MEBIBYTES, Direction.LOWER)),
+    )
+
+
+def _describe_offer(generator: GeneratorFacts) -> tuple[Fact, ...]:
+    """Users of a closed loop, arrivals of an open one."""
+    if generator.arrivals_planned is None:
+        reached, planned = format_count(generator.users_reached_max), format_count(generator.users_planned_max)
+        return (Fact("Users", f"{reached} reached of {planned} planned"),)
+    offered, not_sent = generator.arrivals_offered or 0, generator.arrivals_not_sent or 0
+    return (
+        Fact("Arrivals", f"{format_count(offered)} offered of {format_count(generator.arrivals_planned)} planned"),
+        Fact("Arrivals not sent", format_count(not_sent)),
+        Fact("Iterations under way at once, at most", format_count(generator.in_flight_max or 0)),
+        Fact("Iterations waiting at once, at most", format_count(generator.queued_max or 0)),
     )
 
 

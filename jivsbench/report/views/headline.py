@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity
 from jivsbench.model.metrics import Direction, find_metric
@@ -20,7 +21,8 @@ from jivsbench.report.formatting import (
     format_ratio,
     format_ratio_interval,
 )
-from jivsbench.report.views.badges import Badge, badge_gate, badge_verdict
+from jivsbench.report.views.answers import list_answers
+from jivsbench.report.views.badges import Badge, badge_comparison, badge_gate, badge_verdict
 from jivsbench.report.views.key_figures import format_figure
 
 _HEADLINES: Final = (
@@ -68,6 +70,7 @@ class Headline:
     subject: str
     why: str
     effect: str
+    answers: tuple[str, ...]
     reasons: tuple[str, ...]
     conditions: tuple[str, ...]
     facts: tuple[str, ...]
@@ -78,18 +81,22 @@ class Headline:
 
 def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Headline:
     """The verdict and all that belongs beside it."""
-    is_valid = verdict.outcome is not VerdictOutcome.INVALID
+    is_valid = counts(record, verdict)
     return Headline(
         badge=badge_verdict(verdict.outcome),
         title=record.plan.scenario.title or record.plan.scenario.name,
         subject=describe_subject(record),
-        why=explain_verdict(verdict),
+        why=explain_comparison(verdict) if is_valid and verdict.criteria and not verdict.gates else explain_verdict(verdict),
         effect=describe_effect(record, summary) if is_valid else "",
+        answers=list_answers(record, summary) if is_valid else (),
         reasons=list_reasons(record, verdict),
         conditions=verdict.conditions,
         facts=_list_facts(record),
         alarms=find_alarms(record),
-        gates=tuple(build_gate_line(result, is_valid=is_valid) for result in verdict.gates),
+        gates=(
+            *(build_criterion_line(record, result, is_valid=is_valid) for result in verdict.criteria),
+            *(build_gate_line(result, is_valid=is_valid) for result in verdict.gates),
+        ),
         is_valid=is_valid,
     )
 
@@ -98,6 +105,23 @@ def describe_subject(record: RunRecord) -> str:
     """Which profile was measured, and against which."""
     plan = record.plan
     return f"{plan.candidate} against {plan.baseline}" if plan.baseline else f"profile {plan.candidate}"
+
+
+def counts(record: RunRecord, verdict: Verdict) -> bool:
+    """False when the figures say nothing. A comparison that needs more pairs is INVALID as a verdict, its figures are not."""
+    return verdict.outcome is not VerdictOutcome.INVALID or (bool(verdict.criteria) and not record.invalid)
+
+
+def explain_comparison(verdict: Verdict) -> str:
+    """One sentence on what the comparison concluded."""
+    outcomes = [result.outcome for result in verdict.criteria]
+    if ComparisonOutcome.WORSE in outcomes:
+        return "The candidate is worse."
+    if ComparisonOutcome.INCONCLUSIVE in outcomes:
+        return "Whether the candidate is better or worse is not known yet: measure longer."
+    if ComparisonOutcome.BETTER in outcomes:
+        return "The candidate is better."
+    return "The candidate is as good as the baseline, within the margin."
 
 
 def explain_verdict(verdict: Verdict) -> str:
@@ -173,6 +197,23 @@ def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
     )
 
 
+def build_criterion_line(record: RunRecord, result: CriterionResult, *, is_valid: bool) -> GateLine:
+    """One criterion of a comparison: the ratio with its interval beside the margin."""
+    metric = find_metric(result.metric)
+    rule = record.plan.rule
+    interval = "" if result.ratio_low is None else format_ratio_interval(result.ratio_low, result.ratio_high)
+    return GateLine(
+        text=f"{result.metric} {result.statistic}",
+        badge=badge_comparison(result.outcome, is_valid=is_valid),
+        is_warning=False,
+        value=format_ratio(result.ratio, metric.better if metric else None),
+        interval=interval,
+        limit=f"no change beyond {rule.margin_ratio * 100:g} %" if rule else "",
+        goal="",
+        reason=result.reason,
+    )
+
+
 def direction_of(gate: Gate) -> Direction:
     """Which way the number that a gate judges improves: a change has a direction of its own."""
     if gate.change is not None:
@@ -207,6 +248,8 @@ def _list_facts(record: RunRecord) -> tuple[str, ...]:
     plan = record.plan
     kind = "comparison" if plan.kind is RunKind.COMPARISON else "run"
     facts = [f"{kind} {record.run_id}", format_moment(record.started_at), f"took {format_duration(record.duration_s)}"]
+    if record.is_partial:
+        facts.append("PARTIAL: cut off before its end")
     if plan.time_scale != 1:
         facts.append(f"durations shortened: {plan.time_scale:g} of the scenario's own")
     facts.append(f"{format_count(plan.table_rows)} rows in {plan.source_label}")

@@ -83,7 +83,8 @@ def build_operations(record: RunRecord) -> Operations:
             for arm in record.arms
             for error in sorted(arm.all_errors, key=lambda one: -one.count)
         ),
-        conservation=tuple(build_conservation(arm) for arm in record.arms),
+        # Of a run that was cut off only what had ended is known, so there is nothing to add up.
+        conservation=() if record.is_partial else tuple(build_conservation(arm) for arm in record.arms),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from jivsbench.model.record import RunKind, RunRecord
 from jivsbench.model.summary import Summary, Verdict
+from jivsbench.report.views.behaviour import BehaviourView, build_behaviour
 from jivsbench.report.views.facts import Facts, build_facts
 from jivsbench.report.views.headline import Headline, build_headline
 from jivsbench.report.views.key_figures import KeyFigures, build_key_figures
@@ -32,6 +33,7 @@ class Page:
     arms: tuple[ArmLabel, ...]
     headline: Headline
     key_figures: KeyFigures
+    behaviour: BehaviourView | None
     over_time: OverTime
     phases: Phases
     resources: Resources
@@ -49,6 +51,7 @@ def build_page(record: RunRecord, summary: Summary, verdict: Verdict) -> Page:
         arms=_label_arms(record),
         headline=headline,
         key_figures=build_key_figures(record, summary, is_valid=headline.is_valid),
+        behaviour=build_behaviour(record, summary),
         over_time=build_over_time(record),
         phases=build_phases(record),
         resources=build_resources(record),

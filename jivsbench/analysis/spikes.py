@@ -1,0 +1,85 @@
+"""Each peak of load on its own: how bad it was, how long it lasted, and what waited, failed and missed meanwhile."""
+
+from collections.abc import Sequence
+
+from jivsbench.analysis.recovery import Disturbance, find_return, measure_overshoot_s2
+from jivsbench.analysis.schedule import Step
+from jivsbench.analysis.sums import count_errors
+from jivsbench.model.behaviour import Band, Recovery
+from jivsbench.model.histogram import merge_histograms
+from jivsbench.model.record import ArmRecord, MonitorRow, StepRow
+from jivsbench.model.sample import ErrorClass, ErrorCount
+
+_NS_PER_S = 1e9
+
+
+def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturbance, hold_s: int) -> Recovery:
+    """One peak and what followed it."""
+    back = find_return(arm.series, band, disturbance, hold_s)
+    until_s = disturbance.end_s + (back.observed_s if back.recovery_s is None else back.recovery_s)
+    seconds = [row for row in arm.series if disturbance.start_s <= row.second + 0.5 < disturbance.after.end_s]
+    worst = max((row.job_p95_ns for row in seconds if row.job_p95_ns is not None), default=None)
+    peak = [row for row in arm.steps if row.index in {step.index for step in disturbance.peak}]
+    after = [row for row in arm.steps if row.index == disturbance.after.index]
+    errors = [error for row in (*peak, *after) for error in row.errors]
+    jobs = sum(row.jobs for row in peak)
+    misses = _count_misses(arm.monitor, disturbance.start_s, disturbance.end_s)
+    waiting = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.pool_waiting) is not None]
+    queued = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.jobs_waiting) is not None]
+    return Recovery(
+        index=disturbance.index,
+        peak_load=disturbance.peak_load,
+        start_s=disturbance.start_s,
+        end_s=disturbance.end_s,
+        observed_s=back.observed_s,
+        hold_s=hold_s,
+        recovery_s=back.recovery_s,
+        worst_p95_ns=worst,
+        degradation_ratio=None if worst is None else worst / band.median_ns,
+        overshoot_s2=measure_overshoot_s2(arm.series, band, disturbance.start_s, until_s),
+        drain_s=measure_drain_s(arm.monitor, normal, disturbance),
+        queued_peak=max(queued, default=None),
+        waiting_peak=max(waiting, default=None),
+        misses_per_job=misses / jobs if jobs and misses is not None else None,
+        jobs=jobs,
+        refused=_count(errors, ErrorClass.REFUSED),
+        timed_out=_count(errors, ErrorClass.TIMEOUT),
+        other_errors=count_errors(errors) - _count(errors, ErrorClass.REFUSED) - _count(errors, ErrorClass.TIMEOUT),
+        peak_p95_ns=_p95_ns(peak),
+        after_p95_ns=_p95_ns(after),
+    )
+
+
+def measure_drain_s(monitor: Sequence[MonitorRow], normal: Step, disturbance: Disturbance) -> float | None:
+    """How long after a peak more jobs waited than ever before it; None when that was not seen to end, and when nothing waits."""
+    waiting = [(row.second, backlog) for row in monitor if (backlog := count_backlog(row)) is not None]
+    before = [backlog for second, backlog in waiting if normal.start_s <= second < normal.end_s]
+    if not before:
+        return None
+    for second, backlog in waiting:
+        if disturbance.end_s <= second < disturbance.after.end_s and backlog <= max(before):
+            return round(second - disturbance.end_s, 3)
+    return None
+
+
+def count_backlog(row: MonitorRow) -> int | None:
+    """Jobs that wait for a worker, and callers that wait for a connection; None when neither was read."""
+    known = [count for count in (row.jobs_waiting, row.pool_waiting) if count is not None]
+    return sum(known) if known else None
+
+
+def _lies_in(row: MonitorRow, disturbance: Disturbance) -> bool:
+    return disturbance.start_s <= row.second < disturbance.after.end_s
+
+
+def _count_misses(monitor: Sequence[MonitorRow], from_s: float, until_s: float) -> int | None:
+    read = [row.cache_misses for row in monitor if from_s <= row.second < until_s and row.cache_misses is not None]
+    return read[-1] - read[0] if len(read) > 1 and read[-1] >= read[0] else None
+
+
+def _count(errors: Sequence[ErrorCount], kind: ErrorClass) -> int:
+    return count_errors(error for error in errors if error.error is kind)
+
+
+def _p95_ns(steps: Sequence[StepRow]) -> float | None:
+    return merge_histograms(step.calls for step in steps).percentile_ns(95)

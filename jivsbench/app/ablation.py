@@ -1,0 +1,131 @@
+"""`ablate`: the full profile against itself without one switch or guard, for each in turn."""
+
+import random
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from jivsbench import __version__
+from jivsbench.analysis.ablation import measure_switch
+from jivsbench.app.comparison import Arms, Ground, Load, build_scenario, play_comparison
+from jivsbench.app.progress import Listener, Note, Step
+from jivsbench.app.run import new_folder
+from jivsbench.app.scenarios import DEMO_ROWS, prepare
+from jivsbench.app.servers import Workbench, open_servers
+from jivsbench.app.targets import SAME
+from jivsbench.config import Settings, find_profile
+from jivsbench.dataset import TABLE
+from jivsbench.errors import InvalidRunError, UnknownNameError, UsageError
+from jivsbench.extract.guards import require_guards
+from jivsbench.model.ablation import CLAIMS, Ledger, LedgerRow
+from jivsbench.model.profile import LEGACY, Profile
+from jivsbench.model.record import RunRecord
+from jivsbench.plugins import Registry
+from jivsbench.report.bundle import write_reports
+from jivsbench.report.ledger import render_ledger
+
+_SEED_LIMIT: Final = 2**31
+_FOLDER: Final = "ablation"
+
+
+@dataclass(frozen=True, slots=True)
+class AblationOptions:
+    """Which profile, which of its switches and guards (empty: all), under which load, in how many rounds."""
+
+    profile: str
+    load: Load
+    only: tuple[str, ...] = ()
+    rounds: int = 6
+    seed: int | None = None
+    data_rows: int = DEMO_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Ablated:
+    """The profile without one thing."""
+
+    name: str
+    is_guard: bool
+    profile: Profile
+
+
+def ablate(settings: Settings, registry: Registry, options: AblationOptions, listener: Listener) -> tuple[Ledger, Path]:
+    """Turn off each switch and each guard in turn. Returns the ledger and the folder that holds it with all bundles.
+
+    Every round has new processes, and the order within a round is drawn anew. Raises InvalidRunError when no round was valid.
+    """
+    full = find_profile(settings, options.profile)
+    guards = tuple(guard.name for guard in require_guards(full, registry.guards))
+    variants = choose_variants(full, guards, options.only)
+    if not options.load.pairs:
+        raise UsageError("the budget leaves no pair of blocks for each round: raise --budget, or lower --rounds or --block")
+    seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
+    folder = new_folder(settings.reports_dir / _FOLDER, options.profile)
+    own = replace(settings, reports_dir=folder)
+    records: dict[str, list[RunRecord]] = {variant.name: [] for variant in variants}
+    with open_servers(settings, registry, listener) as servers:
+        bench = Workbench(own, registry, servers, listener)
+        environment, table_rows = prepare(bench, str(TABLE), options.data_rows)
+        ground = Ground(bench, environment, table_rows)
+        order = random.Random(f"ablation:{seed}")  # noqa: S311 - a reproducible order, not a secret
+        for number in range(options.rounds):
+            for variant in order.sample(variants, len(variants)):
+                listener(Step(f"round {number + 1} of {options.rounds}: {full.name} without {variant.name}"))
+                arms = Arms((variant.profile, full), (SAME, SAME))
+                record = play_comparison(ground, arms, options.load, None, order.randrange(_SEED_LIMIT)).record
+                records[variant.name].append(record)
+                if record.invalid:
+                    listener(Note(f"this round says nothing: {record.invalid[0]}"))
+    if all(record.invalid for played in records.values() for record in played):
+        raise InvalidRunError(f"no round was valid: see the bundles in {folder}, and ablate when the machine is less busy")
+    ledger = Ledger(
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine_label=f"{environment.cpu_count} x {environment.cpu_model}, {environment.platform}",
+        jivsbench_version=__version__,
+        profile=full.name,
+        workload=build_scenario(options.load).workload,
+        users=options.load.users,
+        block_s=options.load.block_s,
+        seed=seed,
+        rows=tuple(_build_row(variant, records[variant.name]) for variant in variants),
+        already_off=tuple(name for name in _list_switches() if getattr(full.switches, name) == getattr(LEGACY.switches, name)),
+    )
+    write_reports(folder, render_ledger(ledger))
+    return ledger, folder
+
+
+def choose_variants(full: Profile, guards: tuple[str, ...], only: tuple[str, ...] = ()) -> tuple[Ablated, ...]:
+    """The profile without each of its switches and guards, or without those that are named. Raises UnknownNameError."""
+    variants = {variant.name: variant for variant in _list_variants(full, guards)}
+    for name in only:
+        if name not in variants:
+            raise UnknownNameError.among(f"switch or guard that {full.name} uses", name, variants)
+    return tuple(variants[name] for name in only or variants)
+
+
+def _list_variants(full: Profile, guards: tuple[str, ...]) -> Iterator[Ablated]:
+    for name in _list_switches():
+        off = getattr(LEGACY.switches, name)
+        if getattr(full.switches, name) == off:
+            continue
+        without = replace(full, name=f"without-{name}", switches=replace(full.switches, **{name: off}))
+        if name == "metadata_pool":
+            # This switch stands for numbers.
+            without = replace(without, metadata=LEGACY.metadata)
+        yield Ablated(name, is_guard=False, profile=without)
+    for name in guards:
+        left = tuple(guard for guard in guards if guard != name)
+        yield Ablated(name, is_guard=True, profile=replace(full, name=f"without-{name}", guards=left))
+
+
+def _list_switches() -> tuple[str, ...]:
+    return tuple(field.name for field in fields(LEGACY.switches))
+
+
+def _build_row(variant: Ablated, played: list[RunRecord]) -> LedgerRow:
+    valid = [record for record in played if not record.invalid]
+    claim = None if variant.is_guard else CLAIMS.get(variant.name)
+    return LedgerRow(variant.name, variant.is_guard, measure_switch(valid), len(valid), len(played) - len(valid), claim)

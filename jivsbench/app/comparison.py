@@ -1,0 +1,182 @@
+"""`compare`: two live targets in alternating blocks, judged by a rule that is fixed before the first request."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from jivsbench.app.checks import Security
+from jivsbench.app.conclusion import Outcome
+from jivsbench.app.environments import ask_environment, find_python
+from jivsbench.app.plans import plan_comparison
+from jivsbench.app.progress import Listener, Note
+from jivsbench.app.run import carry_out
+from jivsbench.app.scenarios import DEMO_ROWS, prepare
+from jivsbench.app.servers import Workbench, open_servers
+from jivsbench.app.targets import Stack
+from jivsbench.config import Settings, find_profile
+from jivsbench.dataset import TABLE
+from jivsbench.errors import UnknownNameError, UsageError
+from jivsbench.extract.guards import require_guards
+from jivsbench.model.comparison import ComparisonRule, Criterion
+from jivsbench.model.gate import Gate
+from jivsbench.model.metrics import CATALOGUE
+from jivsbench.model.profile import Profile
+from jivsbench.model.record import Environment
+from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
+from jivsbench.plugins import Registry, load_registry
+
+DEFAULT_CRITERION: Final = "job.response mean"
+_LEAST_LOOK: Final = 6
+_SEED_LIMIT: Final = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class ArmChoice:
+    """One of the two targets: its profile, and the environment or plugins that only this one has."""
+
+    profile: str
+    environment: Path | None = None
+    plugins: tuple[str, ...] = ()
+    disabled_plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is offered to each target in a block, and how long."""
+
+    users: int = 1
+    rows: int = 1_000
+    """Rows of one extraction."""
+    block_s: float = 0.25
+    washout_s: float = 0.0
+    """Jobs that end this soon after a switch do not count. Nothing is in flight at a switch, so by default all count."""
+    warm_up_s: float = 1.0
+    """Load for each target before the first pair."""
+    pairs: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How the blocks are judged."""
+
+    criteria: tuple[str, ...] = (DEFAULT_CRITERION,)
+    margin_ratio: float = 0.05
+    alpha_ratio: float = 0.05
+    looks: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonOptions:
+    """What the user chose for one comparison."""
+
+    arms: tuple[ArmChoice, ArmChoice]
+    load: Load = Load()
+    judging: Judging = Judging()
+    seed: int | None = None
+    data_rows: int = DEMO_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """The two targets, checked: profiles whose names tell them apart, and what each is made of."""
+
+    profiles: tuple[Profile, Profile]
+    stacks: tuple[Stack, Stack]
+
+
+def compare_live(settings: Settings, registry: Registry, options: ComparisonOptions, listener: Listener) -> Outcome:
+    """Compare two live targets. Everything the user wrote is checked before a server starts."""
+    rule = build_rule(options.judging, options.load.pairs)
+    arms = choose_arms(settings, registry, options.arms)
+    seed = secrets.randbelow(_SEED_LIMIT) if options.seed is None else options.seed
+    with open_servers(settings, registry, listener) as servers:
+        bench = Workbench(settings, registry, servers, listener)
+        environment, table_rows = prepare(bench, str(TABLE), options.data_rows)
+        listener(Note(f"the order within each pair is drawn from the seed {seed}: --seed {seed} draws the same one again"))
+        return play_comparison(Ground(bench, environment, table_rows), arms, options.load, rule, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Servers that are up, with their data."""
+
+    bench: Workbench
+    environment: Environment
+    table_rows: int
+
+
+def play_comparison(  # noqa: PLR0917 - the order of the data's flow
+    ground: Ground, arms: Arms, load: Load, rule: ComparisonRule | None, seed: int, gates: tuple[Gate, ...] = ()
+) -> Outcome:
+    """One comparison on servers that are up, with targets of its own. Without a rule all pairs are played and none is judged."""
+    plan = plan_comparison(
+        build_scenario(load, gates),
+        *arms.profiles,
+        ground.bench.servers,
+        ground.table_rows,
+        pairs=load.pairs,
+        washout_s=load.washout_s,
+        seed=seed,
+        warm_up_pairs=round(load.warm_up_s / load.block_s),
+        rule=rule,
+    )
+    return carry_out(ground.bench, plan, ground.environment, Security(), arms.stacks)
+
+
+def build_scenario(load: Load, gates: tuple[Gate, ...] = ()) -> Scenario:
+    """The load of one block as a scenario of its own."""
+    users = "one user" if load.users == 1 else f"{load.users} users"
+    return Scenario(
+        name="compare",
+        title=f"{users} extract {load.rows:,} rows each, in alternating blocks of {load.block_s:g} s",
+        workload=WorkloadSpec(name="extraction", table=str(TABLE), rows=load.rows),
+        stages=(Stage(0.0, load.users, is_step=True), Stage(load.block_s, load.users)),
+        gates=gates,
+    )
+
+
+def build_rule(judging: Judging, pairs: int) -> ComparisonRule:
+    """The rule, with its looks spread evenly over the pairs. Raises UsageError for what cannot be judged."""
+    if pairs < _LEAST_LOOK:
+        raise UsageError(f"{pairs} pairs cannot show 95 % confidence: play at least {_LEAST_LOOK}, or raise the budget")
+    looks = sorted({max(_LEAST_LOOK, round(pairs * number / judging.looks)) for number in range(1, judging.looks + 1)})
+    criteria = tuple(dict.fromkeys(parse_criterion(text) for text in judging.criteria))
+    return ComparisonRule(criteria, judging.margin_ratio, judging.alpha_ratio, tuple(looks))
+
+
+def parse_criterion(text: str, *, of_blocks: bool = True) -> Criterion:
+    """`job.response mean` and the like. Raises UnknownNameError for what blocks (or, if not `of_blocks`, runs) do not have."""
+    known = {
+        f"{metric.name} {statistic}": Criterion(metric.name, statistic)
+        for metric in CATALOGUE
+        for statistic in (metric.paired if of_blocks else metric.statistics)
+    }
+    normal = " ".join(text.split())
+    if normal not in known:
+        raise UnknownNameError.among("criterion of a comparison", text, known)
+    return known[normal]
+
+
+def choose_arms(settings: Settings, registry: Registry, choices: Sequence[ArmChoice]) -> Arms:
+    """Both targets, checked: their profiles exist, their environments answer, their guards are loaded."""
+    baseline, candidate = (_choose(settings, registry, choice) for choice in choices)
+    profiles = (baseline[0], candidate[0])
+    if baseline[0].name == candidate[0].name:
+        profiles = (replace(baseline[0], name=f"{baseline[0].name}.a"), replace(candidate[0], name=f"{candidate[0].name}.b"))
+    return Arms(profiles, (baseline[1], candidate[1]))
+
+
+def _choose(settings: Settings, registry: Registry, choice: ArmChoice) -> tuple[Profile, Stack]:
+    profile = find_profile(settings, choice.profile)
+    plugins, disabled = choice.plugins, choice.disabled_plugins
+    if choice.environment is not None:
+        python = find_python(choice.environment)
+        runtime = ask_environment(python, (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled))
+        return profile, Stack(python, runtime, plugins, disabled)
+    if plugins or disabled:
+        extra, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
+        registry = load_registry(extra_modules=extra, disabled=without)
+    require_guards(profile, registry.guards)
+    return profile, Stack(plugins=plugins, disabled_plugins=disabled)

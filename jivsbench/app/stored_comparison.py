@@ -1,0 +1,43 @@
+"""`compare A B`: two finished runs, one after the other. Weak, and it says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jivsbench.analysis.stored import DEFAULT_FIGURES, Allowance, Difference, StoredResult, compare_stored, find_differences
+from jivsbench.app.conclusion import find_run
+from jivsbench.errors import InvalidRunError, UsageError
+from jivsbench.model.comparison import Criterion
+from jivsbench.report.bundle import read_record
+
+
+@dataclass(frozen=True, slots=True)
+class StoredComparison:
+    """Both runs by name and arm, the figures, and what differs between them because the user allowed it."""
+
+    a: str
+    b: str
+    results: tuple[StoredResult, ...]
+    allowed: tuple[Difference, ...]
+
+
+def compare_runs(
+    reports_dir: Path, names: tuple[str, str], figures: Sequence[Criterion], margin_ratio: float, allow: Sequence[Allowance]
+) -> StoredComparison:
+    """Compare two bundles. Raises UsageError for differences that nobody allowed, InvalidRunError for an invalid run."""
+    a, b = (read_record(find_run(reports_dir, name)) for name in names)
+    for record in (a, b):
+        if record.invalid:
+            raise InvalidRunError(f"run {record.run_id} is invalid ({record.invalid[0]}): compare runs that measured something")
+    chosen = tuple(figures) or DEFAULT_FIGURES
+    found = find_differences(a, b, chosen)
+    forbidden = [difference for difference in found if difference.allowance not in allow]
+    if forbidden:
+        flags = " ".join(dict.fromkeys(f"--allow {difference.allowance}" for difference in forbidden))
+        raise UsageError(
+            f"runs {a.run_id} and {b.run_id} cannot be compared: {'; '.join(difference.text for difference in forbidden)}: "
+            f"compare runs that share these, or add {flags}"
+        )
+    results = compare_stored(a, b, chosen, margin_ratio, drift_allowed=Allowance.DRIFT in allow)
+    labels = [f"{record.run_id} {record.plan.candidate}" for record in (a, b)]
+    return StoredComparison(labels[0], labels[1], results, found)

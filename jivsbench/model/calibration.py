@@ -1,0 +1,53 @@
+"""What comparisons of a target with itself have shown: how noisy this machine is, for one load."""
+
+from dataclasses import dataclass
+
+from jivsbench.model.scenario import Stage, WorkloadSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """One statistic over all trials. Deviations are of log ratios: 0.02 is about 2 %."""
+
+    metric: str
+    statistic: str
+    pair_deviation: float
+    """Of one pair, as the width of the intervals shows it: the error of n pairs is this / sqrt(n)."""
+    trial_deviation: float
+    """What is left between trials beyond the error of their pairs: each pair of processes has a speed of its own."""
+    false_alarms: int
+    """Trials in which it was called worse or better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The noise of one load on one machine."""
+
+    measured_at: str
+    """UTC, ISO 8601."""
+    machine: str
+    """Fingerprint; nothing of it can be read back."""
+    machine_label: str
+    jivsbench_version: str
+    profile: str
+    workload: WorkloadSpec
+    stages: tuple[Stage, ...]
+    """The user curve of one block."""
+    source_label: str
+    trials: int
+    invalid_trials: int
+    """Trials that say nothing, because the load generator was starved or the like; not among `trials`."""
+    pairs: int
+    """Of each trial."""
+    alpha_ratio: float
+    seeds: tuple[int, ...]
+    noises: tuple[Noise, ...]
+
+    @property
+    def block_s(self) -> float:
+        """Length of one block."""
+        return sum(stage.duration_s for stage in self.stages)
+
+    def noise(self, metric: str, statistic: str) -> Noise | None:
+        """The noise of that statistic; None when no trial could show it."""
+        return next((noise for noise in self.noises if (noise.metric, noise.statistic) == (metric, statistic)), None)

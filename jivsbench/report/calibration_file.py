@@ -1,0 +1,63 @@
+"""calibration.json: what was found out about the noise of this machine, one entry a load."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from jivsbench.errors import ConfigError
+from jivsbench.model.calibration import Calibration
+from jivsbench.model.summary import Report
+from jivsbench.report.bundle import write_reports
+
+CALIBRATION_FILENAME: Final = "calibration.json"
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFile:
+    """The whole file. It belongs to the user: it may be moved, kept apart or deleted."""
+
+    format_version: int
+    calibrations: tuple[Calibration, ...]
+
+
+def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
+    """What the file in that folder holds; empty when there is none. Raises ConfigError when it cannot be read."""
+    path = folder / CALIBRATION_FILENAME
+    try:
+        found = _adapter().validate_json(path.read_bytes(), strict=True)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValidationError) as exc:
+        raise ConfigError(
+            f"{path} cannot be read as a calibration ({type(exc).__name__}): delete it and calibrate again"
+        ) from exc
+    if found.format_version > _VERSION:
+        raise ConfigError(f"{path} has format_version {found.format_version}, this jivsbench reads up to {_VERSION}: update it")
+    return found.calibrations
+
+
+def write_calibration(folder: Path, new: Calibration) -> Path:
+    """Add an entry; one of the same machine, profile and load is replaced. Returns the file."""
+    kept = (old for old in read_calibrations(folder) if _identity(old) != _identity(new))
+    content = _adapter().dump_json(CalibrationFile(_VERSION, (*kept, new)), indent=1) + b"\n"
+    write_reports(folder, [Report("calibration", CALIBRATION_FILENAME, "application/json", content)])
+    return folder / CALIBRATION_FILENAME
+
+
+def _identity(calibration: Calibration) -> tuple[object, ...]:
+    return (
+        calibration.machine,
+        calibration.profile,
+        calibration.workload,
+        calibration.stages,
+        calibration.source_label,
+    )
+
+
+@cache
+def _adapter() -> TypeAdapter[CalibrationFile]:
+    return TypeAdapter(CalibrationFile)

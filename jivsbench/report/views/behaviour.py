@@ -1,0 +1,275 @@
+"""What the load showed: steps and knee, growth of gauges, recovery after peaks, and whether the figures agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jivsbench.model.behaviour import Behaviour, Capacity, Growth, Knee, Recovery, Trend
+from jivsbench.model.gate import Unit
+from jivsbench.model.metrics import Direction
+from jivsbench.model.record import RunRecord, StepRow
+from jivsbench.model.sample import ErrorCount
+from jivsbench.model.summary import Summary
+from jivsbench.report.charts import Chart, DataTable
+from jivsbench.report.formatting import (
+    NOT_MEASURED,
+    TO,
+    format_count,
+    format_milliseconds,
+    format_number,
+    format_quantity,
+)
+from jivsbench.report.scales import format_clock
+from jivsbench.report.views.answers import describe_capacity, describe_knee
+from jivsbench.report.views.badges import Badge, badge_trend
+from jivsbench.report.views.knee_chart import draw_knee
+
+_PEAK_ROWS: Final = (
+    "load at its highest",
+    "from, to",
+    "HTTP p95 within it (ms)",
+    "worst second, p95 of jobs (ms)",
+    "that many times the normal median",
+    "back to normal after",
+    "HTTP p95 in the plateau after it (ms)",
+    "overshoot: p95 above normal, over time (s x s)",
+    "most jobs waiting for a worker",
+    "most callers waiting for a connection",
+    "no more of both than before, after",
+    "cache misses per job",
+    "refused, in it and after it",
+    "timed out, in it and after it",
+    "other errors, in it and after it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KneeView:
+    """The steps, the curve, and how far off it lies."""
+
+    sentence: str
+    charts: tuple[Chart, ...]
+    residuals: DataTable
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthLine:
+    """One gauge. Without a judgement `why` says so and the figures are empty."""
+
+    gauge: str
+    badge: Badge
+    level: str
+    growth: str
+    interval: str
+    smallest: str
+    readings: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourView:
+    """Everything that this section shows. What was not asked is empty."""
+
+    steps: DataTable | None
+    knee: KneeView | None
+    growths: tuple[GrowthLine, ...]
+    growth_note: str
+    peaks: DataTable | None
+    peaks_note: str
+    capacity: DataTable | None
+    capacity_note: str
+    consistency: DataTable | None
+    consistency_note: str
+    consistency_holds: bool
+
+
+def build_behaviour(record: RunRecord, summary: Summary) -> BehaviourView | None:
+    """None when nothing was asked and nothing could be checked: in a comparison, and without an arm."""
+    behaviour = summary.behaviour
+    if behaviour is None or not record.arms:
+        return None
+    steps = record.arms[-1].steps
+    return BehaviourView(
+        steps=_tabulate_steps(steps) if steps else None,
+        knee=_build_knee(behaviour.knee, steps) if behaviour.knee is not None else None,
+        growths=tuple(_build_growth(growth) for growth in behaviour.growths),
+        growth_note=_describe_growth(behaviour.growths),
+        peaks=_tabulate_peaks(behaviour.recoveries) if behaviour.recoveries else None,
+        peaks_note=_describe_band(behaviour),
+        capacity=_tabulate_capacity(record.capacity) if record.capacity is not None else None,
+        capacity_note=describe_capacity(record.capacity) if record.capacity is not None else "",
+        consistency=_tabulate_consistency(behaviour),
+        consistency_note=_describe_consistency(behaviour),
+        consistency_holds=behaviour.consistency is not None and not behaviour.consistency.reasons,
+    )
+
+
+def _tabulate_steps(steps: Sequence[StepRow]) -> DataTable:
+    heads = ("step", "from", "to", "load", "seconds", "records/min", "jobs", "HTTP p95 (ms)", "job p95 (ms)", "errors by class")
+    return DataTable(heads, tuple(_describe_step(step) for step in steps))
+
+
+def _describe_step(step: StepRow) -> tuple[str, ...]:
+    load = f"{step.load_to:g}" if step.load_from == step.load_to else f"{step.load_from:g} {TO} {step.load_to:g}"
+    rate = step.rows * 60 / step.seconds if step.seconds else None
+    return (
+        str(step.index + 1),
+        format_clock(step.start_s),
+        format_clock(step.end_s),
+        load,
+        format_count(step.seconds),
+        format_number(rate, Unit.RECORDS_PER_MINUTE, Direction.HIGHER),
+        format_count(step.jobs),
+        format_milliseconds(step.calls.percentile_ns(95)),
+        format_milliseconds(step.job_response.percentile_ns(95)),
+        name_errors(step.errors) if step.seconds else NOT_MEASURED,
+    )
+
+
+def name_errors(errors: Sequence[ErrorCount]) -> str:
+    """Errors by class, most of them first."""
+    counts: dict[str, int] = {}
+    for error in errors:
+        counts[error.error.value] = counts.get(error.error.value, 0) + error.count
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{format_count(count)} {name}" for name, count in ordered) or "none"
+
+
+def _build_knee(knee: Knee, steps: tuple[StepRow, ...]) -> KneeView:
+    fit = knee.fit
+    rows = tuple(
+        (
+            f"{point.users:.1f}",
+            format_count(point.seconds),
+            format_number(point.rows_per_s * 60, Unit.RECORDS_PER_MINUTE),
+            format_number(None if point.fitted_per_s is None else point.fitted_per_s * 60, Unit.RECORDS_PER_MINUTE),
+            NOT_MEASURED if point.residual_ratio is None else f"{point.residual_ratio * 100:+.1f} %",
+        )
+        for point in fit.points
+    )
+    heads = ("users", "seconds", "records/min", "curve", "residual")
+    parts = [f"{fit.model}" if fit.model else ""]
+    parts += (
+        [f"parameters {', '.join(f'{value:.4g}' for value in fit.parameters)} (per row and second)"] if fit.parameters else []
+    )
+    parts += [f"residuals {fit.rms_residual_ratio * 100:.1f} % root mean square"] if fit.rms_residual_ratio is not None else []
+    charts = (draw_knee(fit),) if fit.points else ()
+    return KneeView(describe_knee(knee, steps), charts, DataTable(heads, rows), "; ".join(part for part in parts if part))
+
+
+def _build_growth(growth: Growth) -> GrowthLine:
+    badge = badge_trend(growth.trend)
+    if growth.growth_percent is None:
+        return GrowthLine(growth.gauge, badge, "", "", "", "", "", growth.method)
+    low = format_number(growth.low_percent, Unit.PERCENT, Direction.HIGHER)
+    high = format_quantity(growth.high_percent, Unit.PERCENT, Direction.LOWER)
+    return GrowthLine(
+        gauge=growth.gauge,
+        badge=badge,
+        level=format_quantity(growth.level, growth.unit),
+        growth=format_quantity(growth.growth_percent, Unit.PERCENT, Direction.LOWER),
+        interval=f"{low} {TO} {high}",
+        smallest=format_quantity(growth.smallest_percent, Unit.PERCENT, Direction.LOWER),
+        readings=format_count(growth.samples),
+        why="",
+    )
+
+
+def _describe_growth(growths: Sequence[Growth]) -> str:
+    judged = next((growth for growth in growths if growth.trend is not Trend.NOT_MEASURED), None)
+    if judged is None:
+        return ""
+    return (
+        f"Over {judged.judged_s:.0f} s of one load, after its first fifth. GROWS: p < 0.01 by Mann-Kendall with corrections for "
+        f"autocorrelation, and an estimate above {judged.limit_percent:g} %. FLAT: the whole 99 % interval lies within it. "
+        "Smallest: what a run as long and as noisy as this would have shown four times in five. A gate may ask for another limit."
+    )
+
+
+def _tabulate_capacity(capacity: Capacity) -> DataTable:
+    rows = tuple(
+        (
+            str(place),
+            f"{one.rate_per_s:.3g}",
+            NOT_MEASURED if one.achieved_per_s is None else f"{one.achieved_per_s:.3g}",
+            NOT_MEASURED if one.p95_ns is None else format_milliseconds(one.p95_ns),
+            {True: "yes", False: "no", None: "not known"}[one.kept],
+            one.reason,
+        )
+        for place, one in enumerate(capacity.plateaus, start=1)
+    )
+    return DataTable(("plateau", "jobs/s offered", "jobs/s ended", "HTTP p95 (ms)", "kept", "why"), rows)
+
+
+def _tabulate_peaks(recoveries: Sequence[Recovery]) -> DataTable:
+    """One column per peak, so that they can be read beside each other."""
+    columns = [_describe_peak(one) for one in recoveries]
+    heads = ("", *(f"peak {one.index + 1}" for one in recoveries))
+    return DataTable(heads, tuple((name, *values) for name, *values in zip(_PEAK_ROWS, *columns, strict=True)))
+
+
+def _describe_peak(one: Recovery) -> tuple[str, ...]:
+    return (
+        f"{one.peak_load:g}",
+        f"{format_clock(one.start_s)} {TO} {format_clock(one.end_s)}",
+        format_milliseconds(one.peak_p95_ns),
+        format_milliseconds(one.worst_p95_ns),
+        NOT_MEASURED if one.degradation_ratio is None else f"{one.degradation_ratio:.1f}",
+        f"not within {one.observed_s:.0f} s" if one.recovery_s is None else _seconds(one.recovery_s),
+        format_milliseconds(one.after_p95_ns),
+        f"{one.overshoot_s2:.2f}",
+        NOT_MEASURED if one.queued_peak is None else format_count(one.queued_peak),
+        NOT_MEASURED if one.waiting_peak is None else format_count(one.waiting_peak),
+        f"not within {one.observed_s:.0f} s" if one.drain_s is None else _seconds(one.drain_s),
+        NOT_MEASURED if one.misses_per_job is None else f"{one.misses_per_job:.2f}",
+        format_count(one.refused),
+        format_count(one.timed_out),
+        format_count(one.other_errors),
+    )
+
+
+def _seconds(duration_s: float | None) -> str:
+    return format_quantity(duration_s, Unit.SECONDS, Direction.LOWER)
+
+
+def _describe_band(behaviour: Behaviour) -> str:
+    band = behaviour.band
+    if band is None:
+        return f"not measured: {behaviour.why_no_band}" if behaviour.why_no_band else ""
+    hold = behaviour.recoveries[0].hold_s if behaviour.recoveries else 0
+    up_to, middle = format_milliseconds(band.p95_ns), format_milliseconds(band.median_ns)
+    return (
+        f"Normal is what {format_count(band.seconds)} s at a load of {band.load:g} showed before the first peak: "
+        f"a second's p95 of jobs up to {up_to} ms (median {middle} ms), errors up to {band.error_ratio * 100:.2g} %. "
+        f"A target is back at the first of {hold} normal seconds in a row, counted from the end of the peak."
+    )
+
+
+def _tabulate_consistency(behaviour: Behaviour) -> DataTable | None:
+    if behaviour.consistency is None or not behaviour.consistency.checked:
+        return None
+    rows = tuple(
+        (
+            str(one.step + 1),
+            f"{one.users:g}",
+            f"{one.found:.2f}",
+            f"{one.off_ratio * 100:+.1f} %",
+            "yes" if one.is_consistent else "no",
+        )
+        for one in behaviour.consistency.checked
+    )
+    return DataTable(("step", "users planned", "user-seconds per second", "off", "within the tolerance"), rows)
+
+
+def _describe_consistency(behaviour: Behaviour) -> str:
+    consistency = behaviour.consistency
+    if consistency is None:
+        return NOT_MEASURED
+    if consistency.why_unchecked:
+        return f"Not checked: {consistency.why_unchecked}."
+    return (
+        "Users at work = operations per second times their mean time. A user of a closed loop is always within one call or one "
+        f"long poll, so all of these together must last as many seconds per second as there are users, within "
+        f"{consistency.tolerance_ratio * 100:.0f} %."
+    )

@@ -1,0 +1,162 @@
+"""Several load machines play one load: together they send what one would, and none may be lost."""
+
+import os
+import signal
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jivsbench.errors import EnvironmentProblem, InvalidRunError, JivsbenchError, PortInUseError
+from jivsbench.load.intervals import read_intervals
+from jivsbench.load.launcher import join_load, run_load
+from jivsbench.load.spec import JoinSpec, LoadOutcome, Meeting
+from jivsbench.model.arrivals import arrival_times_ns
+from jivsbench.model.histogram import merge_histograms
+from jivsbench.model.scenario import Arrival, Gaps, Stage, WorkloadSpec
+
+PING = WorkloadSpec("ping", "bench_rows", 1)
+
+
+def ignore(progress) -> None:
+    """A listener for tests that look at the outcome alone."""
+    del progress
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def find_machine(number: int) -> psutil.Process:
+    """The load child of one machine, told apart from the others by its log."""
+    children = (child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE)
+    return next(child for child in children if any(f"machine-{number}.log" in file.path for file in child.open_files()))
+
+
+@contextmanager
+def join(spec, folder: Path, machines: int) -> Iterator[list[LoadOutcome | JivsbenchError]]:
+    """That many load machines, each a process of its own, until their load has ended; how each of them ended."""
+    ends: list[LoadOutcome | JivsbenchError] = []
+    joining = JoinSpec("127.0.0.1", spec.meeting.port, spec.plugins, spec.disabled_plugins)
+
+    def play(number: int) -> None:
+        try:
+            ends.append(join_load(joining, folder / f"machine-{number}.log", ignore))
+        except JivsbenchError as exc:
+            ends.append(exc)
+
+    threads = [threading.Thread(target=play, args=(number,)) for number in range(machines)]
+    for thread in threads:
+        thread.start()
+    yield ends
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.mark.no_cover
+def test_two_machines_send_what_one_would(plant_ping, load, tmp_path) -> None:
+    """Every planned second of the one schedule, every arrival once, all of it answered; and their histograms are one."""
+    target = plant_ping()
+    stages = (Stage(1.0, rate_per_s=200), Stage(1.5, is_step=True, rate_per_s=120))
+    spec = load(target.arm(), workload=PING, arrival=Arrival.RATE, gaps=Gaps.POISSON, stages=stages)
+    spec = replace(spec, meeting=Meeting(2, port=free_port()))
+
+    with join(spec, tmp_path, 2) as ends:
+        outcome = run_load(spec, tmp_path, ignore)
+
+    schedule = list(arrival_times_ns(stages, Gaps.POISSON, spec.seed))
+    intervals = list(read_intervals(Path(spec.intervals_path)))
+    planned: Counter = Counter()
+    for interval in intervals:
+        planned[interval.second] += interval.planned
+    assert +planned == +Counter(time_ns // 1_000_000_000 for time_ns in schedule)
+    parts = [part for interval in intervals for part in interval.operations]
+    assert merge_histograms(part.response for part in parts).count == len(schedule) == target.facts["requests"]
+    assert sum(interval.achieved for interval in intervals) == len(schedule)
+    facts = outcome.generator
+    assert (facts.workers, facts.arrivals_planned, facts.operations) == (2, len(schedule), len(schedule))
+    assert sorted(end.generator.operations for end in ends) == [len(schedule) // 2, (len(schedule) + 1) // 2]
+    assert [interval.second for interval in intervals] == sorted(interval.second for interval in intervals)
+
+
+@pytest.mark.no_cover
+def test_users_of_two_machines_are_one_crowd(plant, load, tmp_path) -> None:
+    """Five users over two machines: five at once, every job accounted for, the block's sums are those of all intervals."""
+    target = plant(job_ms=40, fail_every=7)
+    spec = load(target.arm(), stages=(Stage(1.5, 5, is_step=True),))
+    spec = replace(spec, meeting=Meeting(2, port=free_port()))
+
+    with join(spec, tmp_path, 2):
+        outcome = run_load(spec, tmp_path, ignore)
+
+    totals, block = dict(outcome.totals)["a"], outcome.blocks[0]
+    assert (outcome.generator.users_planned_max, outcome.generator.users_reached_max) == (5, 5)
+    assert totals.created == target.facts["jobs"] == totals.completed + totals.failed
+    assert totals.failed == totals.created // 7
+    jobs = [
+        part
+        for interval in read_intervals(Path(spec.intervals_path))
+        for part in interval.operations
+        if part.operation == "job" and interval.phase == "measured"
+    ]
+    assert block.jobs == sum(part.count - sum(error.count for error in part.errors) for part in jobs) > 50
+    assert block.rows == sum(part.rows for part in jobs)
+    assert max(interval.users for interval in read_intervals(Path(spec.intervals_path))) == 5
+
+
+@pytest.mark.no_cover
+def test_a_lost_machine_makes_the_run_invalid(plant_ping, load, tmp_path) -> None:
+    """One of two is killed in the middle: the run ends within seconds and says which one and when; the other one stops too."""
+    spec = load(plant_ping().arm(), workload=PING, arrival=Arrival.RATE, stages=(Stage(60.0, is_step=True, rate_per_s=50),))
+    spec = replace(spec, meeting=Meeting(2, port=free_port()))
+
+    killed: list[int] = []
+
+    def kill_one(progress) -> None:
+        if not killed and getattr(progress, "elapsed_s", 0) > 1:
+            killed.append(find_machine(0).pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    lost = pytest.raises(InvalidRunError, match=r"load machine [12] of 2 was lost [1-9]\d? s into the load")
+    with join(spec, tmp_path, 2) as ends, lost:
+        run_load(spec, tmp_path, kill_one)
+
+    assert len(ends) == 2
+    assert all(isinstance(end, InvalidRunError) for end in ends)
+
+
+@pytest.mark.no_cover
+def test_machines_that_do_not_come_are_not_waited_for_without_end(plant_ping, load, tmp_path) -> None:
+    """Nobody joins: after the limit the run ends, and the message says what to start."""
+    spec = load(plant_ping().arm(), workload=PING)
+    spec = replace(spec, meeting=Meeting(2, port=free_port(), limit_s=1.0))
+    heard = []
+
+    with pytest.raises(
+        EnvironmentProblem, match=r"0 of 2 load machines joined 127.0.0.1:\d+ within 1 s: start `jivsbench worker"
+    ):
+        run_load(spec, tmp_path, heard.append)
+
+    assert heard[0].expected == 2
+
+
+def test_a_port_that_is_taken_is_named(plant_ping, load, tmp_path) -> None:
+    """Somebody listens where the master was to: said before anything is sent."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        spec = load(plant_ping().arm(), workload=PING)
+        spec = replace(spec, meeting=Meeting(1, port=taken.getsockname()[1]))
+
+        with pytest.raises(PortInUseError, match="choose another port with --master-port"):
+            run_load(spec, tmp_path, ignore)

@@ -1,0 +1,89 @@
+"""What is turned off, and what the ledger makes of rounds whose effects are planted."""
+
+from dataclasses import replace
+
+import pytest
+
+from jivsbench.analysis.ablation import measure_switch
+from jivsbench.app.ablation import choose_variants
+from jivsbench.errors import UnknownNameError
+from jivsbench.extract.guards import require_guards
+from jivsbench.model.ablation import CLAIMS, Ledger, LedgerRow
+from jivsbench.model.profile import LEGACY, OPTIMIZED
+from jivsbench.plugins import load_registry
+from jivsbench.report.ledger import LEDGER_TITLES, format_effects, render_ledger
+from tests.unit.analysis_records import build_arm_record, build_look, build_record
+
+VARIANTS = choose_variants(OPTIMIZED, ("sqlguard", "other"))
+
+
+def test_every_switch_that_the_profile_uses_is_turned_off_alone():
+    """Each variant differs from the profile in that switch; a switch that stands for numbers takes them along."""
+    switches = {variant.name: variant.profile for variant in VARIANTS if not variant.is_guard}
+
+    assert set(switches) == {name for name in CLAIMS if name != "pipeline"}
+    for name, profile in switches.items():
+        assert replace(profile.switches, **{name: getattr(OPTIMIZED.switches, name)}) == OPTIMIZED.switches
+        assert getattr(profile.switches, name) == getattr(LEGACY.switches, name)
+    assert switches["metadata_pool"].metadata == LEGACY.metadata
+    assert switches["pool"].metadata == OPTIMIZED.metadata
+
+
+def test_every_guard_is_left_out_alone():
+    """The others stay; without any, the profile says so in so many words."""
+    guards = {variant.name: variant.profile for variant in VARIANTS if variant.is_guard}
+
+    assert {name: profile.guards for name, profile in guards.items()} == {"sqlguard": ("other",), "other": ("sqlguard",)}
+    (only,) = choose_variants(OPTIMIZED, ("sqlguard",), ("sqlguard",))
+    assert require_guards(only.profile, load_registry().guards) == ()
+
+
+def test_what_the_profile_does_not_use_cannot_be_turned_off():
+    """The message names what can."""
+    with pytest.raises(UnknownNameError, match=r"pipeline.*known: .*pool"):
+        choose_variants(OPTIMIZED, ("sqlguard",), ("pipeline",))
+
+
+def play(speedup: float, peak_mib: float, rounds: int):
+    """Rounds in which the full profile is that much faster, and its peak that high against 120 MiB."""
+    without = build_arm_record(replace(OPTIMIZED, name="without-pool"), pairs=3, jobs=10)
+    full = build_arm_record(OPTIMIZED, pairs=3, jobs=round(10 * speedup), job_ms=100 / speedup)
+    full = replace(full, monitor=(build_look(0, pss_mib=peak_mib), build_look(1, pss_mib=peak_mib / 2)))
+    return [build_record(without, full) for _ in range(rounds)]
+
+
+def test_pairs_of_all_rounds_count_and_memory_counts_by_round():
+    """18 pairs of 6 rounds; twice the throughput, half the time, 10 % more memory."""
+    effects = {(effect.metric, effect.statistic): effect for effect in measure_switch(play(2.0, 132.0, 6))}
+
+    assert effects["throughput.records", "rate"].ratio == pytest.approx(2.0)
+    assert effects["throughput.records", "rate"].pairs == 18
+    assert effects["job.response", "p95"].ratio_high == pytest.approx(0.5)
+    assert effects["target.memory", "max"].ratio_low == pytest.approx(1.1)
+    assert effects["target.memory", "max"].pairs == 6
+    assert effects["target.cpu_per_million_rows", "mean"].ratio is None
+
+
+def test_few_rounds_have_no_interval_of_memory_and_none_have_no_figure():
+    """One peak a round: two rounds are two figures, and no round is no figure."""
+    few = measure_switch(play(2.0, 132.0, 2))[-1]
+
+    assert (few.ratio_low, few.ratio) == (None, pytest.approx(1.1))
+    assert "at least 6 are needed" in few.method
+    assert [effect.ratio for effect in measure_switch([])] == [None] * 5
+
+
+def test_the_ledger_names_claims_as_claims_and_gaps_as_gaps():
+    """A claim stands in its own table, beside what was measured here; what was not measured says so."""
+    row = LedgerRow("pool", False, measure_switch(play(2.0, 132.0, 6)), 6, 1, CLAIMS["pool"])
+    workload = build_record(build_arm_record()).plan.scenario.workload
+    ledger = Ledger("2025-01-01", "2 x cpu", "0", "optimized", workload, 4, 0.5, 7, (row,), ("pipeline",))
+    text, content = (report.content.decode() for report in render_ledger(ledger))
+
+    assert dict(zip(LEDGER_TITLES, format_effects(row), strict=True))["CPU a row"] == "not measured"
+    assert f"| pool | {format_effects(row)[0]} |" in text
+    assert format_effects(row)[0][1:5] == "2.00"
+    assert "6 (1 more said nothing)" in text
+    assert "Off in this profile, so not measured: pipeline." in text
+    assert text.index("## Claims") < text.index(CLAIMS["pool"])
+    assert '"claim": "+25 % throughput, -80 ms p95"' in content

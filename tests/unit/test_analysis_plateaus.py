@@ -1,0 +1,86 @@
+"""One plateau of a capacity search: kept, broken, or proof of nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from jivsbench.analysis.judgement import judge
+from jivsbench.analysis.plateaus import judge_plateau
+from jivsbench.analysis.summary import summarize
+from jivsbench.model.behaviour import Capacity
+from jivsbench.model.gate import GateOutcome
+from jivsbench.model.gate_text import parse_gate
+from jivsbench.model.record import ArmRecord, GeneratorFacts
+from jivsbench.model.scenario import Question
+from tests.unit.analysis_records import MS, build_arm_record, build_record
+
+_GENERATOR = GeneratorFacts(0.4, 1.0 * MS, 0, 0, 1000, 10.0)
+# 100 calls of 1 to 100 ms, ten jobs in one second of measured time.
+_ARM = build_arm_record()
+
+
+def _judge(arm: ArmRecord = _ARM, generator: GeneratorFacts = _GENERATOR, rate: float = 10.0, limit_ms: float = 200.0):
+    return judge_plateau(arm, generator, rate, limit_ms * MS)
+
+
+def test_a_rate_that_is_carried_within_the_limit_is_kept() -> None:
+    """10 jobs a second arrive and end, at a p95 of 95 ms."""
+    plateau = _judge()
+
+    assert (plateau.kept, plateau.achieved_per_s) == (True, 10.0)
+    assert plateau.p95_ns == pytest.approx(95 * MS, rel=0.01)
+
+
+def test_a_limit_that_is_missed_is_broken() -> None:
+    """The limit is 50 ms."""
+    assert (_judge(limit_ms=50.0).kept, _judge(limit_ms=50.0).reason) == (False, "p95 was 95 ms")
+
+
+def test_work_that_piles_up_is_broken() -> None:
+    """20 arrive, 10 end: every call was fast, and a queue grows."""
+    assert (_judge(rate=20.0).kept, "work piles up" in _judge(rate=20.0).reason) == (False, True)
+
+
+def test_failing_jobs_are_no_throughput() -> None:
+    """Two of a hundred are one too many."""
+    assert _judge(replace(_ARM, job_errors=2)).reason == "2 of 100 jobs failed"
+
+
+def test_a_saturated_generator_proves_nothing() -> None:
+    """Neither kept nor broken."""
+    plateau = _judge(generator=replace(_GENERATOR, cpu_ratio=0.99))
+
+    assert plateau.kept is None
+    assert "of its core" in plateau.reason
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"),
+    [
+        (12.0, 13.0, GateOutcome.MET),
+        (8.0, 9.0, GateOutcome.FAILED),
+        (9.5, 10.5, GateOutcome.INCONCLUSIVE),
+        (12.0, None, GateOutcome.MET),
+        (8.0, None, GateOutcome.NO_DATA),
+        (None, 5.0, GateOutcome.NO_DATA),
+    ],
+)
+def test_a_gate_on_the_capacity_judges_its_interval(low: float | None, high: float | None, outcome: GateOutcome) -> None:
+    """At least 10 jobs a second are asked."""
+    record = build_record(_ARM)
+    scenario = replace(record.plan.scenario, questions=(Question.CAPACITY,))
+    record = replace(
+        record, plan=replace(record.plan, scenario=scenario), capacity=Capacity(200.0 * MS, low, high, (), "as planted")
+    )
+
+    assert judge(record, summarize(record), [parse_gate("capacity.jobs rate >= 10 jobs/s")]).gates[0].outcome is outcome
+
+
+def test_a_search_that_was_not_carried_out_has_no_data() -> None:
+    """A run that was cut off before it."""
+    record = build_record(_ARM)
+    record = replace(record, plan=replace(record.plan, scenario=replace(record.plan.scenario, questions=(Question.CAPACITY,))))
+    figure = summarize(record).figure("optimized", "capacity.jobs", "rate")
+
+    assert figure is not None
+    assert figure.method == "not measured: the search was not carried out"

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+
+from jivsbench.analysis import judge, summarize
+from jivsbench.analysis.stored import DEFAULT_FIGURES, DRIFT_CAVEAT, Allowance, compare_stored, find_differences
+from jivsbench.app.stored_comparison import compare_runs
+from jivsbench.errors import InvalidRunError, UsageError
+from jivsbench.model.comparison import ComparisonOutcome
+from jivsbench.report.run_file import dump_run
+from tests.unit.analysis_records import build_arm_record, build_record, change_arm
+
+A = build_record(build_arm_record())
+SLOWER = build_record(build_arm_record(job_ms=150.0))
+
+
+def results(a, b, *, drift_allowed: bool):
+    """Outcome by figure."""
+    found = compare_stored(a, b, DEFAULT_FIGURES, 0.05, drift_allowed=drift_allowed)
+    return {f"{result.metric} {result.statistic}": result for result in found}
+
+
+def test_without_word_on_drift_nothing_is_concluded():
+    """Half as fast again, and still it could be the machine: the figures are shown, the end is open."""
+    found = results(A, SLOWER, drift_allowed=False)
+
+    assert {result.outcome for result in found.values()} == {ComparisonOutcome.INCONCLUSIVE}
+    assert found["job.response mean"].ratio == pytest.approx(1.5)
+    assert found["job.response mean"].reason == DRIFT_CAVEAT
+
+
+def test_with_drift_ruled_out_the_plain_ratio_decides():
+    """Only what the user answers for: worse, better and equal by the margin."""
+    assert results(A, SLOWER, drift_allowed=True)["job.response mean"].outcome is ComparisonOutcome.WORSE
+    assert results(SLOWER, A, drift_allowed=True)["job.response mean"].outcome is ComparisonOutcome.BETTER
+    assert results(A, A, drift_allowed=True)["job.response mean"].outcome is ComparisonOutcome.EQUIVALENT
+    assert results(A, A, drift_allowed=True)["job.errors ratio"].outcome is ComparisonOutcome.EQUIVALENT
+
+
+def test_a_figure_that_one_run_lacks_is_open_even_then():
+    """Blocks of old runs hold no CPU time."""
+    result = results(A, A, drift_allowed=True)["target.cpu_per_million_rows mean"]
+
+    assert (result.outcome, result.ratio) == (ComparisonOutcome.INCONCLUSIVE, None)
+    assert "not measured" in result.reason
+
+
+def test_other_workloads_machines_and_units_are_differences():
+    """Each is named with both values, and with what allows it."""
+    workload = replace(A.plan.scenario.workload, rows=5000)
+    other = replace(A, plan=replace(A.plan, scenario=replace(A.plan.scenario, workload=workload)))
+    faster = replace(A, environment=replace(A.environment, cpu_count=64))
+    without_pss = change_arm(A, monitor=tuple(replace(row, pss_bytes=None) for row in A.arms[0].monitor))
+
+    assert [(d.allowance, d.text) for d in find_differences(A, other)] == [
+        (Allowance.WORKLOAD, "workload's rows: 1000 against 5000")
+    ]
+    assert [(d.allowance, d.text) for d in find_differences(A, faster)] == [(Allowance.MACHINE, "CPU: 2 x cpu against 64 x cpu")]
+    assert [(d.allowance, d.text) for d in find_differences(A, without_pss)] == [
+        (Allowance.UNITS, "kind of memory: PSS against RSS")
+    ]
+    assert find_differences(A, SLOWER) == ()
+
+
+def write(folder, record):
+    """A bundle of it."""
+    folder.mkdir()
+    summary = summarize(record)
+    (folder / "run.json").write_bytes(dump_run(record, summary, judge(record, summary, ())))
+    return str(folder)
+
+
+def test_what_differs_is_refused_unless_told(tmp_path):
+    """The message names both values and the flag; with the flag the difference stays in the result."""
+    faster = replace(A, environment=replace(A.environment, cpu_count=64))
+    names = (write(tmp_path / "a", A), write(tmp_path / "b", faster))
+
+    with pytest.raises(UsageError, match=r"CPU: 2 x cpu against 64 x cpu.*--allow machine"):
+        compare_runs(tmp_path, names, (), 0.05, ())
+    assert [d.text for d in compare_runs(tmp_path, names, (), 0.05, (Allowance.MACHINE,)).allowed] == [
+        "CPU: 2 x cpu against 64 x cpu"
+    ]
+
+
+def test_an_invalid_run_is_not_compared(tmp_path):
+    """It says nothing about its target, so neither does its difference from another."""
+    names = (write(tmp_path / "a", A), write(tmp_path / "b", replace(A, invalid=("saturated",))))
+
+    with pytest.raises(InvalidRunError, match="saturated"):
+        compare_runs(tmp_path, names, (), 0.05, tuple(Allowance))

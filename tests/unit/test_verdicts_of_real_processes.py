@@ -1,0 +1,125 @@
+"""The verdicts on something real and small: a process that leaks, a service with so many servers."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import psutil
+import pytest
+
+from jivsbench.analysis.knee import fit_knee
+from jivsbench.analysis.trend import judge_growth
+from jivsbench.load.monitor import TreeReading, read_tree
+from jivsbench.model.behaviour import Growth, KneeModel, LoadPoint, Trend
+from jivsbench.model.gate import Unit
+
+# Each leaks a little every 10 ms, on top of what a process holds anyway; `nothing` only works.
+_LEAKS = {
+    "nothing": "bytes(4096)",
+    "handles": "kept.append(open('/dev/null'))",
+    "memory": "kept.append(bytearray(65536))",
+    "connections": "kept.append(socket.create_connection(server.getsockname()))",
+}
+_CHILD = """
+import resource, socket, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096)) if resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 4096 else None
+server = socket.create_server(("127.0.0.1", 0), backlog=4096)
+held = [open('/dev/null') for _ in range(100)]
+kept = []
+print("ready", flush=True)
+end = time.monotonic() + 20
+while time.monotonic() < end:
+    {leak}
+    time.sleep(0.01)
+"""
+
+
+def _watch(leak: str, gauge: Callable[[TreeReading], float | None], unit: Unit) -> Growth:
+    """Every 25 ms for 2.5 s, which is 80 readings after the warm-up."""
+    child = subprocess.Popen([sys.executable, "-c", _CHILD.format(leak=_LEAKS[leak])], stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        tree = [psutil.Process(child.pid)]
+        readings = []
+        for _ in range(100):
+            value = gauge(read_tree(tree))
+            assert value is not None
+            readings.append(float(value))
+            time.sleep(0.025)
+    finally:
+        child.kill()
+        child.communicate()
+    return judge_growth(leak, unit, readings, 2.5, source="a real process")
+
+
+@pytest.mark.parametrize(
+    ("leak", "gauge", "unit"),
+    [
+        ("handles", lambda reading: reading.handles, Unit.COUNT),
+        ("connections", lambda reading: reading.handles, Unit.COUNT),
+        ("memory", lambda reading: reading.rss_bytes / 2**20, Unit.MEBIBYTES),
+    ],
+)
+def test_a_leak_of_a_real_process_is_found(leak: str, gauge: Callable[[TreeReading], float | None], unit: Unit) -> None:
+    """A hundred a second on top of a hundred handles, and 6 MiB a second, within three seconds."""
+    growth = _watch(leak, gauge, unit)
+
+    assert growth.trend is Trend.GROWS, growth
+    assert growth.growth_percent is not None
+    assert growth.growth_percent > 10
+
+
+def test_a_real_process_that_only_works_does_not_grow() -> None:
+    """Its handles stay what they are."""
+    growth = _watch("nothing", lambda reading: reading.handles, Unit.COUNT)
+
+    assert growth.trend is Trend.FLAT, growth
+
+
+class _Servers:
+    """A real service of `count` servers, each busy for 5 ms with one call at a time."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+        self.done = 0
+
+    def call(self) -> None:
+        with self._free:
+            time.sleep(0.005)
+            self.done += 1
+
+
+def _load(service: _Servers, users: Sequence[int], seconds: float) -> list[LoadPoint]:
+    """Throughput of a closed loop of real threads at each number of users."""
+    points = []
+    for count in users:
+        stop = threading.Event()
+
+        def work(stop: threading.Event = stop) -> None:
+            while not stop.is_set():
+                service.call()
+
+        threads = [threading.Thread(target=work) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        before, start = service.done, time.monotonic()
+        time.sleep(seconds)
+        rate = (service.done - before) / (time.monotonic() - start)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        points.append(LoadPoint(float(count), rate, 1))
+    return points
+
+
+def test_the_knee_of_a_real_service_is_its_number_of_servers() -> None:
+    """Eight servers: the interval holds 8, whichever curve lies closer."""
+    points = _load(_Servers(8), (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32), 0.25)
+    fit = fit_knee(points, 1)
+
+    assert fit.model in (KneeModel.SERVERS, KneeModel.EITHER), fit
+    assert fit.low is not None
+    assert fit.low <= 8 <= (fit.high or 1e9)
