@@ -1,4 +1,4 @@
-"""The host's own plugin: the workload and the reporters that come with it, through the same door as everybody's."""
+"""The host's own plugin: the workloads and the reporters that come with it, through the same door as everybody's."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,11 @@ from jivsbench.api import Reporter, Workload, hookimpl
 
 @hookimpl
 def jivsbench_register_workloads() -> Iterable[Workload]:
-    """The workload `extraction`."""
+    """The workloads `extraction` and `mixed`."""
     from jivsbench.load.extraction import ExtractionWorkload
+    from jivsbench.load.mixed import MixedWorkload
 
-    return [ExtractionWorkload()]
+    return [ExtractionWorkload(), MixedWorkload()]
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.analysis.readings import MemoryKind, measure_cache, measure_cpu_cores, read_memory
+from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram, merge_histograms
 from jivsbench.model.metrics import CPU_PER_ROWS, JOB_OPERATION, Metric, find_metric
 from jivsbench.model.record import ArmRecord
@@ -15,7 +16,7 @@ _NS_PER_S: Final = 1e9
 _BYTES_PER_MIB: Final = 1024.0**2
 _PERCENT: Final = 100.0
 _MILLION: Final = 1e6
-_PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
+PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
 _PHASES: Final = "closed loop, phases measured and drain, failed ones included"
 
 
@@ -31,6 +32,7 @@ def list_figures(arm: ArmRecord, memory: MemoryKind) -> tuple[Figure, ...]:
         _cpu(arm),
         _cpu_per_rows(arm),
         _rows_lost(arm),
+        *_windows(arm),
     ]
     return tuple(figures)
 
@@ -92,7 +94,7 @@ def _read_latency(histogram: Histogram, statistic: str, clock: str) -> Known | s
     elif statistic == "mean":
         value, how = histogram.sum_ns / histogram.count, "exact mean"
     else:
-        value, how = histogram.percentile_ns(_PERCENTILES[statistic]) or 0.0, "nearest rank of the histogram, within 0.1 %"
+        value, how = histogram.percentile_ns(PERCENTILES[statistic]) or 0.0, "nearest rank of the histogram, within 0.1 %"
     return Known(value / _NS_PER_MS, histogram.count, Provenance.MEASURED, f"{how}; {clock}; {_PHASES}")
 
 
@@ -155,6 +157,27 @@ def _cpu(arm: ArmRecord) -> Figure:
         return build_figure(arm.profile.name, metric, "mean", "CPU time could not be read twice, or it fell")
     method = "CPU seconds / seconds between first and last reading, idle time of other arms' blocks included"
     return build_figure(arm.profile.name, metric, "mean", Known(cores, len(arm.monitor), Provenance.DERIVED, method))
+
+
+def _windows(arm: ArmRecord) -> list[Figure]:
+    figures = []
+    for found in arm.windows:
+        metric = named_metric(found.metric)
+        provenance = Provenance.MEASURED if metric.unit is Unit.MILLISECONDS else Provenance.DERIVED
+        figures.append(
+            Figure(
+                arm.profile.name,
+                found.metric,
+                found.statistic,
+                found.value,
+                metric.unit,
+                found.samples,
+                provenance,
+                found.method,
+                window=found.window,
+            )
+        )
+    return figures
 
 
 def _cpu_per_rows(arm: ArmRecord) -> Figure:

@@ -13,7 +13,7 @@ from jivsbench.analysis.detectability import detectable_here
 from jivsbench.analysis.trend import classify
 from jivsbench.model.behaviour import Growth, Trend
 from jivsbench.model.calibration import Calibration
-from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome
+from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateOutcome
 from jivsbench.model.gate_text import format_gate, format_quantity
 from jivsbench.model.metrics import convert_unit, find_metric
 from jivsbench.model.summary import Effect, Figure, GateResult, Provenance, Summary
@@ -45,11 +45,15 @@ def judge_gate(gate: Gate, summary: Summary, candidate: str, calibration: Calibr
     if growth is not None and growth.growth_percent is not None:
         return _judge_growth(gate, growth)
     if gate.change is None:
-        return _judge_figure(gate, summary.figure(candidate, gate.metric, gate.statistic))
+        return _judge_figure(gate, summary.figure(candidate, gate.metric, gate.statistic, gate.window))
     return _judge_change(gate, gate.change, summary, calibration)
 
 
 def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
+    if figure is None and gate.window != WHOLE:
+        return _end(
+            gate, GateOutcome.NO_DATA, f"the run took no figure over the window {str(gate.window)!r}: its plan named none"
+        )
     metric = find_metric(gate.metric)
     option = metric.input_option if metric else None
     if figure is None:
@@ -63,6 +67,9 @@ def _judge_figure(gate: Gate, figure: Figure | None) -> GateResult:
     value = convert_unit(figure.value, figure.unit, gate.unit)
     if value is None:
         return _end(gate, GateOutcome.NO_DATA, f"the figure is in {figure.unit}, the limit in {gate.unit}")
+    if gate.window != WHOLE:
+        result = _compare(gate, Judged(value, value, value))
+        return replace(result, reason=f"{result.reason}: {figure.method}")
     if figure.unit is not gate.unit or (figure.low is None and figure.high is None):
         return _compare(gate, Judged(value, value, value))
     low, high = -math.inf if figure.low is None else figure.low, math.inf if figure.high is None else figure.high

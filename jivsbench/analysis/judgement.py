@@ -29,6 +29,8 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: In
     weighed = _Scales(waivers, failures=list(waivers.list_expired()), doubts=list(record.invalid))
     for result in results:
         weighed.add_gate(result)
+    if record.aborted:
+        weighed.failures.append(record.aborted)
     criteria = _compare(record)
     for criterion in criteria:
         weighed.add_criterion(criterion)

@@ -10,6 +10,7 @@ from jivsbench.analysis.figures import list_figures
 from jivsbench.analysis.findings import list_finding_figures
 from jivsbench.analysis.imported import list_input_figures
 from jivsbench.analysis.readings import choose_memory_kind
+from jivsbench.model.gate import WHOLE
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.metrics import CATALOGUE
 from jivsbench.model.record import ArmRecord, RunRecord
@@ -45,7 +46,7 @@ def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect,
     candidate = _find_arm(record, record.plan.candidate)
     if baseline is None or candidate is None:
         return ()
-    by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in figures}
+    by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in figures if figure.window == WHOLE}
     effects = list(pair_effects(baseline.blocks, candidate.blocks))
     for metric in CATALOGUE:
         for statistic in metric.statistics:

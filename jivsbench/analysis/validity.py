@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from jivsbench.analysis.readings import find_restart, has_readings
+from jivsbench.model.gate import WindowKind
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.sample import OperationKind
@@ -25,8 +26,10 @@ def find_invalidities(record: RunRecord) -> tuple[str, ...]:
     if not record.arms:
         return () if record.checks else ("the run measured nothing: it has no arm and no security check",)
     reasons = [reason for arm in record.arms for reason in _judge_arm(arm)]
-    reasons += find_generator_faults(record.generator, record.arms)
+    reasons += find_generator_faults(record.generator, record.arms, is_aborted=bool(record.aborted))
     reasons += _judge_blocks(record)
+    if not record.aborted:
+        reasons += _judge_steadiness(record)
     return tuple(reasons)
 
 
@@ -62,7 +65,7 @@ def _judge_arm(arm: ArmRecord) -> Iterator[str]:
         yield f"the target of {name} was restarted during the load, 0 restarts are allowed: {restart}"
 
 
-def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord]) -> Iterator[str]:
+def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord], *, is_aborted: bool = False) -> Iterator[str]:
     """Every reason for which a load was not the planned one, given how fast the arms under it answered."""
     if facts is None:
         yield "the load generator reported nothing of itself, so its saturation cannot be ruled out"
@@ -73,9 +76,11 @@ def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord
         yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
     yield from _judge_lag(facts, arms)
     planned, reached = facts.users_planned_max, facts.users_reached_max
-    if abs(reached - planned) > planned * MAX_USERS_OFF:
-        yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
-    yield from _judge_arrivals(facts)
+    # A load that a gate ended never came to its highest point; that is said elsewhere, and fails the run.
+    if not is_aborted:
+        if abs(reached - planned) > planned * MAX_USERS_OFF:
+            yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
+        yield from _judge_arrivals(facts)
     yield from _judge_machine(facts)
 
 
@@ -115,6 +120,14 @@ def _judge_machine(facts: GeneratorFacts) -> Iterator[str]:
 
 def _service_p50_ns(arm: ArmRecord) -> float | None:
     return merge_histograms(part.service for part in arm.operations if part.kind is OperationKind.CALL).percentile_ns(50)
+
+
+def _judge_steadiness(record: RunRecord) -> Iterator[str]:
+    if all(gate.window.kind is not WindowKind.STEADY for gate in record.plan.scenario.gates):
+        return
+    for arm in record.arms:
+        if arm.steady is not None and arm.steady.start_s is None:
+            yield f"{arm.profile.name} has no steady window, and a gate judges it: {arm.steady.method}"
 
 
 def _due_blocks(record: RunRecord) -> Iterator[Block]:

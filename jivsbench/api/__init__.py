@@ -3,7 +3,9 @@
 from jivsbench.api.checks import CheckContext, LabelledStatement, SecurityCheck, StatementSupplier, TargetApi, TargetVariant
 from jivsbench.api.hookspecs import PROJECT, HookSpecs, hookimpl
 from jivsbench.api.protocols import (
+    ActivityTeller,
     Cache,
+    CacheActivityTeller,
     CacheClient,
     ColumnFingerprinter,
     Connection,
@@ -15,19 +17,20 @@ from jivsbench.api.protocols import (
     KeyPartitioner,
     PrivilegeTeller,
     ReadLimits,
+    ReadTimer,
     Reporter,
-    Response,
     RowFingerprinter,
     RowReader,
     TableLoader,
-    UserContext,
     WatermarkTeller,
-    Workload,
 )
+from jivsbench.api.workloads import JobSpan, Response, UserContext, Workload
 
 __all__ = [
     "PROJECT",
+    "ActivityTeller",
     "Cache",
+    "CacheActivityTeller",
     "CacheClient",
     "CheckContext",
     "ColumnFingerprinter",
@@ -38,10 +41,12 @@ __all__ = [
     "Guard",
     "GuardRequest",
     "HookSpecs",
+    "JobSpan",
     "KeyPartitioner",
     "LabelledStatement",
     "PrivilegeTeller",
     "ReadLimits",
+    "ReadTimer",
     "Reporter",
     "Response",
     "RowFingerprinter",

@@ -6,7 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from jivsbench.api.protocols import Connection, Response, TableLoader
+from jivsbench.api.protocols import Connection, TableLoader
+from jivsbench.api.workloads import Response
 from jivsbench.model.finding import CheckResult, Severity
 from jivsbench.model.source import DataSource
 

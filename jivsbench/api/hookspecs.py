@@ -6,7 +6,8 @@ from typing import Final
 import pluggy
 
 from jivsbench.api.checks import SecurityCheck
-from jivsbench.api.protocols import Cache, Connector, Guard, Reporter, Workload
+from jivsbench.api.protocols import Cache, Connector, Guard, Reporter
+from jivsbench.api.workloads import Workload
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
 

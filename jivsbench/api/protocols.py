@@ -1,18 +1,17 @@
 """The seams between the host and its plugins, as small protocols. An optional ability is a protocol of its own."""
 
-import random
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from jivsbench.model.activity import CacheActivity, ServerActivity
 from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.job import ReadTimes
 from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.record import RunRecord
 from jivsbench.model.row_fingerprint import RowFingerprint
-from jivsbench.model.scenario import WorkloadSpec
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.statistics import CacheStatistics
@@ -127,6 +126,24 @@ class RowReader(Protocol):
 
     def read_rows(self, partition: Partition) -> Iterator[tuple[object, ...]]:
         """Stream a partition row by row; values are those of the driver."""
+        ...
+
+
+@runtime_checkable
+class ActivityTeller(Protocol):
+    """Optional ability of a Connection: what its server does now. Needs no right that reading a table does not need."""
+
+    def activity(self, *, with_statements: bool) -> ServerActivity:
+        """One look, outside a transaction; what the server keeps from this user is named in `not_granted`."""
+        ...
+
+
+@runtime_checkable
+class ReadTimer(Protocol):
+    """Optional ability of a Connection: what the time of its reads was spent on, so that a slow job says where it went."""
+
+    def take_read_times(self) -> ReadTimes:
+        """Of the reads since it was last asked; what it cannot tell is 0."""
         ...
 
 
@@ -261,6 +278,15 @@ class EntryAdder(Protocol):
         ...
 
 
+@runtime_checkable
+class CacheActivityTeller(Protocol):
+    """Optional ability of a CacheClient whose cache is a server: what the server says of itself."""
+
+    def activity(self) -> CacheActivity | None:
+        """One look; None when the server does not answer, or not this user. Never raises."""
+        ...
+
+
 class Cache(Protocol):
     """Opens one kind of cache."""
 
@@ -298,80 +324,6 @@ class Guard(Protocol):
 
     def review(self, request: GuardRequest) -> None:
         """Return for yes; raise GuardRefusedError, with a reason that repeats no value, for no."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP answer as a workload or a check sees it: status (0 when there was none) and the decoded JSON body, if any."""
-
-    status: int
-    body: object
-
-
-class UserContext(Protocol):
-    """What a workload sees of its virtual user. Every call is timed and counted by the recorder."""
-
-    @property
-    def random(self) -> random.Random:
-        """This user's own seeded random source."""
-        ...
-
-    @property
-    def spec(self) -> WorkloadSpec:
-        """The scenario's workload settings."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """Name of the data source to extract from."""
-        ...
-
-    @property
-    def table_rows(self) -> int:
-        """Rows of the table when the run was planned."""
-        ...
-
-    def call(self, operation: str, method: str, path: str, body: object = None) -> Response:
-        """One timed request; `operation` is its name in figures, from a small fixed set."""
-        ...
-
-    def wait_for_job(self, job_id: str, timeout_s: float) -> Response:
-        """Long-poll until the job ends or the time is up; counted as a wait, not as a call."""
-        ...
-
-    def job(self) -> AbstractContextManager["JobSpan"]:
-        """Time one whole job; it counts as failed unless `completed` was called."""
-        ...
-
-
-class JobSpan(Protocol):
-    """The running clock of one whole job."""
-
-    def completed(self, rows_read: int, rows_written: int, rows_expected: int) -> None:
-        """The job ended COMPLETED; rows that differ make it an error of class wrong_rows. Stops the clock."""
-        ...
-
-    def failed(self, state: str, code: str) -> None:
-        """The job ended FAILED or CANCELLED, never ended ("TIMEOUT") or was not created ("REFUSED"). Stops the clock."""
-        ...
-
-
-class Workload(Protocol):
-    """What one virtual user does, again and again."""
-
-    @property
-    def name(self) -> str:
-        """Unique name, as written in a scenario."""
-        ...
-
-    @property
-    def operations(self) -> tuple[str, ...]:
-        """Names of the operations it times, so that gates can be checked before any load is sent."""
-        ...
-
-    def iterate(self, user: UserContext) -> None:
-        """One iteration. Must use only `user` for input and output."""
         ...
 
 

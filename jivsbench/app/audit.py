@@ -10,7 +10,6 @@ from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.recomputation import compare_values, recompute_arms, recompute_monitor, recompute_summary
 from jivsbench.analysis.run_claims import list_claims
 from jivsbench.app.conclusion import find_run
-from jivsbench.app.looks import count_warm_up_as_washout
 from jivsbench.config.mappings import load_mapping
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.monitor import read_looks
@@ -66,7 +65,7 @@ def _recompute(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relat
         # Another version may have other figures and other rules; only what it wrote itself can be held against it.
         return
     if (folder / _INTERVALS).is_file():
-        yield from recompute_arms(record, lambda: count_warm_up_as_washout(record.plan, read_intervals(folder / _INTERVALS)))
+        yield from recompute_arms(record, lambda: read_intervals(folder / _INTERVALS))
     if (folder / _MONITOR).is_file():
         yield from recompute_monitor(record, read_looks(folder / _MONITOR))
     yield from recompute_summary(record, summary, verdict.inputs)

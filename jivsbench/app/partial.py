@@ -10,12 +10,13 @@ from typing import Final
 from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
 from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.cut_off import rebuild_blocks, rebuild_totals
+from jivsbench.analysis.windows import add_windows
 from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import Hear
 from jivsbench.load.monitor import read_monitor
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunRecord, RunStart
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunKind, RunRecord, RunStart
 from jivsbench.model.sample import Interval
 from jivsbench.model.scenario import WARM_UP_PAIR
 from jivsbench.report.bundle import RUN_FILENAME, read_record, read_start, write_start
@@ -99,7 +100,7 @@ def salvage_arms(folder: Path) -> tuple[ArmRecord, ...]:
     blocks = rebuild_blocks(start.plan, _read(folder))
     played = {block.arm for block in blocks}
     counted = tuple(block for block in blocks if block.pair != WARM_UP_PAIR)
-    return tuple(
+    arms = tuple(
         build_arm(
             profile=profile,
             guards=guards.get(profile.name, ()),
@@ -112,6 +113,9 @@ def salvage_arms(folder: Path) -> tuple[ArmRecord, ...]:
         for profile in start.plan.profiles
         if profile.name in played
     )
+    if start.plan.kind is not RunKind.RUN:
+        return arms
+    return tuple(add_windows(arm, start.plan.scenario, _read(folder)) for arm in arms)
 
 
 def _read(folder: Path) -> Iterator[Interval]:

@@ -4,6 +4,7 @@ import random
 import secrets
 from typing import Final
 
+from jivsbench.app.derived_sources import describe_sources
 from jivsbench.app.servers import Servers
 from jivsbench.model.comparison import ComparisonRule
 from jivsbench.model.profile import Profile
@@ -31,6 +32,7 @@ def plan_run(scenario: Scenario, profile: Profile, servers: Servers, table_rows:
         table_rows=table_rows,
         source_label=servers.source_label,
         cache_label=servers.cache_label,
+        sources=describe_sources(scenario.workload),
     )
 
 

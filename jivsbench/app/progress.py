@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jivsbench.load.progress import LoadMachines, LoadProgress
+from jivsbench.model.record import MonitorRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,18 @@ class Note:
     text: str
 
 
-Event = Step | Note | LoadMachines | LoadProgress
+@dataclass(frozen=True, slots=True)
+class LiveLoad:
+    """A second of a load with what else is known of it: the stage it is in, and the last look at its target."""
+
+    progress: LoadProgress
+    stage: str = ""
+    look: MonitorRow | None = None
+    before: MonitorRow | None = None
+    """The first look, for what counts up."""
+
+
+Event = Step | Note | LoadMachines | LoadProgress | LiveLoad
 Listener = Callable[[Event], None]
 
 

@@ -13,26 +13,45 @@ from pathlib import Path
 from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
 from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.validity import find_invalidities
+from jivsbench.analysis.windows import add_windows
 from jivsbench.app.calibrations import find_calibration
 from jivsbench.app.capacity import search_capacity
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.conclusion import Outcome, conclude
+from jivsbench.app.derived_sources import create_on, make_sources
+from jivsbench.app.live import follow_load
 from jivsbench.app.looks import looks_in_blocks, needs_more_pairs
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.partial import LoadStart, salvage_arms
 from jivsbench.app.plans import load_duration_s
 from jivsbench.app.progress import Step
+from jivsbench.app.server_access import build_server_access
 from jivsbench.app.servers import Workbench
 from jivsbench.app.targets import Stack, Target, start_targets
+from jivsbench.config import find_feed, scenario_folders
+from jivsbench.config.feeds import read_feed
 from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
+from jivsbench.load.aborting import AbortWatch
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.spec import LoadSetup, LoadSpec
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
+from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
+from jivsbench.model.gate import Gate
+from jivsbench.model.record import (
+    FORMAT_VERSION,
+    ArmRecord,
+    Environment,
+    GeneratorFacts,
+    MonitorFacts,
+    Plan,
+    RunKind,
+    RunRecord,
+    ServerRecord,
+)
 from jivsbench.model.scenario import WARM_UP_PAIR, Question
 from jivsbench.report.bundle import write_plan
 
@@ -48,6 +67,14 @@ class _Measured:
     calibration: Calibration | None = None
     capacity: Capacity | None = None
     is_partial: bool = False
+    aborted: str = ""
+    servers: ServerRecord | None = None
+    monitor: MonitorFacts | None = None
+
+    def must_end(self, reason: str | None) -> bool:
+        """Keep the reason for which a gate ends the load, if there is one."""
+        self.aborted = self.aborted or reason or ""
+        return bool(self.aborted)
 
 
 def new_run_folder(reports_dir: Path, scenario: str) -> Path:
@@ -110,15 +137,20 @@ def _measure(  # noqa: PLR0917 - six different types, in the order of the data's
     try:
         names = " and ".join(profile.name for profile in plan.profiles)
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
-        with start_targets(bench, plan.profiles, work, folder, stacks, host=setup.target_host) as targets:
+        with (
+            make_sources(plan.scenario.workload, work, folder / "sources.log") as sources,
+            start_targets(bench, plan.profiles, work, folder, stacks, host=setup.target_host) as targets,
+        ):
+            for target in targets:
+                create_on(target, sources)
             spec = _build_spec(bench, plan, targets, folder, setup)
-            measured.arms, measured.generator = _load(bench, spec, targets, start)
+            _load(bench, measured, spec, targets, start)
             # Each plateau is a load of its own, and machines come to one load only.
             is_asked = plan.kind is RunKind.RUN and Question.CAPACITY in plan.scenario.questions
-            if is_asked and not setup.meeting.machines:
+            if is_asked and not setup.meeting.machines and not measured.aborted:
                 arm, target = measured.arms[-1], targets[-1]
                 measured.capacity = search_capacity(plan, arm, target, spec=spec, folder=folder, listener=bench.listener)
-            if security.checks:
+            if security.checks and not measured.aborted:
                 measured.checks = attack(bench, targets[-1], security, work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -144,19 +176,29 @@ def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder:
         page_port=setup.page_port,
         meeting=setup.meeting,
         plugins_lock=str(bench.settings.plugins_lock) if bench.settings.plugins_lock else None,
+        sources=plan.sources,
+        feed=_read_feed(plan),
     )
 
 
-def _load(
-    bench: Workbench, spec: LoadSpec, targets: Sequence[Target], start: LoadStart
-) -> tuple[tuple[ArmRecord, ...], GeneratorFacts]:
+def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequence[Target], start: LoadStart) -> None:
     plan, folder = start.plan, start.folder
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
-        monitor = stack.enter_context(Monitor(spec.arms, folder / "monitor.jsonl"))
-        on_progress = start.note({target.profile.name: target.guards for target in targets}, bench.listener)
-        outcome = run_load(spec, folder, on_progress, lambda played: needs_more_pairs(plan, played))
+        monitor = stack.enter_context(Monitor(spec.arms, folder / "monitor.jsonl", build_server_access(bench)))
+        guards = {target.profile.name: target.guards for target in targets}
+        on_progress = start.note(guards, follow_load(plan, monitor, bench.listener))
+        watch = AbortWatch(_list_aborting(plan, spec), plan.candidate, Path(spec.intervals_path))
+        outcome = run_load(
+            spec,
+            folder,
+            on_progress,
+            lambda played: needs_more_pairs(plan, played),
+            lambda progress: measured.must_end(watch.look(progress.elapsed_s)),
+        )
+    measured.generator = outcome.generator
+    measured.servers, measured.monitor = monitor.server_record(since_ns=outcome.started_ns), monitor.facts()
     totals = dict(outcome.totals)
     blocks = tuple(block for block in outcome.blocks if block.pair != WARM_UP_PAIR)
     records = tuple(
@@ -171,8 +213,29 @@ def _load(
         )
         for target in targets
     )
-    records = tuple(replace(record, runtime=target.stack.runtime) for record, target in zip(records, targets, strict=True))
-    return records, outcome.generator
+    measured.arms = tuple(
+        _complete(replace(record, runtime=target.stack.runtime), plan, spec, monitor)
+        for record, target in zip(records, targets, strict=True)
+    )
+
+
+def _complete(arm: ArmRecord, plan: Plan, spec: LoadSpec, monitor: Monitor) -> ArmRecord:
+    """With the phases of its jobs, and, in a run of one arm, with the figures over windows."""
+    arm = replace(arm, phases=monitor.phases(arm.profile.name))
+    if plan.kind is not RunKind.RUN:
+        return arm
+    return add_windows(arm, plan.scenario, read_intervals(Path(spec.intervals_path)))
+
+
+def _list_aborting(plan: Plan, spec: LoadSpec) -> tuple[Gate, ...]:
+    """Gates that may end this load: a comparison, and a load of several machines, are judged when they are over."""
+    is_watched = plan.kind is RunKind.RUN and not spec.meeting.machines
+    return plan.scenario.gates if is_watched else ()
+
+
+def _read_feed(plan: Plan) -> tuple[FeedRow, ...]:
+    path = find_feed(plan.scenario, scenario_folders())
+    return read_feed(path).rows if path else ()
 
 
 def _build_record(
@@ -195,6 +258,9 @@ def _build_record(
         calibration=measured.calibration,
         capacity=measured.capacity,
         is_partial=measured.is_partial,
+        aborted=measured.aborted,
+        servers=measured.servers,
+        monitor=measured.monitor,
     )
     # A run that was cut short has said why; what else its fragments lack would only hide that.
     return record if record.invalid else replace(record, invalid=find_invalidities(record))

@@ -52,7 +52,7 @@ class DemoOptions:
 
 def run_scenario(settings: Settings, registry: Registry, options: RunOptions, listener: Listener) -> Outcome:
     """Run a scenario against one profile. Everything the user wrote is checked before a server starts."""
-    scenario = _find_scenario(registry, options.scenario)
+    scenario = find_scenario(registry, options.scenario)
     scaled = scale_scenario(scenario, options.time_scale)
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
@@ -94,7 +94,8 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
         return carry_out(bench, plan, environment, Security(registry.checks, str(TABLE), seed=options.seed))
 
 
-def _find_scenario(registry: Registry, name: str) -> Scenario:
+def find_scenario(registry: Registry, name: str) -> Scenario:
+    """A scenario by its name, with gates that its workload can answer."""
     return load_scenario(name, scenario_folders(), _operations(registry))
 
 

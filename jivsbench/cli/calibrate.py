@@ -60,7 +60,8 @@ def _print(calibration: "Calibration", path: Path) -> None:
     from rich.table import Table
 
     from jivsbench.analysis.detectability import detectable_ratio, share_at_most
-    from jivsbench.cli.terminal import format_seconds, result_console
+    from jivsbench.cli.durations import format_seconds
+    from jivsbench.cli.terminal import result_console
 
     load_s = 2 * calibration.pairs * calibration.block_s
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -27,7 +27,8 @@ def data() -> None:
 def load(ctx: click.Context, size: str, seed: int | None, source_url: str | None, as_json: bool) -> ExitCode:
     """Load SIZE rows (1k, 10k, 50k, 100k, 1m, 10m or a number) of test data."""
     from jivsbench.app.data import load_dataset
-    from jivsbench.cli.terminal import Terminal, format_seconds, print_json
+    from jivsbench.cli.durations import format_seconds
+    from jivsbench.cli.terminal import Terminal, print_json
     from jivsbench.dataset import SEED, Dataset, parse_size
 
     dataset = Dataset(parse_size(size), SEED if seed is None else seed)

@@ -19,7 +19,8 @@ def plan(ctx: click.Context, effect: str, criterion: str, profile: str, reports_
     """Say how long this machine must measure to find an effect of that size in 80 % of comparisons."""
     from jivsbench.app.calibration import find_need
     from jivsbench.app.comparison import parse_criterion
-    from jivsbench.cli.terminal import format_seconds, print_json, result_console
+    from jivsbench.cli.durations import format_seconds
+    from jivsbench.cli.terminal import print_json, result_console
     from jivsbench.config.percent import parse_percent
 
     settings = read_settings(ctx, reports_dir=reports_dir)

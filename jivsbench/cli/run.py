@@ -12,6 +12,7 @@ from jivsbench.exitcodes import ExitCode
 @click.option("--time-scale", default=1.0, show_default=True, type=float, help="Shrinks every duration alike, never the users.")
 @click.option("--seed", type=int, help="Seed of every random choice.")
 @click.option("--check/--no-check", "with_checks", default=False, help="Attack the target with the security checks afterwards.")
+@click.option("--dry-run", is_flag=True, help="Print the schedule and what it will cost; send no load.")
 @click.option("--data", "data_size", default="100k", show_default=True, help="Rows of test data when the source is embedded.")
 @click.option("--ui", is_flag=True, help="Serve Locust's own web page during the load, for this machine alone.")
 @click.option("--ui-port", default=8089, show_default=True, type=click.IntRange(1, 65535), help="Port of that page.")
@@ -37,6 +38,7 @@ def run(
     time_scale: float,
     seed: int | None,
     with_checks: bool,
+    dry_run: bool,
     data_size: str,
     ui: bool,
     ui_port: int,
@@ -70,6 +72,12 @@ def run(
         data_rows=parse_size(data_size),
         setup=LoadSetup(Meeting(expect_workers, require_address(master_bind), master_port), ui_port if ui else None),
     )
+    if dry_run:
+        from jivsbench.app.dry_run import plan_dry_run
+        from jivsbench.cli.schedule import show_dry_run
+
+        show_dry_run(plan_dry_run(settings, read_registry(settings), options), as_json=as_json)
+        return ExitCode.PASSED
     with Terminal() as terminal:
         outcome = run_scenario(settings, read_registry(settings), options, terminal)
     return finish(outcome, as_json=as_json)

@@ -3,6 +3,7 @@
 from jivsbench.config.duration import parse_duration
 from jivsbench.config.profiles import find_profile
 from jivsbench.config.scenarios import (
+    find_feed,
     list_scenarios,
     load_quality_gate,
     load_scenario,
@@ -18,6 +19,7 @@ __all__ = [
     "Overrides",
     "Settings",
     "find_config",
+    "find_feed",
     "find_profile",
     "list_scenarios",
     "load_quality_gate",

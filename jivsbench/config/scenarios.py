@@ -8,12 +8,12 @@ from typing import Final
 
 import jivsbench
 from jivsbench.config.document import Section, read_document
-from jivsbench.config.duration import parse_duration
 from jivsbench.config.profiles import NAME, NAME_RULE
-from jivsbench.errors import ConfigError, GateError, UnknownNameError, UsageError
+from jivsbench.config.workloads import feed_path, read_duration, read_workload
+from jivsbench.errors import GateError, UnknownNameError, UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.gate_text import check_gate, check_question, parse_gate
-from jivsbench.model.scenario import Arrival, Gaps, Question, Scenario, Stage, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Gaps, Question, Scenario, Stage
 
 QUALITY_GATE: Final = "quality-gate"
 SCENARIO_KEYS: Final = (
@@ -29,7 +29,6 @@ SCENARIO_KEYS: Final = (
     "stages",
     "gates",
 )
-WORKLOAD_KEYS: Final = ("name", "table", "rows", "key", "think_time")
 GATE_FILE_KEYS: Final = ("gates", "staging", "tests", "coverage")
 STAGE_KEYS: Final = ("duration", "users", "rate", "step")
 _OPEN_LOOP_KEYS: Final = ("gaps", "in_flight_limit", "queue_limit")
@@ -67,13 +66,13 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
             if key in root:
                 root.fail(key, 'it belongs to arrival = "rate", and these stages are of users: remove one of them')
     questions = tuple(_read_questions(root))
-    p95_limit_s = _read_duration(root, "p95_limit") if "p95_limit" in root else None
+    p95_limit_s = read_duration(root, "p95_limit") if "p95_limit" in root else None
     if Question.CAPACITY in questions and p95_limit_s is None:
         root.fail("questions", 'a capacity is one at a limit: add p95_limit, such as p95_limit = "2s"')
     return Scenario(
         name=name,
         title=root.required_text("title"),
-        workload=_read_workload(root.section("workload")),
+        workload=read_workload(root.section("workload")),
         stages=tuple(_read_stages(root, arrival)),
         gates=tuple(read_gates(root, operations, questions)),
         questions=questions,
@@ -83,6 +82,12 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
         in_flight_limit=root.integer("in_flight_limit", 1000),
         queue_limit=root.integer("queue_limit", 1000, least=0),
     )
+
+
+def find_feed(scenario: Scenario, folders: Sequence[Path]) -> Path | None:
+    """Where the feed of a scenario lies; None when nothing feeds it."""
+    facts = scenario.workload.feed
+    return None if facts is None else feed_path(_find_files(folders)[scenario.name].parent, facts)
 
 
 def load_quality_gate(folders: Sequence[Path], operations: Collection[str] | None = None) -> tuple[Gate, ...]:
@@ -107,17 +112,6 @@ def _find_files(folders: Sequence[Path]) -> dict[str, Path]:
     return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.toml"))}
 
 
-def _read_workload(section: Section) -> WorkloadSpec:
-    section.expect(WORKLOAD_KEYS)
-    return WorkloadSpec(
-        name=section.required_text("name"),
-        table=section.required_text("table"),
-        rows=section.integer("rows"),
-        key=section.text("key") or "id",
-        think_time_s=_read_duration(section, "think_time") if "think_time" in section else 0.0,
-    )
-
-
 def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
     stages = root.sections("stages")
     other = "users" if arrival is Arrival.RATE else "rate"
@@ -126,7 +120,7 @@ def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
         section.expect(STAGE_KEYS)
         if other in section:
             section.fail(other, f'the scenario has arrival = "{arrival}", so its stages have the key {str(arrival)!r} instead')
-        duration_s = _read_duration(section, "duration")
+        duration_s = read_duration(section, "duration")
         if duration_s <= 0:
             section.fail("duration", "a stage of no time offers no load: make it longer, or remove the stage")
         is_step = section.flag("step", False)
@@ -140,14 +134,6 @@ def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
         noun = "a rate" if arrival is Arrival.RATE else "users"
         problem = f"no stage has {noun}, so nothing would be measured: add [[stages]] with {noun}"
         root.fail("stages" if stages else None, problem)
-
-
-def _read_duration(section: Section, key: str) -> float:
-    text = section.required_text(key)
-    try:
-        return parse_duration(text)
-    except ConfigError as exc:
-        section.fail(key, str(exc))
 
 
 def _read_questions(root: Section) -> Iterator[Question]:

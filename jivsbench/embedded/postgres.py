@@ -24,6 +24,9 @@ _ATTEMPTS = 3
 _READY_LINE = 7
 """Line of postmaster.pid (from 0) that says `ready`; the same line that pg_ctl waits for."""
 
+_STATEMENTS = "pg_stat_statements"
+"""Counts statements for the monitor, where the programs have it; every user sees the totals of its own."""
+
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -120,15 +123,20 @@ def _initialize(programs: Path, data: Path, passwords: dict[str, str], user: str
         user,
     )
     password_file.unlink()
+    counts_statements = any(programs.parent.rglob(f"{_STATEMENTS}.so"))
+    chosen = _SETTINGS | ({"shared_preload_libraries": _STATEMENTS} if counts_statements else {})
     with (data / "postgresql.auto.conf").open("a") as settings:
-        settings.writelines(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
+        settings.writelines(f"{name} = '{value}'\n" for name, value in chosen.items())
     # Single-user mode needs no connection, so no driver is needed here.
     statements = [
         f"CREATE DATABASE {_DATABASE}",
         f"CREATE ROLE {_READER} LOGIN PASSWORD '{passwords[_READER]}' IN ROLE pg_read_all_data",
         f"REVOKE TEMPORARY ON DATABASE {_DATABASE} FROM PUBLIC",
     ]
-    _run([str(programs / "postgres"), "--single", "-D", str(data), "postgres"], ";\n".join(statements) + ";\n", user)
+    single_user = [str(programs / "postgres"), "--single", "-D", str(data)]
+    _run([*single_user, "postgres"], ";\n".join(statements) + ";\n", user)
+    if counts_statements:
+        _run([*single_user, _DATABASE], f"CREATE EXTENSION {_STATEMENTS};\n", user)
 
 
 def _run(argv: list[str], text: str, user: str | None) -> None:

@@ -169,6 +169,8 @@ class Extractor:
         lease = self._pools.borrow(attempt.source, job.job_id, job.remaining_s)
         try:
             job.attach(lease)
+            attempt.clock.enter(Phase.SCHEMA)
+            attempt.clock.move(Phase.POOL_WAIT, Phase.CONNECT, round(lease.connect_s * 1e9))
             result = self._read(attempt, lease)
         except (MissingObjectError, UsageError):
             # A misspelt table or column: nothing is under way on this connection, so it need not be opened anew.
@@ -183,10 +185,11 @@ class Extractor:
 
     def _read(self, attempt: _Attempt, lease: Lease) -> ExtractionResult:
         clock, job, request, connection = attempt.clock, attempt.job, attempt.request, lease.connection
-        clock.enter(Phase.SCHEMA)
         check_ability(connection, attempt.source.connector, self._profile.verification)
         snapshot = connection.begin()
-        schema = self._schemas(attempt.source, request, lambda: connection.schema(request))
+        clock.enter(Phase.CACHE)
+        schema = self._schemas(attempt.source, request, lambda: _load_schema(connection, request, clock))
+        clock.enter(Phase.SCHEMA)
         job.check()
         encoding = self._build_encoding(request)
         plan = plan_transforms(request.transforms, schema, self._mask_key)
@@ -303,6 +306,13 @@ class Extractor:
             rows_filtered=sum(p.rows_filtered for p in partitions),
             changed_columns=reading.plan.changed_columns,
         )
+
+
+def _load_schema(connection: Connection, request: ExtractionRequest, clock: PhaseClock) -> TableSchema:
+    clock.enter(Phase.SCHEMA)
+    schema = connection.schema(request)
+    clock.enter(Phase.CACHE)
+    return schema
 
 
 def _ask_consistency(connection: Connection, request: ExtractionRequest) -> Consistency:

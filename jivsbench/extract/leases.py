@@ -34,7 +34,7 @@ class LeaseOwner(Protocol):
 class Lease:
     """One connection in the hands of one job, until `give_back` or `discard`. The second of those calls does nothing."""
 
-    __slots__ = ("_guard", "_owner", "borrowed_at_s", "connection", "is_reported", "is_revoked", "job_id", "slot")
+    __slots__ = ("_guard", "_owner", "borrowed_at_s", "connect_s", "connection", "is_reported", "is_revoked", "job_id", "slot")
 
     def __init__(self, owner: LeaseOwner, connection: Connection, job_id: str, slot: object = None) -> None:
         self._owner: LeaseOwner | None = owner
@@ -44,6 +44,8 @@ class Lease:
         self.job_id = job_id
         self.slot = slot
         self.borrowed_at_s = time.monotonic()
+        self.connect_s = 0.0
+        """How much of its borrower's wait was the opening of this connection."""
         self.is_reported = False
         self.is_revoked = False
         """True once the pool was closed or the query was ended: no further query may run on this connection."""

@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Iterable
+from typing import Final
 
 from jivsbench.model.job import Phase, PhaseTime
+
+PHASES: Final[tuple[Phase, ...]] = tuple(phase for phase in Phase if phase is not Phase.READ)
+"""Those that are measured now."""
 
 
 class PhaseClock:
@@ -22,6 +26,13 @@ class PhaseClock:
         self._durations_ns[self._phase] = self._durations_ns.get(self._phase, 0) + now_ns - self._since_ns
         self._phase, self._since_ns = phase, now_ns
 
+    def move(self, source: Phase, target: Phase, duration_ns: int) -> None:
+        """Book a part of a phase's time as another's; never more than there is."""
+        moved_ns = min(duration_ns, self._durations_ns.get(source, 0))
+        if moved_ns > 0:
+            self._durations_ns[source] -= moved_ns
+            self._durations_ns[target] = self._durations_ns.get(target, 0) + moved_ns
+
     def stop(self) -> dict[Phase, int]:
         """Book the last phase; duration in ns of each."""
         self.enter(self._phase)
@@ -30,7 +41,7 @@ class PhaseClock:
 
 def sum_phases(parts: Iterable[dict[Phase, int]]) -> tuple[PhaseTime, ...]:
     """Sum over streams, in the order of the phases; every phase is there, with 0 when it did not occur."""
-    totals = dict.fromkeys(Phase, 0)
+    totals = dict.fromkeys(PHASES, 0)
     for part in parts:
         for phase, duration_ns in part.items():
             totals[phase] += duration_ns

@@ -116,18 +116,19 @@ class _Writer:
 def write_in_turn(batches: Iterator[pa.RecordBatch], write: Write, job: RunningJob, clock: PhaseClock) -> None:
     """Read and write one batch after the other, in this thread."""
     for batch in batches:
-        clock.enter(Phase.WRITE)
+        clock.enter(Phase.ENCODE)
         write(batch)
         job.check()
-        clock.enter(Phase.READ)
+        clock.enter(Phase.FETCH)
 
 
 def write_apart(batches: Iterator[pa.RecordBatch], write: Write, job: RunningJob, clock: PhaseClock, connector: str) -> None:
     """Read in this thread, which the source's session belongs to, and write in another one.
 
-    The phase WRITE is then the time that reading stood still for writing.
+    The phase ENCODE is then the time that reading stood still for writing.
     """
     first = next(batches, None)
+    clock.enter(Phase.FETCH)
     second = next(batches, None)
     if first is None or second is None:
         write_in_turn(iter(() if first is None else (first,)), write, job, clock)
@@ -138,7 +139,7 @@ def write_apart(batches: Iterator[pa.RecordBatch], write: Write, job: RunningJob
         writer.put(second)
         del first, second
         write_in_turn(batches, writer.put, job, clock)
-        clock.enter(Phase.WRITE)
+        clock.enter(Phase.ENCODE)
         writer.finish()
     finally:
         writer.leave()

@@ -156,10 +156,12 @@ class ConnectionPool(Lender[Lease]):
         self.totals.borrowed += 1
         return lease
 
-    def _hand_over(self, pooled: PooledConnection, now_s: float) -> None:
+    def _hand_over(self, pooled: PooledConnection, now_s: float, opened_from_s: float | None = None) -> None:
         while self._waiters:
             waiter = self._waiters.popleft()
             lease = self._lend(pooled, waiter.job_id)
+            if opened_from_s is not None:
+                lease.connect_s = now_s - max(opened_from_s, waiter.since_s)
             if waiter.offer(lease):
                 return
             self._leases.discard(lease)
@@ -210,6 +212,7 @@ class ConnectionPool(Lender[Lease]):
 
     def _attempt(self) -> float | None:
         """Connect once. None when that is the end of it, else how long to wait before the next attempt."""
+        started_s = time.monotonic()
         try:
             connection = connect(self._connector, self._source, self._read_limits)
         except JivsbenchError as error:
@@ -223,7 +226,7 @@ class ConnectionPool(Lender[Lease]):
             self.totals.opened += 1
             is_kept = not self._is_closed
             if is_kept:
-                self._hand_over(pooled, now_s)
+                self._hand_over(pooled, now_s, opened_from_s=started_s)
             else:
                 self._forget()
         if not is_kept:

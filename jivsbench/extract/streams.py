@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from jivsbench.api import ColumnFingerprinter, Connection, RowFingerprinter
+from jivsbench.api import ColumnFingerprinter, Connection, ReadTimer, RowFingerprinter
 from jivsbench.errors import CancelledJobError, JivsbenchError
 from jivsbench.extract.folders import JobFolder
 from jivsbench.extract.leases import Lease
@@ -120,7 +120,7 @@ def _read_beside(reading: Reading, snapshot: str | None) -> None:
     lease = reading.borrow()
     if lease is None:
         return
-    clock = PhaseClock(Phase.READ)
+    clock = PhaseClock(Phase.SCHEMA)
     is_clean = False
     try:
         reading.job.attach(lease)
@@ -153,7 +153,7 @@ def _read_all(reading: Reading, connection: Connection, clock: PhaseClock, snaps
 def _read_one(
     reading: Reading, connection: Connection, partition: Partition, clock: PhaseClock
 ) -> tuple[PartitionCounts, WrittenFile]:
-    clock.enter(Phase.READ)
+    clock.enter(Phase.FIRST_ROW)
     counter = _RowCounter()
     source_schema = partition.schema.to_arrow()
     with _sink(reading, partition) as sink:
@@ -169,9 +169,10 @@ def _read_one(
                 write_apart(arriving, write, reading.job, clock, reading.connector)
             else:
                 write_in_turn(arriving, write, reading.job, clock)
-        clock.enter(Phase.WRITE)
+        clock.enter(Phase.ENCODE)
         file = sink.close()
         clock.enter(Phase.VERIFY)
+        _book_parts(clock, connection, sink)
         reading.job.check()
         found = connection.fingerprint(partition)
         counts = PartitionCounts(partition.index, found.row_count, counter.read, file.row_count, counter.filtered)
@@ -182,6 +183,17 @@ def _read_one(
         elif reading.verification is Verification.ROWS:
             _verify_rows(reading, connection, comparison, file)
     return counts, file
+
+
+def _book_parts(clock: PhaseClock, connection: Connection, sink: FileSink) -> None:
+    """What only the connector and the sink can tell apart within a phase."""
+    clock.move(Phase.ENCODE, Phase.WRITE, sink.written_ns)
+    if isinstance(connection, ReadTimer):
+        times = connection.take_read_times()
+        clock.move(Phase.FIRST_ROW, Phase.EXECUTE, times.execute_ns)
+        # The first batch was decoded before the first row was there, all others after it.
+        clock.move(Phase.FIRST_ROW, Phase.DECODE, times.first_decode_ns)
+        clock.move(Phase.FETCH, Phase.DECODE, times.decode_ns)
 
 
 def _verify_columns(reading: Reading, connection: Connection, comparison: Comparison, file: WrittenFile) -> None:

@@ -97,6 +97,7 @@ class UnpooledSource(Lender[Callable[[], None]]):
         return build_timeout_error(self._source.name, waiter.job_id, timeout_s, self._leases, "pool.total_max")
 
     def _open(self, job_id: str, remaining_s: float) -> Lease:
+        started_s = time.monotonic()
         timeout_s = max(min(self._read_limits.connect_timeout_s, remaining_s), 0.1)
         try:
             connection = connect(self._connector, self._source, replace(self._read_limits, connect_timeout_s=timeout_s))
@@ -108,6 +109,7 @@ class UnpooledSource(Lender[Callable[[], None]]):
             self._capacity.serve()
             raise
         lease = Lease(self, connection, job_id)
+        lease.connect_s = time.monotonic() - started_s
         with self._lock:
             self._opening -= 1
             self.totals.opened += 1

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.api import Response, UserContext
-from jivsbench.api.protocols import JobSpan
+from jivsbench.api import JobSpan, Response, UserContext
 from jivsbench.model.job import JobState
 
 JOB_LIMIT_S: Final = 60.0
@@ -22,46 +21,82 @@ class Window:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One extraction: the body of its request, and how many rows it must give; None when nobody knows."""
+
+    body: dict[str, object]
+    rows: int | None
+
+
 class ExtractionWorkload:
-    """One iteration is one extraction of `rows` rows at a random place of the table."""
+    """One iteration is one extraction of `rows` rows at a random place of the table, or of what the feed's next row says."""
 
     name: Final = "extraction"
     operations: Final = ("create", "start", "wait", "statistics", "job")
 
     def iterate(self, user: UserContext) -> None:
         """One extraction, from its request to the comparison of its rows."""
+        run_extraction(user, choose_wanted(user))
+
+
+def run_extraction(user: UserContext, wanted: Wanted, *, asks_status: bool = False) -> None:
+    """Create, start, wait for the end, ask for the statistics, compare the rows.
+
+    With `asks_status` the job is looked at once before it is waited for: how fast the server tells a state, which a long poll
+    does not show.
+    """
+    with user.job() as job:
+        created = user.call("create", "POST", "/extractions", wanted.body)
+        job_id = _field(created, "id")
+        if created.status != _CREATED or not isinstance(job_id, str):
+            job.failed("REFUSED", _explain(created))
+            return
+        started = user.call("start", "POST", f"/extractions/{job_id}/start")
+        if started.status not in _OK:
+            job.failed(JobState.FAILED, _explain(started))
+            return
+        if asks_status:
+            user.call("status", "GET", f"/extractions/{job_id}")
+        _finish(user, job, job_id, wanted.rows)
+
+
+def _finish(user: UserContext, job: JobSpan, job_id: str, rows: int | None) -> None:
+    ended = user.wait_for_job(job_id, JOB_LIMIT_S)
+    match _field(ended, "state"):
+        case JobState.COMPLETED:
+            statistics = user.call("statistics", "GET", f"/extractions/{job_id}/statistics")
+            answers = (ended, statistics) if statistics.status in _OK else (ended,)
+            if rows is None:
+                found = _field(ended, "rows_read")
+                rows = found if isinstance(found, int) else -1
+            read, written = (_reported(answers, name, rows) for name in ("rows_read", "rows_written"))
+            job.completed(read, written, rows)
+        case (JobState.FAILED | JobState.CANCELLED) as state:
+            job.failed(str(state), _slug(_field(ended, "error")) or str(state).lower())
+        case _ if ended.status in range(400, 500):
+            job.failed(JobState.FAILED, _explain(ended))
+        case _:
+            job.failed("TIMEOUT", "deadline")
+
+
+def choose_wanted(user: UserContext) -> Wanted:
+    """What the feed's next row says; where it says nothing, and without a feed, a random window."""
+    row = user.next_feed_row()
+    if row is None:
         window = pick_window(user)
-        with user.job() as job:
-            created = user.call("create", "POST", "/extractions", build_request(user, window))
-            job_id = _field(created, "id")
-            if created.status != _CREATED or not isinstance(job_id, str):
-                job.failed("REFUSED", _explain(created))
-                return
-            started = user.call("start", "POST", f"/extractions/{job_id}/start")
-            if started.status not in _OK:
-                job.failed(JobState.FAILED, _explain(started))
-                return
-            self._finish(user, job, job_id, window)
-
-    def _finish(self, user: UserContext, job: JobSpan, job_id: str, window: Window) -> None:
-        ended = user.wait_for_job(job_id, JOB_LIMIT_S)
-        match _field(ended, "state"):
-            case JobState.COMPLETED:
-                statistics = user.call("statistics", "GET", f"/extractions/{job_id}/statistics")
-                answers = (ended, statistics) if statistics.status in _OK else (ended,)
-                read, written = (_reported(answers, name, window.rows) for name in ("rows_read", "rows_written"))
-                job.completed(read, written, window.rows)
-            case (JobState.FAILED | JobState.CANCELLED) as state:
-                job.failed(str(state), _slug(_field(ended, "error")) or str(state).lower())
-            case _ if ended.status in range(400, 500):
-                job.failed(JobState.FAILED, _explain(ended))
-            case _:
-                job.failed("TIMEOUT", "deadline")
+    elif row.filters:
+        filters = [{"column": one.column, "operator": one.operator.value, "values": list(one.values)} for one in row.filters]
+        return Wanted({"source": user.source, "table": user.spec.table, "filters": filters}, row.expected_rows)
+    else:
+        rows = user.spec.rows if row.rows is None else row.rows
+        window = pick_window(user, rows) if row.first is None else Window(row.first, min(rows, user.table_rows + 1 - row.first))
+    return Wanted(build_request(user, window), window.rows)
 
 
-def pick_window(user: UserContext) -> Window:
+def pick_window(user: UserContext, rows: int | None = None) -> Window:
     """A random window inside the table, whose keys run from 1; the whole table when it is not larger than the window."""
-    rows = user.spec.rows
+    rows = user.spec.rows if rows is None else rows
     if rows >= user.table_rows:
         return Window(None, user.table_rows)
     return Window(user.random.randint(1, user.table_rows - rows + 1), rows)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from jivsbench import errors
 from jivsbench.children import Child, start_python_child
 from jivsbench.errors import InvalidRunError, JivsbenchError
-from jivsbench.load.messages import GO_ON, STOP, Done, Looked, Message, Progressed, Refused, Started, Waited, parse_message
+from jivsbench.load.messages import CUT, GO_ON, STOP, Done, Looked, Message, Progressed, Refused, Started, Waited, parse_message
 from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.load.spec import JoinSpec, LoadArm, LoadOutcome, LoadSpec
 from jivsbench.model.record import BlockRow
@@ -39,17 +39,29 @@ def always(blocks: Sequence[BlockRow]) -> bool:
     return True
 
 
+def never(progress: LoadProgress) -> bool:
+    """For a load that nothing ends before its schedule does."""
+    del progress
+    return False
+
+
 def run_load(
-    spec: LoadSpec, folder: Path, on_progress: Hear, goes_on: Callable[[Sequence[BlockRow]], bool] = always
+    spec: LoadSpec,
+    folder: Path,
+    on_progress: Hear,
+    goes_on: Callable[[Sequence[BlockRow]], bool] = always,
+    must_end: Callable[[LoadProgress], bool] = never,
 ) -> LoadOutcome:
     """Play the load that `spec` describes. Samples go to `spec.intervals_path`, the child's log to `folder`.
 
     `on_progress` hears once a second which load machines have joined, if there are any, and how the load goes.
-    At each of `spec.looks` the load rests until `goes_on` has answered; False ends it there.
+    At each of `spec.looks` the load rests until `goes_on` has answered; False ends it there. Once
+    `must_end` says so, no iteration begins any more; what is in flight ends as at any block's end.
+
     Raises InvalidRunError when the child or a target ends before the load does, and whatever the child refused with.
     Whatever is raised, KeyboardInterrupt too, the child is gone by then.
     """
-    return _follow(spec, _TargetWatch(spec.arms), folder / LOG_NAME, on_progress, goes_on)
+    return _follow(spec, _TargetWatch(spec.arms), folder / LOG_NAME, on_progress, goes_on, must_end)
 
 
 def join_load(spec: JoinSpec, log: Path, on_progress: Hear) -> LoadOutcome:
@@ -57,17 +69,19 @@ def join_load(spec: JoinSpec, log: Path, on_progress: Hear) -> LoadOutcome:
 
     Raises EnvironmentProblem when no master answers, InvalidRunError when the load ended early.
     """
-    return _follow(spec, _TargetWatch(()), log, on_progress, always)
+    return _follow(spec, _TargetWatch(()), log, on_progress, always, never)
 
 
-def _follow(
+def _follow(  # noqa: PLR0917 - six different types
     spec: LoadSpec | JoinSpec,
     watch: "_TargetWatch",
     log: Path,
     on_progress: Hear,
     goes_on: Callable[[Sequence[BlockRow]], bool],
+    must_end: Callable[[LoadProgress], bool],
 ) -> LoadOutcome:
     with _start_worker(spec, log) as child:
+        is_cut = False
         for message in _listen(child, watch, log):
             match message:
                 case Waited(machines=machines):
@@ -76,6 +90,9 @@ def _follow(
                     watch.start_clock()
                 case Progressed(progress=progress):
                     on_progress(progress)
+                    if not is_cut and must_end(progress):
+                        is_cut = True
+                        _answer(child, CUT)
                 case Looked(blocks=blocks):
                     _answer(child, GO_ON if goes_on(blocks) else STOP)
                 case Refused():

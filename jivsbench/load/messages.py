@@ -22,6 +22,10 @@ class Waited:
     kind: Literal["waited"] = "waited"
 
 
+CUT: Final = "cut\n"
+"""What the parent writes to the child's standard input when no further iteration may begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """Everything is loaded; the first block begins now."""

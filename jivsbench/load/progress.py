@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from jivsbench.model.histogram import Histogram, merge_histograms
+from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram, merge_histograms
 
 _WINDOW_S = 5
 _NS_PER_MINUTE = 60e9
@@ -34,6 +34,10 @@ class LoadProgress:
     job_p95_ns: float | None
     errors: int
     lag_p99_ns: float | None
+    job_p50_ns: float | None = None
+    job_p99_ns: float | None = None
+    """None with fewer than 100 jobs within the 5 seconds."""
+    jobs_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,16 @@ class RecentSeconds:
         active_ns = sum(second.active_ns for second in self._recent)
         return sum(second.rows for second in self._recent) * _NS_PER_MINUTE / active_ns if active_ns else 0.0
 
-    def job_p95_ns(self) -> float | None:
-        """The p95 of the jobs of the window; None without any."""
-        return merge_histograms(second.response for second in self._recent).percentile_ns(95)
+    def jobs_per_s(self) -> float:
+        """Jobs per second under load, within the window."""
+        active_ns = sum(second.active_ns for second in self._recent)
+        return sum(second.jobs for second in self._recent) * _NS_PER_MINUTE / 60 / active_ns if active_ns else 0.0
+
+    def job_percentiles_ns(self) -> tuple[float | None, float | None, float | None]:
+        """The p50, p95 and p99 of the jobs of the window; None without any, and without 100 for the p99."""
+        merged = merge_histograms(second.response for second in self._recent)
+        p99_ns = merged.percentile_ns(99) if merged.count >= MIN_SAMPLES_P99 else None
+        return merged.percentile_ns(50), merged.percentile_ns(95), p99_ns
 
 
 def _join(known: ArmSecond, late: ArmSecond) -> ArmSecond:

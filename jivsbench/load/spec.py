@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from jivsbench.model.feed import FeedRow
 from jivsbench.model.record import BlockRow, GeneratorFacts, JobTotals
-from jivsbench.model.scenario import Arrival, Block, Gaps, Stage, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Block, Gaps, OfferedSource, Stage, WorkloadSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ class LoadSpec:
     """After how many blocks the child tells how they went, and waits for word whether to go on."""
     plugins_lock: str | None = None
     """The file that lists the plugins that may be loaded."""
+    sources: tuple[OfferedSource, ...] = ()
+    """Data sources that were made for the workload's mix."""
+    feed: tuple[FeedRow, ...] = ()
     drain_limit_s: float = 30.0
     """How long what is in flight at a block's end may take; after that it counts as timed out."""
     arrival: Arrival = Arrival.USERS

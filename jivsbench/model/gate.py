@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Unit(StrEnum):
@@ -56,6 +57,33 @@ class GateSeverity(StrEnum):
     WARN = "warn"
 
 
+class WindowKind(StrEnum):
+    """Over which part of the load a gate's figure is taken."""
+
+    WHOLE = "whole"
+    STEADY = "steady"
+    """The longest plateau of the schedule without its warm-up, which is found in the data."""
+    SLIDING = "for"
+    """Every stretch of so many seconds, of which the worst counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the load. `duration_s` is that of a sliding window, in whole seconds, and else 0."""
+
+    kind: WindowKind = WindowKind.WHOLE
+    duration_s: int = 0
+
+    def __str__(self) -> str:
+        """As it stands in a gate: `steady`, `for 10s`; empty for the whole load."""
+        if self.kind is WindowKind.SLIDING:
+            return f"{self.kind} {self.duration_s}s"
+        return "" if self.kind is WindowKind.WHOLE else self.kind.value
+
+
+WHOLE: Final = Window()
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A condition on one figure. With `change`, on the change of that figure against the baseline arm."""
@@ -70,6 +98,9 @@ class Gate:
     severity: GateSeverity = GateSeverity.FAIL
     limit_source: str | None = None
     """Where the limit comes from: an agreement, an earlier run, a document. None: nobody said."""
+    window: Window = WHOLE
+    aborts: bool = False
+    """True: the first window that misses the limit ends the run."""
 
 
 class GateOutcome(StrEnum):

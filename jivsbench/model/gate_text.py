@@ -1,6 +1,6 @@
 """Gates as text: one line each, parsed and checked before any load is sent.
 
-    <metric> <statistic> [improvement|reduction|growth] <op> <number> <unit> [goal <number> <unit>] [warn]
+    <metric> <statistic> [improvement|reduction|growth] <op> <number> <unit> [goal <number> <unit>] [steady|for <n>s] [warn|abort]
 
 `http.response p95 < 500 ms` · `throughput.records rate improvement >= 50 % goal 100 %` · `findings.critical count <= 0`
 
@@ -15,14 +15,21 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from jivsbench.errors import GateError
-from jivsbench.model.gate import Change, Comparator, Gate, GateSeverity, Unit
+from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateSeverity, Unit, Window, WindowKind
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Direction, Metric, convert_unit, find_metric, list_metrics
 from jivsbench.model.scenario import Question
 
 _WORD: Final = re.compile(r"[<>=!]+|[^\s<>=!]+")
 _QUANTITY: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)")
 _GOAL: Final = "goal"
-_FORM: Final = "<metric> <statistic> [improvement|reduction|growth] <op> <number> <unit> [goal <number> <unit>] [warn]"
+_ABORT: Final = "abort"
+_TAIL_WORDS: Final = (_GOAL, WindowKind.STEADY.value, WindowKind.SLIDING.value, GateSeverity.WARN.value, _ABORT)
+_FORM: Final = (
+    "<metric> <statistic> [improvement|reduction|growth] <op> <number> <unit> "
+    "[goal <number> <unit>] [steady|for <n>s] [warn|abort]"
+)
+_SECONDS: Final = re.compile(r"([1-9]\d{0,4})(s|m)")
+_LONGEST_WINDOW_S: Final = 3600
 _RISING: Final = (Comparator.GREATER, Comparator.GREATER_OR_EQUAL)
 
 
@@ -40,9 +47,12 @@ def parse_gate(text: str) -> Gate:
     unit = Unit.PERCENT if change else metric.unit
     limit = _parse_quantity(words, metric, unit)
     goal = _parse_quantity(words, metric, unit) if words.take_if((_GOAL,)) else None
+    window = _parse_window(words)
     severity = GateSeverity.WARN if words.take_if((GateSeverity.WARN.value,)) else GateSeverity.FAIL
-    words.expect_end(_GOAL, GateSeverity.WARN.value)
-    gate = Gate(metric.name, statistic, comparator, limit, unit, Change(change) if change else None, goal, severity)
+    aborts = words.take_if((_ABORT,)) is not None
+    words.expect_end(*_TAIL_WORDS)
+    kind = Change(change) if change else None
+    gate = Gate(metric.name, statistic, comparator, limit, unit, kind, goal, severity, window=window, aborts=aborts)
     _check_sense(gate, metric, words.text)
     return gate
 
@@ -59,8 +69,12 @@ def format_gate(gate: Gate) -> str:
     words += [gate.comparator, format_quantity(gate.limit, gate.unit)]
     if gate.goal is not None:
         words += [_GOAL, format_quantity(gate.goal, gate.unit)]
+    if gate.window.kind is not WindowKind.WHOLE:
+        words.append(str(gate.window))
     if gate.severity is GateSeverity.WARN:
         words.append(gate.severity)
+    if gate.aborts:
+        words.append(_ABORT)
     return " ".join(words)
 
 
@@ -160,8 +174,22 @@ def _parse_quantity(words: _Words, metric: Metric, wanted: Unit) -> float:
     return converted
 
 
+def _parse_window(words: _Words) -> Window:
+    kind = words.take_if((WindowKind.STEADY.value, WindowKind.SLIDING.value))
+    if kind is None:
+        return WHOLE
+    if kind == WindowKind.STEADY:
+        return Window(WindowKind.STEADY)
+    word = words.take("duration")
+    match = _SECONDS.fullmatch(word)
+    duration_s = int(match[1]) * (60 if match[2] == "m" else 1) if match else 0
+    if not 0 < duration_s <= _LONGEST_WINDOW_S:
+        raise GateError(f"gate {words.text!r}: {word!r} is no window: write whole seconds or minutes up to an hour, such as 10s")
+    return Window(WindowKind.SLIDING, duration_s)
+
+
 def _take_unit(words: _Words, value: float, metric: Metric, wanted: Unit) -> str:
-    if words.peek() not in (None, _GOAL, GateSeverity.WARN.value):
+    if words.peek() not in (None, *_TAIL_WORDS):
         return words.take("unit")
     if wanted is Unit.COUNT:
         return Unit.COUNT
@@ -193,8 +221,24 @@ def _check_sense(gate: Gate, metric: Metric, text: str) -> None:
         raise GateError(
             f"gate {text!r}: a worse figure would meet it, {metric.name} is better when {metric.better}: {_advise(gate, metric)}"
         )
+    _check_window(gate, metric, text)
     if gate.goal is not None and not _is_at_least_as_hard(gate, gate.goal):
         raise GateError(f"gate {text!r}: the goal is easier than the limit: swap {gate.goal:g} and {gate.limit:g}")
+
+
+def _check_window(gate: Gate, metric: Metric, text: str) -> None:
+    if gate.window.kind is not WindowKind.WHOLE:
+        if gate.change is not None:
+            raise GateError(f"gate {text!r}: a change is judged over whole blocks: leave out {str(gate.window)!r}")
+        if not metric.is_windowed:
+            choices = ", ".join(known.name for known in CATALOGUE if known.is_windowed)
+            raise GateError(
+                f"gate {text!r}: {metric.name} has no windows: leave out {str(gate.window)!r} (with windows: {choices})"
+            )
+    if gate.aborts and gate.window.kind is not WindowKind.SLIDING:
+        raise GateError(f"gate {text!r}: what ends a run is a window that misses the limit: write 'for 10s abort'")
+    if gate.aborts and gate.severity is GateSeverity.WARN:
+        raise GateError(f"gate {text!r}: a run that is ended has failed, which is no warning: leave out 'warn' or 'abort'")
 
 
 def _check_change(gate: Gate, metric: Metric, text: str) -> None:

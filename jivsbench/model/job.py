@@ -27,11 +27,27 @@ class Phase(StrEnum):
 
     GUARD = "guard"
     POOL_WAIT = "pool_wait"
+    """For a connection that others have, or that is being looked at."""
+    CONNECT = "connect"
+    CACHE = "cache"
+    """Looking the schema up in the metadata cache, or waiting for another job that loads it."""
     SCHEMA = "schema"
-    READ = "read"
+    """Beginning a transaction, reading the schema at the server, splitting the request."""
+    EXECUTE = "execute"
+    """Until the server's first answer, where the connector tells; else it is part of `first_row`."""
+    FIRST_ROW = "first_row"
+    FETCH = "fetch"
+    """Waiting for all further rows."""
+    DECODE = "decode"
+    """Making Arrow batches of what came, where the connector tells; else it is part of `first_row` and `fetch`."""
+    ENCODE = "encode"
+    """Transforming and encoding. With `pipeline` the time that reading stood still for both, and for writing."""
     WRITE = "write"
+    """System calls that write and sync."""
     VERIFY = "verify"
     COMMIT = "commit"
+    READ = "read"
+    """Of jobs that earlier versions stored: `execute` to `decode` together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +56,17 @@ class PhaseTime:
 
     phase: Phase
     duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTimes:
+    """What a connector says of the time that its reads took: until the server first answered, and for decoding."""
+
+    execute_ns: int = 0
+    first_decode_ns: int = 0
+    """Of the first batch of each read."""
+    decode_ns: int = 0
+    """Of all further ones."""
 
 
 @dataclass(frozen=True, slots=True)

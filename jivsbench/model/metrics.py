@@ -41,6 +41,8 @@ class Metric:
     """Statistics that every block of a comparison has, so that their change has an interval."""
     plain: tuple[str, ...] = ()
     """Statistics that an arm has only once: their change is a plain ratio, without an interval."""
+    is_windowed: bool = False
+    """True when it is known second by second, so that a gate may judge it over a window."""
     needs_jobs: bool = False
     """True when only a workload that times whole jobs produces it."""
     question: Question | None = None
@@ -55,6 +57,7 @@ OPERATION_METRIC: Final = Metric(
     _LATENCY,
     Direction.LOWER,
     "one operation of the workload, from its intended start to its end",
+    is_windowed=True,
 )
 """Stands for one metric per operation of the scenario's workload."""
 
@@ -147,6 +150,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         Direction.LOWER,
         "failed HTTP requests, long polls included, of all that were sent",
         plain=("ratio",),
+        is_windowed=True,
     ),
     Metric(
         "job.errors",
@@ -156,6 +160,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         "jobs that failed, timed out, were cancelled, refused or returned wrong rows, of all that were tried",
         plain=("ratio",),
         needs_jobs=True,
+        is_windowed=True,
     ),
     Metric(
         "throughput.records",
@@ -165,6 +170,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         "rows of completed jobs per minute of measured time",
         paired=("rate",),
         needs_jobs=True,
+        is_windowed=True,
     ),
     Metric(
         "throughput.jobs",
@@ -174,6 +180,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         "completed jobs per second of measured time",
         paired=("rate",),
         needs_jobs=True,
+        is_windowed=True,
     ),
     Metric(
         "cache.hits",

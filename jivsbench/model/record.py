@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jivsbench.model.activity import StatementTotals, WaitCount
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.comparison import ComparisonRule
 from jivsbench.model.finding import CheckResult, SecurityScore
+from jivsbench.model.gate import Window
 from jivsbench.model.histogram import Histogram
+from jivsbench.model.phase_times import PhaseTimes
 from jivsbench.model.profile import Profile
 from jivsbench.model.sample import ErrorCount, OperationInterval
-from jivsbench.model.scenario import Block, Scenario
+from jivsbench.model.scenario import Block, OfferedSource, Scenario
 
 FORMAT_VERSION = 1
 SAME_NAME_A, SAME_NAME_B = "+a", "+b"
@@ -49,6 +52,8 @@ class Plan:
     cache_label: str
     rule: ComparisonRule | None = None
     """How a comparison is judged; None: by gates alone, after a fixed number of pairs."""
+    sources: tuple[OfferedSource, ...] = ()
+    """Data sources beside the main one that the workload's mix extracts from."""
 
     @property
     def baseline(self) -> str | None:
@@ -165,6 +170,36 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SteadyWindow:
+    """The part of a plateau in which nothing settles any more: from `start_s` to `end_s`, in seconds since the load started.
+
+    `start_s` is None when there is none; `method` says how it was found, or why not.
+    """
+
+    plateau_start_s: float
+    start_s: int | None
+    end_s: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFigure:
+    """One figure over a window, or the worst of all windows of a sliding one. None was not measured; `method` says why."""
+
+    metric: str
+    statistic: str
+    window: Window
+    value: float | None
+    """In the metric's own unit."""
+    samples: int
+    at_s: int | None
+    """Where the window begins, in seconds since the load started."""
+    windows: int
+    """How many windows were looked at."""
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorRow:
     """One look at a target: its process tree, and what it says of its pools and its cache. None: could not be read."""
 
@@ -182,6 +217,48 @@ class MonitorRow:
     cache_misses: int | None
     jobs_waiting: int | None = None
     """Started jobs that wait for a worker of the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One look at the source's server and at the cache's, from outside the target. None: it was not told."""
+
+    second: float
+    sessions: int | None = None
+    """Sessions with the source's database, of everybody but the monitor."""
+    own_sessions: int | None = None
+    """Of the user that the target reads as."""
+    waits: tuple[WaitCount, ...] = ()
+    cache_memory_bytes: int | None = None
+    cache_hits: int | None = None
+    """Since the cache's server started, of everybody who uses it."""
+    cache_misses: int | None = None
+    cache_evictions: int | None = None
+    cache_clients: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRecord:
+    """What the servers behind the target did under the load."""
+
+    rows: tuple[ServerRow, ...] = ()
+    statements: tuple[StatementTotals, ...] = ()
+    """What was added to the totals of the target's user between the first look and the last."""
+    not_told: tuple[str, ...] = ()
+    """What was not measured, and what would have to be granted or installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFacts:
+    """What watching cost: the monitor shares the machine with what it watches."""
+
+    looks: int
+    looks_missed: int
+    """Whole seconds in which no look was taken, because one before took too long."""
+    cpu_ratio: float | None
+    """CPU seconds of the monitor per second of one core."""
+    metrics_answer_s: float | None
+    """Mean time that a target took to answer with its metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +305,11 @@ class ArmRecord:
     blocks: tuple[BlockRow, ...]
     runtime: ArmRuntime | None = None
     """None: the same environment and plugins as the load generator's."""
+    phases: PhaseTimes | None = None
+    """Where jobs that completed during the load spent their time, as the target says; None when it says nothing."""
+    steady: SteadyWindow | None = None
+    windows: tuple[WindowFigure, ...] = ()
+    """Figures over the windows that the plan's gates name."""
     steps: tuple[StepRow, ...] = ()
     """One row per stage of the schedule; empty in a comparison, which plays its schedule many times."""
 
@@ -283,6 +365,11 @@ class RunRecord:
     checks: tuple[CheckResult, ...]
     score: SecurityScore | None
     invalid: tuple[str, ...]
+    servers: ServerRecord | None = None
+    """None when nobody looked."""
+    monitor: MonitorFacts | None = None
+    aborted: str = ""
+    """Why a gate ended the load before its schedule did; empty when none did."""
     calibration: Calibration | None = None
     """What was known of this machine's noise under this load when the run began; None: nothing."""
     capacity: Capacity | None = None

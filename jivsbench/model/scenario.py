@@ -36,6 +36,56 @@ class Stage:
     rate_per_s: float = 0.0
 
 
+class ThinkTime(StrEnum):
+    """How long a user waits between two iterations, drawn anew for each from the user's own seeded source."""
+
+    CONSTANT = "constant"
+    UNIFORM = "uniform"
+    """Evenly between mean - spread and mean + spread."""
+    EXPONENTIAL = "exponential"
+    """Of that mean; what independent users look like from a server."""
+
+
+class SourceKind(StrEnum):
+    """What a mix extracts from. `files` and `rest` hold the first rows of the seeded data and are made for the run."""
+
+    DATABASE = "database"
+    FILES = "files"
+    REST = "rest"
+
+
+class MixAction(StrEnum):
+    """What one iteration of a mix does."""
+
+    EXTRACTION = "extraction"
+    LIST = "list"
+    """A page of 20 jobs."""
+    STATISTICS = "statistics"
+    """A page of completed jobs, and the statistics of one of them."""
+    LOGS = "logs"
+    """A page of completed jobs, and the log of one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MixEntry:
+    """One kind of iteration of a mix; its share is its weight among all weights. `rows` are those of an extraction."""
+
+    action: MixAction
+    weight: float
+    source: SourceKind = SourceKind.DATABASE
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFacts:
+    """A file whose rows feed the iterations: its name without its folder, how many rows, which columns, and its SHA-256."""
+
+    name: str
+    rows: int
+    columns: tuple[str, ...]
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class WorkloadSpec:
     """Which workload the users run, over which table, and how many rows one extraction asks for."""
@@ -45,6 +95,20 @@ class WorkloadSpec:
     rows: int
     key: str = "id"
     think_time_s: float = 0.0
+    """Mean of the think time."""
+    think_time: ThinkTime = ThinkTime.CONSTANT
+    think_time_spread_s: float = 0.0
+    mix: tuple[MixEntry, ...] = ()
+    feed: FeedFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedSource:
+    """A data source that a mix extracts from, as it is on the target. `label` says in words what it really is."""
+
+    kind: SourceKind
+    name: str
+    label: str
 
 
 class Question(StrEnum):

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from jivsbench.model.behaviour import Behaviour
 from jivsbench.model.comparison import CriterionResult
-from jivsbench.model.gate import Gate, GateOutcome, Unit
+from jivsbench.model.gate import WHOLE, Gate, GateOutcome, Unit, Window
 from jivsbench.model.inputs import Inputs
 
 
@@ -35,6 +35,7 @@ class Figure:
     method: str
     low: float | None = None
     high: float | None = None
+    window: Window = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ class Summary:
     behaviour: Behaviour | None = None
     """Answers to the scenario's questions; None for a scenario that asks none, and in a comparison."""
 
-    def figure(self, arm: str, metric: str, statistic: str) -> Figure | None:
+    def figure(self, arm: str, metric: str, statistic: str, window: Window = WHOLE) -> Figure | None:
         """The figure of that name, or None when the run has no such figure."""
-        wanted = (arm, metric, statistic)
-        return next((f for f in self.figures if (f.arm, f.metric, f.statistic) == wanted), None)
+        wanted = (arm, metric, statistic, window)
+        return next((f for f in self.figures if (f.arm, f.metric, f.statistic, f.window) == wanted), None)
 
     def effect(self, metric: str, statistic: str) -> Effect | None:
         """The effect of that name, or None when the run compares nothing or lacks it."""

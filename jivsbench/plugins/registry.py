@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pluggy
 
     from jivsbench.api.checks import SecurityCheck
-    from jivsbench.api.protocols import Cache, Connector, Guard, Reporter, Workload
+    from jivsbench.api.protocols import Cache, Connector, Guard, Reporter
+    from jivsbench.api.workloads import Workload
     from jivsbench.model.record import RunRecord
     from jivsbench.model.secret import Secret
     from jivsbench.model.summary import Summary, Verdict

@@ -1,6 +1,8 @@
 """Is it up, may it be given work, how does it do, and what is in force."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from jivsbench.service.access import answer, need, problems
@@ -8,6 +10,8 @@ from jivsbench.service.answers import ProfileBody, StatusBody, SwitchesBody
 from jivsbench.service.assembly import Service
 from jivsbench.service.auth import Role
 from jivsbench.service.metrics import CONTENT_TYPE
+
+SampleNames = Annotated[tuple[Annotated[str, Query(max_length=100)], ...], Query(alias="name[]", max_length=20)]
 
 
 def build_health_routes(service: Service) -> APIRouter:
@@ -29,9 +33,9 @@ def build_health_routes(service: Service) -> APIRouter:
         return answer(StatusBody(status="ok"))
 
     @routes.get("/metrics", dependencies=[need(Role.VIEWER)], responses=problems(), response_class=Response)
-    def read_metrics() -> Response:
-        """Every metric, in the text format of Prometheus."""
-        return Response(service.metrics.format(), headers={"content-type": CONTENT_TYPE})
+    def read_metrics(names: SampleNames = ()) -> Response:
+        """Every metric, in the text format of Prometheus; with `name[]` only those whose samples have one of these names."""
+        return Response(service.metrics.format(names), headers={"content-type": CONTENT_TYPE})
 
     return routes
 

@@ -1,6 +1,7 @@
 """The service's metrics: a registry of its own, counters that workers feed, and gauges that are read when asked for."""
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -8,11 +9,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from jivsbench.extract.phases import PHASES
 from jivsbench.model.job import ExtractionResult, JobState, Phase
+from jivsbench.model.phase_times import BOUNDS_S
 from jivsbench.model.statistics import CacheStatistics, LookupStatistics, PoolStatistics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+_BOUNDS: Final = (*map(str, BOUNDS_S), "+Inf")
 
 
 class Gauges(Collector):
@@ -32,6 +37,10 @@ class Gauges(Collector):
         self._look_ups = look_ups
         self._metadata_pool = metadata_pool
         self._waiting_jobs = waiting_jobs
+
+    def describe(self) -> Iterator[Metric]:
+        """Every metric that there is, so that one can be asked for by its name."""
+        return self.collect()
 
     def collect(self) -> Iterator[Metric]:
         """Every metric with its values now."""
@@ -80,14 +89,25 @@ class JobMetrics:
         self.registry = CollectorRegistry()
         jobs = Counter("jivsbench_jobs", "Jobs that came into a state", ["state"], registry=self.registry)
         rows = Counter("jivsbench_rows", "Rows of completed extractions", ["direction"], registry=self.registry)
-        phases = Counter(
-            "jivsbench_extraction_phase_seconds", "Time of completed extractions by phase", ["phase"], registry=self.registry
+        phases = Histogram(
+            "jivsbench_extraction_phase_seconds",
+            "Time of each completed extraction in a phase, its streams added up",
+            ["phase"],
+            buckets=BOUNDS_S,
+            registry=self.registry,
         )
         self._seconds = Histogram(
-            "jivsbench_extraction_seconds", "Duration of completed extractions", buckets=_BUCKETS_S, registry=self.registry
+            "jivsbench_extraction_seconds", "Duration of completed extractions", buckets=BOUNDS_S, registry=self.registry
         )
+        self._by_duration = Counter(
+            "jivsbench_extraction_phase_by_duration_seconds",
+            "Time in a phase of the extractions that took as long as a bucket says",
+            ["le", "phase"],
+            registry=self.registry,
+        )
+        self._children: dict[tuple[str, Phase], Counter] = {}
         self._jobs = {state: jobs.labels(state.value) for state in JobState}
-        self._phases = {phase: phases.labels(phase.value) for phase in Phase}
+        self._phases = {phase: phases.labels(phase.value) for phase in PHASES}
         self._rows_read, self._rows_written = rows.labels("read"), rows.labels("written")
 
     def entered(self, state: JobState) -> None:
@@ -98,10 +118,23 @@ class JobMetrics:
         """A job has completed with that result."""
         self._rows_read.inc(result.rows_read)
         self._rows_written.inc(result.rows_written)
-        self._seconds.observe(result.duration_ns / 1e9)
+        duration_s = result.duration_ns / 1e9
+        self._seconds.observe(duration_s)
+        bound = _BOUNDS[bisect_left(BOUNDS_S, duration_s)]
         for time in result.phases:
-            self._phases[time.phase].inc(time.duration_ns / 1e9)
+            if time.phase in self._phases:
+                self._phases[time.phase].observe(time.duration_ns / 1e9)
+                if time.duration_ns:
+                    self._child(bound, time.phase).inc(time.duration_ns / 1e9)
 
-    def format(self) -> bytes:
-        """Every metric in the text format of Prometheus."""
-        return generate_latest(self.registry)
+    def _child(self, bound: str, phase: Phase) -> Counter:
+        """To find it by its labels each time would cost more than to count."""
+        key = (bound, phase)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._by_duration.labels(bound, phase.value)
+        return child
+
+    def format(self, names: Sequence[str] = ()) -> bytes:
+        """Metrics in the text format of Prometheus: every one, or those whose samples have one of these names."""
+        return generate_latest(self.registry.restricted_registry(names) if names else self.registry)

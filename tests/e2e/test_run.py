@@ -202,6 +202,72 @@ def test_a_run_on_servers_of_others(tmp_path: Path, real_postgres_url: str, real
     assert sum(pq.read_metadata(path).num_rows for path in (tmp_path / "rows").glob("*.parquet")) == 10_000
 
 
+MIX = """
+name = "short"
+title = "Six users, three kinds of sources, every kind of look"
+gates = ["job.errors ratio < 1 %", "http.errors ratio < 1 %", "rows.lost count <= 0", "status.response p95 < 5 s"]
+[workload]
+name = "mixed"
+table = "bench_rows"
+think_time = "20ms"
+think_time_distribution = "exponential"
+mix = [
+  { weight = 2, source = "database", rows = 500 },
+  { weight = 2, source = "files", rows = 300 },
+  { weight = 2, source = "rest", rows = 200 },
+  { weight = 1, action = "list" },
+  { weight = 1, action = "statistics" },
+  { weight = 1, action = "logs" },
+]
+[[stages]]
+duration = "5s"
+users = 6
+step = true
+"""
+
+
+@pytest.mark.no_cover
+def test_a_mix_extracts_from_files_and_rest_too(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
+    """Sources are really created on the target; every size comes back right; the report says what the sources are."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "short.toml").write_text(MIX)
+
+    ended = run("run", "short", "--source-url", loaded_source, "--cache-url", embedded_valkey_url, cwd=tmp_path)
+
+    bundle = find_bundle(tmp_path)
+    record = read_ended_run(ended, bundle, ExitCode.PASSED)["record"]
+    arm = record["arms"][0]
+    counts = {part["operation"]: part["count"] for part in arm["operations"]}
+    assert set(counts) == {"create", "start", "status", "wait", "statistics", "list", "logs", "job"}
+    assert arm["totals"]["failed"] == 0
+    assert arm["totals"]["completed"] > 15
+    assert arm["totals"]["rows_read"] == arm["totals"]["rows_written"]
+    assert [source["kind"] for source in record["plan"]["sources"]] == ["files", "rest"]
+    page = (bundle / "report.html").read_text()
+    assert "a paged JSON API of jivsbench itself on the target&#39;s machine" in page
+    assert "% 500 rows from database" in page
+
+
+@pytest.mark.no_cover
+def test_a_gate_ends_a_run_that_goes_badly(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
+    """Half a minute was planned; two seconds miss the limit, and the bundle holds what there was, adding up."""
+    _scenario(tmp_path, hold_s=30)
+    scenario = tmp_path / "scenarios" / "short.toml"
+    scenario.write_text(scenario.read_text().replace("gates = [", 'gates = ["job.response p50 < 1 ms for 2s abort", '))
+
+    ended = run("run", "short", "--source-url", loaded_source, "--cache-url", embedded_valkey_url, cwd=tmp_path)
+
+    record = read_ended_run(ended, find_bundle(tmp_path), ExitCode.GATE_FAILED)["record"]
+    arm = record["arms"][0]
+    assert record["aborted"].startswith("gate 'job.response p50 < 1 ms for 2s abort' ended the run: ")
+    assert record["generator"]["wall_s"] < 15
+    assert arm["totals"]["created"] == arm["totals"]["completed"] > 0
+    assert arm["blocks"][0]["end_ns"] < 15e9
+    (window,) = arm["windows"]
+    assert window["value"] > 1
+    assert record["aborted"] in " ".join(ended.stdout.split())
+
+
 @pytest.mark.no_cover
 def test_a_killed_run_leaves_a_partial_report(tmp_path: Path, loaded_source: str) -> None:
     """SIGKILL of the parent: its children go, `report` and `gate` show what was measured, marked PARTIAL, exit code 4."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from jivsbench.model import profile as profiles
+from jivsbench.model.activity import StatementTotals, WaitCount
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, SecurityScore, Severity
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity, Unit
 from jivsbench.model.histogram import Histogram, HistogramBuilder, merge_histograms
+from jivsbench.model.phase_times import BOUNDS_S, DurationBucket, PhaseHistogram, PhaseTimes
 from jivsbench.model.profile import LEGACY, Profile, fit_to_machine
 from jivsbench.model.record import (
     ArmRecord,
@@ -19,12 +21,15 @@ from jivsbench.model.record import (
     Environment,
     GeneratorFacts,
     JobTotals,
+    MonitorFacts,
     MonitorRow,
     Plan,
     PluginFacts,
     RunKind,
     RunRecord,
     SeriesRow,
+    ServerRecord,
+    ServerRow,
 )
 from jivsbench.model.sample import ErrorClass, ErrorCount, OperationInterval, OperationKind
 from jivsbench.model.scenario import Block, Scenario, Stage, WorkloadSpec
@@ -522,7 +527,7 @@ def one_arm() -> Sample:
     blocks = tuple(Block(index, index, "optimized", 0.5) for index in range(20))
     gates = GATES[2:5]
     plan = build_plan(RunKind.RUN, (OPTIMIZED,), blocks, gates)
-    arm = build_arm(OPTIMIZED, rng, job_ms=210, jobs_per_s=96, blocks=blocks)
+    arm = replace(build_arm(OPTIMIZED, rng, job_ms=210, jobs_per_s=96, blocks=blocks), phases=build_phase_times())
     verdict = Verdict(
         VerdictOutcome.FAILED,
         (
@@ -533,7 +538,34 @@ def one_arm() -> Sample:
         ("job.response p95 < 250 ms: 368.62 ms is not below 250 ms", "cache.hits ratio >= 70 %: the interval crosses the limit"),
         (),
     )
-    return Sample(build_record(plan, (arm,), build_checks()), Summary(build_figures(arm, build_checks()), ()), verdict)
+    record = replace(
+        build_record(plan, (arm,), build_checks()), servers=build_servers(), monitor=MonitorFacts(61, 1, 0.012, 0.004)
+    )
+    return Sample(record, Summary(build_figures(arm, build_checks()), ()), verdict)
+
+
+def build_phase_times(phases: tuple[str, ...] = ("guard", "fetch", "encode")) -> PhaseTimes:
+    """300 jobs, of which three took a second and spent it in the second phase."""
+    usual, slow = BOUNDS_S.index(0.25), BOUNDS_S.index(1.0)
+    histograms = [[0] * (len(BOUNDS_S) + 1) for _ in phases]
+    for place, counts in enumerate(histograms):
+        counts[BOUNDS_S.index(0.1)] = 297 if place == 1 else 300
+    histograms[1][slow] = 3
+    return PhaseTimes(
+        tuple(PhaseHistogram(phase, tuple(counts), 30.0) for phase, counts in zip(phases, histograms, strict=True)),
+        (
+            DurationBucket(BOUNDS_S[usual], 297, tuple((phase, 20.0) for phase in phases)),
+            DurationBucket(BOUNDS_S[slow], 3, ((phases[0], 0.1), (phases[1], 2.7), (phases[2], 0.2))),
+        ),
+    )
+
+
+def build_servers(kind: str = "LWLock", told: str = "what others do: grant pg_monitor to this user") -> ServerRecord:
+    """A minute of looks at a database and a cache."""
+    waits = (WaitCount(kind, "WALWrite", 2), WaitCount("running", "running", 1))
+    rows = tuple(ServerRow(second, 7, 6, waits, 4 * MIB, second * 50, 9, 0, 3) for second in range(60))
+    totals = (StatementTotals("COPY 42", 300, 5_200.5, 1_500_000), StatementTotals("BEGIN 7", 300, 2.25, 0))
+    return ServerRecord(rows, totals, (told,))
 
 
 @cache
@@ -614,7 +646,15 @@ def hostile() -> Sample:
     checks = tuple(_spoil_check(check) for check in sample.record.checks)
     plugin = PluginFacts(HOSTILE, HOSTILE_ATTRIBUTE, HOSTILE_TEXT, (HOSTILE,), (HOSTILE_ATTRIBUTE,))
     environment = replace(environment, cpu_model=HOSTILE, source_server=HOSTILE_ATTRIBUTE, plugins=(plugin,), git_commit=HOSTILE)
-    record = replace(sample.record, run_id=HOSTILE, plan=plan, environment=environment, arms=arms, checks=checks)
+    record = replace(
+        sample.record,
+        run_id=HOSTILE,
+        plan=plan,
+        environment=environment,
+        arms=arms,
+        checks=checks,
+        servers=build_servers(HOSTILE, HOSTILE_ATTRIBUTE),
+    )
     figures = tuple(replace(figure, arm=names[figure.arm], method=HOSTILE) for figure in sample.summary.figures)
     effects = tuple(
         replace(effect, baseline=names[effect.baseline], candidate=names[effect.candidate], method=HOSTILE_TEXT)
@@ -636,6 +676,7 @@ def _spoil_arm(arm: ArmRecord, names: dict[str, str]) -> ArmRecord:
         ),
         all_errors=(ErrorCount(ErrorClass.SERVER, HOSTILE, 2), ErrorCount(ErrorClass.CLIENT, HOSTILE_ATTRIBUTE, 1)),
         blocks=tuple(replace(block, arm=name) for block in arm.blocks),
+        phases=build_phase_times((HOSTILE, HOSTILE_ATTRIBUTE, HOSTILE_TEXT)),
     )
 
 

@@ -237,3 +237,37 @@ def test_the_parent_never_imports_the_load_library() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+def test_a_load_that_must_end_is_cut_and_says_what_it_did(plant, load, tmp_path) -> None:
+    """Planned for a minute, cut after a second: what was under way ends, nothing is lost, and the block says when it closed."""
+    target = plant(job_ms=30)
+    spec = load(target.arm(), stages=(Stage(60.0, 5, is_step=True),))
+
+    outcome = run_load(spec, tmp_path, ignore, must_end=lambda progress: progress.elapsed_s >= 1.0)
+
+    (block,) = outcome.blocks
+    totals = dict(outcome.totals)["a"]
+    assert 1.0 <= block.end_ns / 1e9 < 5.0
+    assert block.jobs > 10
+    assert totals.created == totals.completed > 10
+    assert (
+        sum(
+            part.count
+            for line in read_intervals(Path(spec.intervals_path))
+            for part in line.operations
+            if part.operation == "job"
+        )
+        == totals.created
+    )
+
+
+def test_after_a_cut_no_further_block_is_played(plant, load, tmp_path) -> None:
+    """Two blocks were planned; the first was cut."""
+    first, second = plant(), plant()
+    spec = load(first.arm("a"), second.arm("b"), stages=(Stage(30.0, 2, is_step=True),))
+
+    outcome = run_load(spec, tmp_path, ignore, must_end=lambda _: True)
+
+    assert [block.arm for block in outcome.blocks] == ["a"]
+    assert not second.facts["requests"]

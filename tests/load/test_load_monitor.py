@@ -2,13 +2,18 @@
 
 import os
 import time
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+from jivsbench.errors import JivsbenchError, SourceUnreachableError
 from jivsbench.load.monitor import Monitor, MonitorLine
+from jivsbench.load.server_probe import ServerAccess
 from jivsbench.load.spec import LoadArm
+from jivsbench.model.activity import ServerActivity, StatementTotals, WaitCount
 from jivsbench.model.record import MonitorRow
 
 
@@ -82,3 +87,90 @@ def test_a_disk_that_refuses_does_not_end_the_run(tmp_path, caplog) -> None:
 
     assert "the monitor ended early" in caplog.text
     assert monitor.rows is not None
+
+
+class PlantedSource:
+    """A source whose server tells what was planted, and dies once."""
+
+    def __init__(self, looks: list[ServerActivity | JivsbenchError]) -> None:
+        self.looks = looks
+        self.closed = 0
+
+    def activity(self, *, with_statements: bool) -> ServerActivity:
+        found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(found, JivsbenchError):
+            raise found
+        return found if with_statements else replace(found, statements=())
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_the_servers_behind_are_watched_beside_the_target(plant, tmp_path) -> None:
+    """Sessions and waits once a second, statements as what was added; the same file, and the target's rows as ever."""
+    first = ServerActivity(
+        5, 4, (WaitCount("Lock", "tuple", 3),), (StatementTotals("COPY 1", 10, 100.0, 50),), ("waits of others",)
+    )
+    last = replace(first, statements=(StatementTotals("COPY 1", 14, 160.0, 70), StatementTotals("BEGIN 2", 4, 0.5, 0)))
+    source = PlantedSource([first, last])
+
+    with Monitor([plant().arm()], tmp_path / "monitor.jsonl", ServerAccess(lambda: source)) as monitor:
+        time.sleep(1.3)
+
+    record = monitor.server_record()
+    assert record is not None
+    assert [row.second for row in record.rows[:2]] == pytest.approx([0, 1], abs=0.35)
+    assert len(record.rows) == len(monitor.rows("a")) == 3
+    assert {(row.sessions, row.own_sessions, row.waits) for row in record.rows} == {(5, 4, (WaitCount("Lock", "tuple", 3),))}
+    assert record.statements == (StatementTotals("COPY 1", 4, 60.0, 20), StatementTotals("BEGIN 2", 4, 0.5, 0))
+    assert record.not_told == ("waits of others",)
+    assert source.closed == 1
+
+
+def test_a_server_that_does_not_answer_is_said_and_the_target_is_watched_on(plant, tmp_path) -> None:
+    """Its rows are empty from then on, and the reason stands beside them; a plugin that breaks ends only its own looks."""
+    dead = PlantedSource([ServerActivity(5, 4), SourceUnreachableError("gone")])
+    broken = PlantedSource([ServerActivity(5, 4)])
+    broken.activity = None  # type: ignore[assignment] - what a broken plugin may do
+
+    records = []
+    for number, source in enumerate((dead, broken)):
+        with Monitor([plant().arm()], tmp_path / f"{number}.jsonl", ServerAccess(lambda source=source: source)) as monitor:
+            time.sleep(1.2)
+        records.append(monitor.server_record())
+        assert len(monitor.rows("a")) == 3
+
+    assert [row.own_sessions for row in records[0].rows] == [4, None, None]
+    assert "did not answer the monitor" in records[0].not_told[0]
+    assert "met an error of a plugin" in records[1].not_told[-1]
+
+
+def test_watching_costs_what_it_says(plant, tmp_path) -> None:
+    """Looks, their share of a core, and how long a target takes to answer."""
+    with Monitor([plant().arm()], tmp_path / "monitor.jsonl") as monitor:
+        time.sleep(1.2)
+
+    facts = monitor.facts()
+    assert (facts.looks, facts.looks_missed) == (3, 0)
+    assert 0 < facts.cpu_ratio < 0.5
+    assert 0 < facts.metrics_answer_s < 0.5
+    assert monitor.latest("a") == monitor.rows("a")[-1]
+
+
+def test_a_long_watch_keeps_no_rows_in_memory(tmp_path) -> None:
+    """10,000 looks at the pace of the machine: what Python holds afterwards has grown by less than a tenth of the file."""
+    target = LoadArm("self", "http://127.0.0.1:1", "t", os.getpid())
+    monitor = Monitor([target], tmp_path / "monitor.jsonl")
+    row = MonitorRow(1.0, 1, 1, 1.0, 1, 1, 1, 1, 1, 1, 1)
+    monitor._probes[0].look = lambda second: replace(row, second=second)  # type: ignore[method-assign] - only the keeping is tested
+    with monitor:
+        monitor._stop.set()
+        monitor._thread.join()
+        tracemalloc.start()
+        for _ in range(10_000):
+            monitor._look_until_stopped()
+        held_bytes = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+
+    assert len(monitor.rows("self")) > 10_000
+    assert held_bytes < (tmp_path / "monitor.jsonl").stat().st_size / 10

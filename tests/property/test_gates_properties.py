@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jivsbench.errors import GateError
-from jivsbench.model.gate import Change, Comparator, Gate, GateSeverity, Unit
+from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateSeverity, Unit, Window, WindowKind
 from jivsbench.model.gate_text import check_gate, format_gate, parse_gate
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Direction, find_metric
 
@@ -27,7 +27,16 @@ def gates(draw) -> Gate:
     limit, goal = draw(numbers), draw(st.none() | numbers)
     if goal is not None and (goal < limit if rises else goal > limit):
         limit, goal = goal, limit
-    return Gate(metric.name, statistic, comparator, limit, unit, change, goal, draw(st.sampled_from(GateSeverity)))
+    severity = draw(st.sampled_from(GateSeverity))
+    window = draw(windows()) if metric.is_windowed and change is None else WHOLE
+    aborts = window.kind is WindowKind.SLIDING and severity is GateSeverity.FAIL and draw(st.booleans())
+    return Gate(metric.name, statistic, comparator, limit, unit, change, goal, severity, window, aborts)
+
+
+def windows() -> st.SearchStrategy[Window]:
+    """Any window."""
+    sliding = st.integers(1, 3600).map(lambda duration_s: Window(WindowKind.SLIDING, duration_s))
+    return st.sampled_from([WHOLE, Window(WindowKind.STEADY)]) | sliding
 
 
 def read(text: str) -> Gate | str:
@@ -60,7 +69,11 @@ def test_space_between_words_does_not_matter(gate, space):
 
 @given(
     st.text(max_size=60)
-    | st.lists(st.sampled_from([*NAMES, "p95", "ratio", "<", ">=", "5", "%", "ms", "goal", "warn", "growth"])).map(" ".join)
+    | st.lists(
+        st.sampled_from(
+            [*NAMES, "p95", "ratio", "<", ">=", "5", "%", "ms", "goal", "warn", "growth", "steady", "for", "10s", "abort"]
+        )
+    ).map(" ".join)
 )
 def test_any_other_text_is_refused_with_a_gate_error_or_makes_sense(text):
     """No text crashes the parser, and what it accepts survives being written down."""

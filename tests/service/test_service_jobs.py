@@ -40,7 +40,7 @@ def run_one(bench: Bench) -> None:
     assert [statistics[name] for name in ("rows_read", "rows_written", "rows_in_source")] == [1000] * 3
     assert statistics["rows_per_s"] == pytest.approx(1000 / statistics["duration_ms"] * 1000)
     assert sum(file["row_count"] for file in statistics["files"]) == 1000
-    assert {phase["phase"] for phase in statistics["phases"]} >= {"guard", "pool_wait", "read", "write"}
+    assert {phase["phase"] for phase in statistics["phases"]} >= {"guard", "pool_wait", "execute", "fetch", "encode", "write"}
     files = [bench.output_dir / job["output"] / file["name"] for file in statistics["files"]]
     assert sorted(value for file in files for value in pq.read_table(file)["id"].to_pylist()) == list(range(101, 1101))
     entries = bench.call("GET", f"/extractions/{job_id}/logs").body["entries"]

@@ -30,7 +30,7 @@ from jivsbench.errors import (
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.manifest import parse_manifest
-from jivsbench.model.job import Phase
+from jivsbench.extract.phases import PHASES
 from jivsbench.model.profile import LEGACY, OPTIMIZED, PoolLimits
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, TableName
 from tests.unit.extract_fakes import REQUEST, FakeConnector, FakeServer, build_profile, build_source, wait_until
@@ -122,7 +122,7 @@ def test_phases_cover_the_whole_job(build: Build):
     """Every phase is there once, and together they are about as long as the job."""
     result = build(FakeServer(rows=100, batch_s=0.001)).extract("job", build_source(), REQUEST)
 
-    assert [p.phase for p in result.phases] == list(Phase)
+    assert [p.phase for p in result.phases] == list(PHASES)
     assert 0.9 * result.duration_ns < sum(p.duration_ns for p in result.phases) <= result.duration_ns
 
 

@@ -30,7 +30,7 @@ BATCH = pa.record_batch({"id": [1]})
 
 def pump(batches: Iterator[pa.RecordBatch], write: Write, job: RunningJob | None = None) -> None:
     """Read and write apart, without an extractor around it."""
-    write_apart(batches, write, job or RunningJob("job", "shop", 60.0), PhaseClock(Phase.READ), "fake")
+    write_apart(batches, write, job or RunningJob("job", "shop", 60.0), PhaseClock(Phase.FIRST_ROW), "fake")
 
 
 def count_writers() -> int:

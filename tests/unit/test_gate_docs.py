@@ -49,7 +49,7 @@ def test_every_example_of_the_page_is_a_gate_in_its_canonical_form():
     """What the page shows can be pasted into a scenario."""
     examples = re.search(r"```gates\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
 
-    assert len(examples) == 8
+    assert len(examples) == 10
     for line in examples:
         gate = parse_gate(line)
         check_gate(gate, OPERATIONS, is_comparison=True)

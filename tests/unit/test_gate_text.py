@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from jivsbench.errors import GateError
-from jivsbench.model.gate import Change, Comparator, Gate, GateSeverity, Unit
+from jivsbench.model.gate import Change, Comparator, Gate, GateSeverity, Unit, Window, WindowKind
 from jivsbench.model.gate_text import check_gate, format_gate, parse_gate
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +19,23 @@ FASTER = "throughput.records rate improvement >= 50 % goal 100 %"
         (
             FASTER,
             Gate("throughput.records", "rate", Comparator.GREATER_OR_EQUAL, 50.0, Unit.PERCENT, Change.IMPROVEMENT, 100.0),
+        ),
+        (
+            "job.response p95 < 1000 ms for 10s abort",
+            Gate(
+                *("job.response", "p95", Comparator.LESS, 1000.0, Unit.MILLISECONDS),
+                window=Window(WindowKind.SLIDING, 10),
+                aborts=True,
+            ),
+        ),
+        (
+            "throughput.records rate >= 20000 records/min goal 30000 records/min steady warn",
+            Gate(
+                *("throughput.records", "rate", Comparator.GREATER_OR_EQUAL, 20_000.0, Unit.RECORDS_PER_MINUTE),
+                goal=30_000.0,
+                severity=GateSeverity.WARN,
+                window=Window(WindowKind.STEADY),
+            ),
         ),
         (
             "job.errors ratio < 1 % warn",
@@ -62,6 +79,15 @@ def test_a_limit_is_converted_into_the_unit_of_its_metric(text):
         ("http.response p95 < -1 ms", ("within 0 and above",)),
         ("job.errors ratio < 1 % wran", ("'wran'", "did you mean 'warn'?")),
         ("job.errors ratio < 1 % warn warn", ("'warn'",)),
+        ("job.errors ratio < 1 % for ten abort", ("'ten' is no window", "such as 10s")),
+        ("job.errors ratio < 1 % for 0s", ("'0s' is no window",)),
+        ("job.errors ratio < 1 % for 2h", ("'2h' is no window", "up to an hour")),
+        ("job.errors ratio < 1 % for", ("ends where a duration is expected",)),
+        ("job.errors ratio < 1 % abort", ("a window that misses the limit", "write 'for 10s abort'")),
+        ("job.errors ratio < 1 % steady abort", ("write 'for 10s abort'",)),
+        ("job.errors ratio < 1 % for 5s warn abort", ("leave out 'warn' or 'abort'",)),
+        ("target.memory max < 5 MiB for 5s", ("target.memory has no windows", "leave out 'for 5s'")),
+        ("job.response p95 reduction >= 5 % steady", ("a change is judged over whole blocks", "leave out 'steady'")),
         ("job.response p95 reduction >= 30 ms", ("a change is measured in %, not in ms",)),
         ("<operation>.response p95 < 30 ms", ("no metric",)),
     ],

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 from jivsbench.api import Response
-from jivsbench.load.extraction import ExtractionWorkload, Window, build_request, pick_window
+from jivsbench.load.extraction import ExtractionWorkload, Window, build_request, choose_wanted, pick_window
+from jivsbench.model.feed import FeedRow
+from jivsbench.model.filters import Filter, Operator
 from jivsbench.model.scenario import WorkloadSpec
 
 STATISTICS = {"rows_read": 100, "rows_written": 100}
@@ -22,6 +24,7 @@ class ScriptedUser:
         self.table_rows = table_rows
         self.asked: list[tuple[str, str, str, object]] = []
         self.end: tuple = ()
+        self.feed: list[FeedRow] = []
         done = {"id": "7", "state": "COMPLETED", "rows_read": rows, "rows_written": rows, "error": None}
         self.answers = {
             "create": Response(201, {"id": "7", "state": "PENDING"}),
@@ -29,6 +32,9 @@ class ScriptedUser:
             "wait": Response(200, done),
             "statistics": Response(200, {"rows_read": rows, "rows_written": rows}),
         } | answers
+
+    def next_feed_row(self) -> FeedRow | None:
+        return self.feed.pop(0) if self.feed else None
 
     def call(self, operation: str, method: str, path: str, body: object = None) -> Response:
         self.asked.append((operation, method, path, body))
@@ -134,3 +140,45 @@ def test_rows_of_the_job_and_of_the_statistics_must_agree() -> None:
     ExtractionWorkload().iterate(user)
 
     assert user.end == ("completed", 100, 90, 100)
+
+
+@pytest.mark.parametrize(
+    ("row", "keys", "expected"),
+    [
+        (FeedRow(first=41, rows=10), (41, 51), 10),
+        (FeedRow(first=995, rows=100), (995, 1001), 6),
+        (FeedRow(first=901), (901, 1001), 100),
+    ],
+)
+def test_a_feed_says_which_keys_are_asked_for(row, keys, expected) -> None:
+    """What it leaves out comes from the scenario; a range that reaches beyond the table gives what the table has."""
+    user = ScriptedUser()
+    user.feed = [row]
+
+    wanted = choose_wanted(user)
+
+    assert tuple(one["values"][0] for one in wanted.body["filters"]) == keys
+    assert wanted.rows == expected
+
+
+def test_a_feed_may_ask_by_other_filters() -> None:
+    """The number of rows is what the feed says; a job that gives another number is wrong."""
+    user = ScriptedUser()
+    user.feed = [FeedRow(filters=(Filter("status", Operator.EQUAL, ("active",)),), expected_rows=90)]
+
+    ExtractionWorkload().iterate(user)
+
+    assert user.asked[0][3]["filters"] == [{"column": "status", "operator": "=", "values": ["active"]}]
+    assert user.end == ("completed", 100, 100, 90)
+
+
+@pytest.mark.parametrize(("written", "end"), [(100, ("completed", 100, 100, 100)), (99, ("completed", 100, 99, 100))])
+def test_without_an_expected_number_what_was_read_must_be_written(written, end) -> None:
+    """Nobody says how many rows match, so reading and writing are compared with one another."""
+    answer = Response(200, {"state": "COMPLETED", "rows_read": 100, "rows_written": written})
+    user = ScriptedUser(wait=answer, statistics=Response(200, {"rows_read": 100, "rows_written": written}))
+    user.feed = [FeedRow(filters=(Filter("status", Operator.EQUAL, ("active",)),))]
+
+    ExtractionWorkload().iterate(user)
+
+    assert user.end == end

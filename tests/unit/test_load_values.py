@@ -6,9 +6,9 @@ from jivsbench.errors import InvalidRunError
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.intervals import format_interval, read_intervals
 from jivsbench.load.messages import Done, Progressed, Refused, Started, format_message, parse_message
-from jivsbench.load.monitor import TargetCounters, parse_counters
 from jivsbench.load.progress import ArmSecond, LoadProgress, RecentSeconds
 from jivsbench.load.spec import LoadArm, LoadOutcome
+from jivsbench.load.target_probe import TargetCounters, parse_counters
 from jivsbench.load.totals import JobCounts, JobEnd
 from jivsbench.model.histogram import Histogram, HistogramBuilder
 from jivsbench.model.record import GeneratorFacts, JobTotals
@@ -94,14 +94,14 @@ def test_progress_shows_the_last_five_seconds() -> None:
 
     assert (recent.jobs, recent.rows, recent.errors) == (9, 900, 1)
     assert recent.rows_per_min() == pytest.approx(600 / 5 * 60)
-    assert recent.job_p95_ns() == 9_000_000
+    assert recent.job_percentiles_ns() == (9_000_000, 9_000_000, None)
 
 
 def test_progress_without_a_job_has_no_p95() -> None:
     """None, not zero."""
     recent = RecentSeconds()
 
-    assert recent.job_p95_ns() is None
+    assert recent.job_percentiles_ns() == (None, None, None)
     assert recent.rows_per_min() == 0.0
 
 

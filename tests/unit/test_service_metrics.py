@@ -5,7 +5,7 @@ import pytest
 from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.model.profile import CacheTimes
 from jivsbench.model.statistics import CacheStatistics
-from jivsbench.service.metrics import Gauges
+from jivsbench.service.metrics import Gauges, JobMetrics
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,25 @@ def test_only_look_ups_are_counted_as_look_ups(statistics: CacheStatistics, expe
 
     assert {sample.labels["result"]: sample.value for sample in found.samples} == expected
     assert sum(expected.values()) == statistics.hits + statistics.misses
+
+
+def test_metrics_can_be_asked_for_by_name() -> None:
+    """Whoever looks once a second asks for a few gauges, not for every histogram; an unknown name gives nothing."""
+    metrics = JobMetrics()
+    metrics.registry.register(
+        Gauges(
+            pools=tuple,
+            cache=lambda: CacheStatistics(hits=5, misses=4, errors=0, writes=9, deletes=0),
+            look_ups=MetadataCache(None, CacheTimes()).look_ups,
+            metadata_pool=lambda: (0, 0),
+            waiting_jobs=lambda: 3,
+        )
+    )
+
+    some = metrics.format(["jivsbench_cache_lookups_total", "jivsbench_jobs_waiting", "nothing"]).decode()
+
+    assert {line.split("{")[0].split(" ")[0] for line in some.splitlines() if not line.startswith("#")} == {
+        "jivsbench_cache_lookups_total",
+        "jivsbench_jobs_waiting",
+    }
+    assert "jivsbench_extraction_phase_seconds_bucket" in metrics.format().decode()

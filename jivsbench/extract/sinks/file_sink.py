@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,8 +39,15 @@ class WrittenFile:
 class _WholeWrites(io.FileIO):
     """A file that writes all or raises: on a disk that fills up the system writes a part, and Arrow does not look how much."""
 
+    written_ns = 0
+    """Time within the system's calls."""
+
     def write(self, content: "Buffer", /) -> int:
-        return write_whole(self.fileno(), content)
+        started_ns = time.perf_counter_ns()
+        try:
+            return write_whole(self.fileno(), content)
+        finally:
+            self.written_ns += time.perf_counter_ns() - started_ns
 
 
 class FileSink:
@@ -55,7 +63,14 @@ class FileSink:
         self._size_bytes = 0
         self._encoder: Encoder | None = None
         self._stream: pa.NativeFile | None = None
+        self._raw: _WholeWrites | None = None
+        self._synced_ns = 0
         self._descriptor = folder.create_file(self.name)
+
+    @property
+    def written_ns(self) -> int:
+        """Time that the system took to write and to sync, so far."""
+        return self._synced_ns + (self._raw.written_ns if self._raw else 0)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Take a batch; it reaches the file when a whole group is together."""
@@ -74,7 +89,9 @@ class FileSink:
         with output_errors(self._folder.path):
             self._encoder.finish()
             self._stream.close()
+            started_ns = time.perf_counter_ns()
             os.fsync(self._descriptor)
+            self._synced_ns = time.perf_counter_ns() - started_ns
             size_bytes = os.fstat(self._descriptor).st_size
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
@@ -109,7 +126,7 @@ class FileSink:
             encoder.write(rows)
 
     def _open(self, first: pa.Table, *, is_whole: bool) -> Encoder:
-        raw = _WholeWrites(self._descriptor, "wb", closefd=False)
+        raw = self._raw = _WholeWrites(self._descriptor, "wb", closefd=False)
         self._stream = pa.BufferedOutputStream(pa.PythonFile(raw, "w"), _BUFFER_BYTES)
         self._encoder = self._encoding.open(self._stream, self._schema, first, is_whole=is_whole)
         return self._encoder

@@ -12,13 +12,15 @@ from locust.event import EventHook
 
 from jivsbench.api import Response
 from jivsbench.load.blocks import OpenBlock
+from jivsbench.load.feeding import FeedReader
 from jivsbench.load.recorder import Failure, Recorder, Sample
 from jivsbench.load.spec import LoadSpec
 from jivsbench.load.totals import JobEnd
 from jivsbench.load.worker.client import TargetClient, format_code
+from jivsbench.model.feed import FeedRow
 from jivsbench.model.job import JobState
 from jivsbench.model.sample import ErrorClass, OperationKind
-from jivsbench.model.scenario import WorkloadSpec
+from jivsbench.model.scenario import OfferedSource, WorkloadSpec
 
 _POLL_S: Final = 10.0
 _RETRY_S: Final = 0.1
@@ -48,6 +50,7 @@ class Context:
         *,
         spec: LoadSpec,
         source: random.Random,
+        feed: FeedReader,
         recorder: Recorder,
         on_request: EventHook | None,
         client: TargetClient,
@@ -57,6 +60,7 @@ class Context:
     ) -> None:
         self._spec = spec
         self._random = source
+        self._feed = feed
         self._recorder = recorder
         self._on_request = on_request
         self._client = client
@@ -90,6 +94,15 @@ class Context:
     def table_rows(self) -> int:
         """Rows of the table when the run was planned."""
         return self._spec.table_rows
+
+    @property
+    def sources(self) -> tuple[OfferedSource, ...]:
+        """Data sources that were made for the scenario's mix."""
+        return self._spec.sources
+
+    def next_feed_row(self) -> FeedRow | None:
+        """This user's next row of the feed."""
+        return self._feed.take()
 
     def call(self, operation: str, method: str, path: str, body: object = None) -> Response:
         """One timed request."""

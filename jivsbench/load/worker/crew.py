@@ -15,10 +15,12 @@ from locust.exception import StopUser
 
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
+from jivsbench.load.feeding import FeedReader
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.shape import curve_duration_s, users_at, users_planned_max
 from jivsbench.load.sharing import share_changes, share_count
 from jivsbench.load.spec import LoadSpec
+from jivsbench.load.thinking import Thinker
 from jivsbench.load.worker.alarm import Alarm
 from jivsbench.load.worker.client import TargetClient
 from jivsbench.load.worker.context import Context
@@ -63,6 +65,8 @@ class Crew(Loop[Seat]):
         self._seats: dict[int, Seat] = {}
         self._begun: set[int] = set()
         self._randoms: dict[tuple[str, int], random.Random] = {}
+        self._feeds: dict[tuple[str, int], FeedReader] = {}
+        self._thinkers: dict[tuple[str, int], Thinker] = {}
         self._block: OpenBlock | None = None
         self._active = 0
         self._changes = share_changes(spec.stages, spec.share)
@@ -162,6 +166,7 @@ class Crew(Loop[Seat]):
         return Context(
             spec=self._spec,
             source=self._random(arm, self._plan_number(seat)),
+            feed=self._place_in_feed(arm, self._plan_number(seat)),
             recorder=self._recorder,
             on_request=self._on_request,
             client=self._client(seat, arm),
@@ -180,8 +185,20 @@ class Crew(Loop[Seat]):
             self._randoms[key] = random.Random(f"user:{self._spec.seed}:{number}")  # noqa: S311 - reproducible load, not a secret
         return self._randoms[key]
 
+    def _place_in_feed(self, arm: str, number: int) -> FeedReader:
+        key = (arm, number)
+        if key not in self._feeds:
+            self._feeds[key] = FeedReader(self._spec.feed, self._spec.seed, number)
+        return self._feeds[key]
+
+    def _thinker(self, arm: str, number: int) -> Thinker:
+        key = (arm, number)
+        if key not in self._thinkers:
+            self._thinkers[key] = Thinker(self._spec.workload, self._spec.seed, number)
+        return self._thinkers[key]
+
     def _think(self, seat: Seat, context: Context) -> None:
-        pause_s = self._spec.workload.think_time_s
+        pause_s = self._thinker(context.block.plan.arm, self._plan_number(seat)).pause_s()
         if context.had_no_answer or not context.has_called:
             # What fails, or does nothing, takes microseconds: without a pause one user would fill the generator's core.
             pause_s = max(pause_s, PAUSE_S)

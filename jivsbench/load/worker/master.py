@@ -259,6 +259,7 @@ class Master:
     def _describe(self) -> LoadProgress:
         arm = self._block.plan.arm
         recent = self._recorder.recent(arm)
+        p50_ns, p95_ns, p99_ns = recent.job_percentiles_ns()
         return LoadProgress(
             elapsed_s=max(0, time.monotonic_ns() - self._origin_ns) / NS_PER_S,
             total_s=curve_duration_s(self._spec.stages),
@@ -269,7 +270,10 @@ class Master:
             jobs=recent.jobs,
             rows=recent.rows,
             rows_per_min=recent.rows_per_min(),
-            job_p95_ns=recent.job_p95_ns(),
+            job_p50_ns=p50_ns,
+            job_p95_ns=p95_ns,
+            job_p99_ns=p99_ns,
+            jobs_per_s=recent.jobs_per_s(),
             errors=recent.errors,
             lag_p99_ns=self._recorder.lag_p99_ns(),
         )

@@ -16,6 +16,7 @@ from locust.env import Environment
 
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
+from jivsbench.load.feeding import FeedReader
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.shape import curve_duration_s
 from jivsbench.load.sharing import share_arrivals
@@ -141,6 +142,7 @@ class OpenLoop(Loop[Place]):
         arrival = self._queue.get()
         context = Context(
             spec=self._spec,
+            feed=FeedReader(self._spec.feed, self._spec.seed, arrival.number),
             source=random.Random(f"arrival:{self._spec.seed}:{arrival.number}"),  # noqa: S311 - reproducible load, not a secret
             recorder=self._recorder,
             on_request=self._on_request,

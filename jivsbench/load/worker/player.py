@@ -48,6 +48,8 @@ class Player:
         self._machine = MachineWatch()
         self._block: OpenBlock | None = None
         self._on_crash = on_crash
+        self._offering: gevent.Greenlet | None = None
+        self._is_cut = False
         self._goes_on = goes_on
         self._pids = {arm.arm: arm.pid for arm in spec.arms}
 
@@ -77,9 +79,17 @@ class Player:
             started_ns=self._origin_ns,
         )
 
+    def cut(self) -> None:
+        """From now on no iteration begins, in this block or another; `play` returns once what is in flight has ended."""
+        self._is_cut = True
+        if self._offering is not None:
+            self._offering.kill(block=False)
+
     def _play_blocks(self, alarm: Alarm) -> tuple[BlockRow, ...]:
         rows: list[BlockRow] = []
         for plan in self._spec.blocks:
+            if self._is_cut:
+                break
             rows.append(self._play_block(plan, alarm))
             if len(rows) in self._spec.looks and not self._goes_on(tuple(rows)):
                 break
@@ -91,7 +101,14 @@ class Player:
         cpu_s = self._target_cpu_s(plan.arm)
         block = self._block = OpenBlock(plan, start_ns)
         self._recorder.open_block(block)
-        self._loop.play(block, alarm, self._note_users)
+        # A greenlet of its own: to end it is to cut the block, wherever in its curve it is.
+        self._offering = gevent.spawn(self._loop.play, block, alarm, self._note_users)
+        try:
+            self._offering.get()
+        finally:
+            self._offering.kill()
+        if not block.is_closed:
+            block.close(time.monotonic_ns())
         self._loop.drain(self._spec.drain_limit_s)
         drained_cpu_s = self._target_cpu_s(plan.arm)
         if cpu_s is not None and drained_cpu_s is not None:
@@ -121,6 +138,7 @@ class Player:
         assert self._block is not None, "a block is set before the ticker runs"
         plan = self._block.plan
         recent = self._recorder.recent(plan.arm)
+        p50_ns, p95_ns, p99_ns = recent.job_percentiles_ns()
         return LoadProgress(
             elapsed_s=(time.monotonic_ns() - self._origin_ns) / _NS_PER_S,
             total_s=self._duration_ns * len(self._spec.blocks) / _NS_PER_S,
@@ -131,7 +149,10 @@ class Player:
             jobs=recent.jobs,
             rows=recent.rows,
             rows_per_min=recent.rows_per_min(),
-            job_p95_ns=recent.job_p95_ns(),
+            job_p50_ns=p50_ns,
+            job_p95_ns=p95_ns,
+            job_p99_ns=p99_ns,
+            jobs_per_s=recent.jobs_per_s(),
             errors=recent.errors,
             lag_p99_ns=self._lag_p99_ns(),
         )

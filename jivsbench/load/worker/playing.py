@@ -66,6 +66,10 @@ class Performance:
             self._recorder.close()
         return outcome
 
+    def cut(self) -> None:
+        """From now on no iteration begins; `play` returns once what is in flight has ended."""
+        self._player.cut()
+
     def close(self) -> None:
         """End the users, and Locust's own greenlets with them."""
         self._loop.close()

@@ -17,7 +17,7 @@ from locust.event import Events
 from pydantic import TypeAdapter
 
 from jivsbench.errors import JivsbenchError, OutputError
-from jivsbench.load.messages import GO_ON, Done, Looked, Message, Progressed, Refused, Started, format_message
+from jivsbench.load.messages import CUT, GO_ON, Done, Looked, Message, Progressed, Refused, Started, format_message
 from jivsbench.load.spec import JoinSpec, LoadOutcome, LoadSpec
 from jivsbench.load.worker.joining import Joined
 from jivsbench.load.worker.master import Master
@@ -44,14 +44,17 @@ def run_session() -> int:
     gevent.signal_handler(signal.SIGTERM, ended.set, None)
     spec = TypeAdapter[LoadSpec | JoinSpec](LoadSpec | JoinSpec).validate_json(sys.stdin.buffer.readline())
     orders: gevent.queue.Queue = gevent.queue.Queue()
-    gevent.spawn(_watch_parent, ended, orders)
+    cut = gevent.event.Event()
+    gevent.spawn(_watch_parent, ended, orders, cut)
 
     def goes_on(blocks: tuple[BlockRow, ...]) -> bool:
         tell(Looked(blocks))
         return bool(orders.get() == GO_ON)
 
     try:
-        outcome = Joined(spec, tell, ended).play() if isinstance(spec, JoinSpec) else _play_to_file(spec, tell, ended, goes_on)
+        outcome = (
+            Joined(spec, tell, ended).play() if isinstance(spec, JoinSpec) else _play_to_file(spec, tell, ended, goes_on, cut)
+        )
     except JivsbenchError as exc:
         tell(Refused(exc.slug, str(exc)))
         return _REFUSED_STATUS
@@ -71,6 +74,7 @@ def _play_to_file(
     tell: Callable[[Message], None],
     ended: gevent.event.AsyncResult,
     goes_on: Callable[[tuple[BlockRow, ...]], bool],
+    cut: gevent.event.Event,
 ) -> LoadOutcome | None:
     """The outcome; None when the load was ended from outside. Either way the intervals are complete up to now."""
     with _open_intervals(Path(spec.intervals_path)) as intervals:
@@ -82,7 +86,11 @@ def _play_to_file(
             open_page(environment, spec.page_port, ended.set_exception)
         performance = Performance(spec, environment, intervals.write, ended, goes_on)
         tell(Started())
-        outcome = performance.play(lambda progress: tell(Progressed(progress)))
+        cutting = gevent.spawn(lambda: performance.cut() if cut.wait() else None)
+        try:
+            outcome = performance.play(lambda progress: tell(Progressed(progress)))
+        finally:
+            cutting.kill(block=False)
         if outcome is not None:
             performance.close()
         return outcome
@@ -113,10 +121,14 @@ def _open_messages() -> Callable[[Message], None]:
     return tell
 
 
-def _watch_parent(ended: gevent.event.AsyncResult, orders: gevent.queue.Queue) -> None:
-    """Hands on what the parent answers. Ends the load when standard input ends: the parent is gone, however it went."""
+def _watch_parent(ended: gevent.event.AsyncResult, orders: gevent.queue.Queue, cut: gevent.event.Event) -> None:
+    """Hands on what the parent says. Ends the load when standard input ends: the parent is gone, however it went."""
     gevent.os.make_nonblocking(_STDIN)
-    while order := gevent.os.nb_read(_STDIN, 4096):
+    while told := gevent.os.nb_read(_STDIN, 4096):
+        order = told.decode()
+        if CUT in order:
+            cut.set()
         # The parent speaks once for each look, and waits for the next one: what comes together is one answer.
-        orders.put(order.decode())
+        if order := order.replace(CUT, ""):
+            orders.put(order)
     ended.set(None)

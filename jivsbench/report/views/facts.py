@@ -23,6 +23,7 @@ from jivsbench.report.formatting import (
 )
 from jivsbench.report.views.comparison_command import build_comparison_command
 from jivsbench.report.views.key_figures import format_figure, is_thin
+from jivsbench.report.views.workload_facts import describe_think_time, describe_workload, list_further_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,15 @@ def build_facts(record: RunRecord, summary: Summary, verdict: Verdict) -> Facts:
         environment=_describe_environment(record),
         plugins=tuple(PluginLine(p.name, p.version, p.origin, ", ".join(p.offers)) for p in record.environment.plugins),
         provenance=tuple(
-            ProvenanceLine(f.arm, f.metric, f.statistic, format_figure(f), format_count(f.samples), f.provenance.value, f.method)
+            ProvenanceLine(
+                f.arm,
+                f.metric,
+                f"{f.statistic} {f.window}".strip(),
+                format_figure(f),
+                format_count(f.samples),
+                f.provenance.value,
+                f.method,
+            )
             for f in summary.figures
         ),
         missing=list_missing(record, summary, verdict),
@@ -243,12 +252,13 @@ def _describe_plan(record: RunRecord) -> tuple[Fact, ...]:
     workload = plan.scenario.workload
     facts = [
         Fact("Scenario", f"{plan.scenario.name}: {plan.scenario.title}"),
-        Fact("Workload", f"{workload.name}, {format_count(workload.rows)} rows of {workload.table} per job"),
-        Fact("Think time", format_duration(workload.think_time_s) if workload.think_time_s else "none"),
+        Fact("Workload", describe_workload(workload)),
+        Fact("Think time", describe_think_time(workload)),
         Fact("Loop", describe_loop(plan.scenario)),
         Fact("Load in each block", describe_stages(plan.scenario.stages, plan.scenario.arrival)),
         Fact("Blocks", _describe_blocks(record)),
         Fact("Source", f"{plan.source_label}, {format_count(plan.table_rows)} rows"),
+        *(Fact(name, text) for name, text in list_further_sources(plan)),
         Fact("Cache", plan.cache_label or "none"),
         Fact("Durations", "as the scenario says" if plan.time_scale == 1 else f"{plan.time_scale:g} of the scenario's own"),
         Fact("Seed", str(plan.seed)),

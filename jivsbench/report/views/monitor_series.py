@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from jivsbench.model.record import MonitorRow
+from jivsbench.model.record import MonitorRow, ServerRow
 from jivsbench.report.charts import Point, Series
 
 _BYTES_PER_MIB: Final = 1024 * 1024
@@ -39,7 +39,7 @@ def pool_series(rows: Sequence[MonitorRow]) -> tuple[Series, ...]:
 
 def cache_points(rows: Sequence[MonitorRow]) -> tuple[Point, ...]:
     """Hits in percent of the look-ups between two readings; nothing where nobody looked anything up."""
-    return tuple(Point(after.second, _hit_percent(before, after)) for before, after in _neighbours(rows))
+    return tuple(Point(after.second, hit_percent(before, after)) for before, after in _neighbours(rows))
 
 
 def _read_pss(row: MonitorRow) -> int | None:
@@ -68,7 +68,8 @@ def _rate(before: float | None, after: float | None, seconds: float) -> float | 
     return (after - before) / seconds
 
 
-def _hit_percent(before: MonitorRow, after: MonitorRow) -> float | None:
+def hit_percent(before: MonitorRow | ServerRow, after: MonitorRow | ServerRow) -> float | None:
+    """Hits in percent of the look-ups between two readings of one cache; None where nobody looked anything up."""
     counts = (before.cache_hits, before.cache_misses, after.cache_hits, after.cache_misses)
     if any(count is None for count in counts):
         return None

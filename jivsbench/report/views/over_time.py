@@ -52,8 +52,8 @@ class OverTime:
     thinning: str
 
 
-def build_over_time(record: RunRecord) -> OverTime:
-    """Throughput, latency, users, memory, CPU, pool and cache over time, all arms on the same scales."""
+def build_timeline(record: RunRecord) -> Timeline:
+    """What all charts of one run share: the axis of time, the blocks of the candidate, the colours."""
     last_s = find_last_second(record)
     shaded = record.plan.candidate if record.plan.kind is RunKind.COMPARISON else None
     stretches = [
@@ -62,8 +62,12 @@ def build_over_time(record: RunRecord) -> OverTime:
         for block in arm.blocks
         if block.arm == shaded
     ]
-    thinning = build_thinning(last_s)
-    timeline = Timeline(record, build_time_frame(last_s, stretches), thinning, style_arms(record))
+    return Timeline(record, build_time_frame(last_s, stretches), build_thinning(last_s), style_arms(record))
+
+
+def build_over_time(record: RunRecord) -> OverTime:
+    """Throughput, latency, users, memory, CPU, pool and cache over time, all arms on the same scales."""
+    timeline = build_timeline(record)
     charts = (
         _build_throughput(timeline),
         *_build_offers(timeline),
@@ -74,7 +78,8 @@ def build_over_time(record: RunRecord) -> OverTime:
         *_build_pools(timeline),
         _build_cache(timeline),
     )
-    return OverTime(charts, f"Shaded: load on {shaded}." if stretches else "", thinning.describe())
+    is_shaded = record.plan.kind is RunKind.COMPARISON and any(arm.blocks for arm in record.arms)
+    return OverTime(charts, f"Shaded: load on {record.plan.candidate}." if is_shaded else "", timeline.thinning.describe())
 
 
 def style_arms(record: RunRecord) -> dict[str, str]:

@@ -11,6 +11,8 @@ from jivsbench.report.views.key_figures import KeyFigures, build_key_figures
 from jivsbench.report.views.operations import Operations, build_operations
 from jivsbench.report.views.over_time import OverTime, build_over_time, style_arms
 from jivsbench.report.views.pairs import Pairs, build_pairs
+from jivsbench.report.views.phases import Phases, build_phases
+from jivsbench.report.views.resources import Resources, build_resources
 from jivsbench.report.views.security import Security, build_security
 
 
@@ -33,6 +35,8 @@ class Page:
     key_figures: KeyFigures
     behaviour: BehaviourView | None
     over_time: OverTime
+    phases: Phases
+    resources: Resources
     pairs: Pairs | None
     operations: Operations
     security: Security
@@ -49,6 +53,8 @@ def build_page(record: RunRecord, summary: Summary, verdict: Verdict) -> Page:
         key_figures=build_key_figures(record, summary, is_valid=headline.is_valid),
         behaviour=build_behaviour(record, summary),
         over_time=build_over_time(record),
+        phases=build_phases(record),
+        resources=build_resources(record),
         pairs=build_pairs(record, summary),
         operations=build_operations(record),
         security=build_security(record),

@@ -423,3 +423,23 @@ def test_many_keys_are_forgotten_in_pages(url: str) -> None:
 
     assert client.delete_prefix("k:") == 2500
     client.close()
+
+
+def test_what_the_server_says_of_itself(client: RedisCacheClient, proxy: TcpProxy) -> None:
+    """Memory, hits and misses of the whole server; nothing while it is out of reach, and no look-up of ours is counted."""
+    client.set("there", b"1", 60)
+    before = client.activity()
+    client.get("there")
+    client.get("missing")
+    after = client.activity()
+
+    assert before is not None
+    assert after is not None
+    assert after.used_memory_bytes > 100_000
+    assert after.hits >= before.hits + 1
+    assert after.misses >= before.misses + 1
+    assert after.clients >= 1
+    errors = client.statistics().errors
+    proxy.set_fault(Fault.REFUSE)
+    assert client.activity() is None
+    assert client.statistics().errors == errors

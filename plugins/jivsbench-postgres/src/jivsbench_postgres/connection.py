@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import psycopg
@@ -9,12 +10,15 @@ import pyarrow as pa
 
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, JivsbenchError, TypePolicyError
+from jivsbench.model.activity import ServerActivity
 from jivsbench.model.fingerprint import ColumnFingerprint
+from jivsbench.model.job import ReadTimes
 from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
 from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema, Watermark
 from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, privileges, row_hashes, statements, watermarks
+from jivsbench_postgres.activity import read_activity
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
@@ -42,6 +46,7 @@ class PostgresConnection:
         self._cancel_lock = threading.Lock()
         self._is_borrowed = False
         self._rows: object | None = None
+        self._times = ReadTimes()
 
     def test(self) -> ServerFacts:
         """Ask the server who it is."""
@@ -119,12 +124,24 @@ class PostgresConnection:
         # In a table of one column an empty line is a row.
         may_blank = len(partition.schema.columns) > 1
         rows_before = 0
+        started_ns = time.perf_counter_ns()
         for block in self._wire.copy_out(copy, may_blank=may_blank, doing=f"read {name}", patience_s=self._long_s):
+            if not rows_before:
+                self._book(execute_ns=max((self._wire.answered_ns or started_ns) - started_ns, 0))
             try:
-                yield from decoder.decode(block)
+                yield from self._time_decoding(decoder.decode(block), is_first=not rows_before)
             except UnfitValueError as unfit:
                 raise build_refusal(name, partition.schema, unfit, self._find_key(partition), rows_before) from None
             rows_before += block.row_count
+
+    def activity(self, *, with_statements: bool) -> ServerActivity:
+        """Sessions of this database, what the own ones wait for, and totals of the own statements."""
+        return read_activity(self._wire, self._short_s, with_statements=with_statements)
+
+    def take_read_times(self) -> ReadTimes:
+        """Until the server's first answer, unless the line is encrypted: libpq tells nothing of it. And for decoding."""
+        times, self._times = self._times, ReadTimes()
+        return times
 
     def read_rows(self, partition: Partition) -> Iterator[tuple[object, ...]]:
         """Stream a partition row by row through a named cursor of the driver's usual fetch size."""
@@ -200,6 +217,24 @@ class PostgresConnection:
         with self._cancel_lock:
             self._is_borrowed = False
         self._wire.close()
+
+    def _time_decoding(self, batches: Iterator[pa.RecordBatch], *, is_first: bool) -> Iterator[pa.RecordBatch]:
+        """The batches as they come; the time that it takes to make each is booked."""
+        while True:
+            started_ns = time.perf_counter_ns()
+            batch = next(batches, None)
+            duration_ns = time.perf_counter_ns() - started_ns
+            self._book(first_decode_ns=duration_ns) if is_first else self._book(decode_ns=duration_ns)
+            if batch is None:
+                return
+            yield batch
+            is_first = False
+
+    def _book(self, *, execute_ns: int = 0, first_decode_ns: int = 0, decode_ns: int = 0) -> None:
+        known = self._times
+        self._times = ReadTimes(
+            known.execute_ns + execute_ns, known.first_decode_ns + first_decode_ns, known.decode_ns + decode_ns
+        )
 
     def _find_key(self, partition: Partition) -> tuple[tuple[str, str], ...]:
         """The table's primary key, for a message. Ends what is being read, and the transaction with it."""

@@ -78,6 +78,8 @@ class SocketCopy:
         self._failed = False
         self.is_running = False
         """From the statement until ReadyForQuery: then the socket is libpq's again."""
+        self.answered_ns: int | None = None
+        """When the first byte of the answer came, by `time.perf_counter_ns`."""
         self.row_count: int | None = None
         """Rows that the server says it sent; None until it has said so."""
 
@@ -87,7 +89,7 @@ class SocketCopy:
             self._buffer = np.empty(_CAPACITY_BYTES, np.uint8)
             self._scratch = np.empty(_CAPACITY_BYTES, np.bool_)
         self._position = self._fill = self._received_bytes = 0
-        self._sqlstate, self._failed, self.row_count = None, False, None
+        self._sqlstate, self._failed, self.row_count, self.answered_ns = None, False, None, None
         self.is_running = True
         message = memoryview(_build_messages(sql))
         poll = select.poll()
@@ -161,6 +163,8 @@ class SocketCopy:
                 if not found and time.monotonic() >= deadline:
                     raise TimeoutError from None
                 continue
+            if self.answered_ns is None:
+                self.answered_ns = time.perf_counter_ns()
             self._fill += count
             self._received_bytes += count
             return count > 0

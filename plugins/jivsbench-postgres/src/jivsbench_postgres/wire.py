@@ -101,6 +101,11 @@ class Wire:
         self._refuse_error(result, doing)
         return [ResultColumn((result.fname(i) or b"").decode(), result.ftype(i), result.fmod(i)) for i in range(result.nfields)]
 
+    @property
+    def answered_ns(self) -> int | None:
+        """When the answer to the last copy began to come, by `time.perf_counter_ns`; None where libpq read it."""
+        return None if self._is_encrypted or self._socket_copy is None else self._socket_copy.answered_ns
+
     def copy_out(self, sql: bytes, *, may_blank: bool, doing: str, patience_s: float) -> Iterator[CopyBlock]:
         """Run `COPY ... TO STDOUT` in the text format and yield blocks of whole rows, about a mebibyte each.
 

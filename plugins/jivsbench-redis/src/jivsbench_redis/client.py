@@ -7,6 +7,7 @@ from typing import Final, cast
 
 import redis
 
+from jivsbench.model.activity import CacheActivity
 from jivsbench.model.statistics import CacheStatistics
 from jivsbench_redis.breaker import NOTHING, Admission, Breaker, Invalidations
 from jivsbench_redis.lines import Lines
@@ -107,6 +108,21 @@ class RedisCacheClient:
             return CacheStatistics(
                 self._hits, self._misses, self._errors, self._writes, self._deletes, self._refused, self._failed_lookups
             )
+
+    def activity(self) -> CacheActivity | None:
+        """What INFO says; None when the server is out of reach, or does not let this user ask."""
+        if not self._is_admitted(NOTHING):
+            return None
+        try:
+            text = cast("bytes", self._lines.ask("INFO")).decode("ascii", "replace")
+        except (redis.RedisError, OSError):
+            # Nothing that the cache is for depends on it: neither a trip nor an error is counted.
+            return None
+        facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        names = ("used_memory", "keyspace_hits", "keyspace_misses", "evicted_keys", "connected_clients")
+        if not all(facts.get(name, "").strip().isdigit() for name in names):
+            return None
+        return CacheActivity(*(int(facts[name]) for name in names))
 
     def close(self) -> None:
         """Close the connections; every later look-up is a miss."""

@@ -1,0 +1,65 @@
+"""Watches a running load for gates that end it: the verdict's windows, over intervals while they are written."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from jivsbench.analysis.windows import Second, SlidingWindow
+from jivsbench.load.intervals import parse_interval
+from jivsbench.model.gate import Gate
+from jivsbench.model.gate_text import format_gate, format_quantity
+from jivsbench.model.sample import Interval, OperationInterval
+
+_PATIENCE_S: Final = 3
+"""A second that no later line has closed is taken as whole after so long: nothing may have ended in the ones after it."""
+
+
+class AbortWatch:
+    """Reads intervals.jsonl as it grows. Memory is bounded by the windows and by what the load child has not closed yet."""
+
+    def __init__(self, gates: Sequence[Gate], arm: str, intervals: Path) -> None:
+        self._windows = {gate: SlidingWindow(gate) for gate in gates if gate.aborts}
+        self._arm = arm
+        self._path = intervals
+        self._read_bytes = 0
+        self._open: dict[int, list[OperationInterval]] = {}
+        self._next = 0
+        self._newest = 0
+
+    def look(self, elapsed_s: float) -> str | None:
+        """Why the load must end now: the first gate whose window misses its limit; None while none does."""
+        if not self._windows:
+            return None
+        for interval in self._read_new():
+            if interval.arm == self._arm and interval.second >= self._next:
+                self._open.setdefault(interval.second, []).extend(interval.operations)
+                self._newest = max(self._newest, interval.second)
+        while self._next < max(self._newest, int(elapsed_s) - _PATIENCE_S):
+            operations = self._open.pop(self._next, [])
+            reason = self._slide(self._next, operations)
+            self._next += 1
+            if reason is not None:
+                return reason
+        return None
+
+    def _slide(self, number: int, operations: Sequence[OperationInterval]) -> str | None:
+        for gate, window in self._windows.items():
+            second = Second()
+            second.add(gate.metric, operations)
+            reading = window.slide(number, second)
+            if reading is not None and reading.value is not None and not gate.comparator.holds(reading.value, gate.limit):
+                span = f"from {reading.at_s} s to {number + 1} s of the load"
+                return f"gate {format_gate(gate)!r} ended the run: {format_quantity(reading.value, gate.unit)} {span}"
+        return None
+
+    def _read_new(self) -> Iterator[Interval]:
+        """The whole lines that have come since the last look."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as stream:
+            stream.seek(self._read_bytes)
+            for line in stream:
+                if not line.endswith(b"\n"):
+                    return
+                self._read_bytes += len(line)
+                yield parse_interval(line)

@@ -1,0 +1,151 @@
+"""What the load needed: handles and threads of the targets, the servers behind them, and what generating and watching cost."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from jivsbench.model.gate import Unit
+from jivsbench.model.record import MonitorRow, RunRecord, ServerRecord, ServerRow
+from jivsbench.report.charts import Chart, DataTable, Point, Series
+from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number
+from jivsbench.report.views.monitor_series import hit_percent
+from jivsbench.report.views.over_time import build_timeline
+from jivsbench.report.views.time_chart import Timeline, draw_chart
+
+_BYTES_PER_MIB: Final = 1024 * 1024
+_PERCENT: Final = 100.0
+_MOST_WAITS: Final = 5
+_MOST_STATEMENTS: Final = 10
+_STYLES: Final = ("pool-active", "pool-idle", "pool-waiting", "p50", "p95", "p99")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Charts, tables and sentences."""
+
+    charts: tuple[Chart, ...]
+    statements: DataTable | None
+    waits: DataTable | None
+    not_told: tuple[str, ...]
+    costs: tuple[str, ...]
+
+
+def build_resources(record: RunRecord) -> Resources:
+    """Everything that a monitor saw and that is no figure of its own."""
+    timeline = build_timeline(record)
+    servers = record.servers
+    charts = [
+        _target_chart(timeline, "File handles of the target", lambda row: row.handles),
+        _target_chart(timeline, "Threads of the target", lambda row: row.threads),
+    ]
+    if servers is not None:
+        charts += [
+            _sessions_chart(timeline, servers),
+            _cache_memory_chart(timeline, servers),
+            _cache_hits_chart(timeline, servers),
+        ]
+    return Resources(
+        charts=tuple(charts),
+        statements=_tabulate_statements(servers) if servers and servers.statements else None,
+        waits=_tabulate_waits(servers) if servers else None,
+        not_told=servers.not_told if servers else ("the servers behind the target: this run did not look at them",),
+        costs=_describe_costs(record),
+    )
+
+
+def _target_chart(timeline: Timeline, title: str, pick: Callable[[MonitorRow], int | None]) -> Chart:
+    series = tuple(
+        timeline.thinning.highest(Series(name, style, _points((row.second, pick(row)) for row in arm.monitor)))
+        for name, style, arm in timeline.arms()
+    )
+    return draw_chart(timeline, title, Unit.COUNT, series, note="Of the process tree.")
+
+
+def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
+    kinds = _rank_waits(servers)[: len(_STYLES) - 1]
+    series = [Series("the target's user", _STYLES[0], _points((row.second, row.own_sessions) for row in servers.rows))]
+    series += [
+        Series(kind, style, _points((row.second, _count_waits(row, kind)) for row in servers.rows))
+        for kind, style in zip(kinds, _STYLES[1:], strict=False)
+    ]
+    return draw_chart(
+        timeline,
+        "Sessions at the source",
+        Unit.COUNT,
+        tuple(map(timeline.thinning.highest, series)),
+        note="Of the target's user; those that run a statement, by what they wait for. The monitor's own is not in it.",
+    )
+
+
+def _cache_memory_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
+    points = _points(
+        (row.second, None if row.cache_memory_bytes is None else row.cache_memory_bytes / _BYTES_PER_MIB) for row in servers.rows
+    )
+    series = timeline.thinning.highest(Series("cache", _STYLES[0], points))
+    return draw_chart(timeline, "Memory of the cache's server", Unit.MEBIBYTES, (series,))
+
+
+def _cache_hits_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
+    points = [Point(after.second, hit_percent(before, after)) for before, after in pairwise(servers.rows)]
+    series = timeline.thinning.lowest(Series("cache", _STYLES[0], tuple(points)))
+    note = "Keyspace hits of all who use it, between two looks; a gap means no look-up."
+    return draw_chart(timeline, "Hits at the cache's server", Unit.PERCENT, (series,), highest=_PERCENT, note=note)
+
+
+def _points(values: Iterable[tuple[float, float | None]]) -> tuple[Point, ...]:
+    return tuple(Point(second, None if value is None else float(value)) for second, value in values)
+
+
+def _count_waits(row: ServerRow, kind: str) -> int | None:
+    return None if row.own_sessions is None else sum(wait.sessions for wait in row.waits if wait.kind == kind)
+
+
+def _rank_waits(servers: ServerRecord) -> list[str]:
+    totals: dict[str, int] = {}
+    for row in servers.rows:
+        for wait in row.waits:
+            totals[wait.kind] = totals.get(wait.kind, 0) + wait.sessions
+    return sorted(totals, key=lambda kind: -totals[kind])
+
+
+def _tabulate_waits(servers: ServerRecord) -> DataTable | None:
+    totals: dict[tuple[str, str], int] = {}
+    looks = sum(row.own_sessions is not None for row in servers.rows)
+    for row in servers.rows:
+        for wait in row.waits if row.own_sessions is not None else ():
+            totals[wait.kind, wait.event] = totals.get((wait.kind, wait.event), 0) + wait.sessions
+    if not totals:
+        return None
+    ranked = sorted(totals.items(), key=lambda one: -one[1])[:_MOST_WAITS]
+    rows = tuple((kind, event, f"{count / looks:.2f}") for (kind, event), count in ranked)
+    return DataTable(("waits for", "event", "sessions on average"), rows)
+
+
+def _tabulate_statements(servers: ServerRecord) -> DataTable:
+    rows = tuple(
+        (one.statement, format_count(one.calls), format_number(one.duration_ms, Unit.MILLISECONDS), format_count(one.rows))
+        for one in servers.statements[:_MOST_STATEMENTS]
+    )
+    return DataTable(("statement", "calls", "ms together", "rows"), rows)
+
+
+def _describe_costs(record: RunRecord) -> tuple[str, ...]:
+    generator, monitor = record.generator, record.monitor
+    costs = [
+        "Load generator: "
+        + (
+            f"{generator.cpu_ratio * _PERCENT:.1f} % of a core"
+            if generator is not None and generator.cpu_ratio is not None
+            else NOT_MEASURED
+        )
+    ]
+    if monitor is None:
+        return (*costs, f"Monitor: {NOT_MEASURED}")
+    cpu = NOT_MEASURED if monitor.cpu_ratio is None else f"{monitor.cpu_ratio * _PERCENT:.1f} % of a core"
+    costs.append(f"Monitor: {cpu}, {format_count(monitor.looks)} looks, {format_count(monitor.looks_missed)} seconds without one")
+    if monitor.metrics_answer_s is not None:
+        costs.append(
+            f"A target took {monitor.metrics_answer_s * 1e3:.1f} ms on average to answer with its metrics, once a second"
+        )
+    return tuple(costs)
