@@ -3,8 +3,7 @@
 Memory is bounded by the number of operations, buckets and seconds of the record itself, not by the number of samples.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from jivsbench.analysis.schedule import Step
@@ -13,19 +12,12 @@ from jivsbench.analysis.sums import ErrorSum, count_errors
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.histogram import HistogramBuilder, merge_histograms
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, MonitorRow, Plan, SeriesRow
+from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, MonitorRow, SeriesRow
 from jivsbench.model.sample import Interval, OperationInterval, OperationKind
 from jivsbench.model.scenario import BlockPhase
 
 # How many seconds back an interval may still arrive; older ones have become rows already.
 _OPEN_SECONDS: Final = 60
-
-
-def count_warm_up_as_washout(plan: Plan, intervals: Iterable[Interval]) -> Iterator[Interval]:
-    """The intervals, with what ended in blocks before the first pair as washout: errors count there, nothing else does."""
-    warm_up = {block.index for block in plan.blocks if block.is_warm_up}
-    for interval in intervals:
-        yield replace(interval, phase=BlockPhase.WASHOUT) if interval.block in warm_up else interval
 
 
 def build_arm(  # noqa: PLR0917 - six different types, in the order of the data's flow

@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
-from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
-from jivsbench.analysis.behaviour import plan_steps
+from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.summary import summarize
 from jivsbench.analysis.sums import count_errors
 from jivsbench.analysis.validity import find_invalidities
-from jivsbench.analysis.windows import add_windows
 from jivsbench.model.claims import Relation, Rule
 from jivsbench.model.histogram import Histogram, merge_histograms
 from jivsbench.model.inputs import Inputs
-from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunKind, RunRecord
+from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunRecord
 from jivsbench.model.sample import Interval, OperationKind
 from jivsbench.model.scenario import BlockPhase
 from jivsbench.model.summary import Summary
@@ -39,11 +37,7 @@ _CLOCK_DUST_S: Final = 1e-6
 def recompute_arms(record: RunRecord, read_intervals: Callable[[], Iterable[Interval]]) -> Iterator[Relation]:
     """Every arm and every block against the histograms of intervals.jsonl."""
     for arm in record.arms:
-        intervals = count_warm_up_as_washout(record.plan, read_intervals())
-        steps = plan_steps(record.plan, arm.blocks)
-        rebuilt = build_arm(arm.profile, arm.guards, intervals, arm.blocks, arm.totals, arm.monitor, steps)
-        if record.plan.kind is RunKind.RUN:
-            rebuilt = add_windows(rebuilt, record.plan.scenario, read_intervals())
+        rebuilt = build_planned_arm(record.plan, arm.profile, arm.guards, read_intervals, arm.blocks, arm.totals, arm.monitor)
         for name in _EVIDENCE_FIELDS:
             yield _compare(f"arm {arm.profile.name}, {name}", getattr(arm, name), getattr(rebuilt, name))
         yield from _recompute_blocks(arm, read_intervals())

@@ -7,18 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
-from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.cut_off import rebuild_blocks, rebuild_totals
-from jivsbench.analysis.windows import add_windows
+from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import Hear
 from jivsbench.load.monitor import read_monitor
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunKind, RunRecord, RunStart
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunRecord, RunStart
 from jivsbench.model.sample import Interval
-from jivsbench.model.scenario import WARM_UP_PAIR
 from jivsbench.report.bundle import RUN_FILENAME, read_record, read_start, write_start
 
 INTERVALS_FILENAME: Final = "intervals.jsonl"
@@ -99,23 +96,19 @@ def salvage_arms(folder: Path) -> tuple[ArmRecord, ...]:
     guards = dict(start.guards)
     blocks = rebuild_blocks(start.plan, _read(folder))
     played = {block.arm for block in blocks}
-    counted = tuple(block for block in blocks if block.pair != WARM_UP_PAIR)
-    arms = tuple(
-        build_arm(
-            profile=profile,
-            guards=guards.get(profile.name, ()),
-            intervals=count_warm_up_as_washout(start.plan, _read(folder)),
-            blocks=counted,
-            totals=rebuild_totals(profile.name, _read(folder)),
-            monitor=read_monitor(folder / MONITOR_FILENAME, profile.name, start.monitor_lead_s),
-            steps=plan_steps(start.plan, blocks),
+    return tuple(
+        build_planned_arm(
+            start.plan,
+            profile,
+            guards.get(profile.name, ()),
+            lambda: _read(folder),
+            blocks,
+            rebuild_totals(profile.name, _read(folder)),
+            read_monitor(folder / MONITOR_FILENAME, profile.name, start.monitor_lead_s),
         )
         for profile in start.plan.profiles
         if profile.name in played
     )
-    if start.plan.kind is not RunKind.RUN:
-        return arms
-    return tuple(add_windows(arm, start.plan.scenario, _read(folder)) for arm in arms)
 
 
 def _read(folder: Path) -> Iterator[Interval]:

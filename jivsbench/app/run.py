@@ -10,10 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jivsbench.analysis.arms import build_arm, count_warm_up_as_washout
-from jivsbench.analysis.behaviour import plan_steps
+from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.validity import find_invalidities
-from jivsbench.analysis.windows import add_windows
 from jivsbench.app.calibrations import find_calibration
 from jivsbench.app.capacity import search_capacity
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
@@ -52,7 +50,7 @@ from jivsbench.model.record import (
     RunRecord,
     ServerRecord,
 )
-from jivsbench.model.scenario import WARM_UP_PAIR, Question
+from jivsbench.model.scenario import Question
 from jivsbench.report.bundle import write_plan
 
 
@@ -200,31 +198,22 @@ def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequen
     measured.generator = outcome.generator
     measured.servers, measured.monitor = monitor.server_record(since_ns=outcome.started_ns), monitor.facts()
     totals = dict(outcome.totals)
-    blocks = tuple(block for block in outcome.blocks if block.pair != WARM_UP_PAIR)
-    records = tuple(
-        build_arm(
-            profile=target.profile,
-            guards=target.guards,
-            intervals=count_warm_up_as_washout(plan, read_intervals(Path(spec.intervals_path))),
-            blocks=blocks,
-            totals=totals[target.profile.name],
-            monitor=monitor.rows(target.profile.name, since_ns=outcome.started_ns),
-            steps=plan_steps(plan, outcome.blocks),
+    measured.arms = tuple(
+        replace(
+            build_planned_arm(
+                plan,
+                target.profile,
+                target.guards,
+                lambda: read_intervals(Path(spec.intervals_path)),
+                outcome.blocks,
+                totals[target.profile.name],
+                monitor.rows(target.profile.name, since_ns=outcome.started_ns),
+            ),
+            runtime=target.stack.runtime,
+            phases=monitor.phases(target.profile.name),
         )
         for target in targets
     )
-    measured.arms = tuple(
-        _complete(replace(record, runtime=target.stack.runtime), plan, spec, monitor)
-        for record, target in zip(records, targets, strict=True)
-    )
-
-
-def _complete(arm: ArmRecord, plan: Plan, spec: LoadSpec, monitor: Monitor) -> ArmRecord:
-    """With the phases of its jobs, and, in a run of one arm, with the figures over windows."""
-    arm = replace(arm, phases=monitor.phases(arm.profile.name))
-    if plan.kind is not RunKind.RUN:
-        return arm
-    return add_windows(arm, plan.scenario, read_intervals(Path(spec.intervals_path)))
 
 
 def _list_aborting(plan: Plan, spec: LoadSpec) -> tuple[Gate, ...]:

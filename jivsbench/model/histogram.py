@@ -21,9 +21,12 @@ def bucket_of(value_ns: int) -> int:
     return ceil(log(value_ns) / _LOG_GROWTH) if value_ns > 1 else 0
 
 
+_LAST_BUCKET = bucket_of(_BEYOND_NS)
+
+
 def value_of(bucket: int) -> float:
-    """The duration (ns) that stands for a bucket: its middle in relative terms."""
-    return 2.0 * _GROWTH**bucket / (1.0 + _GROWTH) if bucket else 1.0
+    """The duration (ns) that stands for a bucket: its middle in relative terms. A file may name one that no clock can reach."""
+    return 2.0 * _GROWTH ** min(bucket, _LAST_BUCKET) / (1.0 + _GROWTH) if bucket else 1.0
 
 
 @dataclass(frozen=True, slots=True)

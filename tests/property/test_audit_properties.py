@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jivsbench.analysis import build_arm, judge, summarize
+from jivsbench.analysis import judge, summarize
 from jivsbench.analysis.contradictions import audit_claims
+from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.recomputation import compare_values, recompute_arms, recompute_monitor, recompute_summary
 from jivsbench.analysis.run_claims import list_claims
 from jivsbench.model.claims import Claims, Criterion, Quantity, Rule, Stated
@@ -203,8 +204,9 @@ def build_bundle(seed: int):
     ]
     totals = JobTotals(completed + failed, completed, failed, 0, 0, completed * 1000, completed * 1000)
     kept = tuple(replace(look, second=look.second - 2.25) for look in looks[2:])
-    built = build_arm(arm.profile, arm.guards, intervals, blocks, totals, kept)
-    record = build_record(built, checks=[build_check(findings=())])
+    record = build_record(arm, checks=[build_check(findings=())])
+    built = build_planned_arm(record.plan, arm.profile, arm.guards, lambda: intervals, blocks, totals, kept)
+    record = replace(record, arms=(built,))
     summary = summarize(record)
     lines = [(arm.profile.name, look) for look in looks]
     return record, summary, judge(record, summary, GATES), intervals, lines

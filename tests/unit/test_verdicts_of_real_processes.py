@@ -11,7 +11,7 @@ import pytest
 
 from jivsbench.analysis.knee import fit_knee
 from jivsbench.analysis.trend import judge_growth
-from jivsbench.load.monitor import TreeReading, read_tree
+from jivsbench.load.target_probe import TreeReading, read_tree
 from jivsbench.model.behaviour import Growth, KneeModel, LoadPoint, Trend
 from jivsbench.model.gate import Unit
 
