@@ -15,7 +15,7 @@ from jivsbench.model.comparison import ComparisonOutcome, Criterion
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction, convert_unit, find_metric
 from jivsbench.model.record import Environment, Plan, RunRecord
-from jivsbench.model.scenario import WorkloadSpec
+from jivsbench.model.scenario import Arrival, WorkloadSpec
 from jivsbench.model.summary import Figure
 
 DRIFT_CAVEAT: Final = (
@@ -133,7 +133,15 @@ def _pair_fields(owner: str, a: WorkloadSpec, b: WorkloadSpec) -> tuple[tuple[st
 
 def _describe_stages(plan: Plan) -> str:
     """How each block goes, as far as the load is concerned."""
-    return ", ".join(f"{stage.duration_s:g} s to {stage.users} users" for stage in plan.scenario.stages if stage.duration_s)
+    scenario = plan.scenario
+    is_open = scenario.arrival is Arrival.RATE
+    loads = (f"{stage.rate_per_s:g} iterations/s" if is_open else f"{stage.users} users" for stage in scenario.stages)
+    stages = ", ".join(
+        f"{stage.duration_s:g} s {'at' if stage.is_step else 'to'} {load}"
+        for stage, load in zip(scenario.stages, loads, strict=True)
+        if stage.duration_s
+    )
+    return f"{stages}, {scenario.gaps} gaps" if is_open else stages
 
 
 def _describe(environment: Environment) -> tuple[tuple[str, object], ...]:

@@ -7,6 +7,7 @@ from jivsbench.analysis.stored import DEFAULT_FIGURES, DRIFT_CAVEAT, Allowance, 
 from jivsbench.app.stored_comparison import compare_runs
 from jivsbench.errors import InvalidRunError, UsageError
 from jivsbench.model.comparison import ComparisonOutcome
+from jivsbench.model.scenario import Arrival, Stage
 from jivsbench.report.run_file import dump_run
 from tests.unit.analysis_records import build_arm_record, build_record, change_arm
 
@@ -54,6 +55,15 @@ def test_other_workloads_machines_and_units_are_differences():
 
     assert [(d.allowance, d.text) for d in find_differences(A, other)] == [
         (Allowance.WORKLOAD, "workload's rows: 1000 against 5000")
+    ]
+    open_loops = [
+        replace(
+            A, plan=replace(A.plan, scenario=replace(A.plan.scenario, arrival=Arrival.RATE, stages=(Stage(5, rate_per_s=rate),)))
+        )
+        for rate in (10.0, 20.0)
+    ]
+    assert [d.text for d in find_differences(*open_loops)] == [
+        "stages: 5 s to 10 iterations/s, even gaps against 5 s to 20 iterations/s, even gaps"
     ]
     assert [(d.allowance, d.text) for d in find_differences(A, faster)] == [(Allowance.MACHINE, "CPU: 2 x cpu against 64 x cpu")]
     assert [(d.allowance, d.text) for d in find_differences(A, without_pss)] == [
