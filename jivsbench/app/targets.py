@@ -13,6 +13,7 @@ import urllib3
 from jivsbench.api import TargetVariant
 from jivsbench.app.servers import Workbench
 from jivsbench.errors import EnvironmentProblem
+from jivsbench.extract.credentials import format_new_key
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRuntime
@@ -113,6 +114,8 @@ def start_target(  # noqa: PLR0917 - six different types
         spec,
         plugins=(*spec.plugins, *stack.plugins),
         disabled_plugins=(*spec.disabled_plugins, *stack.disabled_plugins),
+        # Sources that a run adds are stored for as long as its target lives, and so is the key.
+        credential_key=spec.credential_key or format_new_key().reveal(),
     )
     with start_service(spec, log, python=stack.python) as service:
         yield Target(profile, service, output_dir, _ask_guards(service), stack)
