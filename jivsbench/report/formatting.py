@@ -115,8 +115,8 @@ def format_ratio_interval(low: float | None, high: float | None) -> str:
 
 
 def format_interval(low: float | None, high: float | None, unit: Unit) -> str:
-    """The interval of a figure, rounded outwards; empty when there is none."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+    """The interval of a figure, rounded outwards; empty when there is none, as of a figure that is exact."""
+    if low is None or high is None or low == high or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     upper = format_quantity(high, unit, Direction.LOWER)
     return f"{format_number(low, unit, Direction.HIGHER)} {TO} {upper}"
