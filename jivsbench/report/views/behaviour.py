@@ -81,7 +81,7 @@ class BehaviourView:
     capacity_note: str
     consistency: DataTable | None
     consistency_note: str
-    consistency_holds: bool
+    consistency_icon: str
 
 
 def build_behaviour(record: RunRecord, summary: Summary) -> BehaviourView | None:
@@ -101,7 +101,7 @@ def build_behaviour(record: RunRecord, summary: Summary) -> BehaviourView | None
         capacity_note=describe_capacity(record.capacity) if record.capacity is not None else "",
         consistency=_tabulate_consistency(behaviour),
         consistency_note=_describe_consistency(behaviour),
-        consistency_holds=behaviour.consistency is not None and not behaviour.consistency.reasons,
+        consistency_icon=_choose_consistency_icon(behaviour),
     )
 
 
@@ -260,6 +260,12 @@ def _tabulate_consistency(behaviour: Behaviour) -> DataTable | None:
         for one in behaviour.consistency.checked
     )
     return DataTable(("step", "users planned", "user-seconds per second", "off", "within the tolerance"), rows)
+
+
+def _choose_consistency_icon(behaviour: Behaviour) -> str:
+    if behaviour.consistency is None or behaviour.consistency.why_unchecked:
+        return "question"
+    return "cross" if behaviour.consistency.reasons else "check"
 
 
 def _describe_consistency(behaviour: Behaviour) -> str:
