@@ -30,7 +30,7 @@ def gates(draw) -> Gate:
     severity = draw(st.sampled_from(GateSeverity))
     window = draw(windows()) if metric.is_windowed and change is None else WHOLE
     aborts = window.kind is WindowKind.SLIDING and severity is GateSeverity.FAIL and draw(st.booleans())
-    return Gate(metric.name, statistic, comparator, limit, unit, change, goal, severity, window, aborts)
+    return Gate(metric.name, statistic, comparator, limit, unit, change, goal, severity, window=window, aborts=aborts)
 
 
 def windows() -> st.SearchStrategy[Window]:
