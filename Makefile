@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),$(BIN)/uv)
 READY := $(VENV)/.ready
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest --durations=20 --durations-min=5
 # These measure, or drive a whole service: they have the machine for themselves, all others share its cores.
 ALONE := tests/load tests/e2e tests/browser
 
