@@ -29,7 +29,7 @@ def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
     path = folder / CALIBRATION_FILENAME
     try:
         found = _adapter().validate_json(path.read_bytes(), strict=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValidationError) as exc:
         raise ConfigError(
