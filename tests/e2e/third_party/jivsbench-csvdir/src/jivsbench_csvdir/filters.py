@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jivsbench.errors import ExtractionError
+from jivsbench.model.numbers import parse_decimals
 from jivsbench.model.table import Filter, Operator
 
 _COMPARISONS = {
@@ -28,7 +29,7 @@ def build_expression(condition: Filter, schema: pa.Schema) -> pc.Expression:
         case Operator.IS_NOT_NULL:
             return column.is_valid()
         case Operator.LIKE:
-            return pc.match_like(column, str(condition.values[0]))
+            return pc.match_like(column, _convert(condition.values[0], pa.string(), condition.column).as_py())
         case Operator.IN:
             values = pa.array([_convert(value, kind, condition.column).as_py() for value in condition.values], kind)
             return column.isin(values) & column.is_valid()
@@ -38,6 +39,10 @@ def build_expression(condition: Filter, schema: pa.Schema) -> pc.Expression:
 
 def _convert(value: str | float | bool, kind: pa.DataType, column: str) -> pa.Scalar:  # noqa: FBT001 - a filter's value
     try:
-        return pa.scalar(value, kind) if isinstance(value, bool) else pa.scalar(str(value)).cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
+        if isinstance(value, bool):
+            return pa.scalar(value, kind)
+        if pa.types.is_decimal(kind):
+            return parse_decimals(pa.array([str(value)]), kind)[0]
+        return pa.scalar(str(value)).cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeEncodeError) as exc:
         raise ExtractionError(f"a filter's value does not fit the column {column!r} of type {kind}") from exc
