@@ -26,3 +26,10 @@ def require_answer(url: str, product: str, port: int) -> None:
         socket.create_connection((host, port), timeout=1.0).close()
     except OSError:
         leave_out(f"no {product} answers on {host}:{port}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

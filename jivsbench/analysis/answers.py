@@ -106,8 +106,10 @@ def _describe_lost(lost: Sequence[Recovery], peaks: int) -> str:
 
 def _worst(arm: str, name: str, values: Sequence[float | None], why_none: str) -> Figure:
     metric = named_metric(name)
+    if not values:
+        return build_figure(arm, metric, "p95", why_none or "no plateau at the normal load follows a peak")
     found = [value for value in values if value is not None]
-    if not found or len(found) < len(values):
+    if len(found) < len(values):
         return build_figure(arm, metric, "p95", why_none or "no call ended in one of those stretches")
     known = Known(max(found) / _NS_PER_MS, len(found), Provenance.MEASURED, f"worst of {len(found)} peaks; intended start to end")
     return build_figure(arm, metric, "p95", known)

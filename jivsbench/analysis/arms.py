@@ -8,12 +8,12 @@ from typing import Final
 
 from jivsbench.analysis.schedule import Step
 from jivsbench.analysis.steps import StepSums
-from jivsbench.analysis.sums import ErrorSum, count_errors
+from jivsbench.analysis.sums import ErrorSum
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.histogram import HistogramBuilder, merge_histograms
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, MonitorRow, SeriesRow
-from jivsbench.model.sample import Interval, OperationInterval, OperationKind
+from jivsbench.model.sample import Interval, OperationInterval, OperationKind, count_errors
 from jivsbench.model.scenario import BlockPhase
 
 # How many seconds back an interval may still arrive; older ones have become rows already.

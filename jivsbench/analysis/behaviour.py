@@ -82,7 +82,7 @@ def _answer_growth(arm: ArmRecord, steps: Sequence[Step], memory: MemoryKind) ->
 
 def _judge(gauge: str, readings: list[float] | None, duration_s: float, memory: MemoryKind) -> Growth:
     if readings is None:
-        return _unmeasured(gauge, "the monitor does not read it")
+        return _unmeasured(gauge, "what the source's server says of its sessions is shown, and not judged here")
     if not readings:
         return _unmeasured(gauge, "the monitor read nothing of it")
     is_memory = gauge == "memory"

@@ -64,6 +64,9 @@ class _Look:
     def measure(self, criterion: Criterion, level: float) -> Effect:
         """The effect with the interval that this look allows at a level of the whole comparison."""
         nominal = nominal_levels(level, self.rule.looks)[self.number]
+        if not nominal:
+            reason = "this look comes too early to show anything"
+            return Effect(criterion.metric, criterion.statistic, "", "", None, None, None, 1.0, 0, reason)
         return pair_effect(criterion.metric, criterion.statistic, self.baseline, self.candidate, 1 - nominal)
 
 

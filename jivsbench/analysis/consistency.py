@@ -5,6 +5,7 @@ from typing import Final
 
 from jivsbench.model.behaviour import Concurrency, Consistency
 from jivsbench.model.record import JobTotals, StepRow
+from jivsbench.model.sample import count_errors
 
 TOLERANCE: Final = 0.1
 _LEAST_SECONDS: Final = 5
@@ -56,7 +57,7 @@ def _explain_unchecked(think_time_s: float, *, is_closed_loop: bool) -> str:
 def _is_checkable(step: StepRow) -> bool:
     if step.load_from != step.load_to or not step.load_to or step.seconds < _LEAST_SECONDS:
         return False
-    if step.operations < _LEAST_OPERATIONS or sum(error.count for error in step.errors) > _MOST_ERRORS * step.operations:
+    if step.operations < _LEAST_OPERATIONS or count_errors(step.errors) > _MOST_ERRORS * step.operations:
         return False
     return step.busy_ns / step.operations / _NS_PER_S <= _MOST_OF_A_STEP * step.seconds
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from jivsbench.analysis.sums import count_errors
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.record import BlockRow, JobTotals, Plan
-from jivsbench.model.sample import ErrorClass, Interval, OperationKind
+from jivsbench.model.sample import ErrorClass, Interval, OperationKind, count_errors
 from jivsbench.model.scenario import Block, BlockPhase
 
 _NS_PER_S = 1_000_000_000

@@ -43,6 +43,9 @@ def judge_gate(gate: Gate, summary: Summary, candidate: str, calibration: Calibr
     """
     growth = _find_growth(gate, summary)
     if growth is not None and growth.growth_percent is not None:
+        bounds = (growth.growth_percent, growth.low_percent, growth.high_percent, growth.p_value)
+        if None in bounds:
+            return _end(gate, GateOutcome.NO_DATA, "the growth has no interval")
         return _judge_growth(gate, growth)
     if gate.change is None:
         return _judge_figure(gate, summary.figure(candidate, gate.metric, gate.statistic, gate.window))
@@ -95,9 +98,13 @@ def _find_growth(gate: Gate, summary: Summary) -> Growth | None:
 
 def _judge_growth(gate: Gate, growth: Growth) -> GateResult:
     """By the calibrated rule at the gate's own limit: it fails what grows, and is met by what cannot have grown."""
-    value, low, high = growth.growth_percent or 0.0, growth.low_percent or 0.0, growth.high_percent or 0.0
-    outcome = _TRENDS[classify(value, (low, high), growth.p_value if growth.p_value is not None else 1.0, gate.limit)]
-    reason = f"growth is {value:.3g} %, between {low:.3g} % and {high:.3g} %, p = {growth.p_value:.2g}"
+    value, low, high, p_value = growth.growth_percent, growth.low_percent, growth.high_percent, growth.p_value
+    assert value is not None, "looked at before"
+    assert low is not None, "looked at before"
+    assert high is not None, "looked at before"
+    assert p_value is not None, "looked at before"
+    outcome = _TRENDS[classify(value, (low, high), p_value, gate.limit)]
+    reason = f"growth is {value:.3g} %, between {low:.3g} % and {high:.3g} %, p = {p_value:.2g}"
     if outcome is GateOutcome.INCONCLUSIVE:
         reason += f": this run could not have shown less than {growth.smallest_percent:.3g} %, run it longer"
     return GateResult(gate, format_gate(gate), outcome, value, low, high, reason)

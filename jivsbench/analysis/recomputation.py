@@ -9,15 +9,15 @@ from typing import Final
 
 from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.summary import summarize
-from jivsbench.analysis.sums import count_errors
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.model.claims import Relation, Rule
-from jivsbench.model.histogram import Histogram, merge_histograms
+from jivsbench.model.gate import WHOLE
+from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunRecord
-from jivsbench.model.sample import Interval, OperationKind
+from jivsbench.model.sample import Interval, OperationKind, count_errors
 from jivsbench.model.scenario import BlockPhase
-from jivsbench.model.summary import Summary
+from jivsbench.model.summary import Figure, Summary
 
 _SHOWN: Final = 3
 _EVIDENCE_FIELDS: Final = (
@@ -39,7 +39,7 @@ def recompute_arms(record: RunRecord, read_intervals: Callable[[], Iterable[Inte
     for arm in record.arms:
         rebuilt = build_planned_arm(record.plan, arm.profile, arm.guards, read_intervals, arm.blocks, arm.totals, arm.monitor)
         for name in _EVIDENCE_FIELDS:
-            yield _compare(f"arm {arm.profile.name}, {name}", getattr(arm, name), getattr(rebuilt, name))
+            yield compare_values(f"arm {arm.profile.name}, {name}", getattr(arm, name), getattr(rebuilt, name))
         yield from _recompute_blocks(arm, read_intervals())
 
 
@@ -53,22 +53,22 @@ def recompute_monitor(record: RunRecord, arm_looks: Sequence[tuple[str, MonitorR
             replace(look, second=kept.second) if abs(look.second - offset_s - kept.second) < _CLOCK_DUST_S else look
             for look, kept in zip(later, arm.monitor, strict=False)
         )
-        yield _compare(f"arm {arm.profile.name}, monitor", arm.monitor, moved)
+        yield compare_values(f"arm {arm.profile.name}, monitor", arm.monitor, moved)
 
 
 def recompute_summary(record: RunRecord, summary: Summary, inputs: Inputs | None = None) -> Iterator[Relation]:
     """Every figure and effect, and the run's validity, against the record."""
     again = summarize(record, inputs)
-    by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in again.figures}
     for figure in summary.figures:
-        key = (figure.arm, figure.metric, figure.statistic)
-        yield _compare(f"figure {figure.metric} {figure.statistic} of {figure.arm}", figure, by_name.get(key))
+        found_figure = again.figure(figure.arm, figure.metric, figure.statistic, figure.window)
+        yield compare_values(f"figure {_name(figure)}", figure, found_figure)
     for effect in summary.effects:
         found = again.effect(effect.metric, effect.statistic)
-        yield _compare(f"effect {effect.metric} {effect.statistic}", effect, found)
-    yield _compare("names of figures", _names(summary), _names(again))
+        yield compare_values(f"effect {effect.metric} {effect.statistic}", effect, found)
+    yield compare_values("names of figures", _names(summary), _names(again))
+    yield compare_values("answers to the scenario's questions", summary.behaviour, again.behaviour)
     if not record.invalid:
-        yield _compare("reasons why the run is invalid", record.invalid, find_invalidities(record))
+        yield compare_values("reasons why the run is invalid", record.invalid, find_invalidities(record))
 
 
 def find_differences(stated: object, found: object, path: str = "") -> Iterator[str]:
@@ -89,28 +89,25 @@ def find_differences(stated: object, found: object, path: str = "") -> Iterator[
         yield f"{path or 'it'} is {_show(stated)}, computed is {_show(found)}"
 
 
-def compare_values(name: str, stated: object, found: object) -> Relation:
-    """One relation: what is stated is what was computed."""
-    return _compare(name, stated, found)
-
-
 def _recompute_blocks(arm: ArmRecord, intervals: Iterable[Interval]) -> Iterator[Relation]:
     sums: dict[int, _BlockSum] = {}
     for interval in intervals:
         if interval.arm == arm.profile.name:
             sums.setdefault(interval.block, _BlockSum()).add(interval)
     for block in arm.blocks:
-        yield _compare(f"arm {arm.profile.name}, block {block.index}", block, sums.get(block.index, _BlockSum()).build(block))
+        yield compare_values(
+            f"arm {arm.profile.name}, block {block.index}", block, sums.get(block.index, _BlockSum()).build(block)
+        )
 
 
 class _BlockSum:
     """What the intervals of one block hold."""
 
-    __slots__ = ("_all_rows", "_all_wrong", "_errors", "_histograms", "_jobs", "_rows", "_wrong")
+    __slots__ = ("_all_rows", "_all_wrong", "_errors", "_jobs", "_response", "_rows", "_wrong")
 
     def __init__(self) -> None:
         self._jobs = self._rows = self._errors = self._wrong = self._all_rows = self._all_wrong = 0
-        self._histograms: list[Histogram] = []
+        self._response = HistogramBuilder()
 
     def add(self, interval: Interval) -> None:
         for part in interval.operations:
@@ -122,7 +119,7 @@ class _BlockSum:
             self._all_rows += part.rows
             self._all_wrong += errors
             if interval.phase is not BlockPhase.WASHOUT:
-                self._histograms.append(part.response)
+                self._response.add(part.response)
             if interval.phase is BlockPhase.MEASURED:
                 self._jobs += part.count - errors
                 self._rows += part.rows
@@ -130,7 +127,7 @@ class _BlockSum:
 
     def build(self, block: BlockRow) -> BlockRow:
         """The block as the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
-        response = merge_histograms(self._histograms)
+        response = self._response.build()
         rows = block.rows if self._wrong and block.rows <= self._rows else self._rows
         # Files of versions that did not measure a block's CPU time have no rows beside it.
         keeps = block.cpu_s is None or (self._all_wrong and block.cpu_rows <= self._all_rows)
@@ -147,13 +144,19 @@ class _BlockSum:
         )
 
 
+def _name(figure: Figure) -> str:
+    window = "" if figure.window == WHOLE else f" {figure.window}"
+    return f"{figure.metric} {figure.statistic}{window} of {figure.arm}"
+
+
 def _names(summary: Summary) -> tuple[str, ...]:
-    figures = (f"{figure.arm} {figure.metric} {figure.statistic}" for figure in summary.figures)
+    figures = map(_name, summary.figures)
     effects = (f"{effect.metric} {effect.statistic}" for effect in summary.effects)
     return (*sorted(figures), *sorted(effects))
 
 
-def _compare(name: str, stated: object, found: object) -> Relation:
+def compare_values(name: str, stated: object, found: object) -> Relation:
+    """One relation: what is stated is what was computed."""
     differences = list(find_differences(stated, found))
     shown = "; ".join(differences[:_SHOWN]) + (f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else "")
     return Relation(Rule.RECOMPUTED, name, shown or "as computed again", not differences)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from jivsbench.analysis.recovery import Disturbance, find_return, measure_overshoot_s2
 from jivsbench.analysis.schedule import Step
-from jivsbench.analysis.sums import count_errors
 from jivsbench.model.behaviour import Band, Recovery
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, MonitorRow, StepRow
-from jivsbench.model.sample import ErrorClass, ErrorCount
+from jivsbench.model.sample import ErrorClass, ErrorCount, count_errors
 
 _NS_PER_S = 1e9
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from jivsbench.analysis.schedule import Step
-from jivsbench.analysis.sums import ErrorSum, count_errors
+from jivsbench.analysis.sums import ErrorSum
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.record import StepRow
-from jivsbench.model.sample import Interval, OperationInterval, OperationKind
+from jivsbench.model.sample import Interval, OperationInterval, OperationKind, count_errors
 
 
 class StepSums:

@@ -5,11 +5,6 @@ from collections.abc import Iterable
 from jivsbench.model.sample import ErrorClass, ErrorCount
 
 
-def count_errors(errors: Iterable[ErrorCount]) -> int:
-    """How many errors these are together."""
-    return sum(error.count for error in errors)
-
-
 class ErrorSum:
     """Errors counted by class and code."""
 

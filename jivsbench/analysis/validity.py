@@ -131,7 +131,7 @@ def _judge_steadiness(record: RunRecord) -> Iterator[str]:
 
 
 def _due_blocks(record: RunRecord) -> Iterator[Block]:
-    """The planned blocks that count: no warm-up, and none after a look at which the comparison was settled."""
+    """The planned blocks that count: no warm-up, and none after a look at which no further pair was played."""
     played = {block.pair for arm in record.arms for block in arm.blocks}
     ends_early = record.plan.rule is not None and len(played) in record.plan.rule.looks
     for block in record.plan.blocks:

@@ -14,7 +14,7 @@ from jivsbench.analysis.steady import find_steady_window
 from jivsbench.model.gate import Comparator, Gate, WindowKind
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram, merge_histograms
 from jivsbench.model.record import ArmRecord, SteadyWindow, WindowFigure
-from jivsbench.model.sample import Interval, OperationInterval, OperationKind
+from jivsbench.model.sample import Interval, OperationInterval, OperationKind, count_errors
 from jivsbench.model.scenario import Scenario
 
 _NS_PER_MS: Final = 1e6
@@ -37,11 +37,11 @@ class Second:
         for one in operations:
             if metric in ("http.errors", "job.errors"):
                 if (one.kind is OperationKind.JOB) == (metric == "job.errors"):
-                    self.part += sum(error.count for error in one.errors)
+                    self.part += count_errors(one.errors)
                     self.whole += one.count
             elif metric in ("throughput.records", "throughput.jobs"):
                 if one.kind is OperationKind.JOB:
-                    done = one.count - sum(error.count for error in one.errors)
+                    done = one.count - count_errors(one.errors)
                     self.part += one.rows if metric == "throughput.records" else done
                     self.whole += done
             elif _is_of(metric, one):

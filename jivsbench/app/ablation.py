@@ -10,7 +10,7 @@ from typing import Final
 from jivsbench import __version__
 from jivsbench.analysis.ablation import measure_switch
 from jivsbench.app.comparison import Arms, Ground, Load, build_scenario, play_comparison
-from jivsbench.app.plans import draw_seed
+from jivsbench.app.plans import SEED_LIMIT, draw_seed
 from jivsbench.app.progress import Listener, Note, Step
 from jivsbench.app.run import new_folder
 from jivsbench.app.scenarios import DEMO_ROWS, prepare
@@ -27,7 +27,6 @@ from jivsbench.plugins import Registry
 from jivsbench.report.bundle import write_reports
 from jivsbench.report.ledger import render_ledger
 
-_LARGEST_SEED: Final = 2**31
 _FOLDER: Final = "ablation"
 
 
@@ -60,6 +59,8 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
     full = find_profile(settings, options.profile)
     guards = tuple(guard.name for guard in require_guards(full, registry.guards))
     variants = choose_variants(full, guards, options.only)
+    if not variants:
+        raise UsageError(f"profile {full.name} uses no switch and no guard, so nothing can be turned off: name another")
     if not options.load.pairs:
         raise UsageError("the budget leaves no pair of blocks for each round: raise --budget, or lower --rounds or --block")
     seed = draw_seed(options.seed)
@@ -75,7 +76,7 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
             for variant in order.sample(variants, len(variants)):
                 listener(Step(f"round {number + 1} of {options.rounds}: {full.name} without {variant.name}"))
                 arms = Arms((variant.profile, full), (SAME, SAME))
-                record = play_comparison(ground, arms, options.load, None, order.randrange(_LARGEST_SEED)).record
+                record = play_comparison(ground, arms, options.load, None, order.randrange(SEED_LIMIT)).record
                 records[variant.name].append(record)
                 if record.invalid:
                     listener(Note(f"this round says nothing: {record.invalid[0]}"))
@@ -103,7 +104,7 @@ def choose_variants(full: Profile, guards: tuple[str, ...], only: tuple[str, ...
     for name in only:
         if name not in variants:
             raise UnknownNameError.among(f"switch or guard that {full.name} uses", name, variants)
-    return tuple(variants[name] for name in only or variants)
+    return tuple(variants[name] for name in dict.fromkeys(only or variants))
 
 
 def _list_variants(full: Profile, guards: tuple[str, ...]) -> Iterator[Ablated]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from jivsbench import __version__
 from jivsbench.analysis.contradictions import audit_claims, compare_workloads
@@ -11,8 +11,8 @@ from jivsbench.analysis.recomputation import compare_values, recompute_arms, rec
 from jivsbench.analysis.run_claims import list_claims
 from jivsbench.app.conclusion import find_run
 from jivsbench.config.mappings import load_mapping
-from jivsbench.load.intervals import read_intervals
-from jivsbench.load.monitor import read_looks
+from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
+from jivsbench.load.monitor import MONITOR_FILENAME, read_looks
 from jivsbench.model.claims import Audit, Claims, Relation, Rule, join_audits
 from jivsbench.plugins import Registry
 from jivsbench.report.bundle import PLAN_FILENAME, RUN_FILENAME, read_run
@@ -20,9 +20,6 @@ from jivsbench.report.manifest import find_changes, read_manifest
 from jivsbench.report.run_file import RunFile, dump_plan
 from jivsbench.results import read_claims
 from jivsbench.results.reading import read_document
-
-_INTERVALS: Final = "intervals.jsonl"
-_MONITOR: Final = "monitor.jsonl"
 
 
 def audit_file(
@@ -64,10 +61,10 @@ def _recompute(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relat
     if record.environment.jivsbench_version != __version__:
         # Another version may have other figures and other rules; only what it wrote itself can be held against it.
         return
-    if (folder / _INTERVALS).is_file():
-        yield from recompute_arms(record, lambda: read_intervals(folder / _INTERVALS))
-    if (folder / _MONITOR).is_file():
-        yield from recompute_monitor(record, read_looks(folder / _MONITOR))
+    if (folder / INTERVALS_FILENAME).is_file():
+        yield from recompute_arms(record, lambda: read_intervals(folder / INTERVALS_FILENAME, is_cut_off=record.is_partial))
+    if (folder / MONITOR_FILENAME).is_file():
+        yield from recompute_monitor(record, read_looks(folder / MONITOR_FILENAME))
     yield from recompute_summary(record, summary, verdict.inputs)
     gates = tuple(result.gate for result in verdict.gates)
     yield compare_values("verdict", verdict, judge(record, summary, gates, verdict.inputs))

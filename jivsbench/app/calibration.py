@@ -97,7 +97,8 @@ def calibrate(
 def find_need(settings: Settings, profile: str, criterion: Criterion, effect_ratio: float) -> Need:
     """How long an effect of that size must be measured here. Raises UsageError without a calibration of this machine."""
     known = [entry for entry in read_calibrations(settings.reports_dir) if entry.profile == profile]
-    here = [entry for entry in known if entry.machine == fingerprint_machine()]
+    machine = fingerprint_machine()
+    here = [entry for entry in known if entry.machine == machine]
     if not here:
         other = f"those in {settings.reports_dir} were measured on other machines" if known else "there is none"
         raise UsageError(

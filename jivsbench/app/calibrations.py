@@ -15,7 +15,8 @@ def find_calibration(reports_dir: Path, plan: Plan, listener: Listener) -> Calib
     One that was measured on another machine is not used, and the listener is told.
     """
     fitting = [entry for entry in read_calibrations(reports_dir) if _describe_load(entry) == _describe_planned_load(plan)]
-    here = [entry for entry in fitting if entry.machine == fingerprint_machine()]
+    machine = fingerprint_machine()
+    here = [entry for entry in fitting if entry.machine == machine]
     if fitting and not here:
         listener(
             Note("this load was calibrated on another machine, which says nothing about this one: run `jivsbench calibrate`")

@@ -11,7 +11,7 @@ from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.progress import Listener, Step
 from jivsbench.app.targets import Target
 from jivsbench.errors import InvalidRunError
-from jivsbench.load.intervals import read_intervals
+from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.behaviour import Capacity, Plateau
@@ -24,6 +24,11 @@ _WASHOUT_SHARE: Final = 0.2
 _NS_PER_S: Final = 1e9
 
 
+def plateau_length_s(time_scale: float) -> float:
+    """How long each plateau lasts."""
+    return max(PLATEAU_S * time_scale, LEAST_PLATEAU_S)
+
+
 def search_capacity(
     plan: Plan, before: ArmRecord, target: Target, *, spec: LoadSpec, folder: Path, listener: Listener
 ) -> Capacity:
@@ -31,7 +36,7 @@ def search_capacity(
     limit_s = plan.scenario.p95_limit_s
     assert limit_s is not None, "a scenario that asks for the capacity has a limit"
     search = _plan_search(before)
-    length_s = max(PLATEAU_S * plan.time_scale, LEAST_PLATEAU_S)
+    length_s = plateau_length_s(plan.time_scale)
     plateaus: list[Plateau] = []
     with remove_old_outputs([target.output_dir]):
         while (rate := next_rate(search, plateaus)) is not None:
@@ -53,7 +58,7 @@ def _play(spec: LoadSpec, target: Target, place: Path, how: tuple[float, float, 
     place.mkdir(parents=True)
     stages = (Stage(length_s, is_step=True, rate_per_s=rate),)
     blocks = (Block(0, 0, target.profile.name, length_s * _WASHOUT_SHARE),)
-    path = place / "intervals.jsonl"
+    path = place / INTERVALS_FILENAME
     load = replace(spec, stages=stages, blocks=blocks, arrival=Arrival.RATE, intervals_path=str(path), drain_limit_s=length_s)
     try:
         outcome = run_load(load, place, listener)

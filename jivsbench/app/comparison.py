@@ -1,5 +1,6 @@
 """`compare`: two live targets in alternating blocks, judged by a rule that is fixed before the first request."""
 
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,6 @@ from jivsbench.dataset import TABLE
 from jivsbench.errors import UnknownNameError, UsageError
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.comparison import ComparisonRule, Criterion
-from jivsbench.model.gate import Gate
 from jivsbench.model.metrics import CATALOGUE
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, ArmRuntime, Environment
@@ -111,25 +111,23 @@ class Ground:
     table_rows: int
 
 
-def play_comparison(  # noqa: PLR0917 - the order of the data's flow
-    ground: Ground, arms: Arms, load: Load, rule: ComparisonRule | None, seed: int, gates: tuple[Gate, ...] = ()
-) -> Outcome:
+def play_comparison(ground: Ground, arms: Arms, load: Load, rule: ComparisonRule | None, seed: int) -> Outcome:
     """One comparison on servers that are up, with targets of its own. Without a rule all pairs are played and none is judged."""
     plan = plan_comparison(
-        build_scenario(load, gates),
+        build_scenario(load),
         *arms.profiles,
         ground.bench.servers,
         ground.table_rows,
         pairs=load.pairs,
         washout_s=load.washout_s,
         seed=seed,
-        warm_up_pairs=round(load.warm_up_s / load.block_s),
+        warm_up_pairs=math.ceil(load.warm_up_s / load.block_s),
         rule=rule,
     )
     return carry_out(ground.bench, plan, ground.environment, Security(), arms.stacks)
 
 
-def build_scenario(load: Load, gates: tuple[Gate, ...] = ()) -> Scenario:
+def build_scenario(load: Load) -> Scenario:
     """The load of one block as a scenario of its own."""
     users = "one user extracts" if load.users == 1 else f"{load.users} users extract"
     return Scenario(
@@ -137,7 +135,7 @@ def build_scenario(load: Load, gates: tuple[Gate, ...] = ()) -> Scenario:
         title=f"{users} {load.rows:,} rows each, in alternating blocks of {load.block_s:g} s",
         workload=WorkloadSpec(name="extraction", table=str(TABLE), rows=load.rows),
         stages=(Stage(0.0, load.users, is_step=True), Stage(load.block_s, load.users)),
-        gates=gates,
+        gates=(),
     )
 
 
@@ -147,7 +145,11 @@ def build_rule(judging: Judging, pairs: int) -> ComparisonRule:
         raise UsageError(f"{pairs} pairs cannot show 95 % confidence: play at least {_LEAST_LOOK}, or raise the budget")
     looks = sorted({max(_LEAST_LOOK, round(pairs * number / judging.looks)) for number in range(1, judging.looks + 1)})
     criteria = tuple(dict.fromkeys(parse_criterion(text) for text in judging.criteria))
+    if judging.alpha_ratio >= 1:
+        raise UsageError(f"an alpha of {judging.alpha_ratio:.0%} calls everything different: choose one below 100%, such as '5%'")
     level = nominal_levels(judging.alpha_ratio / len(criteria), tuple(looks))[-1]
+    if not level:
+        raise UsageError(f"an alpha of {judging.alpha_ratio:.3g} can show nothing: choose a larger one, such as '5%'")
     if pairs < (needed := least_pairs(1 - level)):
         raise UsageError(
             f"{pairs} pairs cannot show anything at this alpha and so many criteria: play at least {needed}, or raise the budget"
@@ -191,7 +193,7 @@ def _choose(settings: Settings, registry: Registry, choice: ArmChoice) -> tuple[
         require_guards(profile, registry.guards)
         return profile, SAME
     extra, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
-    own = load_registry(extra_modules=extra, disabled=without)
+    own = load_registry(extra_modules=extra, disabled=without, plugins_lock=settings.plugins_lock)
     require_guards(profile, own.guards)
     runtime = ArmRuntime(__version__, platform.python_version(), own.plugins, is_own_environment=False)
     return profile, Stack(None, runtime, plugins, disabled)

@@ -8,7 +8,7 @@ from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.sequential import list_sequential_effects
 from jivsbench.analysis.summary import summarize
 from jivsbench.app.partial import read_or_rebuild
-from jivsbench.errors import ConfigError
+from jivsbench.errors import ConfigError, InvalidRunError, UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
@@ -57,12 +57,21 @@ def judge_again(
     """
     record = read_or_rebuild(folder)
     summary = summarize(record, inputs)
-    if against is not None and not summary.effects:
+    if against is not None:
+        if summary.effects:
+            raise UsageError(f"run {record.run_id} compares two arms already: hold a run with one arm against an earlier one")
         earlier = read_record(against)
+        refuse_invalid(earlier)
         effects = list_sequential_effects((earlier, summarize(earlier)), (record, summary))
         summary = replace(summary, effects=effects)
     verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
     return Outcome(folder, record, summary, verdict)
+
+
+def refuse_invalid(record: RunRecord) -> None:
+    """Raise InvalidRunError for a run that cannot be compared with, because it measured nothing that counts."""
+    if record.invalid:
+        raise InvalidRunError(f"run {record.run_id} is invalid ({record.invalid[0]}): compare runs that measured something")
 
 
 def find_run(reports_dir: Path, name: str) -> Path:

@@ -44,8 +44,9 @@ def rotate_credentials(settings: Settings, folder: Path, old_key: Secret | None)
         )
     new = CredentialVault(parse_credential_key(settings.credential_key))
     old = CredentialVault(parse_credential_key(old_key)) if old_key else None
-    if settings.metadata_url is None and not (folder / STORE_FOLDER).is_dir():
-        raise OutputError(f"no job store is in {folder}: name the output folder of the service with --output")
+    place = folder if settings.metadata_url else folder / STORE_FOLDER
+    if not place.is_dir():
+        raise OutputError(f"no service keeps its jobs in {folder}: name the output folder of the service with --output")
     with _standing_still(folder):
         database = open_database(settings.metadata_url, folder / STORE_FOLDER, OPTIMIZED.metadata)
         try:
@@ -57,14 +58,12 @@ def rotate_credentials(settings: Settings, folder: Path, old_key: Secret | None)
 @contextmanager
 def _standing_still(folder: Path) -> Iterator[None]:
     """A running service has the old key, and could open nothing any more."""
-    if not folder.is_dir():
-        yield
-        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise EnvironmentProblem(f"a service runs on {folder} with its old key: stop it first, then rotate") from exc
         yield
-    except BlockingIOError as exc:
-        raise EnvironmentProblem(f"a service runs on {folder} with its old key: stop it first, then rotate") from exc
     finally:
         os.close(descriptor)

@@ -4,9 +4,8 @@ They are named for what they are: files on the disk of this machine, and a small
 A figure that they take part in says how the connectors and the core do, not how somebody else's API does.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
@@ -16,10 +15,11 @@ from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import urllib3
 
+from jivsbench.api import Response
 from jivsbench.app.targets import Target
-from jivsbench.config.workloads import needs_derived_sources
+from jivsbench.checks.context import HttpTarget
+from jivsbench.config.workloads import list_derived_kinds
 from jivsbench.dataset import CHUNK_ROWS, SCHEMA, Dataset
 from jivsbench.errors import EnvironmentProblem
 from jivsbench.load.mixed import derived_table
@@ -41,7 +41,7 @@ class DerivedSource:
 def describe_sources(workload: WorkloadSpec) -> tuple[OfferedSource, ...]:
     """What will be made for a mix, in words, before anything starts."""
     return tuple(
-        OfferedSource(kind, _NAMES[kind], _label(kind, _list_sizes(workload, kind))) for kind in needs_derived_sources(workload)
+        OfferedSource(kind, _NAMES[kind], _label(kind, _list_sizes(workload, kind))) for kind in list_derived_kinds(workload)
     )
 
 
@@ -64,36 +64,21 @@ def make_sources(workload: WorkloadSpec, folder: Path, log: Path) -> Iterator[tu
 
 def create_on(target: Target, sources: Sequence[DerivedSource]) -> None:
     """Create the sources on a target through its API, as an administrator does, and test each. Raises EnvironmentProblem."""
-    for source in sources:
-        name = source.offered.name
-        body = {"name": name, "connector": _CONNECTORS[source.offered.kind], "url": source.url.reveal()}
-        _post(target, "/data-sources", body, HTTPStatus.CREATED, name)
-        _post(target, f"/data-sources/{name}/test", None, HTTPStatus.OK, name)
+    with closing(HttpTarget(target.service.base_url, target.service.admin_token)) as api:
+        for source in sources:
+            name = source.offered.name
+            body = {"name": name, "connector": _CONNECTORS[source.offered.kind], "url": source.url.reveal()}
+            _require(api.call("POST", "/data-sources", body), HTTPStatus.CREATED, name)
+            _require(api.call("POST", f"/data-sources/{name}/test"), HTTPStatus.OK, name)
 
 
-def _post(target: Target, path: str, body: object, expected: HTTPStatus, name: str) -> None:
-    service = target.service
-    answer = urllib3.request(
-        "POST",
-        f"{service.base_url}/api/v1{path}",
-        body=b"" if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {service.admin_token}", "Content-Type": "application/json"},
-        timeout=30.0,
-        retries=False,
-    )
+def _require(answer: Response, expected: HTTPStatus, name: str) -> None:
     if answer.status != expected:
+        slug = answer.body.get("slug", "no reason given") if isinstance(answer.body, dict) else "no reason given"
         raise EnvironmentProblem(
             f"data source {name!r} of the mix was to be created on the target, which answered {answer.status} "
-            f"({_find_slug(answer.data)}): see its log, and `jivsbench plugins` for the connectors files and rest"
+            f"({slug}): see its log, and `jivsbench plugins` for the connectors files and rest"
         )
-
-
-def _find_slug(content: bytes) -> str:
-    try:
-        body = json.loads(content)
-    except ValueError:
-        return "no reason given"
-    return str(body.get("slug", "no reason given")) if isinstance(body, dict) else "no reason given"
 
 
 def _list_sizes(workload: WorkloadSpec, kind: SourceKind) -> tuple[int, ...]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from jivsbench.analysis.capacity import MOST_PLATEAUS
 from jivsbench.analysis.schedule import Step, list_steps
+from jivsbench.app.capacity import plateau_length_s
 from jivsbench.app.derived_sources import describe_sources
 from jivsbench.app.scenarios import RunOptions, find_scenario
 from jivsbench.config import Settings, find_profile, scale_scenario
@@ -19,7 +21,7 @@ from jivsbench.extract.guards import require_guards
 from jivsbench.model.arrivals import expected_arrivals
 from jivsbench.model.gate_text import format_gate
 from jivsbench.model.profile import Profile
-from jivsbench.model.scenario import Arrival, MixAction, OfferedSource, Scenario, WorkloadSpec
+from jivsbench.model.scenario import Arrival, MixAction, OfferedSource, Question, Scenario, WorkloadSpec
 from jivsbench.plugins import Registry
 
 DRAIN_LIMIT_S: Final = 30.0
@@ -82,6 +84,11 @@ def _list_costs(scenario: Scenario, profile: Profile, options: RunOptions, *, is
     iterations, how = _count_iterations(scenario)
     is_most = iterations is not None and scenario.arrival is Arrival.USERS
     rows, requests = _rows_an_iteration(scenario.workload), _requests_an_iteration(scenario.workload)
+    if scenario.workload.feed:
+        # Its rows say how many each iteration asks for.
+        iterations_with_rows, of_rows = None, "only a run can tell: the feed says how many rows each iteration asks for"
+    else:
+        iterations_with_rows, of_rows = iterations, f"{rows:,.0f} an iteration on average; what fails brings fewer"
     row_bytes = _measure_row_bytes(profile)
     costs = [
         Cost(
@@ -95,15 +102,20 @@ def _list_costs(scenario: Scenario, profile: Profile, options: RunOptions, *, is
             f"{requests:.4g} an iteration on average, plus repeated long polls",
             is_most,
         ),
-        Cost("rows", _times(iterations, rows), "rows", f"{rows:,.0f} an iteration on average; what fails brings fewer", is_most),
+        Cost("rows", _times(iterations_with_rows, rows), "rows", of_rows, is_most),
         Cost(
             "output",
-            _times(iterations, rows * row_bytes),
+            _times(iterations_with_rows, rows * row_bytes),
             "bytes",
             f"{row_bytes:.0f} bytes a row, measured on {_SAMPLE_ROWS:,} seeded rows; outputs are removed after 15 s",
             is_most,
         ),
     ]
+    if Question.CAPACITY in scenario.questions:
+        length_s = plateau_length_s(options.time_scale)
+        most_s = MOST_PLATEAUS * length_s
+        how = f"after the stages, at most {MOST_PLATEAUS} plateaus of {length_s:g} s each, whose requests and rows come on top"
+        costs.append(Cost("capacity", most_s, "s", how, is_most=True))
     if is_embedded:
         costs.append(
             Cost("test data", options.data_rows, "rows", "loaded into an embedded PostgreSQL before the load; gone afterwards")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jivsbench.app.baselines import find_baseline
 from jivsbench.app.conclusion import Outcome, find_run, judge_again, render_again
+from jivsbench.app.partial import read_or_rebuild
 from jivsbench.config import Settings, scenario_folders
 from jivsbench.config.gate_files import load_gates, load_sections, load_waivers
 from jivsbench.config.scenarios import QUALITY_GATE
@@ -14,7 +15,6 @@ from jivsbench.errors import UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
 from jivsbench.plugins import Registry
-from jivsbench.report.bundle import read_record
 from jivsbench.results.coverage_results import read_coverage
 from jivsbench.results.junit_results import read_junit
 from jivsbench.results.sarif_results import read_sarif
@@ -71,7 +71,9 @@ def _choose_gates(folder: Path, options: GateOptions) -> tuple[Gate, ...] | None
     if not (options.gates or options.sections or brought):
         return None
     folders = scenario_folders()
-    own: Sequence[Gate] = read_record(folder).plan.scenario.gates if options.gates is None else load_gates(options.gates, folders)
+    own: Sequence[Gate] = (
+        read_or_rebuild(folder).plan.scenario.gates if options.gates is None else load_gates(options.gates, folders)
+    )
     source = options.gates if options.gates is not None and options.gates.endswith(".toml") else QUALITY_GATE
     added = load_sections(source, folders, (*options.sections, *brought))
     return tuple(dict.fromkeys((*own, *added)))

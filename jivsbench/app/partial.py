@@ -5,21 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from jivsbench.analysis.cut_off import rebuild_blocks, rebuild_totals
 from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.errors import InvalidRunError
-from jivsbench.load.intervals import read_intervals
+from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import Hear
-from jivsbench.load.monitor import read_monitor
+from jivsbench.load.monitor import MONITOR_FILENAME, read_monitor
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunRecord, RunStart
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, MonitorRow, Plan, RunRecord, RunStart
 from jivsbench.model.sample import Interval
 from jivsbench.report.bundle import RUN_FILENAME, read_record, read_start, write_start
-
-INTERVALS_FILENAME: Final = "intervals.jsonl"
-MONITOR_FILENAME: Final = "monitor.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +100,18 @@ def salvage_arms(folder: Path) -> tuple[ArmRecord, ...]:
             lambda: _read(folder),
             blocks,
             rebuild_totals(profile.name, _read(folder)),
-            read_monitor(folder / MONITOR_FILENAME, profile.name, start.monitor_lead_s),
+            _read_monitor(folder, profile.name, start.monitor_lead_s),
         )
         for profile in start.plan.profiles
         if profile.name in played
     )
+
+
+def _read_monitor(folder: Path, arm: str, lead_s: float) -> tuple[MonitorRow, ...]:
+    try:
+        return read_monitor(folder / MONITOR_FILENAME, arm, lead_s)
+    except InvalidRunError:
+        return ()
 
 
 def _read(folder: Path) -> Iterator[Interval]:

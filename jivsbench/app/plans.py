@@ -12,12 +12,12 @@ from jivsbench.model.record import Plan, RunKind
 from jivsbench.model.scenario import WARM_UP_PAIR, Block, Scenario
 
 DEFAULT_SEED: Final = 20_240_101
-_SEED_LIMIT: Final = 2**31
+SEED_LIMIT: Final = 2**31
 
 
 def draw_seed(chosen: int | None) -> int:
     """The seed that the user chose, or a new one."""
-    return secrets.randbelow(_SEED_LIMIT) if chosen is None else chosen
+    return secrets.randbelow(SEED_LIMIT) if chosen is None else chosen
 
 
 def plan_run(scenario: Scenario, profile: Profile, servers: Servers, table_rows: int, *, seed: int, time_scale: float) -> Plan:

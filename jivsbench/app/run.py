@@ -30,9 +30,9 @@ from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
 from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
 from jivsbench.load.aborting import AbortWatch
-from jivsbench.load.intervals import read_intervals
+from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
-from jivsbench.load.monitor import Monitor
+from jivsbench.load.monitor import MONITOR_FILENAME, Monitor
 from jivsbench.load.spec import LoadSetup, LoadSpec
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
@@ -52,6 +52,7 @@ from jivsbench.model.record import (
 )
 from jivsbench.model.scenario import Question
 from jivsbench.report.bundle import write_plan
+from jivsbench.report.manifest import MANIFEST_FILENAME
 
 
 @dataclass(slots=True)
@@ -121,6 +122,8 @@ def carry_out(
         measured.arms = salvage_arms(folder)
         measured.is_partial = bool(measured.arms)
     record = _build_record(plan, environment, measured, folder.name, (started, time.monotonic() - clock_s))
+    # Whoever rendered this folder while it was measured has sealed files that were still growing.
+    (folder / MANIFEST_FILENAME).unlink(missing_ok=True)
     outcome = conclude(record, folder, bench.registry)
     if interrupted:
         raise InterruptedRunError(f"interrupted: what was measured so far is in {folder}, marked invalid")
@@ -163,7 +166,7 @@ def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder:
         stages=plan.scenario.stages,
         blocks=plan.blocks,
         seed=plan.seed,
-        intervals_path=str(folder / "intervals.jsonl"),
+        intervals_path=str(folder / INTERVALS_FILENAME),
         plugins=bench.settings.plugins,
         disabled_plugins=bench.settings.disabled_plugins,
         arrival=plan.scenario.arrival,
@@ -184,7 +187,7 @@ def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequen
     bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
         stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
-        monitor = stack.enter_context(Monitor(spec.arms, folder / "monitor.jsonl", build_server_access(bench)))
+        monitor = stack.enter_context(Monitor(spec.arms, folder / MONITOR_FILENAME, build_server_access(bench)))
         guards = {target.profile.name: target.guards for target in targets}
         on_progress = start.note(guards, follow_load(plan, monitor, bench.listener))
         watch = AbortWatch(_list_aborting(plan, spec), plan.candidate, Path(spec.intervals_path))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jivsbench.analysis.stored import DEFAULT_FIGURES, Allowance, Difference, StoredResult, compare_stored, find_differences
-from jivsbench.app.conclusion import find_run
-from jivsbench.errors import InvalidRunError, UsageError
+from jivsbench.app.conclusion import find_run, refuse_invalid
+from jivsbench.errors import UsageError
 from jivsbench.model.comparison import Criterion
 from jivsbench.report.bundle import read_record
 
@@ -27,8 +27,7 @@ def compare_runs(
     """Compare two bundles. Raises UsageError for differences that nobody allowed, InvalidRunError for an invalid run."""
     a, b = (read_record(find_run(reports_dir, name)) for name in names)
     for record in (a, b):
-        if record.invalid:
-            raise InvalidRunError(f"run {record.run_id} is invalid ({record.invalid[0]}): compare runs that measured something")
+        refuse_invalid(record)
     chosen = tuple(figures) or DEFAULT_FIGURES
     found = find_differences(a, b, chosen)
     forbidden = [difference for difference in found if difference.allowance not in allow]

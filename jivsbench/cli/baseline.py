@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option
+from jivsbench.errors import UsageError
 from jivsbench.exitcodes import ExitCode
 
 
@@ -30,7 +31,7 @@ def promote(
 
     settings = read_settings(ctx, reports_dir=reports_dir)
     promotion = promote_run(
-        settings.reports_dir, run, read_registry(settings), owner or getpass.getuser(), accepts_conditions=accept_conditions
+        settings.reports_dir, run, read_registry(settings), owner or _find_user(), accepts_conditions=accept_conditions
     )
     if as_json:
         print_json(asdict(promotion))
@@ -59,3 +60,10 @@ def list_baselines(ctx: click.Context, reports_dir: str | None, as_json: bool) -
     if not promotions and not as_json:
         click.echo("no scenario has a baseline: promote a run with 'jivsbench baseline promote RUN'")
     return ExitCode.PASSED
+
+
+def _find_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise UsageError("who answers for the baseline is not known, as this user has no name: say it with --owner") from None

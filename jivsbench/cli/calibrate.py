@@ -1,5 +1,6 @@
 """`jivsbench calibrate`."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,8 @@ def _print(calibration: "Calibration", path: Path) -> None:
     for title in ("", "a pair", "processes", "false alarms", "smallest"):
         table.add_column(title, no_wrap=True, justify="left" if not title else "right")
     for noise in calibration.noises:
-        alarms = f"{noise.false_alarms} of {calibration.trials} (<= {share_at_most(noise.false_alarms, calibration.trials):.0%})"
+        most = math.ceil(100 * share_at_most(noise.false_alarms, calibration.trials))
+        alarms = f"{noise.false_alarms} of {calibration.trials} (<= {most} %)"
         table.add_row(
             f"{noise.metric.removeprefix('target.')} {noise.statistic}",
             f"+-{noise.pair_deviation:.1%}",

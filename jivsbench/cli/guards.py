@@ -1,5 +1,7 @@
 """`jivsbench guards`."""
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict
 
 import click
@@ -40,7 +42,7 @@ def guards(ctx: click.Context, dialect: str, as_json: bool) -> ExitCode:
             )
             click.echo(
                 f"  precision {_format(found.precision)}, recall {_format(found.recall)} "
-                f"(at least {_format(found.recall_least)} at 95 %), false alarms {_format(found.false_alarm_ratio)}; "
+                f"(at least {_format(found.recall_least)} at 95 %), false alarms {_format(found.false_alarm_ratio, math.ceil)}; "
                 f"one review p50 {one.p50_ms:.2f} ms, p95 {one.p95_ms:.2f} ms"
             )
             for name in one.wrong:
@@ -48,6 +50,6 @@ def guards(ctx: click.Context, dialect: str, as_json: bool) -> ExitCode:
     return ExitCode.GATE_FAILED if any(one.wrong for one in judged) else ExitCode.PASSED
 
 
-def _format(ratio: float | None) -> str:
-    # Downwards: 1.0000 is shown only when it is 1.
-    return "not known" if ratio is None else f"{int(ratio * 10_000) / 10_000:.4f}"
+def _format(ratio: float | None, towards_worse: Callable[[float], int] = math.floor) -> str:
+    # So that 1.0000 is shown only when it is 1, and no false alarm at all only when there was none.
+    return "not known" if ratio is None else f"{towards_worse(ratio * 10_000) / 10_000:.4f}"

@@ -71,7 +71,10 @@ def list_runs(ctx: click.Context, database: str | None, reports_dir: str | None,
 @history.command()
 @click.option("--metric", "metrics", multiple=True, help="Figure such as 'job.response p95'. Default: the six that matter most.")
 @click.option(
-    "--check", "is_check", is_flag=True, help="End with exit code 1 when the last change of a figure was for the worse."
+    "--check",
+    "is_check",
+    is_flag=True,
+    help="Exit code 1 when the last change of a figure was for the worse, 4 when no series is long enough to tell.",
 )
 @_database_option
 @reports_option
@@ -96,7 +99,11 @@ def changes(
         print_json([_describe(trend) for trend in trends])
     else:
         _print(trends)
-    return ExitCode.GATE_FAILED if is_check and any(trend.has_worsened for trend in trends) else ExitCode.PASSED
+    if not is_check:
+        return ExitCode.PASSED
+    if not any(trend.is_long_enough for trend in trends):
+        return ExitCode.INVALID
+    return ExitCode.GATE_FAILED if any(trend.has_worsened for trend in trends) else ExitCode.PASSED
 
 
 def _open(ctx: click.Context, database: str | None, reports_dir: str | None) -> "HistoryStore":

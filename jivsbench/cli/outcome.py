@@ -16,6 +16,7 @@ from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
 from jivsbench.report.formatting import NOT_MEASURED, format_quantity, format_ratio, format_ratio_interval
 from jivsbench.report.views.answers import list_answers
+from jivsbench.report.views.headline import counts
 
 _ROWS = (
     ("throughput", "throughput.records", "rate"),
@@ -89,11 +90,12 @@ def _print(outcome: Outcome, console: Console) -> None:
             soft_wrap=True,
         )
     for check in outcome.record.checks:
-        counts = f"{check.attempted} attacks, {check.reached} reached the target" if check.attempted else check.reason
+        told = f"{check.attempted} attacks, {check.reached} reached the target" if check.attempted else check.reason
         console.print(
-            f"{check.outcome.value:>12}  {check.check_id} {escape(check.title)}  [dim]{escape(counts)}[/]", soft_wrap=True
+            f"{check.outcome.value:>12}  {check.check_id} {escape(check.title)}  [dim]{escape(told)}[/]", soft_wrap=True
         )
-    for answer in list_answers(outcome.record, outcome.summary):
+    answers = list_answers(outcome.record, outcome.summary) if counts(outcome.record, outcome.verdict) else ()
+    for answer in answers:
         console.print(f"{'':>12}  {escape(answer)}", soft_wrap=True)
     console.print()
     console.print(f"verdict: [{_COLOURS[outcome.verdict.outcome]}]{outcome.verdict.outcome.value}[/]")

@@ -39,6 +39,8 @@ class Terminal:
         match event:
             case Step(text=text, expected_s=expected_s):
                 self._end_live()
+                # The clock of the next load begins anew.
+                self._last_plain_s = -_PLAIN_PERIOD_S
                 about = f" (about {format_seconds(expected_s)})" if expected_s and expected_s >= 1 else ""
                 self._console.print(f"[dim]{self._elapsed()}[/]  {escape(text)}[dim]{about}[/]")
             case Note(text=text):

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def read_feed(path: Path) -> Feed:
 
 
 def _read_csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, [])
         if not header or len(set(header)) != len(header) or not all(name.strip() for name in header):
@@ -71,7 +72,7 @@ def _read_csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]
 
 
 def _read_jsonl(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 record = json.loads(line)

@@ -91,6 +91,6 @@ def _read_feed_facts(section: Section) -> FeedFacts | None:
     return read_feed(section.folder / name).facts
 
 
-def needs_derived_sources(workload: WorkloadSpec) -> tuple[SourceKind, ...]:
+def list_derived_kinds(workload: WorkloadSpec) -> tuple[SourceKind, ...]:
     """The kinds of sources beside the database that a mix extracts from."""
     return tuple(kind for kind in _DERIVED_SOURCES if any(entry.source is kind for entry in workload.mix))

@@ -69,7 +69,9 @@ class Destinations:
         addresses = tuple(_resolve(place))
         if self.allowed is not None and not any(_matches(entry, place, port, addresses) for entry in self.allowed):
             raise DestinationError(f"the source's server is not among the allowed destinations: {_ADVICE}")
-        if any(_is_neighbour(address) for address in addresses) and not self._is_allowed_by_number(addresses):
+        # Drivers take several hosts, and a port in the query.
+        reached = addresses or tuple(one for part in place.split(",") for one in _resolve(_split_port(part)[0]))
+        if any(_is_neighbour(address) for address in reached) and not self._is_allowed_by_number(reached):
             raise DestinationError(f"the source's server has a link-local or unspecified address: {_ADVICE}")
 
     def _check_path(self, path: str) -> None:

@@ -190,7 +190,7 @@ def _make_folder(name: str, parent: int) -> bool:
 
 
 def _open_own(path: str, name: str, parent: int) -> _Anchor:
-    """The folder, when it is one and nobody else could have put something into it."""
+    """The folder, when it is one, the owner's, and not writable for all; its group may write."""
     try:
         anchor = _Anchor(os.open(name, _FOLDER | getattr(os, "O_NOFOLLOW", 0), dir_fd=parent))
     except OSError as exc:

@@ -139,7 +139,7 @@ def open_resumable(
 ) -> ResumableOutput:
     """Begin an output, or continue the one that lies there. Raises ResumeError when that is of something else, or damaged."""
     folder = enter_job_folder(output_dir, job.job_id)
-    check_folder(Path(folder.path))
+    check_folder(Path(folder.path), Path(folder.place))
     log = open_state_log(folder.path, folder.place)
     try:
         split = _agree_on_split(log, job, connection, schema, folder.path)
@@ -205,10 +205,13 @@ def read_finished(path: Path, source: DataSource, request: ExtractionRequest, pr
     )
 
 
-def check_folder(path: Path) -> None:
-    """Raise ResumeError unless the folder can be of an unfinished output: it has a state log, or nothing that is not ours."""
+def check_folder(path: Path, place: Path | None = None) -> None:
+    """Raise ResumeError unless the folder can be of an unfinished output: it has a state log, or nothing that is not ours.
+
+    It is read through `place` where it is open already, and messages name it by `path`.
+    """
     with output_errors(str(path)):
-        names = {entry.name for entry in path.iterdir()}
+        names = {entry.name for entry in (place or path).iterdir()}
     if MANIFEST in names:
         raise ResumeError(f"{path} holds a complete output already: name a new folder for another")
     foreign = [name for name in names if ".tmp-" not in name]

@@ -21,10 +21,12 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
+from jivsbench.extract.jobs.database_url import parse_database_url
+from jivsbench.model.gate import WHOLE
 from jivsbench.model.history import HistoryRun, HistoryValue
 from jivsbench.model.secret import Secret, format_url_without_secret
 from jivsbench.model.summary import Figure
@@ -82,7 +84,7 @@ class HistoryStore:
         self._engine.dispose()
 
     def add(self, run: HistoryRun, figures: Sequence[Figure]) -> bool:
-        """Store a run with its measured figures; False when it is there already."""
+        """Store a run with its measured figures over the whole of it; False when it is there already."""
         rows = [
             {
                 "run_id": run.run_id,
@@ -94,7 +96,7 @@ class HistoryStore:
                 "samples": figure.samples,
             }
             for figure in figures
-            if figure.value is not None
+            if figure.value is not None and figure.window == WHOLE
         ]
         with self._transaction() as connection:
             if connection.execute(select(_RUNS.c.run_id).where(_RUNS.c.run_id == run.run_id)).first():
@@ -149,7 +151,7 @@ def open_history(url: Secret | None, folder: Path) -> HistoryStore:
     Raises ConfigError for a URL of another kind and for a history of a newer version, OutputError for a folder that cannot
     be written, EnvironmentProblem when the server does not answer.
     """
-    target = _parse_url(url) if url else URL.create("sqlite", database=str(_make_file(folder)))
+    target = parse_database_url(url, "the history") if url else URL.create("sqlite", database=str(_make_file(folder)))
     shown = format_url_without_secret(url) if url else str(folder / FILENAME)
     engine = create_engine(
         target, hide_parameters=True, **({"connect_args": {"timeout": 30}} if target.drivername == "sqlite" else {})
@@ -174,18 +176,6 @@ def open_history(url: Secret | None, folder: Path) -> HistoryStore:
 
 def _as_row(run: HistoryRun) -> dict[str, object]:
     return {column.name: getattr(run, column.name) for column in _RUNS.columns}
-
-
-def _parse_url(url: Secret) -> URL:
-    try:
-        parsed = make_url(url.reveal())
-    except ArgumentError as exc:
-        raise ConfigError("the history's URL cannot be read: write postgresql://user@host:port/database") from exc
-    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername == "sqlite" and parsed.database:
-        return parsed
-    raise ConfigError(f"the history cannot be kept in {parsed.drivername!r}: name a postgresql:// or a sqlite:/// URL")
 
 
 def _make_file(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.record import BlockRow
-from jivsbench.model.sample import Interval, OperationKind
+from jivsbench.model.sample import Interval, OperationKind, count_errors
 from jivsbench.model.scenario import Block, BlockPhase
 
 
@@ -68,7 +68,7 @@ class OpenBlock:
         """Count what another load machine has counted in one second of this block."""
         is_measured = interval.phase is BlockPhase.MEASURED
         for part in interval.operations:
-            failed = sum(error.count for error in part.errors)
+            failed = count_errors(part.errors)
             self.errors += failed if is_measured else 0
             if part.kind is not OperationKind.JOB:
                 continue

@@ -48,7 +48,7 @@ def run_extraction(user: UserContext, wanted: Wanted, *, asks_status: bool = Fal
     """
     with user.job() as job:
         created = user.call("create", "POST", "/extractions", wanted.body)
-        job_id = _field(created, "id")
+        job_id = read_field(created, "id")
         if created.status != _CREATED or not isinstance(job_id, str):
             job.failed("REFUSED", _explain(created))
             return
@@ -63,17 +63,17 @@ def run_extraction(user: UserContext, wanted: Wanted, *, asks_status: bool = Fal
 
 def _finish(user: UserContext, job: JobSpan, job_id: str, rows: int | None) -> None:
     ended = user.wait_for_job(job_id, JOB_LIMIT_S)
-    match _field(ended, "state"):
+    match read_field(ended, "state"):
         case JobState.COMPLETED:
             statistics = user.call("statistics", "GET", f"/extractions/{job_id}/statistics")
             answers = (ended, statistics) if statistics.status in _OK else (ended,)
             if rows is None:
-                found = _field(ended, "rows_read")
+                found = read_field(ended, "rows_read")
                 rows = found if isinstance(found, int) else -1
             read, written = (_reported(answers, name, rows) for name in ("rows_read", "rows_written"))
             job.completed(read, written, rows)
         case (JobState.FAILED | JobState.CANCELLED) as state:
-            job.failed(str(state), _slug(_field(ended, "error")) or str(state).lower())
+            job.failed(str(state), _slug(read_field(ended, "error")) or str(state).lower())
         case _ if ended.status in range(400, 500):
             job.failed(JobState.FAILED, _explain(ended))
         case _:
@@ -90,7 +90,8 @@ def choose_wanted(user: UserContext) -> Wanted:
         return Wanted({"source": user.source, "table": user.spec.table, "filters": filters}, row.expected_rows)
     else:
         rows = user.spec.rows if row.rows is None else row.rows
-        window = pick_window(user, rows) if row.first is None else Window(row.first, min(rows, user.table_rows + 1 - row.first))
+        left = 0 if row.first is None else max(user.table_rows + 1 - row.first, 0)
+        window = pick_window(user, rows) if row.first is None else Window(row.first, min(rows, left))
     return Wanted(build_request(user, window), window.rows)
 
 
@@ -116,7 +117,7 @@ def build_request(user: UserContext, window: Window) -> dict[str, object]:
 
 def _reported(answers: tuple[Response, ...], name: str, expected: int) -> int:
     """What the target reported: the expected number only when every answer says so; 0 for an answer that says nothing."""
-    found = [value if isinstance(value := _field(answer, name), int) else 0 for answer in answers]
+    found = [value if isinstance(value := read_field(answer, name), int) else 0 for answer in answers]
     return next((value for value in found if value != expected), expected)
 
 
@@ -133,5 +134,6 @@ def _slug(body: object) -> str | None:
     return slug if isinstance(slug, str) else None
 
 
-def _field(response: Response, name: str) -> object:
+def read_field(response: Response, name: str) -> object:
+    """A field of an answer; None when the call failed, or the answer has no such field."""
     return response.body.get(name) if response.status in _OK and isinstance(response.body, dict) else None

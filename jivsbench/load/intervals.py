@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.sample import Interval
+
+INTERVALS_FILENAME: Final = "intervals.jsonl"
 
 
 def format_interval(interval: Interval) -> bytes:

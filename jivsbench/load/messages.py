@@ -1,4 +1,4 @@
-"""What the load child writes to its standard output: one message a line, as JSON."""
+"""What a load child and its parent say to each other: messages of JSON one way, one a line, and three orders the other."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,8 +10,10 @@ from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.load.spec import LoadOutcome
 from jivsbench.model.record import BlockRow
 
+# What the parent writes to the child's standard input: the answers to a look, and that no further iteration may begin.
 GO_ON: Final = "go on\n"
 STOP: Final = "stop\n"
+CUT: Final = "cut\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,6 @@ class Waited:
 
     machines: LoadMachines
     kind: Literal["waited"] = "waited"
-
-
-CUT: Final = "cut\n"
-"""What the parent writes to the child's standard input when no further iteration may begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from typing import Final
 
 from jivsbench.api import UserContext
-from jivsbench.load.extraction import Wanted, build_request, pick_window, run_extraction
+from jivsbench.load.extraction import Wanted, build_request, pick_window, read_field, run_extraction
 from jivsbench.model.scenario import MixAction, MixEntry, SourceKind
 
 PAGE_SIZE: Final = 20
-_OK: Final = range(200, 300)
 
 
 class MixedWorkload:
@@ -53,7 +52,8 @@ def derived_table(kind: SourceKind, rows: int) -> str:
 def _look_into(user: UserContext, part: str) -> None:
     """As a person does: open the list of what has completed, then one job of it; nothing more while there is none."""
     page = user.call("list", "GET", f"/extractions?status=COMPLETED&page=1&size={PAGE_SIZE}")
-    found = page.body.get("items") if page.status in _OK and isinstance(page.body, dict) else None
-    jobs = [job["id"] for job in found or () if isinstance(job, dict) and isinstance(job.get("id"), str)]
+    found = read_field(page, "items")
+    listed = found if isinstance(found, list) else ()
+    jobs = [job["id"] for job in listed if isinstance(job, dict) and isinstance(job.get("id"), str)]
     if jobs:
         user.call(part, "GET", f"/extractions/{user.random.choice(jobs)}/{part}")

@@ -16,6 +16,7 @@ from typing import IO, Final, Self
 from pydantic import TypeAdapter, ValidationError
 
 from jivsbench.errors import InvalidRunError
+from jivsbench.extract.folders import write_whole
 from jivsbench.load.phase_metrics import PhaseCounters, subtract_phases
 from jivsbench.load.server_probe import ServerAccess, ServerWatch
 from jivsbench.load.spec import LoadArm
@@ -26,6 +27,7 @@ from jivsbench.model.record import MonitorFacts, MonitorRow, ServerRecord, Serve
 _PERIOD_S: Final = 1.0
 _NS_PER_S: Final = 1e9
 
+MONITOR_FILENAME: Final = "monitor.jsonl"
 _log = logging.getLogger(__name__)
 
 
@@ -47,18 +49,27 @@ class ServerLine:
 def read_monitor(path: Path, arm: str, lead_s: float) -> tuple[MonitorRow, ...]:
     """The looks at one arm that a file holds, in seconds since the load started, which was `lead_s` after the monitor.
 
-    A last line that was cut off, and a file that was never written, hold nothing.
+    A last line that was cut off, and a file that was never written, hold nothing. Raises InvalidRunError for any other line
+    that cannot be read.
     """
     looks = (line.row for line in _read_lines(path) if isinstance(line, MonitorLine) and line.arm == arm)
     rows = (replace(row, second=row.second - lead_s) for row in looks)
     return tuple(row for row in rows if row.second >= 0)
 
 
+def read_looks(path: Path) -> tuple[tuple[str, MonitorRow], ...]:
+    """The looks at targets in a monitor.jsonl, each with its arm. Raises InvalidRunError when a line cannot be read."""
+    return tuple((line.arm, line.row) for line in _read_lines(path) if isinstance(line, MonitorLine))
+
+
 def _read_lines(path: Path) -> Iterator[MonitorLine | ServerLine]:
     adapter: TypeAdapter[MonitorLine | ServerLine] = TypeAdapter(MonitorLine | ServerLine)
-    if path.is_file():
-        with path.open("rb") as lines:
-            yield from (adapter.validate_json(line) for line in lines if line.endswith(b"\n"))
+    try:
+        if path.is_file():
+            with path.open("rb") as lines:
+                yield from (adapter.validate_json(line) for line in lines if line.endswith(b"\n"))
+    except ValidationError as exc:
+        raise InvalidRunError(f"a line of {path} is no look of the monitor: the file was cut short or changed") from exc
 
 
 class Monitor:
@@ -111,9 +122,7 @@ class Monitor:
 
     def rows(self, arm: str, since_ns: int | None = None) -> tuple[MonitorRow, ...]:
         """Every look at one arm so far. With `since_ns` (monotonic clock) only those since then, in seconds since then."""
-        offset_s = self._offset_s(since_ns)
-        found = (line.row for line in self._read() if isinstance(line, MonitorLine) and line.arm == arm)
-        return tuple(replace(row, second=row.second - offset_s) for row in found if since_ns is None or row.second >= offset_s)
+        return () if self._lines is None else read_monitor(self._path, arm, self._offset_s(since_ns))
 
     def server_record(self, since_ns: int | None = None) -> ServerRecord | None:
         """What the servers did, by the same clock as `rows`; None when nobody looked. Called after the block."""
@@ -146,7 +155,7 @@ class Monitor:
     def _write(self, line: bytes) -> None:
         assert self._lines is not None
         with self._lock:
-            self._lines.write(line)
+            write_whole(self._lines.fileno(), line)
 
     def _watch(self) -> None:
         try:
@@ -177,14 +186,6 @@ class Monitor:
 
 _TARGET_LINES: Final = TypeAdapter(MonitorLine)
 _SERVER_LINES: Final = TypeAdapter(ServerLine)
-
-
-def read_looks(path: Path) -> tuple[tuple[str, MonitorRow], ...]:
-    """The looks at targets in a monitor.jsonl, each with its arm. Raises InvalidRunError when a line cannot be read."""
-    try:
-        return tuple((line.arm, line.row) for line in _read_lines(path) if isinstance(line, MonitorLine))
-    except ValidationError as exc:
-        raise InvalidRunError(f"a line of {path} is no look of the monitor: the file was cut short or changed") from exc
 
 
 def _dump(line: MonitorLine | ServerLine) -> bytes:

@@ -72,6 +72,29 @@ class RecentSeconds:
                 return
         self._recent.append(second)
 
+    def describe(
+        self, *, elapsed_s: float, total_s: float, arm: str, block: int, blocks: int, users: int, lag_p99_ns: float | None
+    ) -> LoadProgress:
+        """Where the load is, with what these seconds say of the arm."""
+        p50_ns, p95_ns, p99_ns = self.job_percentiles_ns()
+        return LoadProgress(
+            elapsed_s=elapsed_s,
+            total_s=total_s,
+            arm=arm,
+            block=block,
+            blocks=blocks,
+            users=users,
+            jobs=self.jobs,
+            rows=self.rows,
+            rows_per_min=self.rows_per_min(),
+            job_p95_ns=p95_ns,
+            errors=self.errors,
+            lag_p99_ns=lag_p99_ns,
+            job_p50_ns=p50_ns,
+            job_p99_ns=p99_ns,
+            jobs_per_s=self.jobs_per_s(),
+        )
+
     def rows_per_min(self) -> float:
         """Rows per minute under load, within the window."""
         active_ns = sum(second.active_ns for second in self._recent)

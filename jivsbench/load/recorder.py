@@ -12,7 +12,7 @@ from jivsbench.load.progress import ArmSecond, RecentSeconds
 from jivsbench.load.totals import JobCounts
 from jivsbench.model.histogram import Histogram, HistogramBuilder, merge_histograms
 from jivsbench.model.record import JobTotals
-from jivsbench.model.sample import ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind
+from jivsbench.model.sample import ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind, count_errors
 from jivsbench.model.scenario import BlockPhase
 
 NS_PER_S: Final = 1_000_000_000
@@ -227,9 +227,9 @@ class Recorder:
             ArmSecond(
                 second=second,
                 active_ns=sum(active),
-                jobs=sum(part.count - count_errors(part) for part in jobs),
+                jobs=sum(part.count - count_errors(part.errors) for part in jobs),
                 rows=sum(part.rows for part in jobs),
-                errors=sum(count_errors(part) for part in operations),
+                errors=sum(count_errors(part.errors) for part in operations),
                 response=merge_histograms(part.response for part in jobs),
             )
         )
@@ -320,8 +320,3 @@ _NOWHERE: Final = _Latest(None, None, 0, 0, _OpenInterval())
 
 def _do_not_pause() -> None:
     """For whoever wants everything at once."""
-
-
-def count_errors(part: OperationInterval) -> int:
-    """How many of the operations failed."""
-    return sum(error.count for error in part.errors)

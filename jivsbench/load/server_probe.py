@@ -7,7 +7,8 @@ user as the target does, so it sees what that user may see, says what it may not
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jivsbench.api import ActivityTeller, CacheActivityTeller, CacheClient, Connection
@@ -16,6 +17,7 @@ from jivsbench.model.activity import ServerActivity, StatementTotals
 from jivsbench.model.record import ServerRow
 
 _RETRY_S = 5.0
+_NO_TOTALS = "totals of statements: the first or the last look at them failed"
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +38,8 @@ class ServerProbe:
         self._source: Connection | None = None
         self._cache: CacheClient | None = None
         self._retry_at_s = 0.0
-        self._first: tuple[StatementTotals, ...] | None = None
-        self._last: tuple[StatementTotals, ...] = ()
+        self._totals: list[tuple[StatementTotals, ...]] = []
+        """By the looks that asked for them: the first and the last."""
         self.not_told: dict[str, None] = {}
 
     def look(self, second: float, *, with_statements: bool) -> ServerRow:
@@ -59,7 +61,8 @@ class ServerProbe:
 
     def statements(self) -> tuple[StatementTotals, ...]:
         """What was added between the first look at the totals and the last, the longest first."""
-        return subtract_statements(self._first or (), self._last)
+        # With one of them alone there is nothing to subtract from, or nothing to subtract.
+        return subtract_statements(self._totals[0], self._totals[-1]) if len(self._totals) > 1 else ()
 
     def close(self) -> None:
         """End both sessions."""
@@ -71,33 +74,42 @@ class ServerProbe:
     def _open(self) -> None:
         if time.monotonic() < self._retry_at_s:
             return
-        try:
+        with self._noting_failure("the source"):
             if self._source is None and self._access.open_source is not None:
                 self._source = self._access.open_source()
                 if not isinstance(self._source, ActivityTeller):
                     self.not_told["sessions of the source: its connector cannot tell what its server does"] = None
+        with self._noting_failure("the cache"):
             if self._cache is None and self._access.open_cache is not None:
                 self._cache = self._access.open_cache()
                 if not isinstance(self._cache, CacheActivityTeller):
                     self.not_told["the cache's server: this cache has none, or its plugin cannot ask it"] = None
+
+    @contextmanager
+    def _noting_failure(self, server: str) -> Iterator[None]:
+        try:
+            yield
         except JivsbenchError as problem:
             self._retry_at_s = time.monotonic() + _RETRY_S
-            self.not_told[f"a server at times: the monitor could not reach it ({problem.slug})"] = None
+            self.not_told[f"{server} at times: the monitor could not reach it ({problem.slug})"] = None
 
     def _read_source(self, *, with_statements: bool) -> ServerActivity:
         if not isinstance(self._source, ActivityTeller):
+            if with_statements and self._source is None and self._access.open_source is not None:
+                self.not_told[_NO_TOTALS] = None
             return ServerActivity()
         try:
             activity = self._source.activity(with_statements=with_statements)
         except JivsbenchError as problem:
             self.not_told[f"sessions of the source at times: it did not answer the monitor ({problem.slug})"] = None
+            if with_statements:
+                self.not_told[_NO_TOTALS] = None
             self._source.close()
             self._source, self._retry_at_s = None, time.monotonic() + _RETRY_S
             return ServerActivity()
         self.not_told.update(dict.fromkeys(activity.not_granted))
         if with_statements:
-            self._first = activity.statements if self._first is None else self._first
-            self._last = activity.statements
+            self._totals.append(activity.statements)
         return activity
 
 

@@ -17,7 +17,6 @@ from jivsbench.model.record import MonitorRow
 _ANSWER_LIMIT_S: Final = 0.8
 _TREE_LOOKS: Final = 5  # listing every process of the machine costs ten times as much as reading one
 _OK: Final = 200
-_GAUGES: Final = ("jivsbench_pool_", "jivsbench_cache_lookups", "jivsbench_jobs_waiting")
 _WANTED: Final = (
     "jivsbench_pool_connections",
     "jivsbench_pool_waiting",
@@ -170,8 +169,8 @@ def _read_pss(process: psutil.Process) -> int | None:
 def parse_counters(text: str) -> TargetCounters:
     """The figures of a target's /metrics. Raises ValueError for text that is not Prometheus's."""
     sums: dict[tuple[str, str], int] = {}
-    # Histograms of phases are most of the text, and no gauges.
-    lines = "\n".join(line for line in text.splitlines() if line.startswith(_GAUGES))
+    # A target that does not know `name[]` sends everything.
+    lines = "\n".join(line for line in text.splitlines() if line.startswith(_WANTED))
     for family in text_string_to_metric_families(lines + "\n"):
         for sample in family.samples:
             key = (sample.name, sample.labels.get("state") or sample.labels.get("result") or "")

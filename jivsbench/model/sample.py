@@ -1,5 +1,6 @@
 """Samples of operations, counted per second into intervals."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +38,11 @@ class ErrorCount:
     error: ErrorClass
     code: str
     count: int
+
+
+def count_errors(errors: Iterable[ErrorCount]) -> int:
+    """How many errors these are together."""
+    return sum(error.count for error in errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class JunitReporter:
         suites = [
             _build_suite("run", record, [_build_validity(record, verdict, is_valid=is_valid), _build_verdict(record, verdict)]),
             *_build_criteria(record, verdict),
-            _build_suite("gates", record, [_build_gate(result, is_valid=is_valid) for result in verdict.gates]),
+            _build_suite("gates", record, [_build_gate(result, is_valid=counts(record, verdict)) for result in verdict.gates]),
             _build_suite("security", record, [_build_check(check) for check in record.checks]),
         ]
         root = ET.Element("testsuites", name=_text(f"jivsbench {record.plan.scenario.name}"), time=f"{record.duration_s:.3f}")

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
+from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.gate import GateOutcome, GateSeverity
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import GateResult, Verdict, VerdictOutcome
+
+_NOT_GREEN: Final = (ComparisonOutcome.WORSE, ComparisonOutcome.INCONCLUSIVE)
 
 
 class Weight(IntEnum):
@@ -37,6 +41,8 @@ def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
     """Why the run is invalid, gates that are not green, checks and reported findings that are open; the worst first."""
     problems = [Problem("run.invalid", "The run is invalid", reason, Weight.DOUBT) for reason in record.invalid]
     problems += [_describe_gate(result) for result in verdict.gates if not result.outcome.is_green]
+    if not record.invalid:
+        problems += [_describe_criterion(result) for result in verdict.criteria if result.outcome in _NOT_GREEN]
     for check in record.checks:
         problems += _describe_check(check)
     reported = verdict.inputs.findings if verdict.inputs else ()
@@ -44,10 +50,17 @@ def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
         Problem(found.check_id, found.title, found.evidence or found.title, _weigh(found.severity), found.severity)
         for found in reported
     ]
-    if verdict.outcome is not VerdictOutcome.PASSED and not problems:
+    has_reason = any(problem.weight <= Weight.DOUBT for problem in problems)
+    if verdict.outcome in {VerdictOutcome.FAILED, VerdictOutcome.INVALID} and not has_reason:
         # A run can end otherwise for a reason that is neither a gate nor a check, such as an expired waiver.
-        problems = [Problem("run.verdict", f"The run is {verdict.outcome}", text, Weight.FAILURE) for text in verdict.reasons]
+        problems += [Problem("run.verdict", f"The run is {verdict.outcome}", text, Weight.FAILURE) for text in verdict.reasons]
     return tuple(sorted(problems, key=lambda problem: problem.weight))
+
+
+def _describe_criterion(result: CriterionResult) -> Problem:
+    name = f"{result.metric} {result.statistic}"
+    weight = Weight.FAILURE if result.outcome is ComparisonOutcome.WORSE else Weight.DOUBT
+    return Problem(f"comparison/{result.metric}/{result.statistic}", f"{name} is {result.outcome}", result.reason, weight)
 
 
 def _describe_gate(result: GateResult) -> Problem:

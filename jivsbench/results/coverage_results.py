@@ -6,22 +6,19 @@ from typing import Any
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.inputs import Coverage
-from jivsbench.results.written import load_json
+from jivsbench.results.written import load_json, read_text
 from jivsbench.results.xml_events import read_count, read_xml
 
 
 def read_coverage(path: Path) -> Coverage:
     """The covered and all lines and branches. Raises ConfigError for what is none of these formats, or cannot be."""
-    try:
-        head = path.read_bytes()[:4096].lstrip()
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read ({exc.strerror}): name a file that exists") from exc
-    if head.startswith(b"<"):
+    text = read_text(path, "replace").lstrip()
+    if text.startswith("<"):
         coverage = _read_xml(path)
-    elif head.startswith(b"{"):
-        coverage = _read_json(path)
+    elif text.startswith("{"):
+        coverage = _read_json(path, text)
     else:
-        coverage = _read_lcov(path)
+        coverage = _read_lcov(path, text)
     for covered, everything in (
         (coverage.lines_covered, coverage.lines),
         (coverage.branches_covered or 0, coverage.branches or 0),
@@ -59,9 +56,9 @@ def _read_xml(path: Path) -> Coverage:
     raise ConfigError(f"{path} is neither Cobertura nor JaCoCo XML (its root is <{root}>): write one of them, JSON or LCOV")
 
 
-def _read_json(path: Path) -> Coverage:
-    document: Any = load_json(path.read_text(encoding="utf-8"))
+def _read_json(path: Path, text: str) -> Coverage:
     try:
+        document: Any = load_json(text)
         totals = document["totals"]
         branches = int(totals["num_branches"]) if "num_branches" in totals else 0
         return Coverage(
@@ -71,16 +68,18 @@ def _read_json(path: Path) -> Coverage:
             int(totals["covered_branches"]) if branches else None,
             branches or None,
         )
-    except (KeyError, TypeError, ValueError):
+    except ConfigError as exc:
+        raise ConfigError(f"{path}: {exc}") from None
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise ConfigError(
             f"{path} is not the JSON of coverage.py: it lacks totals.covered_lines or totals.num_statements"
         ) from None
 
 
-def _read_lcov(path: Path) -> Coverage:
+def _read_lcov(path: Path, text: str) -> Coverage:
     sums = dict.fromkeys(("LF", "LH", "BRF", "BRH"), 0)
     ended = False
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in text.splitlines():
         key, _, number = line.partition(":")
         if key in sums and number.strip().isdigit():
             sums[key] += int(number)

@@ -11,7 +11,7 @@ from jivsbench.errors import ConfigError
 from jivsbench.model.claims import Claims
 from jivsbench.results import gatling, jmeter, k6, locust
 from jivsbench.results.table import read_table
-from jivsbench.results.written import load_json
+from jivsbench.results.written import load_json, read_text
 
 FORMATS: Final = (
     k6.NAME,
@@ -34,14 +34,14 @@ _CSV_HEADS: Final[tuple[tuple[tuple[str, ...], _Reader], ...]] = (
 
 def read_claims(path: Path, mapping: TableMapping | None = None) -> tuple[Claims, ...]:
     """What a file states; with a mapping, whatever table it is. Raises ConfigError naming the file and what can be read."""
-    text = _read_text(path)
+    text = read_text(path)
     try:
         if mapping is not None:
             return read_table(list(_read_rows(text)), mapping)
         claims = _read_known(text)
     except ConfigError as exc:
         raise ConfigError(f"{path}: {exc}") from exc
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, csv.Error) as exc:
         raise ConfigError(
             f"{path}: a field is missing or of another kind than its format has ({exc!r}): was it cut short?"
         ) from exc
@@ -56,7 +56,7 @@ def read_claims(path: Path, mapping: TableMapping | None = None) -> tuple[Claims
 def read_document(path: Path) -> Any:
     """The JSON document in a file, or None when it holds something else."""
     try:
-        return load_json(_read_text(path))
+        return load_json(read_text(path))
     except ConfigError:
         return None
 
@@ -68,7 +68,7 @@ def _read_known(text: str) -> tuple[Claims, ...] | None:
     rows = csv.DictReader(io.StringIO(text))
     head = rows.fieldnames or ()
     if set(_LOG_HEAD) <= set(head):
-        # A line a sample: never all of them at once.
+        # A line a sample: no list of them beside the text.
         return jmeter.read_log(rows)
     read = next((read for columns, read in _CSV_HEADS if set(columns) <= set(head)), None)
     return read(list(rows)) if read else None
@@ -94,14 +94,3 @@ def _read_rows(text: str) -> Iterator[Mapping[str, Any]]:
         if not isinstance(row, dict):
             raise ConfigError("a row of the table must be an object, and one is something else: map a list of objects")
         yield row
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist: name a result file or the folder of a run") from None
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {exc.start}): name a result file as its tool wrote it") from exc
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read ({exc.strerror}): check its name and its permissions") from exc

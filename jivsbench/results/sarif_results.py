@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.finding import Finding, Severity
-from jivsbench.results.written import load_json
+from jivsbench.results.written import load_json, read_text
 
 _LEVELS: Final = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
 # GitHub's scale of `security-severity`, which is CVSS.
@@ -20,29 +20,38 @@ _NOT_OPEN: Final = ("pass", "notApplicable", "informational")
 def read_sarif(path: Path) -> tuple[Finding, ...]:
     """Every open result. Raises ConfigError naming a file that is not SARIF."""
     try:
-        document: Any = load_json(path.read_text(encoding="utf-8-sig"))
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read ({exc.strerror}): name a file that exists") from exc
-    except (ConfigError, UnicodeDecodeError) as exc:
+        document: Any = load_json(read_text(path))
+    except ConfigError as exc:
         raise ConfigError(f"{path} is not SARIF ({exc}): name a SARIF 2.1.0 file") from exc
     if not isinstance(document, dict) or document.get("version") != "2.1.0" or not isinstance(document.get("runs"), list):
         raise ConfigError(f"{path} is not SARIF 2.1.0: it needs version 2.1.0 and runs")
     try:
         return tuple(finding for run in document["runs"] for finding in _read_run(run))
-    except (KeyError, TypeError, AttributeError, ValueError) as exc:
+    except (LookupError, TypeError, AttributeError, ValueError) as exc:
         raise ConfigError(f"{path}: a result is not as SARIF 2.1.0 has it ({exc!r})") from exc
 
 
 def _read_run(run: Mapping[str, Any]) -> Iterator[Finding]:
     driver = run["tool"]["driver"]
-    rules = {rule["id"]: rule for rule in driver.get("rules", ())}
+    listed = [*driver.get("rules", ()), *(rule for part in run["tool"].get("extensions", ()) for rule in part.get("rules", ()))]
+    rules = {rule["id"]: rule for rule in listed}
     for result in run.get("results") or ():
         if result.get("kind", "fail") in _NOT_OPEN or result.get("baselineState") == "absent":
             continue
-        identity = result.get("ruleId") or result.get("rule", {}).get("id") or "unnamed"
+        identity = _identify(result, driver)
         rule = rules.get(identity, {})
         text = result["message"].get("text") or identity
         yield Finding(f"{driver['name']}/{identity}", _rate(result, rule), text, _locate(result), "")
+
+
+def _identify(result: Mapping[str, Any], driver: Mapping[str, Any]) -> str:
+    """A result names its rule, or says where it stands in the driver's list. Raises IndexError where nothing stands."""
+    reference = result.get("rule") or {}
+    named = result.get("ruleId") or reference.get("id")
+    if named:
+        return str(named)
+    index = result.get("ruleIndex", reference.get("index", -1))
+    return "unnamed" if index < 0 else str(driver["rules"][int(index)]["id"])
 
 
 def _rate(result: Mapping[str, Any], rule: Mapping[str, Any]) -> Severity:

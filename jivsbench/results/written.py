@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, Final
 
 from jivsbench.analysis.contradictions import find_mark
@@ -11,6 +12,7 @@ from jivsbench.model.claims import Part, Quantity, Stated
 
 Figures = Iterable[tuple[Quantity, Stated | None]]
 _HUNDREDTH: Final = 0.01
+_LARGEST_EXPONENT: Final = 300
 _NOTE_KEYS: Final = ("provenance", "source", "note", "notes", "comment", "description", "mode", "method", "generated_by")
 
 
@@ -22,6 +24,18 @@ def load_json(text: str) -> Any:
         raise ConfigError(f"this is not JSON: {exc}") from None
 
 
+def read_text(path: Path, errors: str = "strict") -> str:
+    """The text of a result file; `errors` is `replace` where only its numbers count. Raises ConfigError naming it."""
+    try:
+        return path.read_text(encoding="utf-8-sig", errors=errors)
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist: name a result file or the folder of a run") from None
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {exc.start}): name a result file as its tool wrote it") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read ({exc.strerror}): check its name and its permissions") from exc
+
+
 def parse_number(written: object) -> Decimal | None:
     """The number in a cell or a JSON value; None when there is none (`-`, `N/A`, nothing).
 
@@ -29,14 +43,19 @@ def parse_number(written: object) -> Decimal | None:
     (Decimal('92163'), Decimal('0.24'), None)
     """
     if isinstance(written, Decimal):
-        return written if written.is_finite() else None
+        return written if _is_sensible(written) else None
     if not isinstance(written, str):
         return None
     try:
         number = Decimal(written.replace(",", "").replace("%", "").strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if _is_sensible(number) else None
+
+
+def _is_sensible(number: Decimal) -> bool:
+    """False for what no measurement gives. Written out, a number of a billion digits would take all memory."""
+    return number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT
 
 
 def count(name: str, written: object) -> Stated | None:

@@ -1,4 +1,4 @@
-"""Reads XML of other tools as a stream of starts and ends. Entities and document types are refused, not expanded."""
+"""Reads XML of other tools as a stream of starts. Entities that a document declares are refused, not expanded."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 from command import start
 
 from jivsbench.exitcodes import ExitCode
+from tests.machine import free_port
 
 SCENARIO = """
 name = "clocked"
@@ -107,9 +107,7 @@ def test_a_starved_generator_is_invalid(tmp_path: Path, loaded_source: str) -> N
 @pytest.mark.no_cover
 def test_a_run_that_loses_its_load_machine_is_invalid(tmp_path: Path, loaded_source: str) -> None:
     """`jivsbench worker` is killed in the middle of its load: exit code 4, with the machine and the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     machine = start("worker", "--master", "127.0.0.1", "--master-port", port, cwd=tmp_path)
     process, _master, bundle = start_clocked(tmp_path, loaded_source, "--expect-workers", "1", "--master-port", port)
 

@@ -21,6 +21,8 @@ def watch_scheduler() -> Iterator[HistogramBuilder]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    yield lateness
-    is_over.set()
-    watcher.join()
+    try:
+        yield lateness
+    finally:
+        is_over.set()
+        watcher.join()

@@ -18,7 +18,7 @@ from jivsbench.load.launcher import run_load
 from jivsbench.load.messages import Progressed, Started, parse_message
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.record import JobTotals
-from jivsbench.model.scenario import Stage, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Stage, WorkloadSpec
 from tests.processes import is_gone
 
 LONG = (Stage(60.0, 3, is_step=True),)
@@ -260,6 +260,18 @@ def test_a_load_that_must_end_is_cut_and_says_what_it_did(plant, load, tmp_path)
         )
         == totals.created
     )
+
+
+def test_an_open_loop_that_is_cut_ends_when_it_was_cut(plant, load, tmp_path) -> None:
+    """Its block was closed in advance, at its planned end a minute later: throughput is by the time that was played."""
+    target = plant(job_ms=5)
+    spec = load(target.arm(), stages=(Stage(60.0, is_step=True, rate_per_s=20),), arrival=Arrival.RATE)
+
+    outcome = run_load(spec, tmp_path, ignore, must_end=lambda progress: progress.elapsed_s >= 1.0)
+
+    (block,) = outcome.blocks
+    assert 1.0 <= block.end_ns / 1e9 < 5.0
+    assert block.jobs > 10
 
 
 def test_after_a_cut_no_further_block_is_played(plant, load, tmp_path) -> None:

@@ -79,7 +79,7 @@ def test_a_child_that_dies_at_a_look_is_an_invalid_run(plant, load, tmp_path):
 
 
 def test_the_cpu_clock_of_another_process_counts_all_its_threads() -> None:
-    """The work of two threads that have ended' work, as the process itself counts it; nothing for a process that is gone."""
+    """The work of two threads that have ended is counted, as by the process itself; nothing for a process that is gone."""
     code = (
         "import threading, time\n"
         "def work():\n"

@@ -20,6 +20,7 @@ from jivsbench.load.spec import JoinSpec, LoadOutcome, Meeting
 from jivsbench.model.arrivals import arrival_times_ns
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.scenario import Arrival, Gaps, Stage, WorkloadSpec
+from tests.machine import free_port
 
 PING = WorkloadSpec("ping", "bench_rows", 1)
 
@@ -27,13 +28,6 @@ PING = WorkloadSpec("ping", "bench_rows", 1)
 def ignore(progress) -> None:
     """A listener for tests that look at the outcome alone."""
     del progress
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def find_machine(number: int) -> psutil.Process:

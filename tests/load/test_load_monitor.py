@@ -82,11 +82,10 @@ def test_seconds_can_count_from_the_load(plant, tmp_path) -> None:
 
 def test_a_disk_that_refuses_does_not_end_the_run(tmp_path, caplog) -> None:
     """No file can be written: the block goes on, and the log says so."""
-    with Monitor([], tmp_path / "missing" / "monitor.jsonl") as monitor:
+    with Monitor([], tmp_path / "missing" / "monitor.jsonl"):
         time.sleep(0.1)
 
     assert "the monitor ended early" in caplog.text
-    assert monitor.rows is not None
 
 
 class PlantedSource:

@@ -9,16 +9,10 @@ import urllib3
 from jivsbench.errors import InvalidRunError, PortInUseError
 from jivsbench.load.launcher import run_load
 from jivsbench.model.scenario import Arrival, Stage, WorkloadSpec
+from tests.machine import free_port
 
 PING = WorkloadSpec("ping", "bench_rows", 1)
 LONG = (Stage(30.0, is_step=True, rate_per_s=50),)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.no_cover

@@ -152,7 +152,15 @@ def test_a_broken_relation_is_found(seed, quantity, factor, data):
     assert found & BREAKS[quantity]
 
 
-GATES = tuple(parse_gate(text) for text in ("job.response p95 < 150 ms", "job.errors ratio < 10 %", "rows.lost count <= 0"))
+GATES = tuple(
+    parse_gate(text)
+    for text in (
+        "job.response p95 < 150 ms",
+        "job.response p95 < 900 ms for 2s",
+        "job.errors ratio < 10 %",
+        "rows.lost count <= 0",
+    )
+)
 
 
 def build_bundle(seed: int):
@@ -205,6 +213,7 @@ def build_bundle(seed: int):
     totals = JobTotals(completed + failed, completed, failed, 0, 0, completed * 1000, completed * 1000)
     kept = tuple(replace(look, second=look.second - 2.25) for look in looks[2:])
     record = build_record(arm, checks=[build_check(findings=())])
+    record = replace(record, plan=replace(record.plan, scenario=replace(record.plan.scenario, gates=GATES)))
     built = build_planned_arm(record.plan, arm.profile, arm.guards, lambda: intervals, blocks, totals, kept)
     record = replace(record, arms=(built,))
     summary = summarize(record)

@@ -105,6 +105,15 @@ def test_before_the_first_look_nothing_is_known():
     assert "11 pairs" in result.reason
 
 
+def test_a_look_too_early_to_show_anything_leaves_the_comparison_open():
+    """Ten looks at two criteria: at the first of them nothing may be spent yet."""
+    both = rule(6, 12, 18, 24, 30, 36, 42, 48, 54, 60, criteria=(MEAN, RATE))
+    results = judge_comparison(both, blocks([1.0] * 6, "a"), blocks(spread(1.5, 0.1, 6)))
+
+    assert {result.outcome for result in results} == {ComparisonOutcome.INCONCLUSIVE}
+    assert "too early" in results[0].reason
+
+
 def test_holm_gives_the_level_of_what_differs_to_the_others():
     """Alone at a half of 5 % the weak criterion is not shown; once the strong one is, it has the whole 5 %."""
     weak = [1.0 + step for step in (0.03, 0.05, 0.07, 0.09, 0.11, 0.13)] + [0.985]

@@ -128,7 +128,7 @@ def test_a_run_of_another_version_is_not_computed_again(bundle):
 
 
 def test_two_runs_are_compared_by_their_workload(bundle):
-    """A run against itself agrees; against a file of another tool nothing is stated in common."""
+    """A run against itself agrees."""
     status, output = call(bundle, "--against", bundle, "--all")
 
     assert status == ExitCode.PASSED

@@ -71,7 +71,11 @@ def test_allowed_urls_pass(url) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://169.254.169.254/", "http://0xa9fea9fe/", "http://[fe80::1%25eth0]/", "http://0/", "pg://224.0.0.1/d"]
+    "url",
+    [
+        *("http://169.254.169.254/", "http://0xa9fea9fe/", "http://[fe80::1%25eth0]/", "http://0/", "pg://224.0.0.1/d"),
+        *("pg:///d?host=169.254.169.254,localhost", "pg:///d?host=169.254.169.254:5432", "pg://x,169.254.169.254/d"),
+    ],
 )
 def test_neighbours_are_refused_without_a_list_too(url) -> None:
     """And allowed by number only."""

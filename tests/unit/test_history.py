@@ -13,7 +13,7 @@ from jivsbench.cli.root import root
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.history import open_history
-from jivsbench.model.gate import Unit
+from jivsbench.model.gate import Unit, Window, WindowKind
 from jivsbench.model.history import HistoryRun
 from jivsbench.model.secret import Secret
 from jivsbench.model.summary import Figure, Provenance
@@ -50,6 +50,16 @@ def test_a_run_is_stored_once_and_what_was_not_measured_is_not_stored(tmp_path):
     assert (tmp_path / "history.sqlite3").stat().st_mode & 0o777 == 0o600
 
 
+def test_figures_over_windows_are_no_figures_of_the_run(tmp_path):
+    """A steady window gives a second p95 of the same run: the one over the whole of it is stored."""
+    steady = replace(figure(3.0), window=Window(WindowKind.STEADY))
+    with open_history(None, tmp_path) as store:
+        assert store.add(run(1), [figure(5.0), steady])
+        (trend,) = read_trends(store, (("job.response", "p95"),))
+
+    assert [value.value for value in trend.values] == [5.0]
+
+
 def test_series_are_never_mixed_and_invalid_runs_say_nothing(tmp_path):
     """Runs of another machine stand in a line of their own; an INVALID run in none."""
     with open_history(None, tmp_path) as store:
@@ -84,7 +94,7 @@ def test_a_change_is_named_by_its_commit(tmp_path):
     assert f"worse since {10:040x}" in output
     assert "101 to 151 ms, +49.5 %" in output
     assert call("changes", "--reports-dir", tmp_path, "--json")[0] == ExitCode.PASSED
-    assert call("changes", "--check", "--metric", "throughput.records rate", "--reports-dir", tmp_path)[0] == ExitCode.PASSED
+    assert call("changes", "--check", "--metric", "throughput.records rate", "--reports-dir", tmp_path)[0] == ExitCode.INVALID
 
 
 def test_bundles_are_stored_from_the_reports_folder(tmp_path):

@@ -182,3 +182,11 @@ def test_without_an_expected_number_what_was_read_must_be_written(written, end) 
     ExtractionWorkload().iterate(user)
 
     assert user.end == end
+
+
+def test_a_feed_row_beyond_the_table_asks_for_no_rows() -> None:
+    """Nothing is there, and nothing is expected: a right answer is no wrong one."""
+    user = ScriptedUser(rows=10, table_rows=100)
+    user.feed = [FeedRow(first=150)]
+
+    assert choose_wanted(user).rows == 0

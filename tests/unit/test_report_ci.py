@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
+from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, Finding, Severity
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.inputs import Inputs
@@ -152,6 +153,18 @@ def test_markdown_keeps_its_limit_and_says_what_is_left_out(reporter, limit):
     assert text.startswith("## :x: FAILED")
     assert re.search(r"_\d+ of \d+ lines do not fit here: see report.html._\n\Z", text)
     assert len(text.encode()) > limit - 2000
+
+
+def test_a_criterion_that_is_worse_is_a_failure_whatever_else_there_is():
+    """A finding of low severity beside it hides nothing: annotations show an error."""
+    sample = comparison()
+    worse = CriterionResult("job.response", "mean", ComparisonOutcome.WORSE, 1.2, 1.1, 1.3, 0.95, 12, "slower")
+    remark = replace(build_check("X-1", Severity.LOW, CheckOutcome.FAIL, [Severity.LOW]))
+    record = replace(sample.record, checks=(remark,))
+    verdict = replace(sample.verdict, outcome=VerdictOutcome.FAILED, criteria=(worse,))
+
+    assert list_problems(record, verdict)[0].weight is Weight.FAILURE
+    assert "::error" in render(AnnotationsReporter(), replace(sample, record=record, verdict=verdict))
 
 
 @given(st.text(max_size=400), st.integers(120, 300))

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError, PoolTimeoutError
+from jivsbench.errors import EnvironmentProblem, OutputError, PoolTimeoutError
+from jivsbench.extract.jobs.database_url import parse_database_url
 from jivsbench.extract.jobs.migrations import upgrade
 from jivsbench.model.profile import MetadataPoolLimits
 from jivsbench.model.secret import Secret, format_url_without_secret
@@ -91,7 +92,7 @@ def open_database(url: Secret | None, folder: Path, limits: MetadataPoolLimits, 
     Raises ConfigError for a URL that is neither PostgreSQL nor SQLite, OutputError for a folder that cannot be written,
     EnvironmentProblem when the server does not answer.
     """
-    target = _parse_store_url(url) if url else URL.create("sqlite", database=str(_make_private_file(folder)))
+    target = parse_database_url(url, "the job store") if url else URL.create("sqlite", database=str(_make_private_file(folder)))
     engine = create_engine(
         target,
         pool_size=limits.size,
@@ -113,18 +114,6 @@ def open_database(url: Secret | None, folder: Path, limits: MetadataPoolLimits, 
             f"the job store {shown} could not be opened ({type(exc).__name__}): is the server up, may the user create tables?"
         ) from exc
     return StoreDatabase(engine)
-
-
-def _parse_store_url(url: Secret) -> URL:
-    try:
-        parsed = make_url(url.reveal())
-    except ArgumentError as exc:
-        raise ConfigError("the job store's URL cannot be read: write postgresql://user@host:port/database") from exc
-    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername == "sqlite" and parsed.database:
-        return parsed
-    raise ConfigError(f"the job store cannot be kept in {parsed.drivername!r}: name a postgresql:// or a sqlite:/// URL")
 
 
 def _make_private_file(folder: Path) -> Path:

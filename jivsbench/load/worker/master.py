@@ -148,11 +148,16 @@ class Master:
             self._say_waiting()
             self._find_lost(silence_s=_PREPARATION_S)
             if time.monotonic() > limit_s:
-                raise InvalidRunError(f"only {len(ready)} of {len(self._machines)} load machines were ready after 120 s")
+                raise InvalidRunError(
+                    f"only {len(ready)} of {len(self._machines)} load machines were ready after {_PREPARATION_S:.0f} s"
+                )
         return False
 
     def _compare_clocks(self) -> None:
         """The offset of each machine's clock, from the quickest of a few exchanges: right to half its round trip."""
+        # While others prepared, those that were ready had nothing to say.
+        for machine in self._machines.values():
+            machine.heard_s = time.monotonic()
         for machine in self._machines.values():
             for _ in range(_CLOCK_ROUNDS):
                 self._send(machine, {"kind": "clock", "sent_ns": time.monotonic_ns()})
@@ -258,23 +263,13 @@ class Master:
 
     def _describe(self) -> LoadProgress:
         arm = self._block.plan.arm
-        recent = self._recorder.recent(arm)
-        p50_ns, p95_ns, p99_ns = recent.job_percentiles_ns()
-        return LoadProgress(
+        return self._recorder.recent(arm).describe(
             elapsed_s=max(0, time.monotonic_ns() - self._origin_ns) / NS_PER_S,
             total_s=curve_duration_s(self._spec.stages),
             arm=arm,
             block=0,
             blocks=1,
             users=sum(machine.users for machine in self._machines.values()),
-            jobs=recent.jobs,
-            rows=recent.rows,
-            rows_per_min=recent.rows_per_min(),
-            job_p50_ns=p50_ns,
-            job_p95_ns=p95_ns,
-            job_p99_ns=p99_ns,
-            jobs_per_s=recent.jobs_per_s(),
-            errors=recent.errors,
             lag_p99_ns=self._recorder.lag_p99_ns(),
         )
 

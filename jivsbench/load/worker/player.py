@@ -107,8 +107,10 @@ class Player:
             self._offering.get()
         finally:
             self._offering.kill()
-        if not block.is_closed:
-            block.close(time.monotonic_ns())
+        now_ns = time.monotonic_ns()
+        # An open loop closes its block in advance: one that was cut ends now.
+        if block.end_ns is None or block.end_ns > now_ns:
+            block.close(now_ns)
         self._loop.drain(self._spec.drain_limit_s)
         drained_cpu_s = self._target_cpu_s(plan.arm)
         if cpu_s is not None and drained_cpu_s is not None:
@@ -137,23 +139,13 @@ class Player:
     def _describe(self) -> LoadProgress:
         assert self._block is not None, "a block is set before the ticker runs"
         plan = self._block.plan
-        recent = self._recorder.recent(plan.arm)
-        p50_ns, p95_ns, p99_ns = recent.job_percentiles_ns()
-        return LoadProgress(
+        return self._recorder.recent(plan.arm).describe(
             elapsed_s=(time.monotonic_ns() - self._origin_ns) / _NS_PER_S,
             total_s=self._duration_ns * len(self._spec.blocks) / _NS_PER_S,
             arm=plan.arm,
             block=plan.index,
             blocks=len(self._spec.blocks),
             users=self._loop.users,
-            jobs=recent.jobs,
-            rows=recent.rows,
-            rows_per_min=recent.rows_per_min(),
-            job_p50_ns=p50_ns,
-            job_p95_ns=p95_ns,
-            job_p99_ns=p99_ns,
-            jobs_per_s=recent.jobs_per_s(),
-            errors=recent.errors,
             lag_p99_ns=self._lag_p99_ns(),
         )
 

@@ -134,7 +134,9 @@ def _build_cell(arm: str, figure: Figure | None) -> Cell:
     if figure is None:
         return Cell(arm, text, "", is_missing=True, why_missing="the summary has no such figure")
     is_missing = figure.value is None or is_thin(figure)
-    return Cell(arm, text, f"n = {format_count(figure.samples)}", is_missing, figure.method if figure.value is None else "")
+    # The value says already that it was not measured; what is left of the method says why.
+    why = figure.method.removeprefix(f"{NOT_MEASURED}: ") if figure.value is None else ""
+    return Cell(arm, text, f"n = {format_count(figure.samples)}", is_missing, why)
 
 
 def _build_scale(summary: Summary) -> Scale | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram
 from jivsbench.model.record import ArmRecord, RunRecord
-from jivsbench.model.sample import OperationInterval
+from jivsbench.model.sample import OperationInterval, count_errors
 from jivsbench.report.formatting import NOT_MEASURED, format_count, format_milliseconds, format_share
 
 
@@ -135,7 +135,7 @@ def _build_lines(record: RunRecord) -> tuple[OperationLine, ...]:
 
 
 def _build_line(arm: ArmRecord, operation: OperationInterval, *, is_first: bool, rowspan: int) -> OperationLine:
-    errors = sum(error.count for error in operation.errors)
+    errors = count_errors(operation.errors)
     return OperationLine(
         operation=operation.operation,
         kind=operation.kind.value,

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from jivsbench.analysis.slow_jobs import PhaseShare, SlowJobs, compare_slow_jobs
 from jivsbench.model.gate import Unit
+from jivsbench.model.histogram import MIN_SAMPLES_P99
 from jivsbench.model.metrics import Direction
 from jivsbench.model.phase_times import PhaseHistogram
 from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number
 
 _MS_PER_S = 1e3
-_MIN_SAMPLES_P99 = 100
 _PERCENT = 100.0
 
 
@@ -68,7 +68,9 @@ def _describe(slow: SlowJobs, cause: PhaseShare | None) -> str:
         f"The slowest {format_count(slow.slow_jobs)} of {format_count(slow.jobs)} jobs"
         f" took more than {_ms(slow.longer_than_s)} ms each."
     )
-    if cause is None or slow.slow_jobs == slow.jobs:
+    if slow.slow_jobs == slow.jobs:
+        return "All jobs lie in one bucket of durations: none is slower than the others."
+    if cause is None:
         return f"{subject} They do not differ from the others."
     more_s = sum(max(one.slow_mean_s - one.all_mean_s, 0.0) for one in slow.shares)
     part = (cause.slow_mean_s - cause.all_mean_s) / more_s * _PERCENT
@@ -80,7 +82,7 @@ def _build_line(share: PhaseShare, histogram: PhaseHistogram, *, is_cause: bool)
         phase=share.phase,
         p50=_bound(histogram, 50),
         p95=_bound(histogram, 95),
-        p99=_bound(histogram, 99) if histogram.count >= _MIN_SAMPLES_P99 else f"n < {_MIN_SAMPLES_P99}",
+        p99=_bound(histogram, 99) if histogram.count >= MIN_SAMPLES_P99 else f"n < {MIN_SAMPLES_P99}",
         all_mean=_ms(share.all_mean_s),
         all_share=f"{share.all_share * _PERCENT:.1f} %",
         slow_mean=_ms(share.slow_mean_s),

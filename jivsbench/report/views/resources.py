@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Final
 
 from jivsbench.model.gate import Unit
+from jivsbench.model.metrics import Direction
 from jivsbench.model.record import MonitorRow, RunRecord, ServerRecord, ServerRow
 from jivsbench.report.charts import Chart, DataTable, Point, Series
-from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number
+from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number, format_quantity
 from jivsbench.report.views.monitor_series import hit_percent
 from jivsbench.report.views.over_time import build_timeline
 from jivsbench.report.views.time_chart import Timeline, draw_chart
@@ -135,17 +136,22 @@ def _describe_costs(record: RunRecord) -> tuple[str, ...]:
     costs = [
         "Load generator: "
         + (
-            f"{generator.cpu_ratio * _PERCENT:.1f} % of a core"
+            f"{_format_cpu(generator.cpu_ratio)} of a core"
             if generator is not None and generator.cpu_ratio is not None
             else NOT_MEASURED
         )
     ]
     if monitor is None:
         return (*costs, f"Monitor: {NOT_MEASURED}")
-    cpu = NOT_MEASURED if monitor.cpu_ratio is None else f"{monitor.cpu_ratio * _PERCENT:.1f} % of a core"
+    cpu = NOT_MEASURED if monitor.cpu_ratio is None else f"{_format_cpu(monitor.cpu_ratio)} of a core"
     costs.append(f"Monitor: {cpu}, {format_count(monitor.looks)} looks, {format_count(monitor.looks_missed)} seconds without one")
     if monitor.metrics_answer_s is not None:
         costs.append(
             f"A target took {monitor.metrics_answer_s * 1e3:.1f} ms on average to answer with its metrics, once a second"
         )
     return tuple(costs)
+
+
+def _format_cpu(ratio: float) -> str:
+    """Rounded as beside its limit: upwards."""
+    return format_quantity(ratio * _PERCENT, Unit.PERCENT, Direction.LOWER)

@@ -1,6 +1,6 @@
 """What the server does now, as it tells an ordinary user: sessions, what they wait for, and totals of statements."""
 
-from jivsbench.errors import JivsbenchError
+from jivsbench.errors import DeadlineError, JivsbenchError, SourceUnreachableError
 from jivsbench.model.activity import ServerActivity, StatementTotals, WaitCount
 from jivsbench_postgres.wire import Wire
 
@@ -51,6 +51,8 @@ def _read_statements(wire: Wire, patience_s: float) -> tuple[tuple[StatementTota
         return (), "totals of statements: have the owner of the database run CREATE EXTENSION pg_stat_statements"
     try:
         rows = wire.fetch(_STATEMENTS, doing=doing, patience_s=patience_s)
+    except (SourceUnreachableError, DeadlineError):
+        raise
     except JivsbenchError:
         return (), "totals of statements: pg_stat_statements is not in shared_preload_libraries, or not readable"
     found = (
