@@ -19,7 +19,7 @@ demo: $(READY) ## the main job on embedded servers: data, legacy against optimiz
 test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
 	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh
 	$(PYTEST) -m "not nightly" --benchmark-skip --numprocesses=logical --dist=loadfile --no-loadscope-reorder --cov --cov-report= $(ALONE:%=--ignore=%)
-	COVERAGE_CONCURRENCY=greenlet $(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
+	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
 
 lint: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -108,8 +108,7 @@ def _judge_arrivals(facts: GeneratorFacts) -> Iterator[str]:
 def _judge_machine(facts: GeneratorFacts) -> Iterator[str]:
     if facts.steal_ratio is not None and facts.steal_ratio > MAX_STEAL_RATIO:
         yield (
-            f"{facts.steal_ratio:.2%} of the machine's CPU time was stolen by its hypervisor,"
-            f" at most {MAX_STEAL_RATIO:.0%} is allowed"
+            f"the hypervisor stole {facts.steal_ratio:.2%} of the machine's CPU time, at most {MAX_STEAL_RATIO:.0%} is allowed"
         )
     if facts.clock_jump_ns is not None and facts.clock_jump_ns > MAX_CLOCK_JUMP_NS:
         yield (

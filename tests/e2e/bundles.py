@@ -7,7 +7,7 @@ from command import Ended
 
 from jivsbench.exitcodes import ExitCode
 
-STARVED = ("the load generator's lag p99 was ", "the load generator used ")
+STARVED = ("the load generator's lag p99 was ", "the load generator used ", "the hypervisor stole ")
 """How the reasons begin that speak of a machine too busy to offer the load in time."""
 SHORT = "measure in longer blocks"
 """How the reason of a gate ends that needs longer blocks than a test has time for."""
@@ -23,8 +23,8 @@ def read_ended_run(ended: Ended, bundle: Path, *wanted: ExitCode, has_short_bloc
     """The run's file, after checking that the run ended in a wanted way.
 
     A busy machine may have spoilt it, which is not the fault that the tests look for: INVALID is accepted as well, but only
-    when the file names reasons and each of them is that the load generator was starved - or, for blocks that the test made
-    short, that a gate cannot be judged in blocks so short.
+    when the file names reasons and each of them is that the load generator, or its machine, was starved - or, for blocks that
+    the test made short, that a gate cannot be judged in blocks so short.
     """
     found = json.loads((bundle / "run.json").read_text())
     reasons = found["record"]["invalid"]
