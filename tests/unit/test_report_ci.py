@@ -144,6 +144,7 @@ def test_a_badge_says_the_verdict_in_a_word(name):
     assert len(text) < 2000
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("reporter", "limit"), [(CommentReporter(), MAX_COMMENT_BYTES), (MarkdownReporter(), MAX_SUMMARY_BYTES)])
 def test_markdown_keeps_its_limit_and_says_what_is_left_out(reporter, limit):
     """GitHub refuses a longer one whole; the verdict stays at the top, the last line says how much is missing."""
