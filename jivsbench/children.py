@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -94,6 +94,7 @@ def start_child(
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
     user: str | None = None,
+    umask: int | None = None,
 ) -> Child:
     """Start a child whose errors (and output, unless it is read) are appended to `log`.
 
@@ -111,20 +112,31 @@ def start_child(
             user=user,
             group=primary_group(user),
             extra_groups=[] if user else None,
+            umask=-1 if umask is None else umask,
             preexec_fn=None if holds_stdin else build_parent_death_signal(),  # noqa: PLW1509 - one prctl, no locks taken
         )
     return Child(name, process)
 
 
 def start_python_child(
-    name: str, module: str, *, log: Path, message: str, reads_stdout: bool = True, python: Path | None = None
+    name: str,
+    module: str,
+    *,
+    log: Path,
+    message: str,
+    reads_stdout: bool = True,
+    python: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    umask: int | None = None,
 ) -> Child:
     """Start `python -m module` and send it one line of JSON; secrets travel this way, never in argv or environment.
 
     With `python`, the interpreter of another environment, nothing of this one is seen: neither the current folder nor PYTHONPATH.
+    `environment` is added to this process's variables.
     """
     interpreter = [sys.executable] if python is None else [str(python), "-I"]
-    child = start_child(name, [*interpreter, "-m", module], log=log, reads_stdout=reads_stdout)
+    env = {**os.environ, **environment} if environment else None
+    child = start_child(name, [*interpreter, "-m", module], log=log, reads_stdout=reads_stdout, env=env, umask=umask)
     try:
         child.send(message.replace("\n", " ") + "\n")
     except BrokenPipeError:

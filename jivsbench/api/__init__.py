@@ -1,6 +1,18 @@
 """Everything a plugin author imports: `hookimpl`, the hook specifications and the protocols of what plugins offer."""
 
-from jivsbench.api.checks import CheckContext, LabelledStatement, SecurityCheck, StatementSupplier, TargetApi, TargetVariant
+from jivsbench.api.checks import (
+    UNCHANGED,
+    CheckContext,
+    Installation,
+    LabelledStatement,
+    SecurityCheck,
+    StatementSupplier,
+    TargetApi,
+    TargetChanges,
+    TargetVariant,
+    Wire,
+    WireMessage,
+)
 from jivsbench.api.hookspecs import PROJECT, HookSpecs, hookimpl
 from jivsbench.api.protocols import (
     ActivityTeller,
@@ -28,6 +40,7 @@ from jivsbench.api.workloads import JobSpan, Response, UserContext, Workload
 
 __all__ = [
     "PROJECT",
+    "UNCHANGED",
     "ActivityTeller",
     "Cache",
     "CacheActivityTeller",
@@ -41,6 +54,7 @@ __all__ = [
     "Guard",
     "GuardRequest",
     "HookSpecs",
+    "Installation",
     "JobSpan",
     "KeyPartitioner",
     "LabelledStatement",
@@ -55,9 +69,12 @@ __all__ = [
     "StatementSupplier",
     "TableLoader",
     "TargetApi",
+    "TargetChanges",
     "TargetVariant",
     "UserContext",
     "WatermarkTeller",
+    "Wire",
+    "WireMessage",
     "Workload",
     "hookimpl",
 ]

@@ -2,13 +2,15 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from jivsbench.api.protocols import Connection, TableLoader
 from jivsbench.api.workloads import Response
 from jivsbench.model.finding import CheckResult, Severity
+from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 
 
@@ -24,13 +26,88 @@ class TargetApi(Protocol):
 class TargetVariant:
     """A target to attack: the one under test, the hardened reference, or one made vulnerable on purpose.
 
-    `plugins` are extra plugin modules (`package.module`) to load; `guards` replace the profile's, `connector` the source's.
+    `plugins` are extra plugin modules (`package.module`) to load; `guards` and `cache` replace the profile's, `connector` the
+    source's. `installations` name functions (`package.module:function`) that plant what is wrong with an installation: each
+    gets an empty folder and returns an `Installation`. `is_alone` keeps what would disturb other checks out of a shared target.
     """
 
     name: str
     plugins: tuple[str, ...] = ()
     guards: tuple[str, ...] | None = None
     connector: str | None = None
+    cache: str | None = None
+    installations: tuple[str, ...] = ()
+    is_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a target is made of, as files: for checks that look at it instead of attacking it."""
+
+    packages: tuple[Path, ...] = ()
+    """Folders that hold installed distributions (`site-packages`)."""
+    sources: tuple[Path, ...] = ()
+    """Folders with the Python source of the host and of every loaded plugin."""
+    configurations: tuple[Path, ...] = ()
+    """Configuration files that are in force, and files of the same folder that set secrets for it."""
+    locks: tuple[Path, ...] = ()
+    """Files that pin what is installed."""
+    advisories: tuple[Path, ...] = ()
+    """Files or folders with advisories in the OSV format, brought by the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChanges:
+    """In what another target of the same variant differs. None, or empty, is: as it is."""
+
+    query_timeout_s: float | None = None
+    job_timeout_s: float | None = None
+    pool_size: int | None = None
+    borrow_timeout_s: float | None = None
+    queue_limit: int | None = None
+    job_workers: int | None = None
+    source_url: Secret | None = None
+    cache_url: Secret | None = None
+    metadata_url: Secret | None = None
+    credential_key: Secret | None = None
+    mask_key: Secret | None = None
+    admin_token: Secret | None = None
+    destinations: tuple[str, ...] | None = None
+    plugins: tuple[str, ...] = ()
+    """Modules that are loaded besides."""
+    plugins_lock: Path | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+    """Variables of the target's process, besides those of this one."""
+    umask: int | None = None
+
+
+UNCHANGED: Final = TargetChanges()
+
+
+@dataclass(frozen=True, slots=True)
+class WireMessage:
+    """One message that a target sent to its source's server. `kind` is the protocol's own letter ("Q", "P", ...), or a word."""
+
+    connection: int
+    kind: str
+    payload: bytes
+
+
+class Wire(Protocol):
+    """What a target says to its source's server, as a recorder between the two sees it."""
+
+    @property
+    def is_complete(self) -> bool:
+        """False when something was not kept, for want of room or because it could not be read."""
+        ...
+
+    def mark(self) -> int:
+        """The place in the record that is the end just now."""
+        ...
+
+    def since(self, mark: int) -> tuple[WireMessage, ...]:
+        """The messages after a mark."""
+        ...
 
 
 class CheckContext(Protocol):
@@ -39,6 +116,57 @@ class CheckContext(Protocol):
     @property
     def target(self) -> TargetApi:
         """The public API of the running target, with a token of role ADMIN."""
+        ...
+
+    @property
+    def base_url(self) -> str:
+        """Root URL of the target, for requests that `target` cannot make; the API is under /api/v1."""
+        ...
+
+    @property
+    def token(self) -> Secret:
+        """The bearer token of role ADMIN."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Process id of the target."""
+        ...
+
+    @property
+    def log(self) -> Path:
+        """The file that the target's log is appended to."""
+        ...
+
+    @property
+    def output_dir(self) -> Path:
+        """The folder that the target writes extractions to; its own state is in there too."""
+        ...
+
+    @property
+    def wire(self) -> Wire | None:
+        """What the target says to its source's server; None when nothing stands between the two."""
+        ...
+
+    @property
+    def cache_url(self) -> Secret | None:
+        """The cache server of the target; None for one in its memory."""
+        ...
+
+    @property
+    def installation(self) -> Installation:
+        """What the target is made of, as files."""
+        ...
+
+    def launch(self, changes: TargetChanges = UNCHANGED) -> "AbstractContextManager[CheckContext]":
+        """Another target of the same variant, gone at the end of the block.
+
+        Raises the JivsbenchError with which the target refused to start.
+        """
+        ...
+
+    def make_folder(self) -> Path:
+        """An empty folder of the check's own, mode 0700, gone when the checks have ended."""
         ...
 
     @property
@@ -80,7 +208,11 @@ class CheckContext(Protocol):
         ...
 
     def data_source(self) -> DataSource:
-        """The source itself, for `loader`."""
+        """The source with the rights of its owner, for `loader` and for oracles."""
+        ...
+
+    def reader(self) -> DataSource:
+        """The source with the rights that the target has."""
         ...
 
     def read_output(self, job: object) -> pa.Table:

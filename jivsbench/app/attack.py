@@ -8,9 +8,8 @@ from typing import Final
 
 from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
 from jivsbench.app.data import load_dataset, test_source
-from jivsbench.app.progress import Listener, Step
+from jivsbench.app.progress import Listener
 from jivsbench.app.servers import Workbench, open_servers
-from jivsbench.app.targets import start_target
 from jivsbench.checks.corpus import read_corpus
 from jivsbench.config import Settings, find_profile
 from jivsbench.dataset import TABLE, Dataset
@@ -59,9 +58,7 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
                 load_dataset(registry, servers.owner, Dataset(_ROWS), listener)
             test_source(registry, servers.source)
             bench = Workbench(settings, registry, servers, listener)
-            listener(Step(f"starting the extraction service: {profile.name}"))
-            with start_target(bench, profile, work, work / "target.log") as target:
-                results = add_missing_guard(profile, attack(bench, target, security, work, work))
+            results = add_missing_guard(profile, attack(bench, profile, security, work))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Assessment(results, score_results(results))

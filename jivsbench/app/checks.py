@@ -1,20 +1,29 @@
 """Attacks a target with the security checks that are installed."""
 
+import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from jivsbench.api import CheckContext, SecurityCheck, TargetVariant
+from jivsbench.api import UNCHANGED, CheckContext, Installation, SecurityCheck, TargetChanges, TargetVariant
+from jivsbench.app.installation import describe_installation, plant_installation
 from jivsbench.app.progress import Step
 from jivsbench.app.servers import Workbench
-from jivsbench.app.targets import Target, start_target
-from jivsbench.checks.context import HttpCheckContext
+from jivsbench.app.targets import SAME, Stack, Target, build_service_spec, serve_spec
+from jivsbench.checks.context import Errand, HttpCheckContext, Reach
 from jivsbench.checks.missing_guard import missing_guard_result
+from jivsbench.checks.recorder import WireRecorder, record_source
 from jivsbench.checks.runner import run_checks
 from jivsbench.checks.score import score
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.profile import Profile
+from jivsbench.model.secret import Secret
+from jivsbench.service.auth import Role
+from jivsbench.service.spec import ServiceSpec, TokenSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +36,120 @@ class Security:
     seed: int = 0
     corpus: tuple[str, ...] = ()
     """Payloads that the user brought."""
+    advisories: tuple[Path, ...] = ()
+    """Files of advisories that the user brought."""
 
 
-def attack(bench: Workbench, target: Target, security: Security, work: Path, logs: Path) -> tuple[CheckResult, ...]:
-    """Run the checks against a running target; their controls get targets of their own."""
-    owner = bench.servers.owner
+class AttackedTargets:
+    """Starts targets of one profile to be attacked, each behind a recorder, with folders of their own."""
 
-    def context_of(running: Target) -> HttpCheckContext:
+    def __init__(self, bench: Workbench, profile: Profile, security: Security, work: Path, logs: Path) -> None:
+        self._bench = bench
+        self._profile = profile
+        self._security = security
+        self._work = work
+        self._logs = logs
+
+    @contextmanager
+    def launch(self, variant: TargetVariant, changes: TargetChanges = UNCHANGED, stack: Stack = SAME) -> Iterator[CheckContext]:
+        """A running target of a variant, and what a check needs to attack it."""
+        with ExitStack() as exits:
+            source = self._bench.servers.source
+            if changes.source_url is not None:
+                source = replace(source, url=changes.source_url)
+            passing, wire = exits.enter_context(record_source(source))
+            bench = replace(self._bench, servers=replace(self._bench.servers, source=passing))
+            # Not by the variant's name: a check may start several of one variant.
+            folder = Path(tempfile.mkdtemp(prefix=f"{variant.name}-", dir=self._work))
+            output_dir = folder / "outputs"
+            output_dir.mkdir(mode=0o700)
+            spec = build_service_spec(bench, self._profile, output_dir, variant=variant)
+            spec = replace(
+                spec,
+                plugins=(*spec.plugins, *stack.plugins),
+                disabled_plugins=(*spec.disabled_plugins, *stack.disabled_plugins),
+            )
+            log = self._logs / f"attacked-{variant.name}.log"
+            target = exits.enter_context(serve_spec(_change_spec(spec, changes), log, stack, changes))
+            (folder / "checks").mkdir(mode=0o700)
+            yield self._build_context(variant, target, log, wire, folder / "checks")
+
+    def _build_context(
+        self, variant: TargetVariant, target: Target, log: Path, wire: WireRecorder | None, folder: Path
+    ) -> HttpCheckContext:
+        service = target.service
         return HttpCheckContext(
-            base_url=running.service.base_url,
-            token=running.service.admin_token,
-            output_dir=running.output_dir,
-            connector=bench.registry.connector(owner.connector),
-            data_source=owner,
+            Reach(service.base_url, Secret(service.admin_token), service.pid, log, target.output_dir),
+            self._build_errand(folder),
+            partial(self.launch, variant, stack=target.stack),
+            self._install(variant, folder),
+            wire,
+        )
+
+    def _build_errand(self, folder: Path) -> Errand:
+        servers, security = self._bench.servers, self._security
+        return Errand(
+            connector=self._bench.registry.connector(servers.owner.connector),
+            owner=servers.owner,
+            reader=servers.source,
             table=security.table,
             is_full=security.is_full,
             seed=security.seed,
+            folder=folder,
             corpus=security.corpus,
+            cache_url=servers.cache_url,
         )
 
-    @contextmanager
-    def launch(variant: TargetVariant) -> Iterator[CheckContext]:
-        with start_target(bench, target.profile, work, logs / f"control-{variant.name}.log", variant) as control:
-            yield context_of(control)
+    def _install(self, variant: TargetVariant, folder: Path) -> Installation:
+        real = describe_installation(self._bench, self._security.advisories)
+        return plant_installation(real, variant.installations, folder)
 
-    return run_checks(security.checks, launch, context_of(target), lambda text: bench.listener(Step(text)))
+
+def attack(bench: Workbench, profile: Profile, security: Security, logs: Path, stack: Stack = SAME) -> tuple[CheckResult, ...]:
+    """Run the checks against a target of the profile that is started for them; their controls get targets of their own."""
+    work = Path(tempfile.mkdtemp(prefix="jivsbench-attacked-"))
+    targets = AttackedTargets(bench, profile, security, work, logs)
+    try:
+        with targets.launch(TargetVariant("target"), stack=stack) as target:
+            return run_checks(security.checks, targets.launch, target, lambda text: bench.listener(Step(text)))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _change_spec(spec: ServiceSpec, changes: TargetChanges) -> ServiceSpec:
+    return replace(
+        spec,
+        profile=_change_profile(spec.profile, changes),
+        cache_url=_reveal(changes.cache_url) or spec.cache_url,
+        metadata_url=_reveal(changes.metadata_url) or spec.metadata_url,
+        credential_key=_reveal(changes.credential_key) or spec.credential_key,
+        mask_key=_reveal(changes.mask_key) or spec.mask_key,
+        destinations=spec.destinations if changes.destinations is None else changes.destinations,
+        plugins=(*spec.plugins, *changes.plugins),
+        plugins_lock=str(changes.plugins_lock) if changes.plugins_lock else spec.plugins_lock,
+        tokens=(TokenSpec(_reveal(changes.admin_token) or secrets.token_urlsafe(32), Role.ADMIN),),
+    )
+
+
+def _change_profile(profile: Profile, changes: TargetChanges) -> Profile:
+    pool = replace(
+        profile.pool,
+        max_size=changes.pool_size or profile.pool.max_size,
+        min_idle=min(profile.pool.min_idle, changes.pool_size or profile.pool.min_idle),
+        borrow_timeout_s=changes.borrow_timeout_s or profile.pool.borrow_timeout_s,
+    )
+    return replace(
+        profile,
+        pool=pool,
+        query_timeout_s=changes.query_timeout_s or profile.query_timeout_s,
+        job_timeout_s=changes.job_timeout_s or profile.job_timeout_s,
+        queue_limit=changes.queue_limit or profile.queue_limit,
+        job_workers=changes.job_workers or profile.job_workers,
+    )
+
+
+def _reveal(secret: Secret | None) -> str | None:
+    return secret.reveal() if secret is not None else None
 
 
 def add_missing_guard(profile: Profile, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:

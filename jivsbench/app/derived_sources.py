@@ -64,7 +64,7 @@ def make_sources(workload: WorkloadSpec, folder: Path, log: Path) -> Iterator[tu
 
 def create_on(target: Target, sources: Sequence[DerivedSource]) -> None:
     """Create the sources on a target through its API, as an administrator does, and test each. Raises EnvironmentProblem."""
-    with closing(HttpTarget(target.service.base_url, target.service.admin_token)) as api:
+    with closing(HttpTarget(target.service.base_url, Secret(target.service.admin_token))) as api:
         for source in sources:
             name = source.offered.name
             body = {"name": name, "connector": _CONNECTORS[source.offered.kind], "url": source.url.reveal()}

@@ -10,7 +10,7 @@ from typing import Final
 
 import urllib3
 
-from jivsbench.api import TargetVariant
+from jivsbench.api import UNCHANGED, TargetChanges, TargetVariant
 from jivsbench.app.servers import Workbench
 from jivsbench.errors import EnvironmentProblem
 from jivsbench.extract.credentials import format_new_key
@@ -18,7 +18,7 @@ from jivsbench.load.spec import LoadArm
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRuntime
 from jivsbench.service.auth import Role
-from jivsbench.service.launcher import RunningService, start_service
+from jivsbench.service.launcher import RunningService, Surroundings, start_service
 from jivsbench.service.spec import ServiceSpec, SourceSpec, TokenSpec
 
 REFERENCE = TargetVariant("reference")
@@ -70,7 +70,7 @@ def build_service_spec(
     settings, servers = bench.settings, bench.servers
     source = servers.source
     return ServiceSpec(
-        profile=profile if variant.guards is None else replace(profile, guards=variant.guards),
+        profile=_fit_profile(profile, variant),
         sources=(
             SourceSpec(
                 name=source.name,
@@ -96,6 +96,11 @@ def build_service_spec(
     )
 
 
+def _fit_profile(profile: Profile, variant: TargetVariant) -> Profile:
+    guards = profile.guards if variant.guards is None else variant.guards
+    return replace(profile, guards=guards, cache=variant.cache or profile.cache)
+
+
 @contextmanager
 def start_target(  # noqa: PLR0917 - six different types
     bench: Workbench,
@@ -114,11 +119,19 @@ def start_target(  # noqa: PLR0917 - six different types
         spec,
         plugins=(*spec.plugins, *stack.plugins),
         disabled_plugins=(*spec.disabled_plugins, *stack.disabled_plugins),
-        # Sources that a run adds are stored for as long as its target lives, and so is the key.
-        credential_key=spec.credential_key or format_new_key().reveal(),
     )
-    with start_service(spec, log, python=stack.python) as service:
-        yield Target(profile, service, output_dir, _ask_guards(service), stack)
+    with serve_spec(spec, log, stack) as target:
+        yield target
+
+
+@contextmanager
+def serve_spec(spec: ServiceSpec, log: Path, stack: Stack = SAME, changes: TargetChanges = UNCHANGED) -> Iterator[Target]:
+    """A target as a spec says, gone at the end of the block. Without a credential key it gets one for as long as it lives."""
+    # Sources that a run adds are stored for as long as its target lives, and so is the key.
+    spec = replace(spec, credential_key=spec.credential_key or format_new_key().reveal())
+    surroundings = Surroundings(stack.python, changes.environment, changes.umask)
+    with start_service(spec, log, surroundings=surroundings) as service:
+        yield Target(spec.profile, service, Path(spec.output_dir), _ask_guards(service), stack)
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """What a check gets to work with: the target's HTTP API, and beside it an oracle that never asks the target."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import urllib3
 
-from jivsbench.api import Connection, Connector, ReadLimits, Response, TableLoader
+from jivsbench.api import (
+    UNCHANGED,
+    CheckContext,
+    Connection,
+    Connector,
+    Installation,
+    ReadLimits,
+    Response,
+    TableLoader,
+    TargetChanges,
+    Wire,
+)
 from jivsbench.errors import InvalidRunError
+from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 
 _NO_ANSWER: Final = Response(0, None)
@@ -22,9 +36,9 @@ _TIMEOUT_S: Final = 45.0
 class HttpTarget:
     """The API of a running target over one kept connection; an answer that never comes is status 0."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, token: Secret) -> None:
         self._base_url = base_url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {token.reveal()}"}
         # No retries: a request that the target did not answer is a fact about the target.
         self._pool = urllib3.PoolManager(maxsize=1, retries=False, timeout=urllib3.Timeout(connect=5.0, read=_TIMEOUT_S))
 
@@ -46,70 +60,123 @@ class HttpTarget:
         self._pool.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a running target is found, and where it leaves its traces."""
+
+    base_url: str
+    token: Secret
+    pid: int
+    log: Path
+    output_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What all targets of one round of checks have in common. `reader` has the rights of the target, `owner` may write."""
+
+    connector: Connector
+    owner: DataSource
+    reader: DataSource
+    table: str
+    is_full: bool
+    seed: int
+    folder: Path
+    """Checks make folders of their own in it."""
+    corpus: tuple[str, ...] = ()
+    cache_url: Secret | None = None
+
+
+NOTHING: Final = Installation()
+Launch = Callable[[TargetChanges], AbstractContextManager[CheckContext]]
+
+
+@dataclass(frozen=True, slots=True)
 class HttpCheckContext:
     """A target and its source, for one check after another; used by one thread."""
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        token: str,
-        output_dir: Path,
-        connector: Connector,
-        data_source: DataSource,
-        table: str,
-        is_full: bool,
-        seed: int,
-        corpus: tuple[str, ...] = (),
-    ) -> None:
-        self._target = HttpTarget(base_url, token)
-        self._output_dir = output_dir
-        self._connector = connector
-        self._data_source = data_source
-        self._table = table
-        self._is_full = is_full
-        self._seed = seed
-        self._corpus = corpus
+    reach: Reach
+    errand: Errand
+    relaunch: Launch
+    installation: Installation = NOTHING
+    wire: Wire | None = None
+    target: HttpTarget = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", HttpTarget(self.reach.base_url, self.reach.token))
 
     @property
-    def target(self) -> HttpTarget:
-        """The public API of the running target."""
-        return self._target
+    def base_url(self) -> str:
+        """Root URL of the target."""
+        return self.reach.base_url
+
+    @property
+    def token(self) -> Secret:
+        """The bearer token of role ADMIN."""
+        return self.reach.token
+
+    @property
+    def pid(self) -> int:
+        """Process id of the target."""
+        return self.reach.pid
+
+    @property
+    def log(self) -> Path:
+        """The target's log."""
+        return self.reach.log
+
+    @property
+    def output_dir(self) -> Path:
+        """The folder that the target writes to."""
+        return self.reach.output_dir
+
+    @property
+    def cache_url(self) -> Secret | None:
+        """The cache server of the target."""
+        return self.errand.cache_url
 
     @property
     def source(self) -> str:
         """Name of the data source."""
-        return self._data_source.name
+        return self.errand.owner.name
 
     @property
     def dialect(self) -> str:
         """SQL dialect of the source, as its real connector says."""
-        return self._connector.dialect
+        return self.errand.connector.dialect
 
     @property
     def table(self) -> str:
         """Table of seeded rows."""
-        return self._table
+        return self.errand.table
 
     @property
     def is_full(self) -> bool:
         """True for the large corpora."""
-        return self._is_full
+        return self.errand.is_full
 
     @property
     def seed(self) -> int:
         """Seed of every random choice."""
-        return self._seed
+        return self.errand.seed
 
     @property
     def corpus(self) -> tuple[str, ...]:
         """Payloads that the user brought."""
-        return self._corpus
+        return self.errand.corpus
+
+    def launch(self, changes: TargetChanges = UNCHANGED) -> AbstractContextManager[CheckContext]:
+        """Another target of the same variant."""
+        return self.relaunch(changes)
+
+    def make_folder(self) -> Path:
+        """An empty folder of the check's own."""
+        return Path(tempfile.mkdtemp(prefix="check-", dir=self.errand.folder))
 
     @contextmanager
     def oracle(self) -> Iterator[Connection]:
         """A session with the source through the real connector, whatever the target uses."""
-        connection = self._connector.connect(self._data_source, ReadLimits())
+        connection = self.errand.connector.connect(self.errand.owner, ReadLimits())
         try:
             yield connection
         finally:
@@ -117,16 +184,21 @@ class HttpCheckContext:
 
     def loader(self) -> TableLoader | None:
         """The connector itself, when it can write tables."""
-        return self._connector if isinstance(self._connector, TableLoader) else None
+        connector = self.errand.connector
+        return connector if isinstance(connector, TableLoader) else None
 
     def data_source(self) -> DataSource:
-        """The source itself."""
-        return self._data_source
+        """The source, as its owner."""
+        return self.errand.owner
+
+    def reader(self) -> DataSource:
+        """The source, as the target's user."""
+        return self.errand.reader
 
     def read_output(self, job: object) -> pa.Table:
         """The Parquet files of a finished job, as one table. Raises InvalidRunError when they are not where they should be."""
         folder = job.get("output") if isinstance(job, Mapping) else None
-        files = sorted((self._output_dir / folder).glob("*.parquet")) if isinstance(folder, str) and folder else []
+        files = sorted((self.output_dir / folder).glob("*.parquet")) if isinstance(folder, str) and folder else []
         if not files:
             raise InvalidRunError("a job that ended COMPLETED left no Parquet file in the output folder: is it the target's own?")
         return pa.concat_tables([pq.read_table(file) for file in files])

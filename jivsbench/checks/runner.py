@@ -18,6 +18,7 @@ from jivsbench.model.finding import CheckOutcome, CheckResult
 
 HARDENED: Final = TargetVariant("hardened", guards=("sqlguard",))
 """The reference that every check must pass. Its guard is named, so that a profile without guards cannot weaken it."""
+_SHARED: Final = "shared-"
 Launch = Callable[[TargetVariant], AbstractContextManager[CheckContext]]
 
 _log = logging.getLogger(__name__)
@@ -29,15 +30,45 @@ def run_checks(
     target: CheckContext,
     on_progress: Callable[[str], None] = lambda _text: None,
 ) -> tuple[CheckResult, ...]:
-    """One result a check, in order. `launch` starts the targets of the controls; checks of one variant share one."""
+    """One result a check, in order. `launch` starts the targets of the controls; checks whose variants get along share one."""
     broken: dict[str, CheckResult] = {}
-    for variant in dict.fromkeys([check.vulnerable for check in checks]):
-        against = [check for check in checks if check.vulnerable == variant]
+    for variant, against in share_controls(checks):
         broken |= _Control(variant, CheckOutcome.FAIL).run(against, launch, on_progress)
     sound = [check for check in checks if check.id not in broken]
     if sound:
         broken |= _Control(HARDENED, CheckOutcome.PASS).run(sound, launch, on_progress)
     return tuple(broken.get(check.id) or _attack(check, target, on_progress) for check in checks)
+
+
+def share_controls(checks: Sequence[SecurityCheck]) -> list[tuple[TargetVariant, list[SecurityCheck]]]:
+    """As few targets as hold every hole: a start costs more than most checks. A variant that must be alone is."""
+    shared: list[tuple[TargetVariant, list[SecurityCheck]]] = []
+    for check in checks:
+        for place, (variant, members) in enumerate(shared):
+            joined = join_variants(variant, check.vulnerable)
+            if joined is not None:
+                shared[place] = (joined, [*members, check])
+                break
+        else:
+            shared.append((check.vulnerable, [check]))
+    return shared
+
+
+def join_variants(left: TargetVariant, right: TargetVariant) -> TargetVariant | None:
+    """One target with the holes of both; None when they ask for different parts, or one of them for a target of its own."""
+    if left == right:
+        return left
+    replaced = ((left.guards, right.guards), (left.connector, right.connector), (left.cache, right.cache))
+    if left.is_alone or right.is_alone or any(None not in pair and pair[0] != pair[1] for pair in replaced):
+        return None
+    return TargetVariant(
+        left.name if left.name.startswith(_SHARED) else f"{_SHARED}{left.name}",
+        plugins=tuple(dict.fromkeys((*left.plugins, *right.plugins))),
+        guards=right.guards if left.guards is None else left.guards,
+        connector=left.connector or right.connector,
+        cache=left.cache or right.cache,
+        installations=tuple(dict.fromkeys((*left.installations, *right.installations))),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,20 @@ _TOKEN_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the process of a service is started with, besides its spec."""
+
+    python: Path | None = None
+    """Interpreter of another environment; None: this one."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Added to the environment."""
+    umask: int | None = None
+
+
+HERE: Final = Surroundings()
+
+
+@dataclass(frozen=True, slots=True)
 class RunningService:
     """A service that accepts requests. `base_url` is the root: the API is under `/api/v1`."""
 
@@ -48,8 +62,8 @@ class RunningService:
         return f"RunningService({self.base_url!r}, pid={self.pid})"
 
 
-def start_service(spec: ServiceSpec, log: Path, timeout_s: float = 20.0, python: Path | None = None) -> RunningService:
-    """Start a service, in this environment or in that of `python`; its log is appended to `log`.
+def start_service(spec: ServiceSpec, log: Path, timeout_s: float = 20.0, surroundings: Surroundings = HERE) -> RunningService:
+    """Start a service; its log is appended to `log`.
 
     Without a token of role ADMIN in the spec, it gets a new one.
 
@@ -59,7 +73,15 @@ def start_service(spec: ServiceSpec, log: Path, timeout_s: float = 20.0, python:
     if admin_token is None:
         admin_token = secrets.token_urlsafe(_TOKEN_BYTES)
         spec = replace(spec, tokens=(*spec.tokens, TokenSpec(admin_token, Role.ADMIN)))
-    child = start_python_child("service", "jivsbench.service", log=log, message=format_spec(spec), python=python)
+    child = start_python_child(
+        "service",
+        "jivsbench.service",
+        log=log,
+        message=format_spec(spec),
+        python=surroundings.python,
+        environment=dict(surroundings.variables),
+        umask=surroundings.umask,
+    )
     try:
         answer = json.loads(_read_answer(child, timeout_s, log))
         if "error" in answer:

@@ -1,9 +1,11 @@
 """A TCP proxy that breaks on demand, for tests of what talks to a server."""
 
 import contextlib
+import itertools
 import select
 import socket
 import threading
+from collections.abc import Callable
 from enum import Enum
 from types import TracebackType
 from typing import Final, Self
@@ -23,10 +25,16 @@ class Fault(Enum):
 
 
 class TcpProxy:
-    """Listens on a free port of 127.0.0.1 and passes bytes to one server, as long as no fault is set. A context manager."""
+    """Listens on a free port of 127.0.0.1 and passes bytes to one server, as long as no fault is set. A context manager.
 
-    def __init__(self, host: str, port: int) -> None:
+    `observe` is called with the number of the connection, whether the server is the sender, and the bytes, before they pass on;
+    by the thread of the connection, one after the other for each connection.
+    """
+
+    def __init__(self, host: str, port: int, observe: Callable[[int, bool, bytes], None] | None = None) -> None:
         self._target = (host, port)
+        self._observe = observe
+        self._numbers = itertools.count()
         self._fault = Fault.NONE
         self._is_stopped = threading.Event()
         self._listener: socket.socket | None = _listen(0)
@@ -88,6 +96,7 @@ class TcpProxy:
         return self._is_stopped.is_set() or self._fault is Fault.REFUSE
 
     def _pass_on(self, client: socket.socket) -> None:
+        number = next(self._numbers)
         with client, contextlib.suppress(OSError), socket.create_connection(self._target) as server:
             other = {client: server, server: client}
             for end in other:
@@ -99,6 +108,8 @@ class TcpProxy:
                     self._wait_while_held()
                     if not chunk or self._is_cut():
                         return
+                    if self._observe is not None:
+                        self._observe(number, ready is server, chunk)
                     self._send(other[ready], chunk)
 
     def _send(self, receiver: socket.socket, chunk: bytes) -> None:

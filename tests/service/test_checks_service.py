@@ -6,12 +6,12 @@ import pytest
 from jivsbench.api import TargetVariant
 from jivsbench.checks.runner import run_check, run_checks
 from jivsbench.checks.score import score
-from jivsbench.embedded import start_postgres
+from jivsbench.embedded import start_postgres, start_valkey
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import TableName
 from jivsbench.plugins import load_registry
-from tests.service.checked_targets import CheckedTargets
+from tests.service.checked_targets import build_targets
 
 # The service is attacked a thousand times; what it does then is covered by its own tests, and the runner by its own.
 pytestmark = pytest.mark.no_cover
@@ -31,42 +31,53 @@ def jivsbench_register_guards():
 """
 
 
+REGISTRY = load_registry()
+
+
 @pytest.fixture(scope="module")
-def targets(embedded_postgres, tmp_path_factory):
-    """Targets over a table of a hundred rows."""
-    registry = load_registry()
-    connector = registry.connector("postgres")
+def source_urls(embedded_postgres):
+    """A table of a hundred rows; URLs of its owner and of its reader."""
+    connector = REGISTRY.connector("postgres")
     owner = DataSource("main", "postgres", embedded_postgres.owner_url)
     rows = pa.RecordBatch.from_pydict({"id": list(range(100)), "name": [f"name {n}" for n in range(100)]})
     connector.load_table(owner, TableName(TABLE), rows.schema, iter([rows]), ())
-    yield CheckedTargets(
-        registry,
-        embedded_postgres.owner_url.reveal(),
-        embedded_postgres.reader_url.reveal(),
-        tmp_path_factory.mktemp("checks"),
-        TABLE,
-    )
+    yield embedded_postgres.owner_url, embedded_postgres.reader_url
     connector.drop_table(owner, TableName(TABLE))
 
 
-@pytest.mark.timeout(400)  # five services, one after another, on whatever machine
-def test_the_checks_pass_on_the_service_as_it_ships(targets):
-    """Both checks, with their controls: PASS, every attack met by the target, grade A+, and nothing left in the source."""
+@pytest.fixture(scope="module")
+def targets(source_urls, tmp_path_factory):
+    """Targets over that table, with a cache server of their own."""
+    with start_valkey() as server:
+        yield build_targets(REGISTRY, source_urls, tmp_path_factory.mktemp("checks"), TABLE, cache_url=server.url)
+
+
+@pytest.mark.timeout(400)  # some services, one after another, on whatever machine
+def test_no_check_finds_a_hole_in_the_service_as_it_ships(targets):
+    """All checks, with their controls: none FAIL or INVALID, every attack met by the target, and nothing left in the source."""
     with targets.launch(TargetVariant("target")) as target:
-        results = run_checks(targets.registry.checks, targets.launch, target)
+        results = run_checks(REGISTRY.checks, targets.launch, target)
         with target.oracle() as connection:
             left = [table.name for table in connection.tables() if "jivsbench_" in table.name]
 
-    assert [(r.check_id, r.outcome, r.reason) for r in results if r.outcome is not CheckOutcome.PASS] == []
-    assert [r.check_id for r in results] == ["SEC-001", "SEC-003"]
-    assert all(r.reached == r.attempted >= 150 for r in results)
-    assert score(results).letter == "A+"
+    assert [(r.check_id, r.outcome, r.reason) for r in results if r.outcome in (CheckOutcome.FAIL, CheckOutcome.INVALID)] == []
+    assert all(r.reached == r.attempted >= 150 for r in results if r.check_id in ("SEC-001", "SEC-003"))
     assert left == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("check", REGISTRY.checks, ids=lambda check: check.id)
+def test_a_guard_patched_off_turns_its_check_red(targets, check):
+    """Each hole alone in a target of its own is found by its check."""
+    with targets.launch(check.vulnerable) as target:
+        result = run_check(check, target)
+
+    assert result.outcome is CheckOutcome.FAIL, result.reason
 
 
 def test_values_pasted_into_sql_text_turn_sec_001_red(targets):
     """The f-string connector: rows that no value asked for, a reproducer for each technique that worked."""
-    check = targets.registry.check("SEC-001")
+    check = REGISTRY.check("SEC-001")
     with targets.launch(replace(check.vulnerable, name="mutant-fstring")) as target:
         result = check.run(target)
 
@@ -82,7 +93,7 @@ def test_a_guard_that_does_nothing_turns_sec_003_red(targets, guards, tmp_path, 
     """Hostile queries are accepted, and named."""
     (tmp_path / "no_op_guard.py").write_text(NO_OP_GUARD)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    check = targets.registry.check("SEC-003")
+    check = REGISTRY.check("SEC-003")
     name = f"mutant-{'-'.join(guards) or 'none'}"
     with targets.launch(TargetVariant(name, plugins=("no_op_guard",), guards=guards)) as target:
         result = check.run(target)
@@ -92,13 +103,14 @@ def test_a_guard_that_does_nothing_turns_sec_003_red(targets, guards, tmp_path, 
     assert "DELETE FROM customers" in result.findings[0].reproducer
 
 
-def test_a_stopped_database_is_invalid_not_green(targets, tmp_path):
+def test_a_stopped_database_is_invalid_not_green(tmp_path):
     """Nothing was tested, and every attack was "blocked"."""
+    checks = [REGISTRY.check("SEC-001"), REGISTRY.check("SEC-003")]
     with start_postgres() as server:
-        doomed = replace(targets, owner_url=server.owner_url.reveal(), reader_url=server.reader_url.reveal(), folder=tmp_path)
+        doomed = build_targets(REGISTRY, (server.owner_url, server.reader_url), tmp_path, TABLE)
         with doomed.launch(TargetVariant("doomed")) as target:
             server.child.stop()
-            results = [run_check(check, target) for check in targets.registry.checks]
+            results = [run_check(check, target) for check in checks]
 
     assert [result.outcome for result in results] == [CheckOutcome.INVALID, CheckOutcome.INVALID]
     assert all("SourceUnreachableError" in result.reason for result in results)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jivsbench.checks.context import HttpCheckContext, HttpTarget
+from jivsbench.checks.context import Errand, HttpCheckContext, HttpTarget, Reach
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
@@ -46,21 +46,17 @@ def base_url():
 
 def build_context(output_dir):
     """A context whose target is not needed."""
+    source = DataSource("main", "postgres", Secret("postgresql://x"))
     return HttpCheckContext(
-        base_url="http://127.0.0.1:9",
-        token="t",
-        output_dir=output_dir,
-        connector=None,
-        data_source=DataSource("main", "postgres", Secret("postgresql://x")),
-        table="t",
-        is_full=False,
-        seed=0,
+        Reach("http://127.0.0.1:9", Secret("t"), 0, output_dir / "log", output_dir),
+        Errand(connector=None, owner=source, reader=source, table="t", is_full=False, seed=0, folder=output_dir),
+        relaunch=None,
     )
 
 
 def test_a_call_goes_to_the_api_with_the_token(base_url):
     """Any status is an answer; the body is decoded."""
-    target = HttpTarget(base_url, "secret-token")
+    target = HttpTarget(base_url, Secret("secret-token"))
     answer = target.call("POST", "/extractions", {"query": "ä"})
     target.close()
 
@@ -75,7 +71,7 @@ def test_a_call_goes_to_the_api_with_the_token(base_url):
 
 def test_a_body_that_is_no_json_is_none(base_url):
     """The status still counts."""
-    target = HttpTarget(base_url, "t")
+    target = HttpTarget(base_url, Secret("t"))
     answer = target.call("GET", "/page")
     target.close()
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from jivsbench.api import TargetVariant
-from jivsbench.checks.runner import find_shortfall, run_checks
+from jivsbench.checks.runner import find_shortfall, join_variants, run_checks
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 
 HOLE = TargetVariant("hole")
-OTHER_HOLE = TargetVariant("other-hole")
+OTHER_HOLE = TargetVariant("other-hole", is_alone=True)
 
 
 @dataclass
@@ -173,3 +173,21 @@ def test_progress_is_told_before_each_step():
         "SEC-900 against hardened",
         "SEC-900",
     ]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "joined"),
+    [
+        (
+            TargetVariant("a", plugins=("p",), connector="c"),
+            TargetVariant("b", plugins=("q", "p"), guards=("g",), installations=("m:f",)),
+            TargetVariant("shared-a", plugins=("p", "q"), guards=("g",), connector="c", installations=("m:f",)),
+        ),
+        (TargetVariant("a", cache="x"), TargetVariant("b", cache="y"), None),
+        (TargetVariant("a", guards=()), TargetVariant("b", guards=("g",)), None),
+        (TargetVariant("a"), TargetVariant("b", is_alone=True), None),
+    ],
+)
+def test_holes_share_a_target_when_they_get_along(left, right, joined):
+    """Parts add up; two that want the same part, or one that disturbs others, get targets of their own."""
+    assert join_variants(left, right) == joined
