@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
+from jivsbench import __version__
 from jivsbench.analysis.change_points import LEAST_RUNS, find_change_points
 from jivsbench.analysis.run_claims import describe_workload
 from jivsbench.app.conclusion import find_run, judge_again
 from jivsbench.errors import JivsbenchError
 from jivsbench.history import HistoryStore
-from jivsbench.history.store import SeriesKey
-from jivsbench.model.history import ChangePoint, HistoryRun, HistoryValue
-from jivsbench.model.metrics import Direction, find_metric
+from jivsbench.model.history import HistoryRun, Trend
 from jivsbench.model.record import RunRecord
+from jivsbench.report.bundle import write_reports
+from jivsbench.report.index import render_index
 
 WATCHED: Final = (
     ("throughput.records", "rate"),
@@ -36,38 +38,18 @@ class Stored:
     unreadable: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """One figure over the runs of one series, with the places where its level changed."""
-
-    key: SeriesKey
-    values: tuple[HistoryValue, ...]
-    changes: tuple[ChangePoint, ...]
-
-    @property
-    def is_long_enough(self) -> bool:
-        """False when there are too few runs to show any change."""
-        return len(self.values) >= LEAST_RUNS
-
-    def is_worse(self, change: ChangePoint) -> bool:
-        """True when the metric's better direction is the other one."""
-        metric = find_metric(self.key.metric)
-        return (change.after > change.before) == (metric is None or metric.better is Direction.LOWER)
-
-    @property
-    def has_worsened(self) -> bool:
-        """True when the last change of level was for the worse."""
-        return bool(self.changes) and self.is_worse(self.changes[-1])
-
-
 def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str]) -> Stored:
     """Store these runs, or every run of the reports folder. One that cannot be read is named, and stops no other."""
     folders = [find_run(reports_dir, name) for name in names]
-    if not folders:
-        folders = sorted(path.parent for path in (reports_dir / "runs").glob("*/run.json"))
     added: list[str] = []
     known: list[str] = []
     unreadable: list[str] = []
+    if not folders:
+        # A folder is named by its run: what is stored need not be read again, and a record can be large.
+        stored = {run.run_id for run in store.list_runs()}
+        every = sorted(path.parent for path in (reports_dir / "runs").glob("*/run.json"))
+        known = [folder.name for folder in every if folder.name in stored]
+        folders = [folder for folder in every if folder.name not in stored]
     for folder in folders:
         try:
             outcome = judge_again(folder)
@@ -84,7 +66,21 @@ def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str]) -> 
 def read_trends(store: HistoryStore, metrics: Sequence[tuple[str, str]] = WATCHED) -> tuple[Trend, ...]:
     """Each watched figure of each series, with its changes of level."""
     series = store.read_series(metrics)
-    return tuple(Trend(key, values, find_change_points([v.value for v in values])) for key, values in series.items())
+    return tuple(
+        Trend(key, values, find_change_points([v.value for v in values]), len(values) >= LEAST_RUNS)
+        for key, values in series.items()
+    )
+
+
+def write_index(store: HistoryStore, reports_dir: Path) -> tuple[Path, Stored]:
+    """index.html in the reports folder, over every run that the history holds; runs of the folder are stored first."""
+    stored = store_runs(store, reports_dir, ())
+    runs = store.list_runs()
+    here = {path.parent.name for path in (reports_dir / "runs").glob("*/report.html")}
+    links = {run.run_id: f"runs/{quote(run.run_id)}/report.html" for run in runs if run.run_id in here}
+    report = render_index(runs, read_trends(store), links, f"jivsbench {__version__}")
+    write_reports(reports_dir, [report])
+    return reports_dir / report.filename, stored
 
 
 def name_series(record: RunRecord) -> str:

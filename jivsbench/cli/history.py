@@ -11,8 +11,8 @@ from jivsbench.exitcodes import ExitCode
 from jivsbench.model.secret import Secret
 
 if TYPE_CHECKING:
-    from jivsbench.app.history import Trend
     from jivsbench.history import HistoryStore
+    from jivsbench.model.history import Trend
 
 _ENVIRONMENT = "JIVSBENCH_HISTORY_URL"
 
@@ -22,14 +22,15 @@ def history() -> None:
     """Figures of many runs over time, and where their level changed."""
 
 
-def _database_option(command: "click.decorators.FC") -> "click.decorators.FC":
+def database_option(command: "click.decorators.FC") -> "click.decorators.FC":
+    """The option that names another history."""
     help_text = f"postgresql:// or sqlite:/// URL. Default: {_ENVIRONMENT}, else history.sqlite3 in the reports folder."
     return click.option("--database", help=help_text)(command)
 
 
 @history.command()
 @click.argument("runs", nargs=-1)
-@_database_option
+@database_option
 @reports_option
 @json_option
 @click.pass_context
@@ -38,7 +39,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
     from jivsbench.app.history import store_runs
     from jivsbench.cli.terminal import print_json
 
-    with _open(ctx, database, reports_dir) as store:
+    with open_store(ctx, database, reports_dir) as store:
         stored = store_runs(store, read_settings(ctx, reports_dir=reports_dir).reports_dir, runs)
     if as_json:
         print_json(asdict(stored))
@@ -50,7 +51,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
 
 
 @history.command("list")
-@_database_option
+@database_option
 @reports_option
 @json_option
 @click.pass_context
@@ -58,7 +59,7 @@ def list_runs(ctx: click.Context, database: str | None, reports_dir: str | None,
     """List every stored run, the oldest first."""
     from jivsbench.cli.terminal import print_json
 
-    with _open(ctx, database, reports_dir) as store:
+    with open_store(ctx, database, reports_dir) as store:
         runs = store.list_runs()
     if as_json:
         print_json([asdict(run) for run in runs])
@@ -76,7 +77,7 @@ def list_runs(ctx: click.Context, database: str | None, reports_dir: str | None,
     is_flag=True,
     help="Exit code 1 when the last change of a figure was for the worse, 4 when no series is long enough to tell.",
 )
-@_database_option
+@database_option
 @reports_option
 @json_option
 @click.pass_context
@@ -93,7 +94,7 @@ def changes(
     from jivsbench.cli.terminal import print_json
 
     wanted = tuple(_parse_metric(metric) for metric in metrics) or WATCHED
-    with _open(ctx, database, reports_dir) as store:
+    with open_store(ctx, database, reports_dir) as store:
         trends = read_trends(store, wanted)
     if as_json:
         print_json([_describe(trend) for trend in trends])
@@ -106,7 +107,8 @@ def changes(
     return ExitCode.GATE_FAILED if any(trend.has_worsened for trend in trends) else ExitCode.PASSED
 
 
-def _open(ctx: click.Context, database: str | None, reports_dir: str | None) -> "HistoryStore":
+def open_store(ctx: click.Context, database: str | None, reports_dir: str | None) -> "HistoryStore":
+    """The history that flag or environment name, else that of the reports folder."""
     from jivsbench.history import open_history
 
     url = database or os.environ.get(_ENVIRONMENT)

@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "baseline": "Keep a run as the one that later runs are held against.",
     "history": "Figures of many runs over time, and where their level changed.",
     "report": "Render the reports of a finished run again.",
+    "index": "Write a page over all runs, with their figures over time.",
     "serve": "Run the extraction service alone.",
     "credentials": "Make and change the key that encrypts stored URLs.",
     "trail": "Is a service's audit trail what was written?",

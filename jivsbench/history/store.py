@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -27,7 +26,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
 from jivsbench.extract.jobs.database_url import parse_database_url
 from jivsbench.model.gate import WHOLE
-from jivsbench.model.history import HistoryRun, HistoryValue
+from jivsbench.model.history import HistoryRun, HistoryValue, SeriesKey
 from jivsbench.model.secret import Secret, format_url_without_secret
 from jivsbench.model.summary import Figure
 
@@ -57,18 +56,6 @@ _FIGURES: Final = Table(
     Column("unit", String(20), nullable=False),
     Column("samples", Integer, nullable=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesKey:
-    """What must agree before figures stand in one line: the series of the run, and the figure's own name."""
-
-    scenario: str
-    series: str
-    arm: str
-    metric: str
-    statistic: str
-    unit: str
 
 
 class HistoryStore:

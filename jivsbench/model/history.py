@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from jivsbench.model.metrics import Direction, find_metric
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryRun:
@@ -39,3 +41,36 @@ class ChangePoint:
     def ratio(self) -> float | None:
         """After / before; None when before is 0."""
         return self.after / self.before if self.before else None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesKey:
+    """What must agree before figures stand in one line: the series of the run, and the figure's own name."""
+
+    scenario: str
+    series: str
+    arm: str
+    metric: str
+    statistic: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One figure over the runs of one series, with the places where its level changed."""
+
+    key: SeriesKey
+    values: tuple[HistoryValue, ...]
+    changes: tuple[ChangePoint, ...]
+    is_long_enough: bool
+    """False when there are too few runs to show any change."""
+
+    def is_worse(self, change: ChangePoint) -> bool:
+        """True when the metric's better direction is the other one."""
+        metric = find_metric(self.key.metric)
+        return (change.after > change.before) == (metric is None or metric.better is Direction.LOWER)
+
+    @property
+    def has_worsened(self) -> bool:
+        """True when the last change of level was for the worse."""
+        return bool(self.changes) and self.is_worse(self.changes[-1])

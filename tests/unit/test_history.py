@@ -1,5 +1,6 @@
 """The history: runs are stored once, series are never mixed, changes are named by commit."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
 from jivsbench.app.conclusion import conclude
-from jivsbench.app.history import name_series, read_trends, store_runs
+from jivsbench.app.history import name_series, read_trends, store_runs, write_index
 from jivsbench.cli.history import history
 from jivsbench.cli.root import root
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
@@ -155,3 +156,44 @@ def call(*words) -> tuple[int, str]:
     if result.exception is not None:
         raise result.exception
     return result.return_value, result.output
+
+
+def test_the_index_lists_every_run_and_draws_every_line(tmp_path):
+    """Newest first with a link where there is a report; a change of level is named; INVALID runs are listed and not drawn."""
+    (tmp_path / "runs" / "run-019-a").mkdir(parents=True)
+    (tmp_path / "runs" / "run-019-a" / "report.html").touch()
+    with open_history(None, tmp_path) as store:
+        fill(store, [100.0 + place % 3 for place in range(10)] + [150.0 + place % 3 for place in range(10)])
+        store.add(run(20, outcome="INVALID"), [figure(99.0)])
+        path, stored = write_index(store, tmp_path)
+    page = path.read_text()
+
+    assert stored.added == ()
+    assert page.index("run-020-a") < page.index("run-019-a") < page.index("run-000-a")
+    assert page.count('href="runs/') == 1
+    assert "Worse since commit 00000000" in page
+    assert "<td>99" not in page
+    assert re.search(r"<script|https?://", page) is None
+
+
+def test_the_index_survives_hostile_names_and_an_empty_folder(tmp_path):
+    """Names are text; without a run the page says so."""
+    hostile = replace(run(1), run_id="<script>alert(1)</script>", scenario='"><img src=x onerror=alert(1)>')
+    with open_history(None, tmp_path) as store:
+        assert "No run is stored yet." in write_index(store, tmp_path)[0].read_text()
+        store.add(hostile, [figure(5.0)])
+        page = write_index(store, tmp_path)[0].read_text()
+
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+def test_the_command_writes_the_index_of_a_reports_folder(tmp_path):
+    """A finished run is stored and listed; its path is printed."""
+    folder = tmp_path / "runs" / "r1"
+    folder.mkdir(parents=True)
+    conclude(replace(build_record(build_arm_record()), run_id="r1"), folder, load_registry())
+    result = CliRunner().invoke(root, ["index", "--reports-dir", str(tmp_path)], standalone_mode=False)
+
+    assert result.output.strip() == str(tmp_path / "index.html")
+    assert 'href="runs/r1/report.html"' in (tmp_path / "index.html").read_text()
