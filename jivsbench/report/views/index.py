@@ -144,6 +144,4 @@ def _describe_change(trend: Trend, change: ChangePoint, unit: Unit) -> str:
     since = f"commit {value.git_commit[:_COMMIT_LENGTH]}" if value.git_commit else value.run_id
     word = "Worse" if trend.is_worse(change) else "Better"
     before, after = format_quantity(change.before, unit), format_quantity(change.after, unit)
-    return (
-        f"{word} since {since}: {before} before, {after} after (median; by chance once in {max(round(1 / change.p_value), 1):,})."
-    )
+    return f"{word} since {since}: median {before} before, {after} after, p = {change.p_value:.2g}."
