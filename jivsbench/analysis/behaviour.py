@@ -13,7 +13,7 @@ from jivsbench.analysis.trend import judge_growth
 from jivsbench.model.behaviour import Band, Behaviour, Growth, Knee, KneeFit, Recovery, Trend
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import GROWING
-from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, Plan, RunKind, RunRecord
+from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, Plan, RunKind, RunRecord, ServerRow
 from jivsbench.model.scenario import Arrival, Question
 
 _NS_PER_S: Final = 1e9
@@ -39,7 +39,7 @@ def describe_behaviour(record: RunRecord, memory: MemoryKind) -> Behaviour | Non
     band, recoveries = _answer_recovery(arm, steps, plan.time_scale) if Question.RECOVERY in questions else ("", ())
     return Behaviour(
         knee=_answer_knee(plan, arm, steps) if Question.KNEE in questions else None,
-        growths=_answer_growth(arm, steps, memory) if Question.GROWTH in questions else (),
+        growths=_answer_growth(record, arm, steps, memory) if Question.GROWTH in questions else (),
         band=band if isinstance(band, Band) else None,
         why_no_band="" if isinstance(band, Band) else band,
         recoveries=recoveries,
@@ -66,31 +66,38 @@ def _answer_recovery(arm: ArmRecord, steps: Sequence[Step], time_scale: float) -
     return band, tuple(measure_peak(arm, band, normal, peak, hold_s) for peak in list_disturbances(steps, normal))
 
 
-def _answer_growth(arm: ArmRecord, steps: Sequence[Step], memory: MemoryKind) -> tuple[Growth, ...]:
+def _answer_growth(record: RunRecord, arm: ArmRecord, steps: Sequence[Step], memory: MemoryKind) -> tuple[Growth, ...]:
     """Every gauge over the longest plateau: load that changes changes them too."""
     plateaus = [step for step in steps if step.is_plateau and step.load_to > 0]
     if not plateaus:
         return tuple(_unmeasured(gauge, "the schedule has no plateau") for gauge in GROWING)
     plateau = max(plateaus, key=lambda step: step.end_s - step.start_s)
     rows = [row for row in arm.monitor if plateau.start_s <= row.second < plateau.end_s]
+    looks = record.servers.rows if record.servers else ()
+    backends = [float(row.own_sessions) for row in _within(looks, plateau) if row.own_sessions is not None]
     duration_s = plateau.end_s - plateau.start_s
     latency = [row.job_p95_ns / _NS_PER_MS for row in rows_within(arm.series, plateau) if row.job_p95_ns is not None]
-    growths = [_judge(gauge, _read_gauge(rows, gauge, memory), duration_s, memory) for gauge in GROWING if gauge != "latency"]
+    read = {gauge: _read_gauge(rows, gauge, memory) for gauge in GROWING} | {"backends": backends}
+    growths = [_judge(gauge, read[gauge], duration_s, memory) for gauge in GROWING if gauge != "latency"]
     growths.append(judge_growth("latency", Unit.MILLISECONDS, latency, duration_s, source=GROWING["latency"]))
     return tuple(growths)
 
 
-def _judge(gauge: str, readings: list[float] | None, duration_s: float, memory: MemoryKind) -> Growth:
-    if readings is None:
-        return _unmeasured(gauge, "what the source's server says of its sessions is shown, and not judged here")
+def _within(looks: Sequence[ServerRow], plateau: Step) -> list[ServerRow]:
+    return [row for row in looks if plateau.start_s <= row.second < plateau.end_s]
+
+
+def _judge(gauge: str, readings: list[float], duration_s: float, memory: MemoryKind) -> Growth:
     if not readings:
-        return _unmeasured(gauge, "the monitor read nothing of it")
+        of_whom = "the source's server told nothing of it" if gauge == "backends" else "the monitor read nothing of it"
+        return _unmeasured(gauge, of_whom)
     is_memory = gauge == "memory"
     source = f"{memory} of the target's process tree" if is_memory else GROWING[gauge]
     return judge_growth(gauge, Unit.MEBIBYTES if is_memory else Unit.COUNT, readings, duration_s, source=source)
 
 
-def _read_gauge(rows: Sequence[MonitorRow], gauge: str, memory: MemoryKind) -> list[float] | None:
+def _read_gauge(rows: Sequence[MonitorRow], gauge: str, memory: MemoryKind) -> list[float]:
+    """What the monitor read of the target itself; the sessions are the server's to tell."""
     match gauge:
         case "memory":
             sizes = (row.pss_bytes if memory is MemoryKind.PSS else row.rss_bytes for row in rows)
@@ -102,7 +109,7 @@ def _read_gauge(rows: Sequence[MonitorRow], gauge: str, memory: MemoryKind) -> l
         case "connections":
             both = ((row.pool_active, row.pool_idle) for row in rows)
             return [float(active + idle) for active, idle in both if active is not None and idle is not None]
-    return None
+    return []
 
 
 def _unmeasured(gauge: str, why: str) -> Growth:

@@ -10,7 +10,7 @@ from jivsbench.analysis.summary import summarize
 from jivsbench.model.behaviour import Trend
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
-from jivsbench.model.record import BlockRow, MonitorRow, RunRecord
+from jivsbench.model.record import BlockRow, MonitorRow, RunRecord, ServerRecord, ServerRow
 from jivsbench.model.scenario import Arrival, Question, Stage
 from jivsbench.model.summary import Figure, GateResult, Summary
 from tests.planted_load import second_row, step_row
@@ -136,6 +136,17 @@ def test_growth_is_judged_by_its_rule(leak_bytes: int, trend: Trend, outcome: Ga
     assert next(one for one in behaviour.growths if one.gauge == "memory").trend is trend
     assert _gate(record, "growth.memory trend <= 2 %").outcome is outcome
     assert _gate(record, "growth.memory trend <= 90 %").outcome is GateOutcome.MET
+
+
+@pytest.mark.parametrize(("leak_a_second", "trend"), [(0, Trend.FLAT), (0.1, Trend.GROWS)])
+def test_sessions_that_stay_behind_at_the_server_grow(leak_a_second: float, trend: Trend) -> None:
+    """A session that nobody closes is not among the target's own connections: the server has to be asked."""
+    record = _record((Stage(300, 20, is_step=True),), Question.GROWTH)
+    looks = tuple(ServerRow(second, own_sessions=10 + int(second * leak_a_second)) for second in range(300))
+    behaviour = summarize(replace(record, servers=ServerRecord(looks))).behaviour
+    assert behaviour is not None
+
+    assert next(one for one in behaviour.growths if one.gauge == "backends").trend is trend
 
 
 def test_a_gauge_that_nobody_reads_has_no_data() -> None:

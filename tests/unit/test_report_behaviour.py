@@ -50,7 +50,7 @@ def test_growth_names_what_grows_and_what_nobody_read() -> None:
     assert answer.startswith("Growth. Grows: memory; Does not grow: handles, threads")
     assert "Not measured: backends" in answer
     assert "GROWS" in page
-    assert "is shown, and not judged here" in page
+    assert "the source&#39;s server told nothing of it" in page
 
 
 def test_the_steps_are_a_table() -> None:
