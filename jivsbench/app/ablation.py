@@ -1,7 +1,7 @@
 """`ablate`: the full profile against itself without one switch or guard, for each in turn."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.app.targets import SAME
 from jivsbench.config import Settings, find_profile
 from jivsbench.dataset import TABLE
-from jivsbench.errors import InvalidRunError, UnknownNameError, UsageError
+from jivsbench.errors import InterruptedRunError, InvalidRunError, UnknownNameError, UsageError
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.ablation import CLAIMS, Ledger, LedgerRow
 from jivsbench.model.profile import LEGACY, Profile
@@ -54,7 +54,8 @@ class Ablated:
 def ablate(settings: Settings, registry: Registry, options: AblationOptions, listener: Listener) -> tuple[Ledger, Path]:
     """Turn off each switch and each guard in turn. Returns the ledger and the folder that holds it with all bundles.
 
-    Every round has new processes, and the order within a round is drawn anew. Raises InvalidRunError when no round was valid.
+    Every round has new processes, and the order within a round is drawn anew. Raises InvalidRunError when no round was valid, and
+    InterruptedRunError, after the ledger of the rounds before is written, when the user pressed Ctrl-C.
     """
     full = find_profile(settings, options.profile)
     guards = tuple(guard.name for guard in require_guards(full, registry.guards))
@@ -66,21 +67,18 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
     seed = draw_seed(options.seed)
     folder = new_folder(settings.reports_dir / _FOLDER, options.profile)
     own = replace(settings, reports_dir=folder)
-    records: dict[str, list[RunRecord]] = {variant.name: [] for variant in variants}
+    played: dict[str, list[RunRecord]] = {variant.name: [] for variant in variants}
+    is_interrupted = False
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(own, registry, servers, listener)
         environment, table_rows = prepare(bench, str(TABLE), options.data_rows)
-        ground = Ground(bench, environment, table_rows)
-        order = random.Random(f"ablation:{seed}")  # noqa: S311 - a reproducible order, not a secret
-        for number in range(options.rounds):
-            for variant in order.sample(variants, len(variants)):
-                listener(Step(f"round {number + 1} of {options.rounds}: {full.name} without {variant.name}"))
-                arms = Arms((variant.profile, full), (SAME, SAME))
-                record = play_comparison(ground, arms, options.load, None, order.randrange(SEED_LIMIT)).record
-                records[variant.name].append(record)
-                if record.invalid:
-                    listener(Note(f"this round says nothing: {record.invalid[0]}"))
-    if all(record.invalid for played in records.values() for record in played):
+        try:
+            _play(Ground(bench, environment, table_rows), full, variants, played, options, seed)
+        except InterruptedRunError:
+            is_interrupted = True
+    if all(record.invalid for records in played.values() for record in records):
+        if is_interrupted:
+            raise InterruptedRunError(f"interrupted before any round had ended: its bundle is in {folder}")
         raise InvalidRunError(f"no round was valid: see the bundles in {folder}, and ablate when the machine is less busy")
     ledger = Ledger(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,11 +89,35 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
         users=options.load.users,
         block_s=options.load.block_s,
         seed=seed,
-        rows=tuple(_build_row(variant, records[variant.name]) for variant in variants),
+        rows=tuple(_build_row(variant, played[variant.name]) for variant in variants),
         already_off=tuple(name for name in _list_switches() if getattr(full.switches, name) == getattr(LEGACY.switches, name)),
+        is_partial=is_interrupted,
     )
     write_reports(folder, render_ledger(ledger))
+    if is_interrupted:
+        raise InterruptedRunError(f"interrupted: what the rounds before had measured is in {folder / 'ledger.md'}")
     return ledger, folder
+
+
+def _play(  # noqa: PLR0917 - six different types
+    ground: Ground,
+    full: Profile,
+    variants: Sequence[Ablated],
+    played: dict[str, list[RunRecord]],
+    options: AblationOptions,
+    seed: int,
+) -> None:
+    """Every round, into `played`, so that the rounds before an interruption are kept."""
+    order = random.Random(f"ablation:{seed}")  # noqa: S311 - a reproducible order, not a secret
+    listener = ground.bench.listener
+    for number in range(options.rounds):
+        for variant in order.sample(variants, len(variants)):
+            listener(Step(f"round {number + 1} of {options.rounds}: {full.name} without {variant.name}"))
+            arms = Arms((variant.profile, full), (SAME, SAME))
+            record = play_comparison(ground, arms, options.load, None, order.randrange(SEED_LIMIT)).record
+            played[variant.name].append(record)
+            if record.invalid:
+                listener(Note(f"this round says nothing: {record.invalid[0]}"))
 
 
 def choose_variants(full: Profile, guards: tuple[str, ...], only: tuple[str, ...] = ()) -> tuple[Ablated, ...]:

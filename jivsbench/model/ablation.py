@@ -49,3 +49,5 @@ class Ledger:
     rows: tuple[LedgerRow, ...]
     already_off: tuple[str, ...]
     """Switches that the profile does not use, so that nothing can be said of them."""
+    is_partial: bool = False
+    """True when it was stopped before its last round."""

@@ -50,6 +50,8 @@ def _render(ledger: Ledger) -> Iterator[str]:
         f"{workload.rows:,}-row extractions, alternating blocks of {ledger.block_s:g} s, new processes in every round, seed "
         f"{ledger.seed}.\n"
     )
+    if ledger.is_partial:
+        yield "**Stopped before its last round:** the rows differ in their rounds, and their intervals are as wide as that.\n"
     yield (
         "Each figure is the full profile divided by the profile without the switch: above 1 in throughput and below 1 in the "
         "others is a gain. In brackets the 95 % interval, of each figure on its own: of twenty without any effect, one lies "

@@ -87,3 +87,5 @@ def test_the_ledger_names_claims_as_claims_and_gaps_as_gaps():
     assert "Off in this profile, so not measured: pipeline." in text
     assert text.index("## Claims") < text.index(CLAIMS["pool"])
     assert '"claim": "+25 % throughput, -80 ms p95"' in content
+    assert "Stopped before" not in text
+    assert "Stopped before its last round" in render_ledger(replace(ledger, is_partial=True))[0].content.decode()
