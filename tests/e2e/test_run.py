@@ -76,7 +76,7 @@ def _check_a_complete_bundle(bundle: Path, ended: Ended) -> None:
 @pytest.mark.parametrize("profile", ["optimized", "legacy"])
 def test_a_scenario_runs_on_a_named_source(tmp_path: Path, loaded_source: str, embedded_valkey_url: str, profile: str) -> None:
     """`run` measures both profiles on servers that the user names, and every row is accounted for."""
-    _scenario(tmp_path)
+    _scenario(tmp_path, hold_s=3)
     ended = run(
         "run",
         "short",
