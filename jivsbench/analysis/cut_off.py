@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from jivsbench.model.histogram import HistogramBuilder
+from jivsbench.analysis.block_sums import BlockSums
 from jivsbench.model.record import BlockRow, JobTotals, Plan
 from jivsbench.model.sample import ErrorClass, Interval, OperationKind, count_errors
 from jivsbench.model.scenario import Block, BlockPhase
@@ -13,10 +13,10 @@ _NS_PER_S = 1_000_000_000
 def rebuild_blocks(plan: Plan, intervals: Iterable[Interval]) -> tuple[BlockRow, ...]:
     """One row per block that anything was measured in, on the grid of whole seconds."""
     planned = {block.index: block for block in plan.blocks}
-    sums: dict[int, _BlockSum] = {}
+    sums: dict[int, _CutBlock] = {}
     for interval in intervals:
         if interval.block in planned:
-            sums.setdefault(interval.block, _BlockSum(planned[interval.block], interval.second)).add(interval)
+            sums.setdefault(interval.block, _CutBlock(planned[interval.block], interval.second)).add(interval)
     return tuple(sums[index].build() for index in sorted(sums))
 
 
@@ -41,32 +41,21 @@ def rebuild_totals(arm: str, intervals: Iterable[Interval]) -> JobTotals:
     return JobTotals(created, completed, failed, timed_out, cancelled, rows, rows)
 
 
-class _BlockSum:
+class _CutBlock:
     def __init__(self, block: Block, second: int) -> None:
         self._block = block
         self._first = self._last = second
         self._closed: int | None = None
-        self._jobs = self._rows = self._errors = 0
-        self._response = HistogramBuilder()
+        self._sums = BlockSums()
 
     def add(self, interval: Interval) -> None:
         self._last = max(self._last, interval.second)
         if interval.phase is BlockPhase.DRAIN and self._closed is None:
             self._closed = interval.second
-        for part in interval.operations:
-            failed = count_errors(part.errors)
-            is_measured = interval.phase is BlockPhase.MEASURED
-            self._errors += failed if is_measured else 0
-            if part.kind is not OperationKind.JOB:
-                continue
-            if interval.phase is not BlockPhase.WASHOUT:
-                self._response.add(part.response)
-            if is_measured:
-                self._jobs += part.count - failed
-                self._rows += part.rows
+        self._sums.add(interval)
 
     def build(self) -> BlockRow:
-        block, response = self._block, self._response.build()
+        block, sums, response = self._block, self._sums, self._sums.response.build()
         start_ns = self._first * _NS_PER_S
         drained_ns = (self._last + 1) * _NS_PER_S
         end_ns = drained_ns if self._closed is None else self._closed * _NS_PER_S
@@ -78,9 +67,9 @@ class _BlockSum:
             measured_ns=min(start_ns + round(block.washout_s * _NS_PER_S), end_ns),
             end_ns=end_ns,
             drained_ns=drained_ns,
-            jobs=self._jobs,
-            rows=self._rows,
-            errors=self._errors,
+            jobs=sums.jobs,
+            rows=sums.rows,
+            errors=sums.errors,
             job_mean_ns=response.mean_ns(),
             job_p50_ns=response.percentile_ns(50),
             job_p95_ns=response.percentile_ns(95),

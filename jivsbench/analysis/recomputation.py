@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
+from jivsbench.analysis.block_sums import BlockSums
 from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.summary import summarize
 from jivsbench.analysis.validity import find_invalidities
 from jivsbench.model.claims import Relation, Rule
 from jivsbench.model.gate import WHOLE
-from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunRecord
-from jivsbench.model.sample import Interval, OperationKind, count_errors
-from jivsbench.model.scenario import BlockPhase
+from jivsbench.model.sample import Interval
 from jivsbench.model.summary import Figure, Summary
 
 _SHOWN: Final = 3
@@ -90,58 +89,31 @@ def find_differences(stated: object, found: object, path: str = "") -> Iterator[
 
 
 def _recompute_blocks(arm: ArmRecord, intervals: Iterable[Interval]) -> Iterator[Relation]:
-    sums: dict[int, _BlockSum] = {}
+    sums: dict[int, BlockSums] = {}
     for interval in intervals:
         if interval.arm == arm.profile.name:
-            sums.setdefault(interval.block, _BlockSum()).add(interval)
+            sums.setdefault(interval.block, BlockSums()).add(interval)
     for block in arm.blocks:
-        yield compare_values(
-            f"arm {arm.profile.name}, block {block.index}", block, sums.get(block.index, _BlockSum()).build(block)
-        )
+        rebuilt = _rebuild(block, sums.get(block.index, BlockSums()))
+        yield compare_values(f"arm {arm.profile.name}, block {block.index}", block, rebuilt)
 
 
-class _BlockSum:
-    """What the intervals of one block hold."""
-
-    __slots__ = ("_all_rows", "_all_wrong", "_errors", "_jobs", "_response", "_rows", "_wrong")
-
-    def __init__(self) -> None:
-        self._jobs = self._rows = self._errors = self._wrong = self._all_rows = self._all_wrong = 0
-        self._response = HistogramBuilder()
-
-    def add(self, interval: Interval) -> None:
-        for part in interval.operations:
-            errors = count_errors(part.errors)
-            if interval.phase is BlockPhase.MEASURED:
-                self._errors += errors
-            if part.kind is not OperationKind.JOB:
-                continue
-            self._all_rows += part.rows
-            self._all_wrong += errors
-            if interval.phase is not BlockPhase.WASHOUT:
-                self._response.add(part.response)
-            if interval.phase is BlockPhase.MEASURED:
-                self._jobs += part.count - errors
-                self._rows += part.rows
-                self._wrong += errors
-
-    def build(self, block: BlockRow) -> BlockRow:
-        """The block as the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
-        response = self._response.build()
-        rows = block.rows if self._wrong and block.rows <= self._rows else self._rows
-        # Files of versions that did not measure a block's CPU time have no rows beside it.
-        keeps = block.cpu_s is None or (self._all_wrong and block.cpu_rows <= self._all_rows)
-        cpu_rows = block.cpu_rows if keeps else self._all_rows
-        return replace(
-            block,
-            jobs=self._jobs,
-            rows=rows,
-            errors=self._errors,
-            job_mean_ns=response.mean_ns(),
-            job_p50_ns=response.percentile_ns(50),
-            job_p95_ns=response.percentile_ns(95),
-            cpu_rows=cpu_rows,
-        )
+def _rebuild(block: BlockRow, sums: BlockSums) -> BlockRow:
+    """The block as the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
+    response = sums.response.build()
+    rows = block.rows if sums.failed_jobs and block.rows <= sums.rows else sums.rows
+    # Files of versions that did not measure a block's CPU time have no rows beside it.
+    keeps = block.cpu_s is None or (sums.all_failed_jobs and block.cpu_rows <= sums.all_rows)
+    return replace(
+        block,
+        jobs=sums.jobs,
+        rows=rows,
+        errors=sums.errors,
+        job_mean_ns=response.mean_ns(),
+        job_p50_ns=response.percentile_ns(50),
+        job_p95_ns=response.percentile_ns(95),
+        cpu_rows=block.cpu_rows if keeps else sums.all_rows,
+    )
 
 
 def _name(figure: Figure) -> str:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from jivsbench.model.histogram import HistogramBuilder
+from jivsbench.analysis.block_sums import BlockSums
 from jivsbench.model.record import BlockRow
-from jivsbench.model.sample import Interval, OperationKind, count_errors
+from jivsbench.model.sample import Interval
 from jivsbench.model.scenario import Block, BlockPhase
 
 
@@ -16,14 +16,10 @@ class OpenBlock:
     start_ns: int
     end_ns: int | None = None
     """When the block was closed; None while iterations may still start."""
-    jobs: int = 0
-    rows: int = 0
-    errors: int = 0
     cpu_s: float | None = None
-    all_rows: int = 0
     last_ns: int = 0
     measured_ns: int = field(init=False)
-    _response: HistogramBuilder = field(default_factory=HistogramBuilder)
+    _sums: BlockSums = field(default_factory=BlockSums)
 
     def __post_init__(self) -> None:
         self.measured_ns = self.start_ns + round(self.plan.washout_s * 1e9)
@@ -51,38 +47,27 @@ class OpenBlock:
     def count_error(self, ended_ns: int) -> None:
         """An operation failed."""
         if self.phase_at(ended_ns) is BlockPhase.MEASURED:
-            self.errors += 1
+            self._sums.errors += 1
 
     def count_job(self, ended_ns: int, response_ns: int, rows: int, *, is_error: bool) -> None:
         """A job ended; a failed one has its duration too, but neither it nor its rows count as done."""
-        phase = self.phase_at(ended_ns)
+        phase, sums = self.phase_at(ended_ns), self._sums
         if not is_error:
-            self.all_rows += rows
+            sums.all_rows += rows
         if phase is not BlockPhase.WASHOUT:
-            self._response.record(response_ns)
+            sums.response.record(response_ns)
         if phase is BlockPhase.MEASURED and not is_error:
-            self.jobs += 1
-            self.rows += rows
+            sums.jobs += 1
+            sums.rows += rows
 
     def absorb(self, interval: Interval) -> None:
         """Count what another load machine has counted in one second of this block."""
-        is_measured = interval.phase is BlockPhase.MEASURED
-        for part in interval.operations:
-            failed = count_errors(part.errors)
-            self.errors += failed if is_measured else 0
-            if part.kind is not OperationKind.JOB:
-                continue
-            self.all_rows += part.rows
-            if interval.phase is not BlockPhase.WASHOUT:
-                self._response.add(part.response)
-            if is_measured:
-                self.jobs += part.count - failed
-                self.rows += part.rows
+        self._sums.add(interval)
 
     def build_row(self, origin_ns: int) -> BlockRow:
         """The block as a value, once it is closed and drained."""
         assert self.end_ns is not None, "only a closed block has a row"
-        response = self._response.build()
+        sums, response = self._sums, self._sums.response.build()
         return BlockRow(
             index=self.plan.index,
             pair=self.plan.pair,
@@ -92,12 +77,12 @@ class OpenBlock:
             measured_ns=min(self.measured_ns, self.end_ns) - origin_ns,
             end_ns=self.end_ns - origin_ns,
             drained_ns=max(self.last_ns, self.end_ns) - origin_ns,
-            jobs=self.jobs,
-            rows=self.rows,
-            errors=self.errors,
+            jobs=sums.jobs,
+            rows=sums.rows,
+            errors=sums.errors,
             job_mean_ns=response.mean_ns(),
             job_p50_ns=response.percentile_ns(50),
             job_p95_ns=response.percentile_ns(95),
             cpu_s=self.cpu_s,
-            cpu_rows=self.all_rows,
+            cpu_rows=sums.all_rows,
         )
