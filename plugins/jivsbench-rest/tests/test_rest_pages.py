@@ -31,7 +31,7 @@ from jivsbench.model.source import DataSource, TypePolicy
 from jivsbench.model.table import Consistency, ExtractionRequest, Filter, Operator, TableName
 from jivsbench_rest.connection import RestConnection
 from jivsbench_rest.connector import RestConnector
-from jivsbench_rest.exchange import read_retry_after
+from jivsbench_rest.exchange import read_reset, read_retry_after
 from jivsbench_rest.paging import find_next_link
 from tests.contract.json_api import Handler, JsonApi
 
@@ -626,3 +626,9 @@ def test_nobody_there_is_told_in_time() -> None:
         with pytest.raises(JivsbenchError):
             read(session)
         session.close()
+
+
+@pytest.mark.parametrize(("reset", "wait_s"), [(30, 30.0), (1_900_000_030, 30.0), (1_900_000_030_000, 30.0)])
+def test_a_rate_limit_ends_at_the_moment_that_is_meant(reset, wait_s):
+    """Seconds from now, Unix seconds, Unix milliseconds: APIs send all three."""
+    assert read_reset(reset, 1_900_000_000.0) == wait_s

@@ -47,6 +47,8 @@ _PASSING: Final = (500, 502, 503, 504)
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _EPOCH_FROM_S: Final = 1_000_000_000
 """A larger X-RateLimit-Reset is a moment, a smaller one a number of seconds."""
+_EPOCH_FROM_MS: Final = 100_000_000_000
+"""A still larger one is a moment in milliseconds: as seconds it would lie thousands of years ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +272,7 @@ class Exchange:
         """An API that says that nothing is left is not asked again before it says so."""
         reset = parse_whole_number(headers.get("x-ratelimit-reset", ""))
         if reset is not None and headers.get("x-ratelimit-remaining", "").strip() == "0":
-            wait_s = reset - (time.time() if reset >= _EPOCH_FROM_S else 0)
-            self._not_before_s = time.monotonic() + max(wait_s, 0.0)
+            self._not_before_s = time.monotonic() + max(read_reset(reset, time.time()), 0.0)
 
     def _unreachable(self, problem: Exception) -> SourceUnreachableError:
         self.close()
@@ -314,3 +315,10 @@ def read_retry_after(text: str) -> float | None:
         return None
     # Dates of HTTP are in UTC, also the oldest form of them, which does not say so.
     return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time(), 0.0)
+
+
+def read_reset(reset: int, now_s: float) -> float:
+    """Seconds until the moment that X-RateLimit-Reset names: seconds from now, or a Unix time in seconds or milliseconds."""
+    if reset >= _EPOCH_FROM_MS:
+        return reset / 1000 - now_s
+    return reset - now_s if reset >= _EPOCH_FROM_S else reset
