@@ -3,6 +3,9 @@
 "All attacks were blocked" reads the same when the database was down, when the check crashed, and when it attacked
 nothing. So before the target under test come two controls for each check, and every PASS needs attacks that reached the
 target between two harmless requests that succeeded. Whatever falls short ends INVALID, which is never green.
+
+A check that crashes in a control is broken: INVALID. One that got through both and crashes on the target has met something
+that neither the hardened reference nor a hole did to it: FAIL, unless it was the source or the cache that went away.
 """
 
 import logging
@@ -13,13 +16,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from jivsbench.api import CheckContext, SecurityCheck, TargetVariant
-from jivsbench.errors import InvalidRunError
+from jivsbench.checks.crash import describe_crash, find_dead_server
+from jivsbench.errors import CacheUnreachableError, EmbeddedServerError, InvalidRunError, SourceUnreachableError
 from jivsbench.model.finding import CheckOutcome, CheckResult
 
 HARDENED: Final = TargetVariant("hardened", guards=("sqlguard",))
 """The reference that every check must pass. Its guard is named, so that a profile without guards cannot weaken it."""
 _SHARED: Final = "shared-"
 Launch = Callable[[TargetVariant], AbstractContextManager[CheckContext]]
+_SERVERS_GONE: Final = (SourceUnreachableError, CacheUnreachableError, EmbeddedServerError)
 
 _log = logging.getLogger(__name__)
 
@@ -106,24 +111,43 @@ class _Control:
 
 def _attack(check: SecurityCheck, target: CheckContext, on_progress: Callable[[str], None]) -> CheckResult:
     on_progress(f"{check.id}: {check.title}")
-    return run_check(check, target)
+    return run_check(check, target, judge_crash=lambda problem: _judge_crash(check, target, problem))
 
 
-def run_check(check: SecurityCheck, context: CheckContext) -> CheckResult:
-    """Run one check against one target, timed, without controls; a crash or missing evidence of work becomes INVALID."""
+def run_check(
+    check: SecurityCheck, context: CheckContext, judge_crash: Callable[[Exception], CheckResult] | None = None
+) -> CheckResult:
+    """Run one check against one target, timed, without controls; a crash or missing evidence of work becomes INVALID.
+
+    `judge_crash` says what a crash means on this target, if it means anything else.
+    """
     started = time.monotonic()
     try:
         result = check.run(context)
+        shortfall = find_shortfall(result)
+        if shortfall is not None:
+            result = invalid_result(check, shortfall, result)
     except InvalidRunError as problem:
         result = invalid_result(check, str(problem))
-    except Exception as problem:  # noqa: BLE001 - a plugin's code; it becomes INVALID, never silence
-        # The message may hold what the check sent or read; the class name says enough, the log has the rest.
+    except Exception as problem:  # noqa: BLE001 - a plugin's code; it becomes FAIL or INVALID, never silence
+        # The message may hold what the check sent or read; class and place say enough, the log has the rest.
         _log.warning("check %s crashed", check.id, exc_info=True)
-        result = invalid_result(check, f"the check crashed: {type(problem).__name__}")
-    shortfall = find_shortfall(result)
-    if shortfall is not None:
-        result = invalid_result(check, shortfall, result)
+        if judge_crash is None or isinstance(problem, _SERVERS_GONE):
+            result = invalid_result(check, f"the check crashed: {type(problem).__name__}")
+        else:
+            result = judge_crash(problem)
     return replace(result, duration_s=time.monotonic() - started)
+
+
+def _judge_crash(check: SecurityCheck, target: CheckContext, problem: Exception) -> CheckResult:
+    """FAIL for a crash on a target whose servers still answer."""
+    dead = find_dead_server(target)
+    if dead is not None:
+        return invalid_result(check, f"the check crashed: {type(problem).__name__}, and {dead}")
+    finding = describe_crash(check, target, problem)
+    reason = f"the check crashed on the target: {finding.evidence}"
+    failed = CheckResult(check.id, check.title, check.severity, CheckOutcome.FAIL, reason, findings=(finding,))
+    return replace(failed, seed=target.seed, cwe=tuple(getattr(check, "cwe", ())))
 
 
 def find_shortfall(result: CheckResult) -> str | None:

@@ -7,7 +7,7 @@ NOT_APPLICABLE checks carry no weight: the first say nothing about the target, t
 from collections.abc import Sequence
 from typing import Final
 
-from jivsbench.model.finding import CheckOutcome, CheckResult, SecurityScore, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, SecurityScore, Severity, SeverityShare
 
 _LETTERS: Final = (
     (95.0, "A+"),
@@ -21,28 +21,37 @@ _LETTERS: Final = (
     (50.0, "D"),
 )
 _COUNTED: Final = (CheckOutcome.PASS, CheckOutcome.FAIL, CheckOutcome.NOT_TESTED)
-_CRITICAL_CAP: Final = 49.0
-_HIGH_CAP: Final = 79.0
+_CAPS: Final = ((Severity.CRITICAL, 49.0), (Severity.HIGH, 79.0))
 
 
-def score(results: Sequence[CheckResult]) -> SecurityScore:
-    """Score 0 to 100 and letter; both None when no check counts. Adding a failed check or a finding never raises either."""
-    value = _value(results)
-    open_severities = {severity for result in results for severity in find_open_severities(result)}
-    letter = None
-    if value is not None:
-        if Severity.CRITICAL in open_severities:
-            value = min(value, _CRITICAL_CAP)
-        elif Severity.HIGH in open_severities:
-            value = min(value, _HIGH_CAP)
-        letter = _letter(value, is_capped=Severity.HIGH in open_severities)
+def score(results: Sequence[CheckResult], not_run: int = 0) -> SecurityScore:
+    """Score 0 to 100 and letter; both None when no check counts. Adding a failed check or a finding never raises either.
+
+    `not_run` is the number of listed checks without a result. They are not in the score, which says what was measured; but
+    a letter says something about the whole, so there is none while a check is not run or INVALID. A suppression changes
+    nothing here: it says who answers for a hole, not that there is none.
+    """
+    shares = tuple(_share(results, severity) for severity in Severity)
+    counted = sum(share.counted for share in shares)
+    uncapped = 100.0 * sum(share.earned for share in shares) / counted if counted else None
+    cap, capped_by = _find_cap(results)
+    value = uncapped if uncapped is None or cap is None else min(uncapped, cap)
+    invalid = _count(results, CheckOutcome.INVALID)
+    letter = None if value is None else _letter(value, is_capped=capped_by is Severity.HIGH)
+    if (not_run or invalid) and capped_by is not Severity.CRITICAL:
+        letter = None
     return SecurityScore(
         score=value,
         letter=letter,
         passed=_count(results, CheckOutcome.PASS),
         failed=_count(results, CheckOutcome.FAIL),
         not_tested=_count(results, CheckOutcome.NOT_TESTED),
-        invalid=_count(results, CheckOutcome.INVALID),
+        invalid=invalid,
+        not_run=not_run,
+        uncapped=uncapped,
+        cap=cap,
+        capped_by=capped_by,
+        shares=shares,
     )
 
 
@@ -53,10 +62,15 @@ def find_open_severities(result: CheckResult) -> frozenset[Severity]:
     return frozenset(finding.severity for finding in result.findings) or frozenset({result.severity})
 
 
-def _value(results: Sequence[CheckResult]) -> float | None:
-    counted = sum(result.severity.weight for result in results if result.outcome in _COUNTED)
-    passed = sum(result.severity.weight for result in results if result.outcome is CheckOutcome.PASS)
-    return 100.0 * passed / counted if counted else None
+def _share(results: Sequence[CheckResult], severity: Severity) -> SeverityShare:
+    own = [result for result in results if result.severity is severity]
+    passed, failed, not_tested = (_count(own, outcome) for outcome in _COUNTED)
+    return SeverityShare(severity, severity.weight, passed, failed, not_tested)
+
+
+def _find_cap(results: Sequence[CheckResult]) -> tuple[float | None, Severity | None]:
+    open_severities = {severity for result in results for severity in find_open_severities(result)}
+    return next(((cap, severity) for severity, cap in _CAPS if severity in open_severities), (None, None))
 
 
 def _letter(value: float, *, is_capped: bool) -> str:

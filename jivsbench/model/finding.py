@@ -1,7 +1,26 @@
 """Security findings and the outcome of the checks that raise them."""
 
+import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+# What differs between two runs that find the same hole: folders, names and ports made for the run, seeds, moments, processes.
+_OF_ONE_RUN: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"/(?:[^\s/'\"]+/)*(?:jivsbench|check)-[^\s'\"]*",
+        r"(?<=127\.0\.0\.1:)\d+",
+        r"(?<=localhost:)\d+",
+        r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?",
+        r"(?<![0-9a-z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-z])",
+        r"(?<=_)[0-9a-f]{8,}(?![0-9a-z])",
+        r"(?<![0-9a-z])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}(?![0-9a-z])",
+        r"(?<=--seed )\d+",
+        r"(?<=\bpid )\d+",
+    )
+)
 
 
 class Severity(StrEnum):
@@ -38,6 +57,15 @@ class Finding:
     evidence: str
     reproducer: str
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same hole in another run: check, title and reproducer, without what was made for one run alone."""
+        text = self.reproducer
+        for pattern in _OF_ONE_RUN:
+            text = pattern.sub("*", text)
+        parts = (self.check_id, self.title, " ".join(text.split()))
+        return f"{self.check_id}-{hashlib.sha256(chr(0).join(parts).encode('utf-8', 'replace')).hexdigest()[:16]}"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
@@ -59,8 +87,33 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SeverityShare:
+    """What the checks of one severity bring into the score."""
+
+    severity: Severity
+    weight: float
+    passed: int
+    failed: int
+    not_tested: int
+
+    @property
+    def earned(self) -> float:
+        """Weight of what passed."""
+        return self.weight * self.passed
+
+    @property
+    def counted(self) -> float:
+        """Weight of all that counts."""
+        return self.weight * (self.passed + self.failed + self.not_tested)
+
+
+@dataclass(frozen=True, slots=True)
 class SecurityScore:
-    """Score 0 to 100 and letter over the checks that ran; None when none of them counts."""
+    """Score 0 to 100 and letter over the checks that ran.
+
+    The score is None when none of them counts. The letter is None as well while a listed check has no answer, because it was
+    not run or proved nothing; an open CRITICAL finding is F all the same.
+    """
 
     score: float | None
     letter: str | None
@@ -68,3 +121,12 @@ class SecurityScore:
     failed: int
     not_tested: int
     invalid: int
+    not_run: int = 0
+    """Checks of the catalogue that this run left out."""
+    uncapped: float | None = None
+    """The score before its cap."""
+    cap: float | None = None
+    """The most that an open finding allows; None when none caps."""
+    capped_by: Severity | None = None
+    shares: tuple[SeverityShare, ...] = ()
+    """The arithmetic, by severity; empty in files of older versions."""

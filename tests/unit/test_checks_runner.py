@@ -1,3 +1,6 @@
+import random
+import re
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -5,8 +8,9 @@ import pytest
 
 from jivsbench.api import TargetVariant
 from jivsbench.checks.runner import find_shortfall, join_variants, run_checks
-from jivsbench.errors import InvalidRunError
+from jivsbench.errors import InvalidRunError, SourceUnreachableError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.secret import Secret
 
 HOLE = TargetVariant("hole")
 OTHER_HOLE = TargetVariant("other-hole", is_alone=True)
@@ -95,14 +99,101 @@ def test_the_target_is_not_attacked_by_a_check_whose_control_failed():
     assert "crashed" not in run_one(check).reason
 
 
-@pytest.mark.parametrize("where", ["hole", "hardened", "real"])
-def test_a_crash_is_invalid_and_names_the_error_without_its_text(where):
+@pytest.mark.parametrize("where", ["hole", "hardened"])
+def test_a_crash_in_a_control_is_invalid_and_names_the_error_without_its_text(where):
     """Never silence, and never what a message may hold."""
     result = run_one(ScriptedCheck(script={where: KeyError("a secret")}))
 
     assert result.outcome is CheckOutcome.INVALID
     assert "KeyError" in result.reason
     assert "secret" not in result.reason
+
+
+@dataclass(frozen=True)
+class FakeTarget:
+    """A target whose servers answer, or do not; found in a script by its name."""
+
+    name: str = "real"
+    seed: int = 7
+    source_error: Exception | None = None
+    cache_url: Secret | None = None
+
+    def __contains__(self, text):
+        return text in self.name
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def __eq__(self, other):
+        return self.name == other
+
+    @contextmanager
+    def oracle(self):
+        """A session, or the error of the driver."""
+        if self.source_error:
+            raise self.source_error
+        yield
+
+
+def crash_on(target, error):
+    """The result of a check that gets through its controls and crashes on the target."""
+    (result,) = run_checks([ScriptedCheck(script={"real": error})], Launcher(), target)
+    return result
+
+
+def test_a_crash_on_the_target_is_a_finding_of_the_checks_severity():
+    """What neither control did to the check, the target did; class and place are told, the message is not."""
+    result = crash_on(FakeTarget(), KeyError("a secret"))
+    (finding,) = result.findings
+
+    assert (result.outcome, finding.severity) == (CheckOutcome.FAIL, Severity.HIGH)
+    assert re.fullmatch(r"KeyError at unit/test_checks_runner\.py:\d+", finding.evidence)
+    assert finding.reproducer == "jivsbench check --only SEC-900 --seed 7"
+    assert "secret" not in f"{result}"
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        (FakeTarget(), SourceUnreachableError("gone")),
+        (FakeTarget(source_error=OSError("gone")), KeyError("a row")),
+        (FakeTarget(cache_url=Secret("redis://127.0.0.1:1/0")), KeyError("an entry")),
+    ],
+)
+def test_a_crash_because_a_server_is_down_is_invalid(target, error):
+    """By the error itself, or by asking the source and the cache afterwards."""
+    result = crash_on(target, error)
+
+    assert (result.outcome, result.findings) == (CheckOutcome.INVALID, ())
+
+
+def test_two_runs_with_one_seed_find_the_same():
+    """Outcomes and fingerprints, although the tables of a check are called otherwise in each run."""
+
+    def run(seed):
+        checks = [ScriptedCheck("SEC-901"), SeededCheck("SEC-902")]
+        results = run_checks(checks, Launcher(), FakeTarget(seed=seed))
+        assert results[1].outcome is CheckOutcome.FAIL
+        return [(r.check_id, r.outcome, [f.fingerprint for f in r.findings]) for r in results]
+
+    assert run(5) == run(5)
+    assert run(5) != run(6)
+
+
+class SeededCheck(ScriptedCheck):
+    """Draws its attacks from the seed, under a name that is another one in every run."""
+
+    def run(self, context):
+        """Two payloads of the seed on the target; by script on a control."""
+        result = super().run(context)
+        if context != "real":
+            return result
+        draw = random.Random(context.seed)
+        findings = tuple(
+            Finding(self.id, self.severity, "hole", "", f"table jivsbench_attack_0{secrets.token_hex(5)} value {draw.random()}")
+            for _ in range(2)
+        )
+        return replace(result, outcome=CheckOutcome.FAIL, findings=findings)
 
 
 def test_a_check_that_says_itself_that_it_proved_nothing_keeps_its_reason():

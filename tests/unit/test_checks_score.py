@@ -39,7 +39,7 @@ RESULTS = st.builds(
         ([build_result("PASS", Severity.HIGH), build_result("NOT_TESTED", Severity.LOW)], 75.0, "B"),
         ([build_result("NOT_TESTED")], 0.0, "F"),
         ([build_result("PASS"), build_result("NOT_APPLICABLE", Severity.CRITICAL)], 100.0, "A+"),
-        ([build_result("PASS"), build_result("INVALID", Severity.CRITICAL)], 100.0, "A+"),
+        ([build_result("PASS"), build_result("INVALID", Severity.CRITICAL)], 100.0, None),
     ],
 )
 def test_the_score_is_the_passed_share_of_the_weights(results, value, letter):
@@ -61,6 +61,26 @@ def test_an_open_high_is_at_most_c():
     scored = score([build_result("PASS", Severity.CRITICAL)] * 35 + [build_result("FAIL", Severity.HIGH)])
 
     assert (scored.score, scored.letter) == (79.0, "C")
+
+
+def test_a_letter_needs_an_answer_of_every_check():
+    """Two green checks of many are no A+; an open CRITICAL is F whatever else was left out."""
+    green = [build_result("PASS", Severity.CRITICAL)] * 2
+
+    assert (score(green, not_run=34).score, score(green, not_run=34).letter) == (100.0, None)
+    assert score([*green, build_result("FAIL", Severity.CRITICAL)], not_run=33).letter == "F"
+    assert score([*green, build_result("FAIL", Severity.HIGH)], not_run=33).letter is None
+
+
+def test_the_arithmetic_is_told():
+    """By severity: what passed of what counts; the score before its cap, the cap, and whose it is."""
+    scored = score([build_result("PASS", Severity.CRITICAL)] * 9 + [build_result("FAIL", Severity.HIGH)])
+    shares = {share.severity: (share.earned, share.counted) for share in scored.shares}
+
+    assert shares[Severity.CRITICAL] == (90.0, 90.0)
+    assert shares[Severity.HIGH] == (0.0, 7.5)
+    assert scored.uncapped == pytest.approx(100 * 90 / 97.5)
+    assert (scored.cap, scored.capped_by) == (79.0, Severity.HIGH)
 
 
 def test_a_cap_never_raises_a_score():
@@ -120,3 +140,32 @@ def test_a_profile_without_guards_is_an_open_critical():
 
     assert (result.check_id, result.outcome, result.findings[0].severity) == ("SEC-001", CheckOutcome.FAIL, Severity.CRITICAL)
     assert score([result, build_result("PASS", Severity.CRITICAL)]).letter == "F"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("table jivsbench_attack_0a1b2c3d4e", "table jivsbench_attack_9f8e7d6c5b", True),
+        ("GET http://127.0.0.1:40123/x", "GET http://127.0.0.1:40999/x", True),
+        ("open '/tmp/jivsbench-attacked-x1/a'", "open '/var/tmp/jivsbench-attacked-y2/b'", True),
+        ("at 2030-01-01T00:00:00+00:00", "at 2031-12-31 23:59:59.5Z", True),
+        ("DELETE  FROM a", "DELETE FROM a", True),
+        ("name = 'x'' OR 1=1'", "name = 'x'' OR 2=2'", False),
+        ("/etc/passwd", "/etc/shadow", False),
+    ],
+)
+def test_a_fingerprint_is_that_of_the_hole(one, other, same):
+    """Names, ports, folders and moments of one run do not count; what was sent does."""
+    first, second = (Finding("SEC-X", Severity.HIGH, "a hole", "", text).fingerprint for text in (one, other))
+
+    assert (first == second) is same
+
+
+def test_a_fingerprint_knows_check_and_title():
+    """The same request can show two holes; how it was seen does not matter."""
+    one = Finding("SEC-X", Severity.HIGH, "a hole", "seen so", "x")
+
+    assert one.fingerprint.startswith("SEC-X-")
+    assert one.fingerprint == replace(one, evidence="seen otherwise", severity=Severity.LOW).fingerprint
+    assert one.fingerprint != replace(one, title="another").fingerprint
+    assert one.fingerprint != replace(one, check_id="SEC-Y").fingerprint
