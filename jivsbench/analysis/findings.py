@@ -1,18 +1,28 @@
 """Open findings, counted so that one more can never make a verdict better."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from jivsbench.analysis.figures import Known, build_figure, named_metric
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.inputs import Inputs
-from jivsbench.model.summary import Figure, Provenance
+from jivsbench.model.summary import Environment, Figure, Provenance
 
 _RAN = (CheckOutcome.PASS, CheckOutcome.FAIL)
+_BLOCKED: Final = {
+    Severity.CRITICAL: (Environment.STAGING, Environment.PRODUCTION),
+    Severity.HIGH: (Environment.PRODUCTION,),
+}
 
 
 def count_open(checks: Sequence[CheckResult], severity: Severity) -> int:
     """Open findings of a severity. A failed check of that severity counts once even when it lists none of it."""
     return sum(_count_in(check, severity) for check in checks)
+
+
+def list_blocked(severity: Severity) -> tuple[Environment, ...]:
+    """Where a version may not go while a finding of that severity is open and nobody answers for it."""
+    return _BLOCKED.get(severity, ())
 
 
 def list_finding_figures(arm: str, checks: Sequence[CheckResult], inputs: Inputs | None = None) -> tuple[Figure, ...]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jivsbench.analysis.comparison import judge_comparison
-from jivsbench.analysis.findings import count_open
+from jivsbench.analysis.findings import count_open, list_blocked
 from jivsbench.analysis.gating import judge_gate
-from jivsbench.analysis.waiving import Waivers
+from jivsbench.analysis.waiving import Answer, Waivers
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.gate import Gate, GateOutcome, GateSeverity
@@ -20,6 +20,7 @@ from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Approval, Environment, GateResult, Summary, Verdict, VerdictOutcome
 
 _APPROVAL: Final = "staging yes, production no"
+_ACCEPTED: Final = "staging yes, production yes: what is open is suppressed, each with an owner and a last day"
 
 
 def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: Inputs | None = None) -> Verdict:
@@ -42,20 +43,26 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: In
         weighed.add_finding(finding)
     outcome = VerdictOutcome.INVALID if record.invalid else weighed.outcome
     if outcome is VerdictOutcome.CONDITIONAL:
-        conditions = (_APPROVAL, *weighed.conditions)
-        return Verdict(outcome, results, (), conditions, criteria, approvals=_approve(outcome, weighed.conditions), inputs=inputs)
+        conditions = (_APPROVAL if weighed.conditions else _ACCEPTED, *weighed.conditions, *weighed.accepted)
+        approvals = _approve((), weighed.conditions)
+        return Verdict(outcome, results, (), conditions, criteria, approvals=approvals, inputs=inputs)
     # Without an approval there is nothing to attach a condition to: what would be one is a further reason.
     reasons = (*weighed.doubts, *weighed.failures, *weighed.conditions)
-    return Verdict(outcome, results, reasons, (), criteria, approvals=_approve(outcome, reasons), inputs=inputs)
+    approvals = _approve((*weighed.doubts, *weighed.failures), weighed.conditions)
+    return Verdict(outcome, results, reasons, (), criteria, approvals=approvals, inputs=inputs)
 
 
-def _approve(outcome: VerdictOutcome, open_points: Sequence[str]) -> tuple[Approval, ...]:
-    """Staging may hold a version with known conditions; production waits until each of them is settled."""
-    may_stage = outcome in (VerdictOutcome.PASSED, VerdictOutcome.CONDITIONAL)
-    may_produce = outcome is VerdictOutcome.PASSED
-    return (
-        Approval(Environment.STAGING, may_stage, () if may_stage else tuple(open_points)),
-        Approval(Environment.PRODUCTION, may_produce, () if may_produce else tuple(open_points)),
+def _approve(decisive: Sequence[str], conditions: Sequence[str]) -> tuple[Approval, ...]:
+    """Staging may hold a version with known conditions; production waits until each of them is settled.
+
+    A suppressed finding is neither: the run is CONDITIONAL for it, and waits for nobody.
+    """
+    return tuple(
+        Approval(environment, not open_points, tuple(open_points))
+        for environment, open_points in (
+            (Environment.STAGING, decisive),
+            (Environment.PRODUCTION, (*decisive, *conditions)),
+        )
     )
 
 
@@ -75,6 +82,8 @@ class _Scales:
     failures: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    """What is open and blocks nothing, because somebody answers for just that."""
 
     @property
     def outcome(self) -> VerdictOutcome:
@@ -82,7 +91,7 @@ class _Scales:
             return VerdictOutcome.FAILED
         if self.doubts:
             return VerdictOutcome.INVALID
-        return VerdictOutcome.CONDITIONAL if self.conditions else VerdictOutcome.PASSED
+        return VerdictOutcome.CONDITIONAL if self.conditions or self.accepted else VerdictOutcome.PASSED
 
     def add_gate(self, result: GateResult) -> None:
         if result.outcome.is_green:
@@ -108,21 +117,48 @@ class _Scales:
             self.doubts.append(text)
         elif check.outcome is CheckOutcome.NOT_TESTED:
             self.conditions.append(text)
-        elif count_open((check,), Severity.CRITICAL):
+        elif check.outcome is CheckOutcome.FAIL:
+            self._add_failed(check, text)
+
+    def _add_failed(self, check: CheckResult, text: str) -> None:
+        if not list_blocked(_find_worst(check)):
+            return
+        for finding in check.findings:
+            word = self.waivers.suppressions.explain(finding)
+            if word is not None:
+                self.accepted.append(f"finding {finding.fingerprint} ({finding.severity}: {finding.title}) is open - {word}")
+        left = self.waivers.suppressions.leave_open(check)
+        blocked = list_blocked(_find_worst(left)) if left else ()
+        if left is None or not blocked:
+            return
+        text = f"{text} (open: {_count_by_severity(left)}; blocks {' and '.join(blocked)})"
+        if Environment.STAGING in blocked:
             self._fail(text, self.waivers.explain_check(check.check_id))
-        elif count_open((check,), Severity.HIGH):
+        else:
             self.conditions.append(text)
 
     def add_finding(self, finding: Finding) -> None:
         text = f"reported {finding.check_id} ({finding.severity}): {finding.title}"
-        if finding.severity is Severity.CRITICAL:
+        word = self.waivers.suppressions.explain(finding)
+        if word is not None and list_blocked(finding.severity):
+            self.accepted.append(f"{text} - {word}")
+        elif finding.severity is Severity.CRITICAL:
             self._fail(text, self.waivers.explain_check(finding.check_id))
         elif finding.severity is Severity.HIGH:
             self.conditions.append(text)
 
-    def _fail(self, text: str, waived: str | None) -> None:
+    def _fail(self, text: str, answer: Answer | None) -> None:
         """A failure; a condition when somebody answers for it. It is named in both."""
-        if waived is None:
+        if answer is None:
             self.failures.append(text)
         else:
-            self.conditions.append(f"{text} - {waived}")
+            (self.conditions if answer.blocks else self.accepted).append(f"{text} - {answer.text}")
+
+
+def _find_worst(check: CheckResult) -> Severity:
+    return next((severity for severity in Severity if count_open((check,), severity)), Severity.LOW)
+
+
+def _count_by_severity(check: CheckResult) -> str:
+    counts = [(count_open((check,), severity), severity) for severity in Severity]
+    return ", ".join(f"{count} {severity}" for count, severity in counts if count)

@@ -1,5 +1,6 @@
-"""Gate files and waivers: what a run is judged by, and which known misses somebody answers for."""
+"""Gate files, waivers, suppressions: what a run is judged by, and which known misses and findings somebody answers for."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from jivsbench.model.inputs import Waiver, WaiverTarget
 _SECTIONS: Final = GATE_FILE_KEYS[1:]
 # Rows that are lost make every other figure worthless, so nobody can answer for them.
 _NEVER_WAIVED: Final = ("rows.lost",)
+_ANSWER: Final = ("owner", "reason", "expires")
+_FINGERPRINT: Final = re.compile(r".+-[0-9a-f]{16}")
 
 
 def load_gates(name: str, folders: Sequence[Path]) -> tuple[Gate, ...]:
@@ -63,18 +66,41 @@ def load_waivers(path: Path) -> tuple[Waiver, ...]:
     return tuple(_read_waivers(root))
 
 
+def load_suppressions(path: Path) -> tuple[Waiver, ...]:
+    """Read `[[suppressions]]`. Each names one finding by its fingerprint, its owner, the reason and the last day."""
+    root = read_document(path).root
+    root.expect(("suppressions",))
+    return tuple(_read_suppressions(root))
+
+
+def _read_suppressions(root: Section) -> Iterator[Waiver]:
+    seen: set[str] = set()
+    for section in root.sections("suppressions"):
+        section.expect(("fingerprint", *_ANSWER))
+        fingerprint = section.required_text("fingerprint")
+        if not _FINGERPRINT.fullmatch(fingerprint):
+            section.fail("fingerprint", "it is none: copy one from the report, such as SEC-001-0123456789abcdef")
+        if fingerprint in seen:
+            section.fail("fingerprint", "it stands here twice: leave one of them out")
+        seen.add(fingerprint)
+        yield _read_answer(section, WaiverTarget.FINDING, fingerprint)
+
+
+def _read_answer(section: Section, target: WaiverTarget, name: str) -> Waiver:
+    owner, reason, expires = (section.required_text("owner"), section.required_text("reason"), section.required_date("expires"))
+    return Waiver(target, name, owner, reason, expires)
+
+
 def _read_waivers(root: Section) -> Iterator[Waiver]:
     for section in root.sections("waivers"):
-        section.expect(("gate", "check", "owner", "reason", "expires"))
+        section.expect(("gate", "check", *_ANSWER))
         if ("gate" in section) == ("check" in section):
             section.fail(None, "a waiver is for one gate or for one check: give either 'gate' or 'check'")
         target = WaiverTarget.GATE if "gate" in section else WaiverTarget.CHECK
         name = section.required_text(target.value)
         if target is WaiverTarget.GATE:
             name = _read_gate(section, name)
-        yield Waiver(
-            target, name, section.required_text("owner"), section.required_text("reason"), section.required_date("expires")
-        )
+        yield _read_answer(section, target, name)
 
 
 def _read_gate(section: Section, text: str) -> str:

@@ -1,7 +1,7 @@
 """What is brought to a judgement from outside a run: test results, coverage, findings of other tools, waivers.
 
-All of it is read from files, never asserted. It can only make a verdict worse; waivers, each with an owner and an end, turn a
-failure into a condition and into nothing else.
+All of it is read from files, never asserted. It can only make a verdict worse; waivers and suppressions, each with an owner and
+an end, turn a failure into a condition and into nothing else.
 """
 
 from dataclasses import dataclass
@@ -42,11 +42,13 @@ class WaiverTarget(StrEnum):
 
     GATE = "gate"
     CHECK = "check"
+    FINDING = "finding"
+    """One finding by its fingerprint: a suppression. Somebody has looked at just this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Somebody's word that a known miss is accepted until a day. `name` is a gate's text or a check's id."""
+    """Somebody's word that a known miss is accepted until a day. `name` is a gate's text, a check's id or a fingerprint."""
 
     target: WaiverTarget
     name: str

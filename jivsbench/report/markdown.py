@@ -15,7 +15,7 @@ from jivsbench.report.literal import show_on_one_line
 from jivsbench.report.views.badges import Shape
 from jivsbench.report.views.headline import Headline, build_headline
 from jivsbench.report.views.key_figures import KeyFigures, build_key_figures
-from jivsbench.report.views.security import build_security
+from jivsbench.report.views.security import Security, build_security
 
 _MARKS: Final = {
     Shape.CHECK: ":white_check_mark:",
@@ -53,7 +53,7 @@ class MarkdownReporter:
             *_write_verdict(headline),
             *_write_figures(key, is_valid=headline.is_valid),
             *_write_gates(headline),
-            *_write_checks(record),
+            *_write_checks(record, verdict),
             f"<sub>{' · '.join(escape(fact) for fact in headline.facts)}</sub>",
         ]
         content = fit(("\n\n".join(parts) + "\n").encode(), self.limit_bytes)
@@ -132,13 +132,12 @@ def _write_gates(headline: Headline) -> Iterable[str]:
     yield _build_table(["outcome", "gate", "found", "asked", "reason"], rows, right=(2, 3))
 
 
-def _write_checks(record: RunRecord) -> Iterable[str]:
-    security = build_security(record)
+def _write_checks(record: RunRecord, verdict: Verdict) -> Iterable[str]:
+    security = build_security(record, verdict)
     if not security.lines:
         yield "No security check ran: this says nothing about security."
         return
-    score = f"Security **{escape(security.letter)}**, {security.score} of 100" if security.score else "Security: no score"
-    yield f"{score}: {escape(security.counts)}."
+    yield " ".join(_write_score(security))
     shown = [line for line in security.lines if line.badge.word != CheckOutcome.PASS.value]
     if shown:
         rows = [
@@ -146,6 +145,20 @@ def _write_checks(record: RunRecord) -> Iterable[str]:
             for line in shown
         ]
         yield _build_table(["outcome", "check", "severity", "reason"], rows, right=())
+
+
+def _write_score(security: Security) -> Iterable[str]:
+    score = security.score
+    letter = f" **{escape(score.letter)}**," if score.letter else ""
+    yield (
+        f"Security{letter or ':'} {score.value} of 100: {escape(security.counts)}."
+        if score.value
+        else (f"Security: no score: {escape(security.counts)}.")
+    )
+    yield from (escape(text) for text in (score.cap, score.letter_note) if text)
+    if security.not_run:
+        names = ", ".join(line.check_id for line in security.not_run)
+        yield escape(f"Not run, and so not measured: {len(security.not_run)} checks ({names}).")
 
 
 class _Raw(str):

@@ -8,11 +8,15 @@ import random
 from dataclasses import dataclass, replace
 from functools import cache
 
+from jivsbench.analysis import judge
+from jivsbench.checks.score import score
+from jivsbench.config.controls import load_catalogue
 from jivsbench.model import profile as profiles
 from jivsbench.model.activity import StatementTotals, WaitCount
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, SecurityScore, Severity
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity, Unit
 from jivsbench.model.histogram import Histogram, HistogramBuilder, merge_histograms
+from jivsbench.model.inputs import Inputs, Waiver, WaiverTarget
 from jivsbench.model.phase_times import BOUNDS_S, DurationBucket, PhaseHistogram, PhaseTimes
 from jivsbench.model.profile import LEGACY, Profile, fit_to_machine
 from jivsbench.model.record import (
@@ -685,7 +689,68 @@ def _spoil_check(check: CheckResult) -> CheckResult:
     return replace(check, title=HOSTILE, reason=HOSTILE_ATTRIBUTE, findings=(finding,) if check.findings else (), cwe=(HOSTILE,))
 
 
+def script_checks() -> tuple[CheckResult, ...]:
+    """A result for each check of the catalogue: most PASS, five with findings, some without an answer."""
+    outcomes = {
+        16: CheckOutcome.NOT_TESTED,
+        17: CheckOutcome.NOT_TESTED,
+        14: CheckOutcome.NOT_APPLICABLE,
+        8: CheckOutcome.INVALID,
+    }
+    reasons = {
+        CheckOutcome.NOT_TESTED: "the server of this machine has no TLS, so there is nothing to be refused",
+        CheckOutcome.NOT_APPLICABLE: "no connector for files is loaded",
+        CheckOutcome.INVALID: "its control 'stock-pool' ended PASS instead of FAIL: 12 of 12 sessions were clean",
+        CheckOutcome.PASS: "every answer was as it should be",
+    }
+    results = []
+    for number, facts in enumerate(load_catalogue().checks, 1):
+        findings = _script_findings(facts.check_id, facts.severity, number)
+        outcome = CheckOutcome.FAIL if findings else outcomes.get(number, CheckOutcome.PASS)
+        reason = f"{len(findings)} holes" if findings else reasons[outcome]
+        sent = 40 + 97 * number % 611 if outcome in (CheckOutcome.PASS, CheckOutcome.FAIL) else 0
+        cwe = facts.rows_of("cwe")
+        result = CheckResult(facts.check_id, f"{facts.title}: nothing gets through", facts.severity, outcome, reason)
+        results.append(
+            replace(
+                result, attempted=sent, reached=sent, benign_before=3, benign_after=3, findings=findings, seed=20260,
+                duration_s=0.1 * (number % 17), cwe=cwe,
+            )
+        )  # fmt: skip
+    return tuple(results)
+
+
+def _script_findings(check_id: str, severity: Severity, number: int) -> tuple[Finding, ...]:
+    count = {5: 2, 11: 1, 13: 3, 27: 1}.get(number, 0)
+    return tuple(
+        Finding(
+            check_id,
+            severity,
+            f"attack {place} of {check_id} got through",
+            f"the source answered with {17 * place} rows that nobody asked for",
+            f'POST /api/v1/extractions {{"source": "rows", "query": "select query_to_xml($$select {place}$$, true, true, null)"}}',
+        )
+        for place in range(1, count + 1)
+    )
+
+
+@cache
+def all_checks() -> Sample:
+    """A run with a result of every listed check, of whose findings one CRITICAL and the one of a HIGH check are suppressed."""
+    sample = one_arm()
+    checks = script_checks()
+    record = replace(sample.record, checks=checks, score=score(checks))
+    accepted = [check.findings[0] for check in checks if check.check_id in ("SEC-005", "SEC-011")]
+    waivers = tuple(
+        Waiver(WaiverTarget.FINDING, finding.fingerprint, "ops@example.org", "closed by the next release", "2030-12-31")
+        for finding in accepted
+    )
+    gates = tuple(judged.gate for judged in sample.verdict.gates)
+    return Sample(record, sample.summary, judge(record, sample.summary, gates, Inputs("2030-06-15", waivers=waivers)))
+
+
 SAMPLES = {
+    "all_checks": all_checks,
     "comparison": comparison,
     "one_arm": one_arm,
     "conditional": conditional,

@@ -209,7 +209,7 @@ def test_open_checks_come_first_and_a_score_is_cut() -> None:
     security = build_security(replace(record, score=replace(record.score, score=79.96)))
 
     assert [line.badge.word for line in security.lines] == ["FAIL", "INVALID", "NOT TESTED", "PASS", "NOT APPLICABLE"]
-    assert security.score == "79.9"
+    assert security.score.value == "79.9"
 
 
 def test_the_command_quotes_names_of_others() -> None:

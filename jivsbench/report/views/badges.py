@@ -8,6 +8,7 @@ from jivsbench.model.behaviour import Trend
 from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.model.gate import GateOutcome
+from jivsbench.model.standards import Coverage
 from jivsbench.model.summary import VerdictOutcome
 
 
@@ -71,6 +72,12 @@ _TRENDS: Final = {
     Trend.INCONCLUSIVE: (Tone.CAUTION, Shape.TRIANGLE),
     Trend.NOT_MEASURED: (Tone.MUTED, Shape.DASH),
 }
+_COVERAGES: Final = {
+    Coverage.VERIFIED: (Tone.GOOD, Shape.CHECK),
+    Coverage.FAILED: (Tone.BAD, Shape.CROSS),
+    Coverage.NOT_COVERED: (Tone.CAUTION, Shape.QUESTION),
+    Coverage.NOT_APPLICABLE: (Tone.MUTED, Shape.DASH),
+}
 _SEVERITIES: Final = {
     Severity.CRITICAL: Tone.BAD,
     Severity.HIGH: Tone.BAD,
@@ -105,6 +112,16 @@ def badge_check(outcome: CheckOutcome) -> Badge:
 def badge_trend(trend: Trend) -> Badge:
     """The badge of a gauge."""
     return Badge(trend.value, *_TRENDS[trend])
+
+
+def badge_approval(*, is_approved: bool) -> Badge:
+    """The badge of an environment."""
+    return Badge("yes", Tone.GOOD, Shape.CHECK) if is_approved else Badge("no", Tone.BAD, Shape.CROSS)
+
+
+def badge_coverage(state: Coverage) -> Badge:
+    """The badge of a standard's row."""
+    return Badge(state.value, *_COVERAGES[state])
 
 
 def tone_of(severity: Severity) -> Tone:

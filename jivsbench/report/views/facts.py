@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Final
 
+from jivsbench.analysis.standards import list_not_run
 from jivsbench.analysis.validity import MAX_GENERATOR_CPU_RATIO
+from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.gate import GateOutcome, Unit
 from jivsbench.model.metrics import Direction
@@ -187,6 +189,9 @@ def list_missing(record: RunRecord, summary: Summary, verdict: Verdict) -> tuple
         for c in record.checks
         if c.outcome in untested
     ]
+    not_run = list_not_run(load_catalogue(), record.checks) if record.checks else ()
+    if not_run:
+        missing.append(Fact("security checks that were not run", ", ".join(check.check_id for check in not_run)))
     missing += [
         Fact(f"monitor, {arm.profile.name}", _count_gaps(lost, len(arm.monitor)))
         for arm in record.arms

@@ -8,7 +8,7 @@ from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import RunKind, RunRecord
-from jivsbench.model.summary import GateResult, Summary, Verdict, VerdictOutcome
+from jivsbench.model.summary import Approval, GateResult, Summary, Verdict, VerdictOutcome
 from jivsbench.report.formatting import (
     NOT_MEASURED,
     TIMES,
@@ -22,7 +22,7 @@ from jivsbench.report.formatting import (
     format_ratio_interval,
 )
 from jivsbench.report.views.answers import list_answers
-from jivsbench.report.views.badges import Badge, badge_comparison, badge_gate, badge_verdict
+from jivsbench.report.views.badges import Badge, badge_approval, badge_comparison, badge_gate, badge_verdict
 from jivsbench.report.views.key_figures import format_figure
 
 _HEADLINES: Final = (
@@ -62,6 +62,15 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalLine:
+    """Where the version may go."""
+
+    environment: str
+    badge: Badge
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Headline:
     """The top of the page."""
 
@@ -73,6 +82,7 @@ class Headline:
     answers: tuple[str, ...]
     reasons: tuple[str, ...]
     conditions: tuple[str, ...]
+    approvals: tuple[ApprovalLine, ...]
     facts: tuple[str, ...]
     alarms: tuple[Alarm, ...]
     gates: tuple[GateLine, ...]
@@ -91,6 +101,7 @@ def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Hea
         answers=list_answers(record, summary) if is_valid else (),
         reasons=list_reasons(record, verdict),
         conditions=verdict.conditions,
+        approvals=tuple(_build_approval(approval) for approval in verdict.approvals),
         facts=_list_facts(record),
         alarms=find_alarms(record),
         gates=(
@@ -220,6 +231,12 @@ def direction_of(gate: Gate) -> Direction:
         return Direction.LOWER if gate.change is Change.GROWTH else Direction.HIGHER
     metric = find_metric(gate.metric)
     return metric.better if metric else Direction.LOWER
+
+
+def _build_approval(approval: Approval) -> ApprovalLine:
+    count = len(approval.conditions)
+    note = "" if approval.is_approved else f"until {'1 point is' if count == 1 else f'{count} points are'} settled"
+    return ApprovalLine(approval.environment.value, badge_approval(is_approved=approval.is_approved), note)
 
 
 def _name_hole(check: CheckResult) -> str:

@@ -57,7 +57,7 @@ def build_page(record: RunRecord, summary: Summary, verdict: Verdict) -> Page:
         resources=build_resources(record),
         pairs=build_pairs(record, summary),
         operations=build_operations(record),
-        security=build_security(record),
+        security=build_security(record, verdict),
         facts=build_facts(record, summary, verdict),
     )
 

@@ -1,22 +1,36 @@
-"""The security checks: how each ended, what it tried, and the evidence of what it found."""
+"""The security checks: how each ended, what it tried, what it found, and what the score is made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
+from jivsbench.analysis.findings import list_blocked
+from jivsbench.analysis.waiving import Suppressions, build_suppressions
+from jivsbench.config.controls import load_catalogue
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, SecurityScore, Severity
 from jivsbench.model.record import RunRecord
+from jivsbench.model.summary import Verdict
 from jivsbench.report.formatting import format_count, format_duration
 from jivsbench.report.views.badges import Badge, Tone, badge_check, tone_of
+from jivsbench.report.views.standards import StandardView, UntestedLine, build_standards, list_untested
 
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """One hole: what showed it, and how to see it again."""
+    """One hole: what showed it, how to see it again, what to do, and what waits for that."""
 
+    check_id: str
     severity: str
     tone: Tone
     title: str
     evidence: str
     reproducer: str
+    seed: str
+    cwe: str
+    remedy: str
+    fingerprint: str
+    blocks: str
+    suppressed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +47,80 @@ class CheckLine:
     reached: str
     benign: str
     duration: str
-    seed: str
-    cwe: str
-    findings: tuple[FindingView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLine:
+    """What the checks of one severity bring into the score."""
+
+    severity: str
+    weight: str
+    passed: str
+    failed: str
+    not_tested: str
+    earned: str
+    counted: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """The score, its letter or why there is none, and how it came about. Empty texts where there is nothing to say."""
+
+    value: str
+    letter: str
+    letter_note: str
+    shares: tuple[ShareLine, ...]
+    total: str
+    cap: str
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """The section on security; `lines` are sorted, open ones first."""
+    """The section on security; `lines` and `findings` are sorted, the worst first."""
 
     lines: tuple[CheckLine, ...]
-    score: str
-    letter: str
     counts: str
+    score: ScoreView
+    findings: tuple[FindingView, ...]
+    standards: tuple[StandardView, ...]
+    untested: tuple[UntestedLine, ...]
+    not_run: tuple[UntestedLine, ...]
 
 
-_ORDER = (CheckOutcome.FAIL, CheckOutcome.INVALID, CheckOutcome.NOT_TESTED, CheckOutcome.PASS, CheckOutcome.NOT_APPLICABLE)
+_ORDER: Final = (
+    CheckOutcome.FAIL,
+    CheckOutcome.INVALID,
+    CheckOutcome.NOT_TESTED,
+    CheckOutcome.PASS,
+    CheckOutcome.NOT_APPLICABLE,
+)
 
 
-def build_security(record: RunRecord) -> Security:
+def build_security(record: RunRecord, verdict: Verdict | None = None) -> Security:
+    """The section of a run; suppressions are those that its verdict was given."""
+    return describe_security(record.checks, record.score, build_suppressions(verdict.inputs if verdict else None))
+
+
+def describe_security(results: Sequence[CheckResult], score: SecurityScore | None, suppressions: Suppressions) -> Security:
     """All checks: the worst first, then by severity and id."""
-    ordered = sorted(record.checks, key=lambda check: (_ORDER.index(check.outcome), -check.severity.weight, check.check_id))
-    score = record.score
-    counts = ", ".join(
-        f"{count} {outcome.value.replace('_', ' ')}"
-        for outcome in _ORDER
-        if (count := sum(check.outcome is outcome for check in record.checks))
+    ordered = sorted(results, key=lambda check: (_ORDER.index(check.outcome), -check.severity.weight, check.check_id))
+    catalogue = load_catalogue()
+    untested, not_run = list_untested(catalogue, ordered)
+    return Security(
+        lines=tuple(_build_line(check) for check in ordered),
+        counts=count_outcomes(results),
+        score=_build_score(score),
+        findings=_list_findings(ordered, suppressions),
+        standards=build_standards(catalogue, results),
+        untested=untested,
+        not_run=not_run,
     )
-    # A score is cut, never rounded up: 79.96 is not 80.
-    shown = "" if score is None or score.score is None else f"{int(score.score * 10) / 10:g}"
-    return Security(tuple(_build_line(check) for check in ordered), shown, (score.letter or "") if score else "", counts)
+
+
+def count_outcomes(results: Sequence[CheckResult]) -> str:
+    """How many checks ended how, in one line."""
+    counts = ((sum(check.outcome is outcome for check in results), outcome) for outcome in _ORDER)
+    return ", ".join(f"{count} {outcome.value.replace('_', ' ')}" for count, outcome in counts if count)
 
 
 def _build_line(check: CheckResult) -> CheckLine:
@@ -78,11 +136,73 @@ def _build_line(check: CheckResult) -> CheckLine:
         reached=format_count(check.reached) if was_run else "none",
         benign=f"{format_count(check.benign_before)} / {format_count(check.benign_after)}",
         duration=format_duration(round(check.duration_s, 2)),
-        seed=str(check.seed),
-        cwe=", ".join(check.cwe),
-        findings=tuple(_build_finding(finding) for finding in check.findings),
     )
 
 
-def _build_finding(finding: Finding) -> FindingView:
-    return FindingView(finding.severity.value, tone_of(finding.severity), finding.title, finding.evidence, finding.reproducer)
+def _list_findings(ordered: Sequence[CheckResult], suppressions: Suppressions) -> tuple[FindingView, ...]:
+    pairs = [(check, finding) for check in ordered for finding in check.findings]
+    pairs.sort(key=lambda pair: (-pair[1].severity.weight, suppressions.explain(pair[1]) is not None))
+    return tuple(_build_finding(check, finding, suppressions) for check, finding in pairs)
+
+
+def _build_finding(check: CheckResult, finding: Finding, suppressions: Suppressions) -> FindingView:
+    word = suppressions.explain(finding)
+    blocked = list_blocked(finding.severity) if word is None else ()
+    facts = load_catalogue().find(finding.check_id)
+    return FindingView(
+        check_id=finding.check_id,
+        severity=finding.severity.value,
+        tone=tone_of(finding.severity) if word is None else Tone.MUTED,
+        title=finding.title,
+        evidence=finding.evidence,
+        reproducer=finding.reproducer,
+        seed=str(check.seed),
+        cwe=", ".join(check.cwe),
+        remedy=_begin_sentence(facts.remedy) if facts else "",
+        fingerprint=finding.fingerprint,
+        blocks=f"Blocks {' and '.join(blocked)}." if blocked else "Blocks nothing.",
+        suppressed=_begin_sentence(word) if word else "",
+    )
+
+
+def _build_score(score: SecurityScore | None) -> ScoreView:
+    if score is None or score.score is None:
+        return ScoreView("", "", "", (), "", "")
+    shares = tuple(
+        ShareLine(
+            share.severity.value,
+            f"{share.weight:g}",
+            str(share.passed),
+            str(share.failed),
+            str(share.not_tested),
+            f"{share.earned:g}",
+            f"{share.counted:g}",
+        )
+        for share in score.shares
+    )
+    earned, counted = (sum(share.earned for share in score.shares), sum(share.counted for share in score.shares))
+    total = "" if score.uncapped is None else f"100 \N{MULTIPLICATION SIGN} {earned:g} / {counted:g} = {_cut(score.uncapped)}"
+    return ScoreView(_cut(score.score), score.letter or "", _explain_letter(score), shares, total, _explain_cap(score))
+
+
+def _cut(score: float) -> str:
+    # A score is cut, never rounded up: 79.96 is not 80.
+    return f"{int(score * 10) / 10:g}"
+
+
+def _explain_letter(score: SecurityScore) -> str:
+    if score.letter:
+        return ""
+    missing = [f"{score.not_run} not run" if score.not_run else "", f"{score.invalid} INVALID" if score.invalid else ""]
+    return f"No letter: a letter speaks for all checks, and {' and '.join(filter(None, missing))} have no answer."
+
+
+def _explain_cap(score: SecurityScore) -> str:
+    if score.cap is None or score.capped_by is None:
+        return ""
+    letter = "F" if score.capped_by is Severity.CRITICAL else "at best C"
+    return f"An open {score.capped_by} finding: at most {score.cap:g}, and the letter is {letter}."
+
+
+def _begin_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
