@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jivsbench.app.checks import Security, add_missing_guard, attack, score_results
+from jivsbench.app.assessment import Assessment, assess, write_sarif
+from jivsbench.app.checks import Security, add_missing_guard, attack
 from jivsbench.app.data import load_dataset, test_source
 from jivsbench.app.progress import Listener
 from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.checks.corpus import read_corpus
 from jivsbench.config import Settings, find_profile
+from jivsbench.config.gate_files import load_suppressions
 from jivsbench.dataset import TABLE, Dataset
 from jivsbench.extract.guards import require_guards
-from jivsbench.model.finding import CheckOutcome, CheckResult, SecurityScore
 from jivsbench.plugins import Registry
+from jivsbench.results.check_baseline import read_baseline
 
 _ROWS: Final = 1_000
 
@@ -30,26 +32,22 @@ class CheckOptions:
     seed: int
     corpus: Path | None = None
     """A file, or a folder of files, with payloads of the user's, one a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """What the checks found."""
-
-    results: tuple[CheckResult, ...]
-    score: SecurityScore | None
-
-    def has(self, outcome: CheckOutcome) -> bool:
-        """True when any check ended so."""
-        return any(result.outcome is outcome for result in self.results)
+    suppressions: Path | None = None
+    """A file of findings that somebody answers for."""
+    baseline: Path | None = None
+    """The SARIF of an earlier assessment."""
+    sarif: Path | None = None
+    """Where to write the results as SARIF."""
 
 
 def run_security_checks(settings: Settings, registry: Registry, options: CheckOptions, listener: Listener) -> Assessment:
-    """Start a target, attack it, and say what was found."""
+    """Start a target, attack it, and say what was found. Every file that the user names is read before a server starts."""
     checks = tuple(registry.check(name) for name in options.only) if options.only else registry.checks
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
     corpus = read_corpus(options.corpus) if options.corpus else ()
+    suppressed = load_suppressions(options.suppressions) if options.suppressions else ()
+    earlier = read_baseline(options.baseline) if options.baseline else None
     security = Security(checks, str(TABLE), is_full=options.is_full, seed=options.seed, corpus=corpus)
     work = Path(tempfile.mkdtemp(prefix="jivsbench-checks-"))
     try:
@@ -61,4 +59,7 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
             results = add_missing_guard(profile, attack(bench, profile, security, work))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Assessment(results, score_results(results))
+    found = assess(results, suppressed)
+    if options.sarif:
+        write_sarif(options.sarif, found, earlier)
+    return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from jivsbench.analysis.standards import list_not_run
 from jivsbench.api import UNCHANGED, CheckContext, Installation, SecurityCheck, TargetChanges, TargetVariant
 from jivsbench.app.installation import describe_installation, plant_installation
 from jivsbench.app.progress import Step
@@ -19,7 +20,9 @@ from jivsbench.checks.missing_guard import missing_guard_result
 from jivsbench.checks.recorder import WireRecorder, record_source
 from jivsbench.checks.runner import run_checks
 from jivsbench.checks.score import score
+from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckResult, SecurityScore
+from jivsbench.model.inputs import Waiver
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
 from jivsbench.service.auth import Role
@@ -38,6 +41,8 @@ class Security:
     """Payloads that the user brought."""
     advisories: tuple[Path, ...] = ()
     """Files of advisories that the user brought."""
+    suppressions: tuple[Waiver, ...] = ()
+    """Findings that somebody answers for, from a file of the user's."""
 
 
 class AttackedTargets:
@@ -159,4 +164,4 @@ def add_missing_guard(profile: Profile, results: tuple[CheckResult, ...]) -> tup
 
 def score_results(results: tuple[CheckResult, ...]) -> SecurityScore | None:
     """The score; None when nothing was checked."""
-    return score(results) if results else None
+    return score(results, len(list_not_run(load_catalogue(), results))) if results else None

@@ -9,7 +9,7 @@ from jivsbench.app.baselines import find_baseline
 from jivsbench.app.conclusion import Outcome, find_run, judge_again, render_again
 from jivsbench.app.partial import read_or_rebuild
 from jivsbench.config import Settings, scenario_folders
-from jivsbench.config.gate_files import load_gates, load_sections, load_waivers
+from jivsbench.config.gate_files import load_gates, load_sections, load_suppressions, load_waivers
 from jivsbench.config.scenarios import QUALITY_GATE
 from jivsbench.errors import UsageError
 from jivsbench.model.gate import Gate
@@ -31,6 +31,7 @@ class GateOptions:
     coverage: Path | None = None
     findings: tuple[Path, ...] = ()
     waivers: Path | None = None
+    suppressions: Path | None = None
     writes: bool = False
     against: str | None = None
     """A scenario whose baseline it is held against, or another run."""
@@ -52,8 +53,10 @@ def judge_run(settings: Settings, run: str, options: GateOptions, registry: Regi
 
 
 def _read_inputs(options: GateOptions) -> Inputs | None:
-    if not (options.junit or options.coverage or options.findings or options.waivers):
+    if not (options.junit or options.coverage or options.findings or options.waivers or options.suppressions):
         return None
+    waivers = load_waivers(options.waivers) if options.waivers else ()
+    suppressions = load_suppressions(options.suppressions) if options.suppressions else ()
     return Inputs(
         # Waivers end with a day of the calendar, not with the moment a clock of some zone shows.
         judged_on=date.today().isoformat(),  # noqa: DTZ011
@@ -61,7 +64,7 @@ def _read_inputs(options: GateOptions) -> Inputs | None:
         coverage=read_coverage(options.coverage) if options.coverage else None,
         findings=tuple(finding for path in options.findings for finding in read_sarif(path)),
         findings_files=tuple(path.name for path in options.findings),
-        waivers=load_waivers(options.waivers) if options.waivers else (),
+        waivers=(*waivers, *suppressions),
     )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from jivsbench.analysis.evidence import build_planned_arm
@@ -39,6 +39,7 @@ from jivsbench.model.calibration import Calibration
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.gate import Gate
+from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import (
     FORMAT_VERSION,
     ArmRecord,
@@ -124,10 +125,17 @@ def carry_out(
     record = _build_record(plan, environment, measured, folder.name, (started, time.monotonic() - clock_s))
     # Whoever rendered this folder while it was measured has sealed files that were still growing.
     (folder / MANIFEST_FILENAME).unlink(missing_ok=True)
-    outcome = conclude(record, folder, bench.registry)
+    outcome = conclude(record, folder, bench.registry, inputs=_bring(security))
     if interrupted:
         raise InterruptedRunError(f"interrupted: what was measured so far is in {folder}, marked invalid")
     return outcome
+
+
+def _bring(security: Security) -> Inputs | None:
+    """What a judgement is given from outside: suppressions, which end with a day of the calendar."""
+    if not security.suppressions:
+        return None
+    return Inputs(judged_on=date.today().isoformat(), waivers=security.suppressions)  # noqa: DTZ011
 
 
 def _measure(  # noqa: PLR0917 - six different types, in the order of the data's flow

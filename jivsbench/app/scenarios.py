@@ -1,6 +1,7 @@
 """`run` and `demo`: a scenario against one profile, and two profiles against each other."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from jivsbench.app.checks import Security
@@ -12,6 +13,7 @@ from jivsbench.app.progress import Listener, Note, Step
 from jivsbench.app.run import carry_out
 from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.config import Settings, find_profile, load_quality_gate, load_scenario, scale_scenario, scenario_folders
+from jivsbench.config.gate_files import load_suppressions
 from jivsbench.dataset import TABLE, Dataset
 from jivsbench.extract.guards import require_guards
 from jivsbench.load.spec import LoadSetup
@@ -23,6 +25,8 @@ from jivsbench.plugins import Registry
 DEMO_ROWS: Final = 100_000
 DEMO_USERS: Final = 10
 DEMO_EXTRACTION_ROWS: Final = 5_000
+DEMO_CHECKS: Final = ("SEC-001", "SEC-003")
+"""What a first look has time for. The report names all that were not run."""
 _WASHOUT_SHARE: Final = 0.25
 
 
@@ -38,6 +42,8 @@ class RunOptions:
     data_rows: int = DEMO_ROWS
     """Rows of the test table that an embedded source is filled with."""
     setup: LoadSetup = field(default_factory=LoadSetup)
+    suppressions: Path | None = None
+    """A file of findings that somebody answers for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,14 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
     scaled = scale_scenario(scenario, options.time_scale)
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
+    suppressions = load_suppressions(options.suppressions) if options.suppressions else ()
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
         environment, rows = prepare(bench, scaled.workload.table, options.data_rows)
         plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
         checks = registry.checks if options.with_checks else ()
-        return carry_out(
-            bench, plan, environment, Security(checks, scaled.workload.table, seed=options.seed), setup=options.setup
-        )
+        security = Security(checks, scaled.workload.table, seed=options.seed, suppressions=suppressions)
+        return carry_out(bench, plan, environment, security, setup=options.setup)
 
 
 def run_demo(settings: Settings, registry: Registry, options: DemoOptions, listener: Listener) -> Outcome:
@@ -91,7 +97,8 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
             washout_s=options.block_s * _WASHOUT_SHARE,
             seed=options.seed,
         )
-        return carry_out(bench, plan, environment, Security(registry.checks, str(TABLE), seed=options.seed))
+        checks = tuple(check for check in registry.checks if check.id in DEMO_CHECKS)
+        return carry_out(bench, plan, environment, Security(checks, str(TABLE), seed=options.seed))
 
 
 def find_scenario(registry: Registry, name: str) -> Scenario:

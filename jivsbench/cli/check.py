@@ -1,13 +1,14 @@
 """`jivsbench check`."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from jivsbench.cli.options import json_option, read_registry, read_settings, source_options
+from jivsbench.errors import UsageError
 from jivsbench.exitcodes import ExitCode
-from jivsbench.model.finding import CheckOutcome, CheckResult
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -16,6 +17,9 @@ from jivsbench.model.finding import CheckOutcome, CheckResult
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the service that is attacked.")
 @click.option("--seed", type=int, help="Seed of every generated attack.")
 @click.option("--corpus", type=click.Path(path_type=Path), help="File, or folder of files, with more payloads, one a line.")
+@click.option("--suppressions", type=_FILE, help="TOML file of findings that somebody answers for until a day.")
+@click.option("--sarif", type=_FILE, help="Write the results to this file as SARIF 2.1.0.")
+@click.option("--baseline", type=_FILE, help="SARIF of an earlier check: says what is new, unchanged and gone.")
 @source_options
 @json_option
 @click.pass_context
@@ -26,49 +30,37 @@ def check(
     profile: str,
     seed: int | None,
     corpus: Path | None,
+    suppressions: Path | None,
+    sarif: Path | None,
+    baseline: Path | None,
     source_url: str | None,
     cache_url: str | None,
     as_json: bool,
 ) -> ExitCode:
     """Start the extraction service and attack it. Each check first proves itself on a vulnerable and on a hardened target."""
-    from jivsbench.app.attack import Assessment, CheckOptions, run_security_checks
+    from jivsbench.app.attack import CheckOptions, run_security_checks
     from jivsbench.app.plans import DEFAULT_SEED
-    from jivsbench.cli.terminal import Terminal, print_json
+    from jivsbench.cli.assessment import build_json, find_exit_code, print_assessment
+    from jivsbench.cli.terminal import Terminal, print_json, result_console
 
-    def exit_code(found: Assessment) -> ExitCode:
-        if found.has(CheckOutcome.FAIL):
-            return ExitCode.GATE_FAILED
-        if found.has(CheckOutcome.INVALID) or not found.has(CheckOutcome.PASS):
-            return ExitCode.INVALID
-        return ExitCode.CONDITIONAL if found.has(CheckOutcome.NOT_TESTED) else ExitCode.PASSED
-
+    if baseline and not sarif:
+        raise UsageError("--baseline says in the SARIF file what is new: name one with --sarif")
     settings = read_settings(ctx, source_url=source_url, cache_url=cache_url)
     registry = read_registry(settings)
-    options = CheckOptions(only, profile, is_full=not is_fast, seed=DEFAULT_SEED if seed is None else seed, corpus=corpus)
+    options = CheckOptions(
+        only,
+        profile,
+        is_full=not is_fast,
+        seed=DEFAULT_SEED if seed is None else seed,
+        corpus=corpus,
+        suppressions=suppressions,
+        baseline=baseline,
+        sarif=sarif,
+    )
     with Terminal() as terminal:
         found = run_security_checks(settings, registry, options, terminal)
     if as_json:
-        print_json(
-            {"score": asdict(found.score) if found.score else None, "results": [asdict(result) for result in found.results]}
-        )
+        print_json(build_json(found))
     else:
-        _print(found.results)
-        if found.score is not None and found.score.score is not None:
-            click.echo(f"\nscore {found.score.score:.1f} of 100, grade {found.score.letter}")
-    return exit_code(found)
-
-
-def _print(results: tuple[CheckResult, ...]) -> None:
-    from jivsbench.cli.terminal import result_console
-
-    console = result_console()
-    colours = {"PASS": "green", "FAIL": "bold red", "INVALID": "magenta"}
-    for result in results:
-        counts = f"{result.attempted} attacks, {result.reached} reached the target, {result.duration_s:.1f} s"
-        colour = colours.get(result.outcome.value, "yellow")
-        console.print(f"[{colour}]{result.outcome.value:>14}[/]  {result.check_id} ({result.severity.value})", end="  ")
-        console.print(f"{result.title}. {counts}", markup=False, soft_wrap=True)
-        if result.reason:
-            console.print(f"{'':16}{result.reason}", markup=False, soft_wrap=True, style="dim")
-        for finding in result.findings[:5]:
-            console.print(f"{'':16}{finding.evidence} | {finding.reproducer}", markup=False, soft_wrap=True)
+        print_assessment(result_console(), found)
+    return find_exit_code(found)

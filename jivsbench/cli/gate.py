@@ -18,6 +18,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--coverage", type=_FILE, help="Cobertura or JaCoCo XML, coverage.py's JSON, or LCOV.")
 @click.option("--findings", type=_FILE, multiple=True, help="SARIF 2.1.0 of another scanner. May be given again.")
 @click.option("--waivers", type=_FILE, help="TOML file of known misses that somebody answers for until a day.")
+@click.option("--suppressions", type=_FILE, help="TOML file of findings that somebody answers for until a day.")
 @click.option("--against", metavar="BASELINE", help="Answer relative gates by a baseline (a scenario's name) or another run.")
 @click.option("--write", "writes", is_flag=True, help="Write the run's reports again with this verdict.")
 @reports_option
@@ -32,6 +33,7 @@ def gate(
     coverage: Path | None,
     findings: tuple[Path, ...],
     waivers: Path | None,
+    suppressions: Path | None,
     against: str | None,
     writes: bool,
     reports_dir: str | None,
@@ -42,5 +44,5 @@ def gate(
     from jivsbench.cli.outcome import finish
 
     settings = read_settings(ctx, reports_dir=reports_dir)
-    options = GateOptions(gates, sections, junit, coverage, findings, waivers, writes, against)
+    options = GateOptions(gates, sections, junit, coverage, findings, waivers, suppressions, writes, against)
     return finish(judge_run(settings, run, options, read_registry(settings)), as_json=as_json)

@@ -6,13 +6,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jivsbench.analysis.standards import list_not_run
 from jivsbench.app.conclusion import Outcome
 from jivsbench.cli.failure import exit_code_of_verdict
 from jivsbench.cli.terminal import print_json, result_console
+from jivsbench.config.controls import load_catalogue
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.metrics import Direction, find_metric
+from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
 from jivsbench.report.formatting import NOT_MEASURED, format_quantity, format_ratio, format_ratio_interval
 from jivsbench.report.views.answers import list_answers
@@ -59,6 +62,7 @@ def finish(outcome: Outcome, *, as_json: bool) -> ExitCode:
                 "outcome": outcome.verdict.outcome,
                 "reasons": outcome.verdict.reasons,
                 "conditions": outcome.verdict.conditions,
+                "approvals": [asdict(approval) for approval in outcome.verdict.approvals],
                 "criteria": [asdict(criterion) for criterion in outcome.verdict.criteria],
                 "gates": [asdict(gate) for gate in outcome.verdict.gates],
                 "figures": [asdict(figure) for figure in outcome.summary.figures],
@@ -89,16 +93,14 @@ def _print(outcome: Outcome, console: Console) -> None:
             f"[{colour}]{result.outcome.value:>12}[/]  {escape(subject)}  [dim]{escape(f'{result.reason} ({backing})')}[/]",
             soft_wrap=True,
         )
-    for check in outcome.record.checks:
-        told = f"{check.attempted} attacks, {check.reached} reached the target" if check.attempted else check.reason
-        console.print(
-            f"{check.outcome.value:>12}  {check.check_id} {escape(check.title)}  [dim]{escape(told)}[/]", soft_wrap=True
-        )
+    _print_checks(outcome.record, console)
     answers = list_answers(outcome.record, outcome.summary) if counts(outcome.record, outcome.verdict) else ()
     for answer in answers:
         console.print(f"{'':>12}  {escape(answer)}", soft_wrap=True)
     console.print()
     console.print(f"verdict: [{_COLOURS[outcome.verdict.outcome]}]{outcome.verdict.outcome.value}[/]")
+    for approval in outcome.verdict.approvals:
+        console.print(f"  {approval.environment}: {'yes' if approval.is_approved else 'no'}")
     for reason in outcome.verdict.reasons:
         console.print(f"  - {escape(reason)}", soft_wrap=True)
     for condition in outcome.verdict.conditions:
@@ -106,6 +108,17 @@ def _print(outcome: Outcome, console: Console) -> None:
     for problem in outcome.problems:
         console.print(f"  plugin: {escape(problem)}", soft_wrap=True)
     console.print(f"report:  {escape(str(outcome.report))}", soft_wrap=True)
+
+
+def _print_checks(record: RunRecord, console: Console) -> None:
+    for check in record.checks:
+        told = f"{check.attempted} attacks, {check.reached} reached the target" if check.attempted else check.reason
+        console.print(
+            f"{check.outcome.value:>12}  {check.check_id} {escape(check.title)}  [dim]{escape(told)}[/]", soft_wrap=True
+        )
+    not_run = list_not_run(load_catalogue(), record.checks) if record.checks else ()
+    if not_run:
+        console.print(f"{'not run':>12}  {len(not_run)} security checks, of which nothing is known: the report lists them")
 
 
 def _figures(outcome: Outcome) -> Table:

@@ -1,5 +1,7 @@
 """`jivsbench run`."""
 
+from pathlib import Path
+
 import click
 
 from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, require_address, source_options
@@ -12,6 +14,11 @@ from jivsbench.exitcodes import ExitCode
 @click.option("--time-scale", default=1.0, show_default=True, type=float, help="Shrinks every duration alike, never the users.")
 @click.option("--seed", type=int, help="Seed of every random choice.")
 @click.option("--check/--no-check", "with_checks", default=False, help="Attack the target with the security checks afterwards.")
+@click.option(
+    "--suppressions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML file of findings that somebody answers for until a day.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the schedule and what it will cost; send no load.")
 @click.option("--data", "data_size", default="100k", show_default=True, help="Rows of test data when the source is embedded.")
 @click.option("--ui", is_flag=True, help="Serve Locust's own web page during the load, for this machine alone.")
@@ -38,6 +45,7 @@ def run(
     time_scale: float,
     seed: int | None,
     with_checks: bool,
+    suppressions: Path | None,
     dry_run: bool,
     data_size: str,
     ui: bool,
@@ -70,6 +78,7 @@ def run(
         seed=DEFAULT_SEED if seed is None else seed,
         with_checks=with_checks,
         data_rows=parse_size(data_size),
+        suppressions=suppressions,
         setup=LoadSetup(Meeting(expect_workers, require_address(master_bind), master_port), ui_port if ui else None),
     )
     if dry_run:

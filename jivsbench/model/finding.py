@@ -87,6 +87,16 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierResult:
+    """What an earlier assessment said, as far as it takes to tell what is new. `text` is its message."""
+
+    check_id: str
+    fingerprint: str
+    is_open: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SeverityShare:
     """What the checks of one severity bring into the score."""
 

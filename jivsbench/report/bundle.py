@@ -115,7 +115,7 @@ def _write(folder: Path, filename: str, content: bytes) -> None:
         _replace(folder, filename, content)
     except OSError as exc:
         reason = "the disk is full" if exc.errno in _DISK_FULL else f"it cannot be written ({exc.strerror})"
-        advice = "free some space" if exc.errno in _DISK_FULL else "choose another with --reports-dir"
+        advice = "free some space" if exc.errno in _DISK_FULL else "choose another folder"
         raise OutputError(f"{filename} belongs into {folder}, but {reason}: {advice}") from exc
 
 

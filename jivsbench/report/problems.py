@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
-from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.gate import GateOutcome, GateSeverity
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import GateResult, Verdict, VerdictOutcome
@@ -35,6 +36,8 @@ class Problem:
     limit_source: str | None = None
     reproducer: str = ""
     """How to see an open hole again: only for files that few can read, never for a log."""
+    suppressed: str = ""
+    """By whose word a finding blocks nothing; empty when by nobody's."""
 
 
 def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
@@ -43,13 +46,11 @@ def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
     problems += [_describe_gate(result) for result in verdict.gates if not result.outcome.is_green]
     if not record.invalid:
         problems += [_describe_criterion(result) for result in verdict.criteria if result.outcome in _NOT_GREEN]
+    suppressions = build_suppressions(verdict.inputs)
     for check in record.checks:
-        problems += _describe_check(check)
+        problems += _describe_check(check, suppressions)
     reported = verdict.inputs.findings if verdict.inputs else ()
-    problems += [
-        Problem(found.check_id, found.title, found.evidence or found.title, _weigh(found.severity), found.severity)
-        for found in reported
-    ]
+    problems += [_describe_finding(found, found.title, suppressions) for found in reported]
     has_reason = any(problem.weight <= Weight.DOUBT for problem in problems)
     if verdict.outcome in {VerdictOutcome.FAILED, VerdictOutcome.INVALID} and not has_reason:
         # A run can end otherwise for a reason that is neither a gate nor a check, such as an expired waiver.
@@ -78,25 +79,28 @@ def _describe_gate(result: GateResult) -> Problem:
     )
 
 
-def _describe_check(check: CheckResult) -> list[Problem]:
+def _describe_check(check: CheckResult, suppressions: Suppressions) -> list[Problem]:
     if check.outcome is CheckOutcome.INVALID:
         return [Problem(check.check_id, f"{check.title}: the check failed its self-test", check.reason, Weight.DOUBT)]
     if check.outcome is CheckOutcome.NOT_TESTED:
         return [Problem(check.check_id, f"{check.title}: not tested", check.reason, Weight.CONDITION)]
     if check.outcome is not CheckOutcome.FAIL:
         return []
-    found = [
-        Problem(
-            check.check_id,
-            finding.title,
-            finding.evidence or check.reason,
-            _weigh(finding.severity),
-            finding.severity,
-            reproducer=finding.reproducer,
-        )
-        for finding in check.findings
-    ]
+    found = [_describe_finding(finding, check.reason, suppressions) for finding in check.findings]
     return found or [Problem(check.check_id, check.title, check.reason, _weigh(check.severity), check.severity)]
+
+
+def _describe_finding(finding: Finding, otherwise: str, suppressions: Suppressions) -> Problem:
+    word = suppressions.explain(finding)
+    return Problem(
+        finding.check_id,
+        finding.title,
+        finding.evidence or otherwise,
+        _weigh(finding.severity) if word is None else Weight.REMARK,
+        finding.severity,
+        reproducer=finding.reproducer,
+        suppressed=word or "",
+    )
 
 
 def _weigh(severity: Severity) -> Weight:

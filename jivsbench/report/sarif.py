@@ -16,11 +16,12 @@ from jivsbench.model.summary import Report, Summary, Verdict, VerdictOutcome
 from jivsbench.report.literal import show_literally, show_on_one_line
 from jivsbench.report.problems import Problem, Weight, list_problems
 
+SARIF_TYPE: Final = "application/sarif+json"
 MAX_RESULTS: Final = 5000
 """Code scanning keeps the first 5,000 results of a run."""
 _LEVELS: Final = {Weight.FAILURE: "error", Weight.DOUBT: "error", Weight.CONDITION: "warning", Weight.REMARK: "note"}
-# The middle of each band of CVSS that code scanning gives a name to.
-_SCORES: Final = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
+SECURITY_SEVERITIES: Final = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
+"""The middle of each band of CVSS that code scanning gives a name to."""
 
 
 class SarifReporter:
@@ -51,9 +52,18 @@ class SarifReporter:
             "properties": {"verdict": verdict.outcome.value},
             "results": [_describe_result(record, problem, places[problem.rule]) for problem in problems[:MAX_RESULTS]],
         }
-        log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
-        content = json.dumps(log, indent=1, ensure_ascii=True).encode() + b"\n"
-        return Report(self.name, self.filename, "application/sarif+json", content)
+        return Report(self.name, self.filename, SARIF_TYPE, dump_log(run))
+
+
+def dump_log(run: dict[str, Any]) -> bytes:
+    """A log of one run, as bytes."""
+    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=1, ensure_ascii=True).encode() + b"\n"
+
+
+def describe_suppression(word: str | None) -> list[dict[str, Any]]:
+    """The property `suppressions`: empty says that nobody answers for the result. Without a status it is accepted (3.35.3)."""
+    return [{"kind": "external", "justification": show_on_one_line(word)}] if word else []
 
 
 def _describe_rule(problem: Problem) -> dict[str, Any]:
@@ -63,7 +73,7 @@ def _describe_rule(problem: Problem) -> dict[str, Any]:
         "defaultConfiguration": {"level": _LEVELS[problem.weight]},
     }
     if problem.severity is not None:
-        rule["properties"] = {"tags": ["security"], "security-severity": _SCORES[problem.severity]}
+        rule["properties"] = {"tags": ["security"], "security-severity": SECURITY_SEVERITIES[problem.severity]}
     return rule
 
 
@@ -75,7 +85,7 @@ def _describe_result(record: RunRecord, problem: Problem, place: int) -> dict[st
     identity = hashlib.sha256(
         f"{record.plan.scenario.name}\0{problem.rule}\0{problem.title}".encode("utf-8", "replace")
     ).hexdigest()
-    return {
+    result = {
         "ruleId": show_on_one_line(problem.rule),
         "ruleIndex": place,
         "level": _LEVELS[problem.weight],
@@ -83,3 +93,4 @@ def _describe_result(record: RunRecord, problem: Problem, place: int) -> dict[st
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": 1}}}],
         "partialFingerprints": {"jivsbench/v1": identity},
     }
+    return {**result, "suppressions": describe_suppression(problem.suppressed)} if problem.suppressed else result

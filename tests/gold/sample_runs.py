@@ -728,7 +728,7 @@ def _script_findings(check_id: str, severity: Severity, number: int) -> tuple[Fi
             severity,
             f"attack {place} of {check_id} got through",
             f"the source answered with {17 * place} rows that nobody asked for",
-            f'POST /api/v1/extractions {{"source": "rows", "query": "select query_to_xml($$select {place}$$, true, true, null)"}}',
+            f'POST /api/v1/extractions {{"source": "rows", "query": "select query_to_xml($$select {place}$$, true, true)"}}',
         )
         for place in range(1, count + 1)
     )

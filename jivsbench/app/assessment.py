@@ -1,0 +1,67 @@
+"""What security checks found, with all that is made of it: score, coverage of standards, who answers for what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from jivsbench.analysis.standards import cover_standards, list_not_run
+from jivsbench.analysis.waiving import Suppressions, list_expired
+from jivsbench.app.checks import score_results
+from jivsbench.config.controls import load_catalogue
+from jivsbench.model.finding import CheckOutcome, CheckResult, EarlierResult, SecurityScore
+from jivsbench.model.inputs import Waiver
+from jivsbench.model.standards import CheckFacts, StandardCoverage
+from jivsbench.model.summary import Report
+from jivsbench.report.bundle import write_reports
+from jivsbench.report.check_sarif import render_checks
+from jivsbench.report.sarif import SARIF_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the checks found."""
+
+    results: tuple[CheckResult, ...]
+    score: SecurityScore | None
+    standards: tuple[StandardCoverage, ...]
+    not_run: tuple[CheckFacts, ...]
+    suppressions: Suppressions
+    expired: tuple[str, ...]
+    """A failure for each suppression past its last day."""
+
+    def has(self, outcome: CheckOutcome) -> bool:
+        """True when any check ended so."""
+        return any(result.outcome is outcome for result in self.results)
+
+    @property
+    def has_open(self) -> bool:
+        """True when a check failed by a finding that nobody answers for."""
+        failed = (result for result in self.results if result.outcome is CheckOutcome.FAIL)
+        return any(self.suppressions.leave_open(result) is not None for result in failed)
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Suppressions of which no finding is left."""
+        return self.suppressions.list_unused(self.results)
+
+
+def assess(results: Sequence[CheckResult], suppressed: Sequence[Waiver] = (), today: str = "") -> Assessment:
+    """Everything that follows from the results on a day, an ISO date; by default today."""
+    # Suppressions end with a day of the calendar, not with the moment a clock of some zone shows.
+    day = today or date.today().isoformat()  # noqa: DTZ011
+    catalogue = load_catalogue()
+    return Assessment(
+        results=tuple(results),
+        score=score_results(tuple(results)),
+        standards=cover_standards(catalogue, results),
+        not_run=list_not_run(catalogue, results),
+        suppressions=Suppressions(suppressed, day),
+        expired=tuple(list_expired(suppressed, day)),
+    )
+
+
+def write_sarif(path: Path, found: Assessment, earlier: Sequence[EarlierResult] | None) -> None:
+    """Write the results as SARIF 2.1.0. Raises OutputError."""
+    content = render_checks(found.results, found.score, found.suppressions, earlier)
+    write_reports(path.parent, [Report("sarif", path.name, SARIF_TYPE, content)])
