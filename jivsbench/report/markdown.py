@@ -100,7 +100,7 @@ def _write_verdict(headline: Headline) -> Iterable[str]:
     for answer in headline.answers:
         yield escape(answer)
     for alarm in headline.alarms:
-        yield f"> :rotating_light: **Open CRITICAL {escape(alarm.check_id)}:** {escape(alarm.title)}. {escape(alarm.reason)}"
+        yield f"> :rotating_light: **{alarm.word} {escape(alarm.check_id)}:** {escape(alarm.title)}. {escape(alarm.reason)}"
     if headline.reasons:
         yield "\n".join(f"- {escape(reason)}" for reason in headline.reasons)
     if headline.conditions:

@@ -96,7 +96,8 @@ def _describe_finding(finding: Finding, otherwise: str, suppressions: Suppressio
         finding.check_id,
         finding.title,
         finding.evidence or otherwise,
-        _weigh(finding.severity) if word is None else Weight.REMARK,
+        # Suppressed, it fails nothing; it is still told.
+        _weigh(finding.severity) if word is None else max(Weight.CONDITION, _weigh(finding.severity)),
         finding.severity,
         reproducer=finding.reproducer,
         suppressed=word or "",

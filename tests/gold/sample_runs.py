@@ -707,7 +707,7 @@ def script_checks() -> tuple[CheckResult, ...]:
     for number, facts in enumerate(load_catalogue().checks, 1):
         findings = _script_findings(facts.check_id, facts.severity, number)
         outcome = CheckOutcome.FAIL if findings else outcomes.get(number, CheckOutcome.PASS)
-        reason = f"{len(findings)} holes" if findings else reasons[outcome]
+        reason = f"holes found: {len(findings)}" if findings else reasons[outcome]
         sent = 40 + 97 * number % 611 if outcome in (CheckOutcome.PASS, CheckOutcome.FAIL) else 0
         cwe = facts.rows_of("cwe")
         result = CheckResult(facts.check_id, f"{facts.title}: nothing gets through", facts.severity, outcome, reason)

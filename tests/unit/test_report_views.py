@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from jivsbench.app.checks import score_results
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.gate import GateOutcome, Unit
 from jivsbench.model.histogram import HistogramBuilder
+from jivsbench.model.inputs import Waiver, WaiverTarget
 from jivsbench.model.metrics import Direction
 from jivsbench.model.record import JobTotals
 from jivsbench.model.summary import Effect, Figure, Provenance, Verdict, VerdictOutcome
@@ -19,7 +21,7 @@ from jivsbench.report.views.over_time import build_over_time
 from jivsbench.report.views.page import build_page
 from jivsbench.report.views.pairs import build_pairs, join_pairs
 from jivsbench.report.views.security import build_security
-from tests.gold.sample_runs import SAMPLES, comparison, guards_empty, hostile, invalid, no_data, one_arm
+from tests.gold.sample_runs import SAMPLES, all_checks, comparison, guards_empty, hostile, invalid, no_data, one_arm
 
 
 def _effect(low: float | None, high: float | None, ratio: float | None = 1.2) -> Effect:
@@ -87,7 +89,7 @@ def test_only_green_outcomes_are_green() -> None:
 
 def test_no_guard_is_an_alarm_with_its_evidence() -> None:
     """A run without a guard shows SEC-001 above everything."""
-    (alarm,) = find_alarms(guards_empty().record)
+    (alarm,) = find_alarms(guards_empty().record, guards_empty().verdict)
 
     assert alarm.check_id == "SEC-001"
     assert alarm.title == "No SQL guard is in force"
@@ -97,7 +99,7 @@ def test_no_guard_is_an_alarm_with_its_evidence() -> None:
 def test_no_guard_is_an_alarm_even_when_no_check_says_so() -> None:
     """The profile's own word is enough."""
     record = replace(guards_empty().record, checks=())
-    (alarm,) = find_alarms(record)
+    (alarm,) = find_alarms(record, guards_empty().verdict)
 
     assert alarm.check_id == "SEC-001"
     assert "guards = []" in alarm.reason
@@ -105,7 +107,7 @@ def test_no_guard_is_an_alarm_even_when_no_check_says_so() -> None:
 
 def test_a_safe_run_has_no_alarm() -> None:
     """Nothing is cried when nothing is open."""
-    assert find_alarms(comparison().record) == ()
+    assert find_alarms(comparison().record, comparison().verdict) == ()
 
 
 @pytest.mark.parametrize(
@@ -227,3 +229,45 @@ def test_a_page_is_pure(name: str) -> None:
     sample = SAMPLES[name]()
 
     assert build_page(sample.record, sample.summary, sample.verdict) == build_page(sample.record, sample.summary, sample.verdict)
+
+
+def test_an_alarm_shows_what_nobody_answers_for() -> None:
+    """Of two CRITICAL findings the open one stands on top; when both are suppressed, the alarm stays and says so."""
+    sample = all_checks()
+    (check,) = [check for check in sample.record.checks if check.check_id == "SEC-005"]
+    assert sample.verdict.inputs is not None
+    last = Waiver(WaiverTarget.FINDING, check.findings[1].fingerprint, "ops", "June", "2030-12-31")
+    inputs = replace(sample.verdict.inputs, waivers=(*sample.verdict.inputs.waivers, last))
+    (before,) = build_headline(sample.record, sample.summary, sample.verdict).alarms
+    (after,) = build_headline(sample.record, sample.summary, replace(sample.verdict, inputs=inputs)).alarms
+
+    assert (before.word, before.title) == ("Open CRITICAL", "attack 2 of SEC-005 got through")
+    assert after.word == "Suppressed CRITICAL"
+
+
+def test_findings_say_what_they_block_and_who_answers() -> None:
+    """Sorted by severity; the suppressed ones after the open ones of their severity, grey, and blocking nothing."""
+    sample = all_checks()
+    found = build_security(sample.record, sample.verdict).findings
+
+    assert [(finding.check_id, finding.blocks) for finding in found[:3]] == [
+        ("SEC-005", "Blocks staging and production."),
+        ("SEC-005", "Blocks nothing."),
+        ("SEC-011", "Blocks nothing."),
+    ]
+    assert found[1].suppressed.startswith("Suppressed by ops@example.org until 2030-12-31")
+    assert all(finding.remedy for finding in found)
+
+
+def test_a_selection_of_checks_has_no_letter_and_lists_the_rest() -> None:
+    """The demo's two green checks are no A+: 34 are named as not run, in the section and among what was not measured."""
+    sample = all_checks()
+    checks = tuple(check for check in sample.record.checks if check.check_id in ("SEC-001", "SEC-003"))
+    record = replace(sample.record, checks=checks, score=score_results(checks))
+    security = build_security(record, sample.verdict)
+
+    assert (security.score.value, security.score.letter) == ("100", "")
+    assert "34 not run" in security.score.letter_note
+    assert len(security.not_run) == 34
+    missing = {fact.name: fact.value for fact in list_missing(record, sample.summary, sample.verdict)}
+    assert missing["security checks that were not run"].startswith("SEC-002, SEC-004")

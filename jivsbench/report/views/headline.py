@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity
@@ -29,6 +30,7 @@ _HEADLINES: Final = (
     ("throughput.records", "rate", "throughput", Direction.HIGHER),
     ("job.response", "p95", "p95 job duration", Direction.LOWER),
 )
+_OPEN: Final = "Open CRITICAL"
 _SIGNS: Final = {
     Comparator.LESS: "<",
     Comparator.LESS_OR_EQUAL: "\N{LESS-THAN OR EQUAL TO}",
@@ -53,8 +55,9 @@ class GateLine:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An open CRITICAL finding, shown above everything else."""
+    """An open CRITICAL finding, shown above everything else, also when somebody answers for it."""
 
+    word: str
     check_id: str
     title: str
     reason: str
@@ -103,7 +106,7 @@ def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Hea
         conditions=verdict.conditions,
         approvals=tuple(_build_approval(approval) for approval in verdict.approvals),
         facts=_list_facts(record),
-        alarms=find_alarms(record),
+        alarms=find_alarms(record, verdict),
         gates=(
             *(build_criterion_line(record, result, is_valid=is_valid) for result in verdict.criteria),
             *(build_gate_line(result, is_valid=is_valid) for result in verdict.gates),
@@ -175,20 +178,28 @@ def list_reasons(record: RunRecord, verdict: Verdict) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*record.invalid, *verdict.reasons)))
 
 
-def find_alarms(record: RunRecord) -> tuple[Alarm, ...]:
+def find_alarms(record: RunRecord, verdict: Verdict) -> tuple[Alarm, ...]:
     """Every open CRITICAL check, and every arm that ran with no guard by its profile's own word."""
+    suppressions = build_suppressions(verdict.inputs)
     alarms = [
-        Alarm(check.check_id, _name_hole(check), check.reason, tuple(f.evidence for f in check.findings if f.evidence))
+        _build_alarm(check, suppressions)
         for check in record.checks
         if check.outcome is CheckOutcome.FAIL and check.severity is Severity.CRITICAL
     ]
     if not any(alarm.check_id == "SEC-001" for alarm in alarms):
         alarms += [
-            Alarm("SEC-001", "No SQL guard was in force", f"the profile {arm.profile.name} says guards = []", ())
+            Alarm(_OPEN, "SEC-001", "No SQL guard was in force", f"the profile {arm.profile.name} says guards = []", ())
             for arm in record.arms
             if arm.profile.guards == ()
         ]
     return tuple(alarms)
+
+
+def _build_alarm(check: CheckResult, suppressions: Suppressions) -> Alarm:
+    left = suppressions.leave_open(check)
+    shown = left or check
+    evidence = tuple(finding.evidence for finding in shown.findings if finding.evidence)
+    return Alarm(_OPEN if left else "Suppressed CRITICAL", check.check_id, _name_hole(shown), check.reason, evidence)
 
 
 def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
