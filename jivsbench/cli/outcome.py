@@ -118,7 +118,8 @@ def _print_checks(record: RunRecord, console: Console) -> None:
         )
     not_run = list_not_run(load_catalogue(), record.checks) if record.checks else ()
     if not_run:
-        console.print(f"{'not run':>12}  {len(not_run)} security checks, of which nothing is known: the report lists them")
+        told = f"{len(not_run)} security checks, of which nothing is known: the report lists them"
+        console.print(f"{'not run':>12}  {told}", soft_wrap=True)
 
 
 def _figures(outcome: Outcome) -> Table:

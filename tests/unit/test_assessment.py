@@ -91,7 +91,7 @@ def test_what_was_not_run_is_named():
 
     assert "nothing is known of 34 checks: SEC-002, SEC-004" in text
     assert "No letter" in text
-    assert "34 not run" in text
+    assert "34 of them were not run" in text
     assert "grade" not in text
 
 

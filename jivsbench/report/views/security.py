@@ -193,8 +193,11 @@ def _cut(score: float) -> str:
 def _explain_letter(score: SecurityScore) -> str:
     if score.letter:
         return ""
-    missing = [f"{score.not_run} not run" if score.not_run else "", f"{score.invalid} INVALID" if score.invalid else ""]
-    return f"No letter: a letter speaks for all checks, and {' and '.join(filter(None, missing))} have no answer."
+    missing = [
+        f"{score.not_run} of them {'was' if score.not_run == 1 else 'were'} not run" if score.not_run else "",
+        f"{score.invalid} ended INVALID" if score.invalid else "",
+    ]
+    return f"No letter: a letter speaks for all checks, and {' and '.join(filter(None, missing))}."
 
 
 def _explain_cap(score: SecurityScore) -> str:
