@@ -28,7 +28,8 @@ class TargetVariant:
 
     `plugins` are extra plugin modules (`package.module`) to load; `guards` and `cache` replace the profile's, `connector` the
     source's. `installations` name functions (`package.module:function`) that plant what is wrong with an installation: each
-    gets an empty folder and returns an `Installation`. `is_alone` keeps what would disturb other checks out of a shared target.
+    gets an empty folder and returns an `Installation`. `has_stock_cache` gives it a cache server of its own that everybody may
+    use for everything. `is_alone` keeps what would disturb other checks out of a shared target.
     """
 
     name: str
@@ -37,6 +38,7 @@ class TargetVariant:
     connector: str | None = None
     cache: str | None = None
     installations: tuple[str, ...] = ()
+    has_stock_cache: bool = False
     is_alone: bool = False
 
 

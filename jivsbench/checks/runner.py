@@ -68,6 +68,7 @@ def join_variants(left: TargetVariant, right: TargetVariant) -> TargetVariant | 
         connector=left.connector or right.connector,
         cache=left.cache or right.cache,
         installations=tuple(dict.fromkeys((*left.installations, *right.installations))),
+        has_stock_cache=left.has_stock_cache or right.has_stock_cache,
     )
 
 
