@@ -19,6 +19,7 @@ from jivsbench.checks.missing_guard import missing_guard_result
 from jivsbench.checks.recorder import WireRecorder, record_source
 from jivsbench.checks.runner import run_checks
 from jivsbench.checks.score import score
+from jivsbench.errors import EmbeddedServerError
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
@@ -120,13 +121,24 @@ def attack(bench: Workbench, profile: Profile, security: Security, logs: Path, s
 
 @contextmanager
 def _serve_cache(servers: Servers, variant: TargetVariant) -> Iterator[Servers]:
-    """The servers of all targets, with a cache server that nobody has confined for a variant that asks for one."""
-    if not variant.has_stock_cache:
+    """The servers of all targets, with another cache server for a variant that asks for one.
+
+    A confined one takes the place of a user's server alone, and that server stays where no other can be started.
+    """
+    is_stock = variant.cache_server == "stock"
+    if variant.cache_server is None or (not is_stock and (servers.cache_url is None or servers.cache_is_embedded)):
         yield servers
         return
-    from jivsbench.embedded import start_valkey
+    from jivsbench.embedded import find_valkey_program, start_valkey
 
-    with start_valkey(is_stock=True) as server:
+    try:
+        find_valkey_program()
+    except EmbeddedServerError:
+        if is_stock:
+            raise
+        yield servers
+        return
+    with start_valkey(is_stock=is_stock) as server:
         yield replace(servers, cache_name="redis", cache_url=server.url)
 
 

@@ -74,7 +74,7 @@ class CachePostureCheck(HostileCheck):
     severity = Severity.HIGH
     cwe = ("CWE-306", "CWE-269", "CWE-732")
     # Alone: not every machine has a server program to start, and the other checks' controls must not depend on it.
-    vulnerable = TargetVariant("vulnerable-stock-cache", has_stock_cache=True, is_alone=True)
+    vulnerable = TargetVariant("vulnerable-stock-cache", cache_server="stock", is_alone=True)
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack the server that the target uses."""
