@@ -51,4 +51,4 @@ class Poisoning:
                 self.met += len(poisoned)
                 return None
         self.met += len(poisoned)
-        return f"{len(left)} of {len(poisoned)} entries were read and left as they were"
+        return f"{len(left)} of {len(poisoned)} entries were still there after {_TRIES} reads"
