@@ -97,7 +97,7 @@ class PersonalDataSession:
             self.reached += ending.is_verdict
             self.unanswered += not ending.is_verdict
             found |= self._look(body)
-            if len(self.findings) >= _MAX_FINDINGS:
+            if len(self.findings) >= _MAX_FINDINGS - 1:
                 break
         self._source.ask_facts()
         found |= self._look({"source": self._source.name})
