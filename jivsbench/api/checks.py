@@ -29,7 +29,8 @@ class TargetVariant:
     `plugins` are extra plugin modules (`package.module`) to load; `guards` and `cache` replace the profile's, `connector` the
     source's. `installations` name functions (`package.module:function`) that plant what is wrong with an installation: each
     gets an empty folder and returns an `Installation`. `cache_server` gives it a cache server of its own: "stock", which lets
-    everybody do everything, or "confined" as the embedded one is, where one can be started. `is_alone` keeps what would disturb other checks out of a shared target.
+    everybody do everything, or "confined", as the embedded one is, where one can be started. `is_alone` keeps what would disturb
+    other checks out of a shared target.
     """
 
     name: str

@@ -26,7 +26,7 @@ _READY_ANSWER = b"+OK\r\n" + _PONG
 
 @dataclass(frozen=True, slots=True)
 class ValkeyServer:
-    """A running server. `url` is that of the services' user, `admin_url` of one who may do anything; the same on a stock server."""
+    """A running server. `url` is for services, `admin_url` for who may do anything; on a stock server everybody may."""
 
     url: Secret
     admin_url: Secret

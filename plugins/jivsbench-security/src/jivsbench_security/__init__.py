@@ -12,6 +12,7 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.cache_gadgets import CacheGadgetCheck
     from jivsbench_security.cache_posture import CachePostureCheck
     from jivsbench_security.cached_personal_data import CachedPersonalDataCheck
+    from jivsbench_security.destination_control import DestinationControlCheck
     from jivsbench_security.raw_query import RawQueryCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
@@ -22,4 +23,5 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
         CacheGadgetCheck(),
         CacheConfusionCheck(),
         CachePostureCheck(),
+        DestinationControlCheck(),
     ]

@@ -17,9 +17,9 @@ from jivsbench_security.cached_source import add_source
 from jivsbench_security.confusion_session import ConfusionSession, Plan
 from jivsbench_security.hostile_check import HostileCheck
 
-_FLIPS: Final = 100
-_SCHEMA_FLIPS: Final = 6
-_REQUESTS: Final = 24
+_FLIPS: Final = 60
+_SCHEMA_FLIPS: Final = 3
+_REQUESTS: Final = 18
 _FULL_REQUESTS: Final = 450
 """Of which every two make a pair: 101,025."""
 COLUMNS: Final = ("a", "b:c", "a:b", "c", "a,b", "b", "\u00e9", "e\u0301", "K", "k", "s", "s.", "[]", '"', "\ufb01", "fi")

@@ -59,7 +59,7 @@ class GadgetSession:
 
     def describe(self) -> str:
         """One line for the result."""
-        return f"{self.attempted} entries that run code when unpickled or the like, {self.reached} met, {len(self.findings)} findings"
+        return f"{self.attempted} entries that run code when unpickled and so on written, {len(self.findings)} findings"
 
     def run_benign(self) -> int:
         """The source's facts and one row, out of the cache or not."""

@@ -1,7 +1,7 @@
 """SEC-025: what the cache server lets the target's user do, and a stranger. Nothing dangerous is ever carried out.
 
-A command that would act is queued in a transaction that is then dropped: the server decides about the right when it queues. Where the
-user may not open a transaction, and for what none may hold, the command is sent in a form that is wrong after its name.
+A command that would act is queued in a transaction that is then dropped: the server decides about the right when it queues.
+Where the user may not open a transaction, and for what none may hold, the command is sent in a form that is wrong after its name.
 """
 
 import secrets

@@ -14,6 +14,7 @@ from jivsbench_security.hostile_check import HostileCheck
 from jivsbench_security.poisoning import Poisoning
 
 _MAX_FINDINGS: Final = 6
+_MAX_TAMPERED: Final = 2
 _LONGEST_KEY: Final = 1024
 _MEGABYTE: Final = 1 << 20
 _LONG_QUERY: Final = 60_000
@@ -97,7 +98,7 @@ class ConfusionSession:
                 self._try({key: content}, wanted, "a genuine entry of another place", with_columns=is_schema)
 
     def _try(self, poisoned: dict[bytes, bytes], wanted: Answers, what: str, *, with_columns: bool) -> None:
-        if len(self.findings) >= _MAX_FINDINGS // 2:
+        if len(self.findings) >= _MAX_TAMPERED:
             return
         problem = self._poisoning.replace(poisoned, wanted, with_columns=with_columns)
         if problem:

@@ -1,7 +1,7 @@
 """Writes under the target's own keys, has the target read them, and sees by the cache server whether it believed them.
 
-A target that does not believe an entry loads what it needs and puts it there anew, so that the bytes are gone afterwards. One that
-believes it leaves them where they are.
+A target that does not believe an entry loads what it needs and puts it there anew, so that the bytes are gone afterwards.
+One that believes it leaves them where they are.
 """
 
 import time
@@ -9,7 +9,7 @@ from typing import Final
 
 from jivsbench_security.cached_source import Answers, CachedSource
 
-_TRIES: Final = 3
+_TRIES: Final = 2
 _PAUSE_S: Final = 0.7
 """Longer than a target keeps away from a cache server that was slow once: until then it reads nothing at all."""
 
