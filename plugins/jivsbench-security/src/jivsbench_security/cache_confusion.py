@@ -19,6 +19,8 @@ from jivsbench_security.hostile_check import HostileCheck
 
 _FLIPS: Final = 60
 _SCHEMA_FLIPS: Final = 3
+_FULL_SCHEMA_FLIPS: Final = 1000
+"""Each takes an extraction to be read."""
 _REQUESTS: Final = 18
 _FULL_REQUESTS: Final = 450
 """Of which every two make a pair: 101,025."""
@@ -62,7 +64,7 @@ def _plan(context: CheckContext) -> Plan:
     # Repeatable, not secret.
     choice = random.Random(context.seed)  # noqa: S311
     if context.is_full:
-        return Plan(choice, flips=None, schema_flips=None, requests=_FULL_REQUESTS)
+        return Plan(choice, flips=None, schema_flips=_FULL_SCHEMA_FLIPS, requests=_FULL_REQUESTS)
     return Plan(choice, flips=_FLIPS, schema_flips=_SCHEMA_FLIPS, requests=_REQUESTS)
 
 

@@ -1,5 +1,6 @@
 """SEC-023: whoever can write to the cache server must not run code in the target."""
 
+import uuid
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from jivsbench_security.hostile_check import HostileCheck
 from jivsbench_security.poisoning import Poisoning
 
 _MAX_FINDINGS: Final = 6
+_NOT_FOUND: Final = 404
 _EXTRACTIONS: Final = 8
 """Rounds of the fast form in which the cached schema is read too; an extraction costs ten times a look."""
 
@@ -44,18 +46,19 @@ class GadgetSession:
         self._source = source
         self._marker = marker
         self._poisoning = Poisoning(source)
+        self._jobs = self._jobs_met = 0
         self.unanswered = 0
         self.findings: list[Finding] = []
 
     @property
     def attempted(self) -> int:
         """Entries written."""
-        return self._poisoning.written
+        return self._poisoning.written + self._jobs
 
     @property
     def reached(self) -> int:
         """Entries that the target met."""
-        return self._poisoning.met
+        return self._poisoning.met + self._jobs_met
 
     def describe(self) -> str:
         """One line for the result."""
@@ -73,17 +76,34 @@ class GadgetSession:
             raise InvalidRunError("the target put nothing about a data source into its cache server: is it the target's own?")
         gadgets = [one for gadget in build_gadgets(self._marker) for one in dress(gadget, min(genuine.values(), key=len))]
         step = 1 if self._source.context.is_full else len(gadgets) // _EXTRACTIONS
-        before = sum(count_misses(self._source.context).values())
+        before = count_misses(self._source.context)
         for number, gadget in enumerate(gadgets):
             problem = self._poisoning.poison(gadget.content, wanted, with_columns=number % step == 0)
             self._judge(gadget, problem)
             if len(self.findings) >= _MAX_FINDINGS:
                 break
-        counted = sum(count_misses(self._source.context).values()) - before
+        self._attack_jobs(next(iter(genuine)), build_gadgets(self._marker))
+        counted = count_misses(self._source.context) - before
         if counted < self.reached and not self.findings:
             self._add(
                 "entries that are not the target's own are not counted", f"{self.reached} met, {counted} misses counted", ""
             )
+
+    def _attack_jobs(self, known_key: bytes, gadgets: tuple[Gadget, ...]) -> None:
+        """The same under keys of jobs that the target does not know, and so looks for in its cache."""
+        server = self._source.server
+        # The key of a source or schema is PREFIX:KIND:NAME and perhaps more.
+        prefix = known_key.partition(self._source.name.encode())[0].rstrip(b":").rpartition(b":")[0]
+        keys = []
+        for gadget in gadgets:
+            job = str(uuid.uuid4())
+            keys.append(prefix + f":job:{job}".encode())
+            server.write(keys[-1], gadget.content)
+            self._jobs += 1
+            status = self._source.context.target.call("GET", f"/extractions/{job}").status
+            self._jobs_met += status != 0
+            self._judge(gadget, None if status in {0, _NOT_FOUND} else f"a job that does not exist was answered with {status}")
+        server.remove(tuple(keys))
 
     def _judge(self, gadget: Gadget, problem: str | None) -> None:
         if self._marker.exists():

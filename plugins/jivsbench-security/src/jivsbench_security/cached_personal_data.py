@@ -17,7 +17,7 @@ from jivsbench_security.hostile_check import HostileCheck
 from jivsbench_security.personal_markers import MarkerSearch, Person, build_people
 
 _PEOPLE: Final = 12
-_ASKED: Final = 3
+_ASKED: Final = 2
 _MAX_FINDINGS: Final = 6
 _LONGEST_LIFE_MS: Final = 24 * 3600 * 1000
 """A day: metadata of extractions is of no use for longer."""

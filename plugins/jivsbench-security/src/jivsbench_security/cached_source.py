@@ -18,6 +18,7 @@ from jivsbench_security.extractions import Ending, Extractions
 _CREATED: Final = 201
 _OK: Final = 200
 _MISSES: Final = "jivsbench_cache_misses_total"
+_ABSENT: Final = "absent"
 _TIMEOUT_S: Final = 10.0
 
 
@@ -93,14 +94,14 @@ def add_source(context: CheckContext, server: CacheServer, *, tables: tuple[str,
         server.remove(tuple(source.entries()))
 
 
-def count_misses(context: CheckContext) -> dict[str, int]:
-    """The target's own counters of look-ups that found nothing to read, by kind."""
+def count_misses(context: CheckContext) -> int:
+    """The target's own counters of look-ups that found something there and did not read it."""
     request = urllib.request.Request(  # noqa: S310 - the target's own URL
         f"{context.base_url.rstrip('/')}/metrics", headers={"Authorization": f"Bearer {context.token.reveal()}"}
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
-            return parse_misses(answer.read().decode())
+            return sum(count for kind, count in parse_misses(answer.read().decode()).items() if kind != _ABSENT)
     except OSError as exc:
         raise InvalidRunError("the target's metrics could not be read") from exc
 
