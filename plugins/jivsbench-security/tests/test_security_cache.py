@@ -13,7 +13,7 @@ from jivsbench.errors import InvalidRunError
 from jivsbench.model.cache_access import COMMANDS, format_rules
 from jivsbench_security.cache_confusion import COLUMNS
 from jivsbench_security.cache_posture import POWERS, is_refusal, judge_limits, parse_facts, write_user
-from jivsbench_security.cached_source import is_about, parse_misses
+from jivsbench_security.cached_source import is_about, parse_counters
 from jivsbench_security.confusion_session import alter, list_requests
 from jivsbench_security.gadgets import build_gadgets, dress
 from jivsbench_security.personal_markers import MarkerSearch, build_people, complete_card
@@ -120,6 +120,6 @@ def test_misses_and_keys_are_told_apart() -> None:
     """Counters by kind; locks are no entries."""
     text = '# HELP x\njivsbench_cache_misses_total{kind="alien"} 3.0\njivsbench_cache_misses_total{kind="absent"} 2.0\nother 1\n'
 
-    assert parse_misses(text) == {"alien": 3, "absent": 2}
+    assert parse_counters(text, "jivsbench_cache_misses_total") == {"alien": 3, "absent": 2}
     assert is_about(b"p:source:check-1", b"check-1")
     assert not is_about(b"p:source:check-1#load", b"check-1")

@@ -18,6 +18,7 @@ from jivsbench_security.extractions import Ending, Extractions
 _CREATED: Final = 201
 _OK: Final = 200
 _MISSES: Final = "jivsbench_cache_misses_total"
+_LOOKUPS: Final = "jivsbench_cache_lookups_total"
 _ABSENT: Final = "absent"
 _TIMEOUT_S: Final = 10.0
 
@@ -96,18 +97,27 @@ def add_source(context: CheckContext, server: CacheServer, *, tables: tuple[str,
 
 def count_misses(context: CheckContext) -> int:
     """The target's own counters of look-ups that found something there and did not read it."""
+    return sum(count for kind, count in parse_counters(_read_metrics(context), _MISSES).items() if kind != _ABSENT)
+
+
+def count_errors(context: CheckContext) -> int:
+    """The target's own counter of look-ups that its cache server did not answer in time."""
+    return parse_counters(_read_metrics(context), _LOOKUPS).get("error", 0)
+
+
+def _read_metrics(context: CheckContext) -> str:
     request = urllib.request.Request(  # noqa: S310 - the target's own URL
         f"{context.base_url.rstrip('/')}/metrics", headers={"Authorization": f"Bearer {context.token.reveal()}"}
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
-            return sum(count for kind, count in parse_misses(answer.read().decode()).items() if kind != _ABSENT)
+            return str(answer.read().decode())
     except OSError as exc:
         raise InvalidRunError("the target's metrics could not be read") from exc
 
 
-def parse_misses(text: str) -> dict[str, int]:
-    """Counters by kind, out of the text format of Prometheus."""
-    lines = [line.removeprefix(_MISSES) for line in text.splitlines() if line.startswith(_MISSES + "{")]
+def parse_counters(text: str, name: str) -> dict[str, int]:
+    """Counters of a name by the value of their one label, out of the text format of Prometheus."""
+    lines = [line.removeprefix(name) for line in text.splitlines() if line.startswith(name + "{")]
     pairs = (line.partition("} ") for line in lines)
-    return {labels.removeprefix('{kind="').rstrip('"'): int(float(count)) for labels, _, count in pairs}
+    return {labels.split('"')[1]: int(float(count)) for labels, _, count in pairs}

@@ -1,8 +1,10 @@
 """SEC-034: a data source leads where its service's owner allows, and nowhere else. Listeners of the check's own see visitors."""
 
+import contextlib
 import secrets
 import socket
 import sqlite3
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -42,30 +44,35 @@ class DestinationControlCheck(HostileCheck):
     vulnerable = TargetVariant("vulnerable-open-destinations", plugins=("jivsbench.testing.vulnerable.open_destinations",))
 
     def run(self, context: CheckContext) -> CheckResult:
-        """Attack another target of the same kind, which has a list of destinations, and then this one, which may have none."""
-        listeners, folder = Listeners(), context.make_folder()
-        try:
-            port = listeners.listen(socket.AF_INET, (FORBIDDEN_HOST, 0), "another address")
-            listeners.listen(socket.AF_UNIX, str(open_socket_file(folder)), "a socket file")
-            redirect = build_redirect(f"http://{FORBIDDEN_HOST}:{port}/")
-            redirect_port = listeners.listen(socket.AF_INET, (ALLOWED_HOST, 0), "a redirect", redirect)
-        except OSError as problem:
-            reason = f"the machine has no second loopback address, or no room for a socket file ({problem.strerror})"
-            return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
-        traps = Traps(port, redirect_port, folder)
-        _fill_folder(traps)
+        """Needs a second loopback address and a folder for a socket file."""
+        # Not below the target's folder: the path of a socket file has room for a hundred characters.
+        with tempfile.TemporaryDirectory(prefix="jivsbench-") as folder:
+            listeners = Listeners()
+            try:
+                traps = _set_traps(listeners, Path(folder))
+            except OSError as problem:
+                listeners.close()
+                reason = f"the machine has no second loopback address, or no room for a socket file ({problem})"
+                return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
+            with listeners.accepting():
+                return self._attack_both(context, listeners, traps)
+
+    def _attack_both(self, context: CheckContext, listeners: Listeners, traps: Traps) -> CheckResult:
+        """Another target of the same kind, which has a list of destinations, and this one, which may have none."""
         changes = TargetChanges(destinations=list_destinations(context), plugins=(_RESOLVER,))
-        with listeners.accepting(), context.launch(changes) as confined:
+        with context.launch(changes) as confined:
             session = DestinationSession(self, context, listeners)
 
             def send() -> None:
                 session.attack(context, list_neighbours())
                 url = context.reader().url.reveal()
-                for urls in (list_elsewhere(traps), list_smuggled(traps), list_overriding(url, traps), list_rebinding(port)):
+                for urls in (
+                    *(list_elsewhere(traps), list_smuggled(traps)),
+                    *(list_overriding(url, traps), list_rebinding(traps.port)),
+                ):
                     session.attack(confined, urls)
-                session.change(
-                    confined, HostileUrl("a changed source", "postgres", f"postgresql://u:p@{FORBIDDEN_HOST}:{port}/d")
-                )
+                elsewhere = f"postgresql://u:p@{FORBIDDEN_HOST}:{traps.port}/d"
+                session.change(confined, HostileUrl("a changed source", "postgres", elsewhere))
 
             return self._attack(context, session, send)
 
@@ -156,9 +163,14 @@ def list_destinations(context: CheckContext) -> tuple[str, ...]:
     return tuple(dict.fromkeys((ALLOWED_HOST, own)))
 
 
-def _fill_folder(traps: Traps) -> None:
-    service = f"[evil]\nhost={FORBIDDEN_HOST}\nport={traps.port}\n"
-    (traps.folder / "service.conf").write_text(service, encoding="utf-8")
-    database = sqlite3.connect(traps.folder / "other.db")
-    database.execute("CREATE TABLE other (id INTEGER)")
-    database.close()
+def _set_traps(listeners: Listeners, folder: Path) -> Traps:
+    """Listeners, and files that lead to them. Raises OSError where the machine has no such places."""
+    port = listeners.listen(socket.AF_INET, (FORBIDDEN_HOST, 0), "another address")
+    listeners.listen(socket.AF_UNIX, str(open_socket_file(folder)), "a socket file")
+    redirect = build_redirect(f"http://{FORBIDDEN_HOST}:{port}/")
+    redirect_port = listeners.listen(socket.AF_INET, (ALLOWED_HOST, 0), "a redirect", redirect)
+    service = f"[evil]\nhost={FORBIDDEN_HOST}\nport={port}\n"
+    (folder / "service.conf").write_text(service, encoding="utf-8")
+    with contextlib.closing(sqlite3.connect(folder / "other.db")) as database:
+        database.execute("CREATE TABLE other (id INTEGER)")
+    return Traps(port, redirect_port, folder)

@@ -54,10 +54,14 @@ class Listeners:
         finally:
             self._is_ended.set()
             self._thread.join(5.0)
-            for key in list(self._selector.get_map().values()):
-                self._selector.unregister(key.fileobj)
-                key.fileobj.close()  # type: ignore[union-attr]
-            self._selector.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of every place."""
+        for key in list(self._selector.get_map().values()):
+            self._selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
 
     def _accept(self) -> None:
         while not self._is_ended.is_set():

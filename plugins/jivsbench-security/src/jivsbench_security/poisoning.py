@@ -7,9 +7,9 @@ One that believes it leaves them where they are.
 import time
 from typing import Final
 
-from jivsbench_security.cached_source import Answers, CachedSource
+from jivsbench_security.cached_source import Answers, CachedSource, count_errors
 
-_TRIES: Final = 2
+_TRIES: Final = 5
 _PAUSE_S: Final = 0.7
 """Longer than a target keeps away from a cache server that was slow once: until then it reads nothing at all."""
 
@@ -19,6 +19,7 @@ class Poisoning:
 
     def __init__(self, source: CachedSource) -> None:
         self._source = source
+        self._errors = count_errors(source.context)
         self.written = 0
         self.met = 0
 
@@ -47,8 +48,12 @@ class Poisoning:
                 return "an extraction failed, or had other columns"
             now = server.read(tuple(poisoned))
             left = {key: content for key, content in poisoned.items() if now.get(key) == content}
-            if not left:
-                self.met += len(poisoned)
-                return None
+            if not left or not self._was_out_of_reach():
+                break
         self.met += len(poisoned)
-        return f"{len(left)} of {len(poisoned)} entries were still there after {_TRIES} reads"
+        return f"{len(left)} of {len(poisoned)} entries were still there after they were read" if left else None
+
+    def _was_out_of_reach(self) -> bool:
+        """True when the target has missed its cache server since the last question: then it read nothing."""
+        before, self._errors = self._errors, count_errors(self._source.context)
+        return self._errors > before
