@@ -82,7 +82,8 @@ class GadgetSession:
             self._judge(gadget, problem)
             if len(self.findings) >= _MAX_FINDINGS:
                 break
-        self._attack_jobs(next(iter(genuine)), build_gadgets(self._marker))
+        if not self.findings:
+            self._attack_jobs(next(iter(genuine)), build_gadgets(self._marker))
         counted = count_misses(self._source.context) - before
         if counted < self.reached and not self.findings:
             self._add(
