@@ -67,8 +67,8 @@ def embedded_valkey() -> Iterator[ValkeyServer]:
 
 @pytest.fixture(scope="session")
 def embedded_valkey_url(embedded_valkey: ValkeyServer) -> str:
-    """URL of the embedded Valkey."""
-    return embedded_valkey.url.reveal()
+    """URL of the embedded Valkey's administrator: tests look at keys, and change them, behind the back of what they test."""
+    return embedded_valkey.admin_url.reveal()
 
 
 @pytest.fixture(scope="session")

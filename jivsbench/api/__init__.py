@@ -36,6 +36,7 @@ from jivsbench.api.protocols import (
     TableLoader,
     WatermarkTeller,
 )
+from jivsbench.api.sockets import open_socket
 from jivsbench.api.workloads import JobSpan, Response, UserContext, Workload
 
 __all__ = [
@@ -77,4 +78,5 @@ __all__ = [
     "WireMessage",
     "Workload",
     "hookimpl",
+    "open_socket",
 ]

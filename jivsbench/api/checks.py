@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -28,7 +28,9 @@ class TargetVariant:
 
     `plugins` are extra plugin modules (`package.module`) to load; `guards` and `cache` replace the profile's, `connector` the
     source's. `installations` name functions (`package.module:function`) that plant what is wrong with an installation: each
-    gets an empty folder and returns an `Installation`. `is_alone` keeps what would disturb other checks out of a shared target.
+    gets an empty folder and returns an `Installation`. `cache_server` gives it a cache server of its own: "stock", which lets
+    everybody do everything, or "confined", as the embedded one is, where one can be started. `is_alone` keeps what would disturb
+    other checks out of a shared target.
     """
 
     name: str
@@ -37,6 +39,7 @@ class TargetVariant:
     connector: str | None = None
     cache: str | None = None
     installations: tuple[str, ...] = ()
+    cache_server: Literal["stock", "confined"] | None = None
     is_alone: bool = False
 
 

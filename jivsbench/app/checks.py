@@ -13,7 +13,7 @@ from jivsbench.analysis.standards import list_not_run
 from jivsbench.api import UNCHANGED, CheckContext, Installation, SecurityCheck, TargetChanges, TargetVariant
 from jivsbench.app.installation import describe_installation, plant_installation
 from jivsbench.app.progress import Step
-from jivsbench.app.servers import Workbench
+from jivsbench.app.servers import Servers, Workbench
 from jivsbench.app.targets import SAME, Stack, Target, build_service_spec, serve_spec
 from jivsbench.checks.context import Errand, HttpCheckContext, Reach
 from jivsbench.checks.missing_guard import missing_guard_result
@@ -21,6 +21,7 @@ from jivsbench.checks.recorder import WireRecorder, record_source
 from jivsbench.checks.runner import run_checks
 from jivsbench.checks.score import score
 from jivsbench.config.controls import load_catalogue
+from jivsbench.errors import EmbeddedServerError
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.inputs import Waiver
 from jivsbench.model.profile import Profile
@@ -63,7 +64,8 @@ class AttackedTargets:
             if changes.source_url is not None:
                 source = replace(source, url=changes.source_url)
             passing, wire = exits.enter_context(record_source(source))
-            bench = replace(self._bench, servers=replace(self._bench.servers, source=passing))
+            servers = replace(exits.enter_context(_serve_cache(self._bench.servers, variant)), source=passing)
+            bench = replace(self._bench, servers=servers)
             # Not by the variant's name: a check may start several of one variant.
             folder = Path(tempfile.mkdtemp(prefix=f"{variant.name}-", dir=self._work))
             output_dir = folder / "outputs"
@@ -77,21 +79,22 @@ class AttackedTargets:
             log = self._logs / f"attacked-{variant.name}.log"
             target = exits.enter_context(serve_spec(_change_spec(spec, changes), log, stack, changes))
             (folder / "checks").mkdir(mode=0o700)
-            yield self._build_context(variant, target, log, wire, folder / "checks")
+            cache_url = changes.cache_url or servers.cache_url
+            yield self._build_context(variant, target, log, wire, self._build_errand(folder / "checks", cache_url))
 
     def _build_context(
-        self, variant: TargetVariant, target: Target, log: Path, wire: WireRecorder | None, folder: Path
+        self, variant: TargetVariant, target: Target, log: Path, wire: WireRecorder | None, errand: Errand
     ) -> HttpCheckContext:
         service = target.service
         return HttpCheckContext(
             Reach(service.base_url, Secret(service.admin_token), service.pid, log, target.output_dir),
-            self._build_errand(folder),
+            errand,
             partial(self.launch, variant, stack=target.stack),
-            self._install(variant, folder),
+            self._install(variant, errand.folder),
             wire,
         )
 
-    def _build_errand(self, folder: Path) -> Errand:
+    def _build_errand(self, folder: Path, cache_url: Secret | None) -> Errand:
         servers, security = self._bench.servers, self._security
         return Errand(
             connector=self._bench.registry.connector(servers.owner.connector),
@@ -102,7 +105,7 @@ class AttackedTargets:
             seed=security.seed,
             folder=folder,
             corpus=security.corpus,
-            cache_url=servers.cache_url,
+            cache_url=cache_url,
         )
 
     def _install(self, variant: TargetVariant, folder: Path) -> Installation:
@@ -119,6 +122,29 @@ def attack(bench: Workbench, profile: Profile, security: Security, logs: Path, s
             return run_checks(security.checks, targets.launch, target, lambda text: bench.listener(Step(text)))
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _serve_cache(servers: Servers, variant: TargetVariant) -> Iterator[Servers]:
+    """The servers of all targets, with another cache server for a variant that asks for one.
+
+    A confined one takes the place of a user's server alone, and that server stays where no other can be started.
+    """
+    is_stock = variant.cache_server == "stock"
+    if variant.cache_server is None or (not is_stock and (servers.cache_url is None or servers.cache_is_embedded)):
+        yield servers
+        return
+    from jivsbench.embedded import find_valkey_program, start_valkey
+
+    try:
+        find_valkey_program()
+    except EmbeddedServerError:
+        if is_stock:
+            raise
+        yield servers
+        return
+    with start_valkey(is_stock=is_stock) as server:
+        yield replace(servers, cache_name="redis", cache_url=server.url)
 
 
 def _change_spec(spec: ServiceSpec, changes: TargetChanges) -> ServiceSpec:

@@ -20,8 +20,9 @@ from jivsbench.checks.crash import describe_crash, find_dead_server
 from jivsbench.errors import CacheUnreachableError, EmbeddedServerError, InvalidRunError, SourceUnreachableError
 from jivsbench.model.finding import CheckOutcome, CheckResult
 
-HARDENED: Final = TargetVariant("hardened", guards=("sqlguard",))
-"""The reference that every check must pass. Its guard is named, so that a profile without guards cannot weaken it."""
+HARDENED: Final = TargetVariant("hardened", guards=("sqlguard",), cache_server="confined")
+"""The reference that every check must pass. Its guard is named, so that a profile without guards cannot weaken it, and its cache
+server is not the user's, which may be open to everybody."""
 _SHARED: Final = "shared-"
 Launch = Callable[[TargetVariant], AbstractContextManager[CheckContext]]
 _SERVERS_GONE: Final = (SourceUnreachableError, CacheUnreachableError, EmbeddedServerError)
@@ -64,7 +65,8 @@ def join_variants(left: TargetVariant, right: TargetVariant) -> TargetVariant | 
     if left == right:
         return left
     replaced = ((left.guards, right.guards), (left.connector, right.connector), (left.cache, right.cache))
-    if left.is_alone or right.is_alone or any(None not in pair and pair[0] != pair[1] for pair in replaced):
+    servers = (left.cache_server, right.cache_server)
+    if left.is_alone or right.is_alone or any(None not in pair and pair[0] != pair[1] for pair in (*replaced, servers)):
         return None
     return TargetVariant(
         left.name if left.name.startswith(_SHARED) else f"{_SHARED}{left.name}",
@@ -73,6 +75,7 @@ def join_variants(left: TargetVariant, right: TargetVariant) -> TargetVariant | 
         connector=left.connector or right.connector,
         cache=left.cache or right.cache,
         installations=tuple(dict.fromkeys((*left.installations, *right.installations))),
+        cache_server=left.cache_server or right.cache_server,
     )
 
 

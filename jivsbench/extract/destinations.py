@@ -2,15 +2,15 @@
 
 Every place that a URL can name counts: its host, what its query names instead, a socket, a path. Addresses that only reach a
 machine's own neighbourhood (link-local, where clouds answer with credentials) are refused unless they are allowed by number.
-What it cannot see: a name that resolves to one address here and to another one in the driver a moment later, and where a
-server sends a connector on to.
+A connector is told the addresses that were looked at, so that a name server that lies the second time changes nothing. What this
+cannot see: where a driver connects to that looks a name up again all the same, and where a server sends a connector on to.
 """
 
 import ipaddress
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from jivsbench.api import Connection, Connector, ReadLimits
 from jivsbench.errors import DestinationError
 from jivsbench.model.secret import Secret
-from jivsbench.model.source import DataSource
+from jivsbench.model.source import DataSource, KnownHost
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PLACES_IN_QUERY: Final = frozenset(
@@ -46,8 +46,8 @@ class Destinations:
 
     allowed: tuple[str, ...] | None = None
 
-    def check(self, url: Secret) -> None:
-        """Raises DestinationError, which repeats nothing of the URL, for one that leads elsewhere."""
+    def check(self, url: Secret) -> tuple[KnownHost, ...]:
+        """The hosts that a URL names, with their addresses. Raises DestinationError, which repeats nothing of it, for others."""
         try:
             parts = urlsplit(url.reveal())
             host, port = unquote(parts.hostname or ""), parts.port
@@ -57,15 +57,17 @@ class Destinations:
                 "the source's URL cannot be read, so nobody knows where it leads: write scheme://host/name"
             ) from None
         named = [value for key, value in query if key.lower() in _PLACES_IN_QUERY]
+        places = [(value, not value.startswith("/")) for value in named]
         if host or not named:
-            self._check_place(host or unquote(parts.path), port, is_host=bool(host))
-        for value in named:
-            self._check_place(value, port, is_host=not value.startswith("/"))
+            places.insert(0, (host or unquote(parts.path), bool(host)))
+        found = [(place, self._check_place(place, port, is_host=is_host)) for place, is_host in places]
+        return tuple(KnownHost(place, addresses) for place, addresses in found if addresses)
 
-    def _check_place(self, place: str, port: int | None, *, is_host: bool) -> None:
+    def _check_place(self, place: str, port: int | None, *, is_host: bool) -> tuple[str, ...]:
+        """The addresses of a host, as it is written; none for a path, for an unknown name, and for several hosts in one."""
         if not is_host:
             self._check_path(place)
-            return
+            return ()
         addresses = tuple(_resolve(place))
         if self.allowed is not None and not any(_matches(entry, place, port, addresses) for entry in self.allowed):
             raise DestinationError(f"the source's server is not among the allowed destinations: {_ADVICE}")
@@ -73,6 +75,7 @@ class Destinations:
         reached = addresses or tuple(one for part in place.split(",") for one in _resolve(_split_port(part)[0]))
         if any(_is_neighbour(address) for address in reached) and not self._is_allowed_by_number(reached):
             raise DestinationError(f"the source's server has a link-local or unspecified address: {_ADVICE}")
+        return tuple(dict.fromkeys(str(address) for address in addresses))
 
     def _check_path(self, path: str) -> None:
         if self.allowed is None or not path:
@@ -111,8 +114,7 @@ class ConfinedConnector:
 
     def connect(self, source: DataSource, limits: ReadLimits) -> Connection:
         """Connect, unless the URL leads to where nobody may. Raises DestinationError and whatever the connector does."""
-        self._destinations.check(source.url)
-        return self._connector.connect(source, limits)
+        return self._connector.connect(replace(source, hosts=self._destinations.check(source.url)), limits)
 
 
 def _matches(entry: str, host: str, port: int | None, addresses: Sequence[_Address]) -> bool:

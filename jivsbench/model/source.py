@@ -15,6 +15,14 @@ class TypePolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class KnownHost:
+    """A host's name, and the addresses that it stood for when somebody looked whether they are allowed."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DataSource:
     """A named source: which connector reads it, and the URL (with the password in it) that opens it."""
 
@@ -24,6 +32,12 @@ class DataSource:
     type_policy: TypePolicy = TypePolicy.ERROR
     tables: tuple[str, ...] | None = None
     """Tables that may be read. None: all but the system catalogue."""
+    hosts: tuple[KnownHost, ...] = ()
+    """Hosts of the URL that were looked up already: whoever looks again may be told another address."""
+
+    def addresses_of(self, host: str) -> tuple[str, ...]:
+        """The addresses to connect to instead of looking that host up; empty when nobody has."""
+        return next((known.addresses for known in self.hosts if known.name.lower() == host.lower()), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Embedded servers: they start, answer, keep strangers out, and leave nothing behind, however their owner ends."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ import redis
 from jivsbench.embedded import find_postgres_programs, find_valkey_program, start_postgres, start_valkey
 from jivsbench.embedded import postgres as postgres_module
 from jivsbench.errors import EmbeddedServerError
+from jivsbench_redis.cache import RedisCache
 from tests.processes import is_gone
 
 
@@ -47,13 +49,44 @@ def test_postgres_refuses_strangers(embedded_postgres, password: str) -> None:
 
 def test_valkey_answers_and_refuses_strangers(embedded_valkey) -> None:
     """The URL's password opens it; nothing else does."""
-    with redis.Redis.from_url(embedded_valkey.url.reveal()) as client:
-        client.set("probe", b"1")
-        kept = client.get("probe")
+    with redis.Redis.from_url(embedded_valkey.url.reveal(), protocol=2) as client:
+        client.set("jivsbench:probe", b"1")
+        kept = client.get("jivsbench:probe")
     with redis.Redis(port=embedded_valkey.port) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
     assert kept == b"1"
+
+
+@pytest.mark.parametrize(
+    "command", ["FLUSHALL", "CONFIG GET maxmemory", "EVAL 'return 1' 0", "KEYS *", "ACL LIST", "GET other", "SET other 1"]
+)
+def test_valkeys_user_may_do_no_more_than_a_service_needs(embedded_valkey, command: str) -> None:
+    """Nothing that concerns the server, and no key outside the services' own."""
+    with (
+        redis.Redis.from_url(embedded_valkey.url.reveal(), protocol=2) as client,
+        pytest.raises(redis.exceptions.NoPermissionError),
+    ):
+        client.execute_command(*shlex.split(command))
+
+
+def test_a_service_can_use_and_watch_the_cache_with_its_rights(embedded_valkey) -> None:
+    """All that the cache does, the figures for a monitor, and the end of a SET that was given up."""
+    client = RedisCache().open(embedded_valkey.url, "jivsbench:rights:", 5.0)
+    client.set("a", b"1", 60)
+    added, kept, activity = client.add("b", b"2", 60), client.get("a"), client.activity()
+    forgotten = client.delete_prefix("")
+    client.close()
+
+    assert (added, kept, forgotten) == (True, b"1", 2)
+    assert activity is not None
+    assert client.statistics().errors == 0
+
+
+def test_a_stock_valkey_refuses_nobody_anything() -> None:
+    """What the positive control of the server's posture attacks."""
+    with start_valkey(is_stock=True) as server, redis.Redis.from_url(server.url.reveal()) as client:
+        assert client.flushall()
 
 
 def test_servers_listen_on_loopback_only(embedded_postgres, embedded_valkey) -> None:

@@ -1,15 +1,18 @@
 """Where connectors may connect to: what a URL can be made to say, and that nobody connects."""
 
+import contextlib
 import socket
 
 import pytest
 
-from jivsbench.api import ReadLimits
+from jivsbench.api import ReadLimits, open_socket
 from jivsbench.errors import DestinationError, SourceUnreachableError
 from jivsbench.extract.destinations import ConfinedConnector, Destinations
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
+from jivsbench_mysql.connector import MysqlConnector
 from jivsbench_postgres.connector import PostgresConnector
+from jivsbench_rest.connector import RestConnector
 
 ALLOWED = ("db.example.com:5432", "127.0.0.0/8", "[::1]:6543", "/data/files", "reports.example.com")
 
@@ -94,6 +97,40 @@ def test_a_link_leads_where_it_leads(tmp_path) -> None:
     Destinations((str(inside),)).check(Secret(f"files://{inside}/a"))
     with pytest.raises(DestinationError):
         Destinations((str(inside),)).check(Secret(f"files://{inside}/link/a"))
+
+
+@pytest.mark.parametrize("connector", [PostgresConnector(), MysqlConnector(), RestConnector()], ids=lambda one: one.name)
+def test_a_name_server_that_lies_the_second_time_changes_nothing(connector, monkeypatch) -> None:
+    """The connector goes to the address that was looked at, not to what the name stands for a moment later."""
+    answers = ["127.0.0.1", *["127.0.0.2"] * 9]
+    real = socket.getaddrinfo
+
+    def lie(host, port, *arguments, **others):
+        if host != "db.test":
+            return real(host, port, *arguments, **others)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), int(port or 0)))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lie)
+    with socket.create_server(("127.0.0.2", 0)) as trap, socket.create_server(("127.0.0.1", trap.getsockname()[1])) as meant:
+        trap.settimeout(0.1)
+        meant.settimeout(2.0)
+        url = Secret(f"{connector.schemes[-1]}://db.test:{trap.getsockname()[1]}/d")
+        confined = ConfinedConnector(connector, Destinations(("127.0.0.1",)))
+        with contextlib.suppress(SourceUnreachableError):
+            confined.connect(DataSource("main", connector.name, url), ReadLimits(connect_timeout_s=0.5)).close()
+        meant.accept()[0].close()
+        with pytest.raises(TimeoutError):
+            trap.accept()
+
+
+def test_a_socket_goes_to_the_first_address_that_answers() -> None:
+    """As drivers do with the addresses of a name; without one that answers the last one's error is raised."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        open_socket(("127.0.0.3", "127.0.0.1"), port, 1.0).close()
+    for addresses in (("127.0.0.3", "127.0.0.1"), ()):
+        with pytest.raises(OSError, match=r"refused|no address"):
+            open_socket(addresses, port, 1.0)
 
 
 def test_nobody_connects_to_what_is_refused() -> None:

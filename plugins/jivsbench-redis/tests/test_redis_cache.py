@@ -88,7 +88,7 @@ def direct(url: str, client: RedisCacheClient) -> Iterator[RedisCacheClient]:
 def through(url: str, proxy: TcpProxy, settings: str = f"?socket_timeout={PATIENT_S}") -> str:
     """The URL of the same server, seen through the proxy."""
     parts = urlsplit(url)
-    user = f":{parts.password}@" if parts.password else ""
+    user = f"{parts.username or ''}:{parts.password}@" if parts.password else ""
     return f"redis://{user}127.0.0.1:{proxy.port}{parts.path}{settings}"
 
 

@@ -45,6 +45,8 @@ class Address:
     user: str
     password: Secret
     tls: Tls
+    addresses: tuple[str, ...] = ()
+    """What the host's name stands for, when somebody has looked already."""
 
     @property
     def place(self) -> str:

@@ -1,6 +1,7 @@
 """The connector itself: opens sessions, and writes test data through sessions of its own."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -21,7 +22,9 @@ class MysqlConnector:
 
     def connect(self, source: DataSource, limits: ReadLimits) -> MysqlConnection:
         """Open a read-only session; each step of the log-in takes at most `limits.connect_timeout_s`."""
-        return MysqlConnection(open_wire(parse_address(source.url), limits), source, limits)
+        address = parse_address(source.url)
+        address = replace(address, addresses=source.addresses_of(address.host))
+        return MysqlConnection(open_wire(address, limits), source, limits)
 
     def load_table(
         self, source: DataSource, table: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch], indexes: Sequence[str]

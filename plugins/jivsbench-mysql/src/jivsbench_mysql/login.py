@@ -4,7 +4,7 @@ import math
 
 import pymysql.err
 
-from jivsbench.api import ReadLimits
+from jivsbench.api import ReadLimits, open_socket
 from jivsbench_mysql.address import Address, TlsMode, build_tls_context
 from jivsbench_mysql.driver import Driver
 from jivsbench_mysql.failures import PasswordInClearError, build_connect_error, build_server_error
@@ -56,7 +56,9 @@ def open_driver(address: Address, timeout_s: float) -> Driver:
     if context is not None:
         driver.ctx = context
     try:
-        driver.connect()
+        # Of a socket file, or a name that nobody has looked up, the driver takes care itself.
+        is_known = address.addresses and not address.socket
+        driver.connect(open_socket(address.addresses, address.port, timeout_s) if is_known else None)
     except (pymysql.err.Error, OSError, PasswordInClearError) as error:
         raise build_connect_error(address.place, address.user, error) from None
     return driver

@@ -2,7 +2,7 @@
 
 import math
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from psycopg.conninfo import make_conninfo
@@ -10,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ConfigError, SourceUnreachableError
 from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
 
 SCHEMES = ("postgresql", "postgres")
 DEFAULT_PORT = 5432
@@ -55,6 +56,8 @@ class Address:
     user: str
     password: Secret
     options: tuple[tuple[str, str], ...]
+    addresses: tuple[str, ...] = ()
+    """What the host's name stands for, when somebody has looked already."""
 
     @property
     def place(self) -> str:
@@ -92,6 +95,12 @@ def parse_address(url: Secret) -> Address:
     return Address(host, port, database, user, Secret(password), options)
 
 
+def find_address(source: DataSource) -> Address:
+    """Where a source's server is, with the addresses that may be connected to. Raises ConfigError."""
+    address = parse_address(source.url)
+    return replace(address, addresses=source.addresses_of(address.host))
+
+
 def build_conninfo(address: Address, limits: ReadLimits, *, read_only: bool = True) -> bytes:
     """The connection string for libpq, which holds the password. Raises SourceUnreachableError for an unknown host name."""
     settings = dict(SETTINGS)
@@ -122,11 +131,15 @@ def _resolve(address: Address) -> dict[str, str]:
     """Host and addresses. libpq would look the name up itself, but inside a call that stops every other thread."""
     if address.host.startswith(("/", "@")):
         return {"host": address.host}
+    numbers = address.addresses or _look_up(address)
+    return {"host": ",".join([address.host] * len(numbers)), "hostaddr": ",".join(numbers)}
+
+
+def _look_up(address: Address) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise SourceUnreachableError(
             f"the PostgreSQL server {address.place} cannot be found: its host name is unknown here; check the name"
         ) from None
-    numbers = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-    return {"host": ",".join([address.host] * len(numbers)), "hostaddr": ",".join(numbers)}
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -7,7 +7,7 @@ import pyarrow as pa
 from jivsbench.api import ReadLimits
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import TableName
-from jivsbench_postgres.address import SCHEMES, build_conninfo, parse_address
+from jivsbench_postgres.address import SCHEMES, build_conninfo, find_address, parse_address
 from jivsbench_postgres.connection import PostgresConnection
 from jivsbench_postgres.login import open_wire
 
@@ -21,7 +21,7 @@ class PostgresConnector:
 
     def connect(self, source: DataSource, limits: ReadLimits) -> PostgresConnection:
         """Open a read-only session within `limits.connect_timeout_s`."""
-        address = parse_address(source.url)
+        address = find_address(source)
         conninfo = build_conninfo(address, limits)
         return PostgresConnection(open_wire(conninfo, address.place, address.user, limits.connect_timeout_s), source, limits)
 

@@ -75,6 +75,9 @@ class Address:
     user: str
     options: Options
 
+    addresses: tuple[str, ...] = ()
+    """What the host's name stands for, when somebody has looked already."""
+
     @property
     def place(self) -> str:
         """`host:port/path`, for messages."""

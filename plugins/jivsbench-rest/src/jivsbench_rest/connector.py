@@ -1,5 +1,6 @@
 """The connector itself: opens sessions with one host, and with no other."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jivsbench.api import ReadLimits
@@ -23,6 +24,7 @@ class RestConnector:
         from jivsbench_rest.exchange import Exchange
 
         address = parse_address(source.url)
+        address = replace(address, addresses=source.addresses_of(address.host))
         exchange = Exchange(address, limits)
         exchange.open()
         return RestConnection(exchange, address, source, limits)

@@ -18,7 +18,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError, HTTPError
 
-from jivsbench.api import ReadLimits
+from jivsbench.api import ReadLimits, open_socket
 from jivsbench.errors import (
     AccessDeniedError,
     CancelledJobError,
@@ -69,13 +69,32 @@ class _TryAgainError(Exception):
         self.pause_s = pause_s
 
 
+class _Line(HTTPConnection):
+    """Connects to addresses that were looked up already, when there are some. Certificates are still the name's."""
+
+    addresses: tuple[str, ...] = ()
+
+    def _new_conn(self) -> socket.socket:
+        if not self.addresses:
+            return super()._new_conn()
+        return open_socket(self.addresses, self.port, self.timeout)
+
+
+class _PlainLine(_Line):
+    """Over http."""
+
+
+class _SecureLine(_Line, HTTPSConnection):
+    """Over https."""
+
+
 class Exchange:
     """One keep-alive connection with the origin of an address. Used by one thread at a time, except `cancel`."""
 
     def __init__(self, address: Address, limits: ReadLimits) -> None:
         self._address = address
         self._limits = limits
-        self._connection: HTTPConnection | None = None
+        self._connection: _PlainLine | _SecureLine | None = None
         self._not_before_s = 0.0
         self._cancelled = threading.Event()
         self.server = ""
@@ -129,15 +148,16 @@ class Exchange:
         if connection is not None:
             connection.close()
 
-    def _connect(self, timeout_s: float) -> HTTPConnection:
+    def _connect(self, timeout_s: float) -> "_PlainLine | _SecureLine":
         address = self._address
         if self._connection is None:
             if address.scheme == "https":
-                self._connection = HTTPSConnection(
+                self._connection = _SecureLine(
                     address.host, address.port, timeout=timeout_s, cert_reqs=ssl.CERT_REQUIRED, ssl_context=self._build_context()
                 )
             else:
-                self._connection = HTTPConnection(address.host, address.port, timeout=timeout_s)
+                self._connection = _PlainLine(address.host, address.port, timeout=timeout_s)
+            self._connection.addresses = address.addresses
         if self._connection.is_closed:
             self._connection.timeout = timeout_s
             self._connection.connect()

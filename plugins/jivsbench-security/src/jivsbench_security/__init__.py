@@ -7,8 +7,21 @@ from jivsbench.api import SecurityCheck, hookimpl
 
 @hookimpl
 def jivsbench_register_checks() -> Iterable[SecurityCheck]:
-    """Offer SEC-001 (value injection) and SEC-003 (raw-query guard)."""
+    """Offer SEC-001 (value injection), SEC-003 (raw-query guard) and SEC-025 (posture of the cache server)."""
+    from jivsbench_security.cache_confusion import CacheConfusionCheck
+    from jivsbench_security.cache_gadgets import CacheGadgetCheck
+    from jivsbench_security.cache_posture import CachePostureCheck
+    from jivsbench_security.cached_personal_data import CachedPersonalDataCheck
+    from jivsbench_security.destination_control import DestinationControlCheck
     from jivsbench_security.raw_query import RawQueryCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
-    return [ValueInjectionCheck(), RawQueryCheck()]
+    return [
+        ValueInjectionCheck(),
+        RawQueryCheck(),
+        CachedPersonalDataCheck(),
+        CacheGadgetCheck(),
+        CacheConfusionCheck(),
+        CachePostureCheck(),
+        DestinationControlCheck(),
+    ]
