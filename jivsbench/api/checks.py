@@ -29,6 +29,7 @@ class TargetVariant:
     `plugins` are extra plugin modules (`package.module`) to load; `guards` and `cache` replace the profile's, `connector` the
     source's. `installations` name functions (`package.module:function`) that plant what is wrong with an installation: each
     gets an empty folder and returns an `Installation`. `is_alone` keeps what would disturb other checks out of a shared target.
+    `is_unlocked` loads plugins without looking at `plugins.lock`: no plugin could switch that off, it comes before all of them.
     """
 
     name: str
@@ -38,6 +39,7 @@ class TargetVariant:
     cache: str | None = None
     installations: tuple[str, ...] = ()
     is_alone: bool = False
+    is_unlocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,20 @@ class SecurityCheck(Protocol):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack the target. The outcome is PASS, FAIL, NOT_TESTED or NOT_APPLICABLE; the host adds INVALID by the controls."""
+        ...
+
+
+@runtime_checkable
+class InstallationCheck(Protocol):
+    """Optional ability of a SecurityCheck that looks at the installation: one in which nothing is wrong.
+
+    The hardened reference is of the same files as the target. Without this, what is wrong with the installation would fail that
+    control, and the check could never say FAIL of a target.
+    """
+
+    @property
+    def sound_installations(self) -> tuple[str, ...]:
+        """Functions like those of `TargetVariant.installations`; this check MUST pass over what they plant."""
         ...
 
 
