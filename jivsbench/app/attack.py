@@ -30,6 +30,8 @@ class CheckOptions:
     seed: int
     corpus: Path | None = None
     """A file, or a folder of files, with payloads of the user's, one a line."""
+    advisories: tuple[Path, ...] = ()
+    """Advisories in the OSV format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
     corpus = read_corpus(options.corpus) if options.corpus else ()
-    security = Security(checks, str(TABLE), is_full=options.is_full, seed=options.seed, corpus=corpus)
+    security = Security(
+        checks, str(TABLE), is_full=options.is_full, seed=options.seed, corpus=corpus, advisories=options.advisories
+    )
     work = Path(tempfile.mkdtemp(prefix="jivsbench-checks-"))
     try:
         with open_servers(settings, registry, listener) as servers:

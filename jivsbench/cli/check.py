@@ -16,6 +16,12 @@ from jivsbench.model.finding import CheckOutcome, CheckResult
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the service that is attacked.")
 @click.option("--seed", type=int, help="Seed of every generated attack.")
 @click.option("--corpus", type=click.Path(path_type=Path), help="File, or folder of files, with more payloads, one a line.")
+@click.option(
+    "--advisories",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="OSV file, folder or zip. May be given again.",
+)
 @source_options
 @json_option
 @click.pass_context
@@ -26,6 +32,7 @@ def check(
     profile: str,
     seed: int | None,
     corpus: Path | None,
+    advisories: tuple[Path, ...],
     source_url: str | None,
     cache_url: str | None,
     as_json: bool,
@@ -44,7 +51,14 @@ def check(
 
     settings = read_settings(ctx, source_url=source_url, cache_url=cache_url)
     registry = read_registry(settings)
-    options = CheckOptions(only, profile, is_full=not is_fast, seed=DEFAULT_SEED if seed is None else seed, corpus=corpus)
+    options = CheckOptions(
+        only,
+        profile,
+        is_full=not is_fast,
+        seed=DEFAULT_SEED if seed is None else seed,
+        corpus=corpus,
+        advisories=advisories,
+    )
     with Terminal() as terminal:
         found = run_security_checks(settings, registry, options, terminal)
     if as_json:
