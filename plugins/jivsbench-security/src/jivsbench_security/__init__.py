@@ -11,7 +11,8 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.installed_files import InstalledFilesCheck
     from jivsbench_security.known_holes import KnownHolesCheck
     from jivsbench_security.raw_query import RawQueryCheck
+    from jivsbench_security.plugin_trust import PluginTrustCheck
     from jivsbench_security.sql_source import SqlSourceCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
-    return [ValueInjectionCheck(), RawQueryCheck(), KnownHolesCheck(), InstalledFilesCheck(), SqlSourceCheck()]
+    return [ValueInjectionCheck(), RawQueryCheck(), PluginTrustCheck(), KnownHolesCheck(), InstalledFilesCheck(), SqlSourceCheck()]
