@@ -26,8 +26,8 @@ _RECORD_DIGEST: Final = "jivsbench:record-sha256"
 def build_sbom(folders: Sequence[Path]) -> str:
     """The components in some folders as CycloneDX 1.6 JSON. Raises ConfigError when nothing is installed there.
 
-    What the host and its plugins need is required, whatever else lies there is optional. Each component has the digest of its list of
-    files (RECORD), which in turn holds the digest of each of them.
+    What the host and its plugins need is required, whatever else lies there is optional. Each component has the digest of its
+    list of files (RECORD), which in turn holds the digest of each of them.
     """
     found = _read_distributions(folders)
     if not found:
@@ -86,19 +86,24 @@ def _list_required(one: metadata.Distribution) -> Iterable[str]:
 def _describe(one: metadata.Distribution, *, is_needed: bool) -> Component:
     name = _normalize(one.metadata["Name"])
     record = one.read_text("RECORD")
-    declared = one.metadata.get("License-Expression") or one.metadata.get("License") or ""
+    declared = _read_field(one, "License-Expression") or _read_field(one, "License")
     return Component(
         name=name,
         version=one.version,
         type=ComponentType.APPLICATION if name == PROJECT else ComponentType.LIBRARY,
         purl=PackageURL("pypi", None, name, one.version),
         bom_ref=f"{name}=={one.version}",
-        description=one.metadata.get("Summary"),
+        description=_read_field(one, "Summary") or None,
         scope=ComponentScope.REQUIRED if is_needed else ComponentScope.OPTIONAL,
         licenses=[LicenseFactory().make_from_string(declared)] if 0 < len(declared) <= _LONGEST_LICENSE else [],
         # As a property: the digest of the component itself would be that of its wheel, which is not here any more.
         properties=[Property(name=_RECORD_DIGEST, value=_digest(record))] if record else [],
     )
+
+
+def _read_field(one: metadata.Distribution, name: str) -> str:
+    fields = one.metadata
+    return fields[name] if name in fields else ""  # noqa: SIM401 - the type of metadata promises no `get`
 
 
 def _digest(text: str) -> str:

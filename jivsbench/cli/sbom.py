@@ -17,7 +17,7 @@ from jivsbench.exitcodes import ExitCode
     help="Folder with installed distributions, of another environment. May be given again.",
 )
 def sbom(output: Path | None, packages: tuple[Path, ...]) -> ExitCode:
-    """List what is installed, as CycloneDX 1.6 JSON: each distribution with its version, licence, needs and a digest of its files."""
+    """List what is installed, as CycloneDX 1.6 JSON: each distribution, its version, licence, needs and digest."""
     from jivsbench.app.installation import list_package_folders
     from jivsbench.app.sbom import build_sbom, write_sbom
 

@@ -1,8 +1,10 @@
 """Everything that the service's OpenAPI document allows, and what it does not, asked by a tool that knows nothing else of it."""
 
+import contextlib
 from http import HTTPStatus
 
 import hypothesis
+import hypothesis.errors
 import pytest
 import schemathesis
 import urllib3
@@ -37,7 +39,9 @@ def ask(bench: Bench, mode: GenerationMode, examples: int) -> tuple[list[str], i
 
     for found in schema.get_all_operations():
         asked = hypothesis.given(found.ok().as_strategy(generation_mode=mode))(send)
-        hypothesis.settings(SETTINGS, max_examples=examples)(asked)()
+        # What takes no input at all cannot be asked wrongly.
+        with contextlib.suppress(hypothesis.errors.Unsatisfiable):
+            hypothesis.settings(SETTINGS, max_examples=examples)(asked)()
     return faults, len(statuses)
 
 

@@ -9,9 +9,9 @@ from typing import Final
 from jivsbench.api import Installation
 
 _FILES: Final = {"acme_rows/__init__.py": "LIMIT = 1\n", "acme_rows/rules.py": "NAMES = ('a', 'b')\n"}
-PINNED: Final = 'source = {{ registry = "https://pypi.org/simple" }}\nsdist = {{ url = "x", hash = "sha256:{0}" }}\n'.format(
-    "5e" * 32
-)
+PINNED: Final = f"""source = {{ registry = "https://pypi.org/simple" }}
+sdist = {{ url = "x", hash = "sha256:{"5e" * 32}" }}
+"""
 _FROM_REPOSITORY: Final = 'source = { git = "https://example.org/acme-rows?rev=main" }\n'
 
 

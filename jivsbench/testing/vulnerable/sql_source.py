@@ -1,4 +1,4 @@
-"""Source that pastes values into SQL text, and source that does not: the two samples of SEC-033. Text only; it is never imported."""
+"""Source that pastes values into SQL text, and source that does not: the samples of SEC-033. It is never imported."""
 
 from pathlib import Path
 from typing import Final
@@ -83,7 +83,7 @@ def by_growth(cursor, name):
         query += " WHERE " + " AND ".join(conditions)
     cursor.execute(query, values)
 """
-"""What others ask for and must not: literals, values bound, names quoted, composed statements of psycopg and of SQLAlchemy Core."""
+"""What others ask for and must not: literals, bound values, quoted names, statements composed by psycopg or SQLAlchemy."""
 
 
 def plant_holes(folder: Path) -> Installation:

@@ -53,9 +53,9 @@ class AdvisoryBase:
         changed = _read_moment(record.get("modified"))
         self.newest = max((one for one in (self.newest, changed) if one is not None), default=None)
         severity = read_severity(record)
-        for known in (record["id"], *record.get("aliases", ())) if severity is not None else ():
-            worst = self._severities.get(known)
-            self._severities[known] = severity if worst is None or severity.weight > worst.weight else worst
+        if severity is not None:
+            for known in (record["id"], *record.get("aliases", ())):
+                self._severities[known] = max(severity, self._severities.get(known, severity), key=lambda one: one.weight)
         if not record.get("withdrawn"):
             for name in names:
                 self._by_name[name].append(record)

@@ -73,7 +73,7 @@ class InstalledFilesCheck(InspectingCheck):
             findings=tuple(self._build_finding(fault) for fault in faults),
             untested=None
             if place.locks
-            else "no uv.lock or requirements.txt in the folder of the configuration: files match, hashes unknown",
+            else "files match their RECORDs, and there is no uv.lock or requirements.txt to compare those with",
         )
 
     def _build_finding(self, fault: _Fault) -> Finding:

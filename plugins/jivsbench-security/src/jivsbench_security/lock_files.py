@@ -15,7 +15,7 @@ _REQUIREMENT: Final = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*])?
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One requirement of a lock. `problem` says in which way it pins nothing; `is_own` is a part of the project that has the lock."""
+    """One requirement of a lock. `problem`: in which way it pins nothing. `is_own`: a part of the project that has the lock."""
 
     name: str
     version: str

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,13 +61,15 @@ class Plugin:
         (site / package / "__init__.py").write_text(self.code, encoding="utf-8")
         folder = site / f"{distribution.replace('-', '_')}-{self.version}.dist-info"
         folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {self.version}\n", encoding="utf-8")
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {self.version}\n", encoding="utf-8"
+        )
         (folder / "entry_points.txt").write_text(f"[jivsbench]\n{self.name} = {package}\n", encoding="utf-8")
 
 
 def lock_plugins(site: Path, environment: Mapping[str, str], folder: Path) -> str:
     """What `jivsbench plugins lock` writes with the site in sight. Raises InvalidRunError."""
-    made = subprocess.run(  # noqa: S603 - our own command
+    made = subprocess.run(
         [sys.executable, "-m", "jivsbench", "plugins", "lock"],
         cwd=folder,
         env={**environment, "PYTHONPATH": join_paths(site, environment)},
@@ -81,7 +83,7 @@ def lock_plugins(site: Path, environment: Mapping[str, str], folder: Path) -> st
     return written.read_text("utf-8")
 
 
-def keep_plugins(lock: str, left_out: Sequence[str]) -> str:
+def keep_plugins(lock: str, left_out: Collection[str]) -> str:
     """The lock without some of its plugins."""
     head, *tables = lock.split("[[plugin]]")
     return "[[plugin]]".join([head, *(table for table in tables if not any(f'name = "{name}"\n' in table for name in left_out))])

@@ -67,9 +67,7 @@ class _Session:
 
     def describe(self) -> str:
         """One line for the result."""
-        return (
-            f"{self.attempted} starts of a target with a plugin that nobody allowed, or a broken one, {len(self.findings)} judged wrongly"
-        )
+        return f"{self.attempted} starts of a target with a plugin that nobody allowed, or a broken one, {len(self.findings)} judged wrongly"
 
     def run_benign(self) -> int:
         """Whether the running target still answers; before, in the full form, also whether one starts with a plugin that is locked.
@@ -129,9 +127,15 @@ class _Session:
         return f", the plugin's code ran: it {' and '.join(signs)}" if signs else ""
 
     def _add(self, attack: _Attack, evidence: str) -> None:
-        title = "a plugin that nobody allowed was loaded" if attack.plugins[0].code == write_evil(self.trap) else "a broken plugin is not told"
+        title = (
+            "a plugin that nobody allowed was loaded"
+            if attack.plugins[0].code == write_evil(self.trap)
+            else "a broken plugin is not told"
+        )
         shown = ", ".join(f"entry point {one.name} of {one.distribution or one.name} {one.version}" for one in attack.plugins)
-        self.findings.append(Finding(self.check.id, self.check.severity, title, f"{attack.name}: {evidence}", f"{attack.name}: {shown}"))
+        self.findings.append(
+            Finding(self.check.id, self.check.severity, title, f"{attack.name}: {evidence}", f"{attack.name}: {shown}")
+        )
 
 
 class PluginTrustCheck(HostileCheck):
@@ -167,7 +171,9 @@ def list_attacks(trap: Trap, victim: Plugin) -> tuple[_Attack, ...]:
     """What is tried; the fast form takes some of it."""
     evil = write_evil(trap)
     broken = tuple(
-        _Attack(name, (Plugin(name, code),), (name,), is_fast=name == "raises_in_hook") for name, code in _BROKEN if name != "blocks_in_hook"
+        _Attack(name, (Plugin(name, code),), (name,), is_fast=name == "raises_in_hook")
+        for name, code in _BROKEN
+        if name != "blocks_in_hook"
     )
     return (
         _Attack("unlisted", (Plugin(_BEHAVES, evil),), (), is_fast=True),

@@ -1,4 +1,4 @@
-"""Python source as a searchable index: modules, classes, functions, who calls whom, and what each name is bound to. Runs none of it."""
+"""Python source as an index: modules, classes, functions, who calls whom, what each name is bound to. Runs none of it."""
 
 import ast
 import functools

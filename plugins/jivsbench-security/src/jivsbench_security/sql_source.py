@@ -1,4 +1,4 @@
-"""SEC-033: the source itself. SQL text reaches a driver out of literals and composing libraries, never pasted together with values."""
+"""SEC-033: the source itself. SQL text comes from literals and composing libraries, and is not pasted together with values."""
 
 import ast
 import re

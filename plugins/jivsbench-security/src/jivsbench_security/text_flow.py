@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from jivsbench_security.source_index import CallSite, Function, Module, Scope, SourceIndex
+from jivsbench_security.name_resolution import NameResolution, expand_name, is_enum, list_names
+from jivsbench_security.source_index import CallSite, Function, Scope, SourceIndex
 
 
 class Kind(IntEnum):
@@ -125,6 +126,7 @@ class TextFlow:
 
     def __init__(self, index: SourceIndex) -> None:
         self._index = index
+        self._names = NameResolution(index)
         self._known: dict[object, Origin] = {}
 
     def trace(self, node: ast.expr | None, scope: Scope) -> Origin:
@@ -224,7 +226,7 @@ class TextFlow:
         return self._paste(added, more, scope) if before.kind is Kind.FIXED or is_text else added
 
     def _trace_parameter(self, name: str, scope: Scope) -> Origin:
-        sites = self._find_callers(scope)
+        sites = self._names.find_callers(scope)
         if isinstance(scope.node, ast.Lambda) or name in {"self", "cls"} or not sites:
             return OPEN
         position = scope.parameters.index(name) if name in scope.parameters else -1
@@ -241,65 +243,9 @@ class TextFlow:
             return self.trace(site.call.args[position], site.scope)
         return self.trace(scope.defaults[name], scope) if name in scope.defaults else OPEN
 
-    def _find_callers(self, scope: Scope) -> list[CallSite]:
-        if isinstance(scope.node, ast.Lambda | ast.Module):
-            return []
-        name = scope.node.name
-        if name == "__init__" and scope.parent is not None and isinstance(scope.parent.node, ast.ClassDef):
-            name = scope.parent.node.name
-        package = scope.module.name.partition(".")[0]
-        return [site for site in self._index.find_calls(package, name) if self._may_mean(site, scope)]
-
-    def _may_mean(self, site: CallSite, scope: Scope) -> bool:
-        """True unless it is plain that a call by the same name means something else."""
-        function = site.call.func
-        if isinstance(function, ast.Name):
-            found = self._find_function(function, site.scope)
-            return found is scope or found is scope.parent
-        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-            dotted = site.scope.module.imports.get(function.value.id)
-            if dotted is not None:
-                return scope.module.name == dotted and not scope.is_method
-            kind = self._find_class(function.value, site.scope)
-            return kind is None or scope.owner is None or kind is scope.owner or isinstance(kind.node, ast.Module)
-        return scope.is_method
-
-    def _find_function(self, node: ast.expr, scope: Scope) -> Scope | None:
-        """The function or class that a name, or a name of a module, means."""
-        match node:
-            case ast.Name(id=name):
-                at: Scope | None = scope
-                while at is not None:
-                    found = at.functions.get(name) or at.classes.get(name)
-                    if found is not None and (at is scope or not isinstance(at.node, ast.ClassDef)):
-                        return found
-                    at = at.parent
-                return self._find_dotted(scope.module.imports.get(name, ""))
-            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in scope.module.imports:
-                return self._find_dotted(f"{scope.module.imports[module]}.{name}")
-            case ast.Attribute(value=owner, attr=name):
-                kind = self._find_class(owner, scope)
-                return kind.functions.get(name) if kind is not None else self._find_only_method(name, scope)
-            case _:
-                return None
-
-    def _find_only_method(self, name: str, scope: Scope) -> Scope | None:
-        if hasattr(str, name) or hasattr(bytes, name):
-            return None
-        found = self._index.find_methods(scope.module.name.partition(".")[0], name)
-        return found[0] if len(found) == 1 else None
-
-    def _find_dotted(self, dotted: str) -> Scope | None:
-        module, _, name = dotted.rpartition(".")
-        found = self._index.find_module(module)
-        if found is None:
-            return None
-        scope, again = found.scope, found.imports.get(name)
-        return scope.functions.get(name) or scope.classes.get(name) or (self._find_dotted(again) if again else None)
-
     def _trace_attribute(self, node: ast.Attribute, scope: Scope) -> Origin:
-        kind = self._find_class(node.value, scope)
-        if node.attr in _NUMERIC_ATTRIBUTES or (kind is not None and _is_enum(kind)):
+        kind = self._names.find_class(node.value, scope)
+        if node.attr in _NUMERIC_ATTRIBUTES or (kind is not None and is_enum(kind)):
             return FIXED
         if kind is not None:
             package = scope.module.name.partition(".")[0]
@@ -340,7 +286,7 @@ class TextFlow:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
         if name in _SAFE_CALLS or (name in _SAFE_METHODS and isinstance(node.func, ast.Attribute)):
             return FIXED
-        own = self._find_function(node.func, scope)
+        own = self._names.find_function(node.func, scope)
         if own is not None and f"{own.module.name}.{name}" in _REVIEWED:
             return FIXED
         if own is not None and not isinstance(own.node, ast.ClassDef):
@@ -348,7 +294,7 @@ class TextFlow:
         if isinstance(node.func, ast.Attribute):
             is_arithmetic = isinstance(node.func.value, ast.Name) and scope.module.imports.get(node.func.value.id) == "math"
             return FIXED if is_arithmetic else self._trace_method(node, node.func, scope)
-        if name == "map" and node.args and (mapped := self._find_function(node.args[0], scope)) is not None:
+        if name == "map" and node.args and (mapped := self._names.find_function(node.args[0], scope)) is not None:
             return self._trace_result(mapped)
         if name in _PASSING:
             return join(self.trace(one, scope) for one in node.args)
@@ -371,7 +317,7 @@ class TextFlow:
 
     def _trace_result(self, function: Scope) -> Origin:
         node = function.node
-        returns = None if isinstance(node, ast.Lambda | ast.Module | ast.ClassDef) else node.returns
+        returns = node.returns if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
         typed = self._judge_type(returns, function)
         if typed is not None:
             return typed
@@ -382,64 +328,11 @@ class TextFlow:
 
     def _judge_type(self, annotation: ast.expr | None, scope: Scope) -> Origin | None:
         """What the type alone says: numbers and members of an enumeration hold no text; None when it says nothing."""
-        names = [one for one in _list_names(annotation) if one != "None"]
-        if names and all(one in _NUMBERS or self._is_enum_name(one, scope) for one in names):
+        names = [one for one in list_names(annotation) if one != "None"]
+        if names and all(one in _NUMBERS or self._names.is_enum_name(one, scope) for one in names):
             return FIXED
-        dotted = [_expand(one, scope.module) for one in names]
+        dotted = [expand_name(one, scope.module) for one in names]
         return COMPOSED if dotted and any(one.startswith(_COMPOSERS) for one in dotted) else None
-
-    def _is_enum_name(self, name: str, scope: Scope) -> bool:
-        kind = self._find_named_class(name, scope)
-        return kind is not None and _is_enum(kind)
-
-    def _find_named_class(self, name: str, scope: Scope) -> Scope | None:
-        last = name.rpartition(".")[2]
-        own = self._find_dotted(_expand(name, scope.module)) or scope.module.scope.classes.get(last)
-        if own is not None:
-            return own if isinstance(own.node, ast.ClassDef) else None
-        known = self._index.find_classes(last)
-        return known[0] if len(known) == 1 else None
-
-    def _find_class(self, node: ast.expr, scope: Scope) -> Scope | None:
-        """The class of an expression's value, or of its elements; None when it is not known, or not among what was scanned."""
-        match node:
-            case ast.Name(id="self"):
-                return scope.owner
-            case ast.Name(id=name):
-                return self._find_class_of_name(name, scope)
-            case ast.Attribute(value=inner, attr=name):
-                owner = self._find_class(inner, scope)
-                return self._find_class_of_name(name, owner, is_field=True) if owner is not None else None
-            case ast.Call(func=function):
-                found = self._find_function(function, scope)
-                if found is None or isinstance(found.node, ast.ClassDef):
-                    return found
-                return None if isinstance(found.node, ast.Lambda | ast.Module) else self._read_class(found.node.returns, found)
-            case ast.Subscript(value=inner) | ast.NamedExpr(value=inner):
-                return self._find_class(inner, scope)
-            case _:
-                return None
-
-    def _find_class_of_name(self, name: str, scope: Scope, *, is_field: bool = False) -> Scope | None:
-        at: Scope | None = scope
-        while at is not None:
-            if name in at.annotations:
-                return self._read_class(at.annotations[name], at)
-            if at.bindings.get(name):
-                return self._find_class(at.bindings[name][0], at) if not _mentions(at.bindings[name][0], name) else None
-            at = None if is_field else at.parent
-        if is_field:
-            for function in scope.functions.values():
-                for value in function.bindings.get(f"self.{name}", ()):
-                    return self._find_class(value, function)
-            return (
-                self._read_class(getattr(scope.functions[name].node, "returns", None), scope) if name in scope.functions else None
-            )
-        found = self._find_function(ast.Name(id=name), scope)
-        return found if found is not None and isinstance(found.node, ast.ClassDef) else None
-
-    def _read_class(self, annotation: ast.expr | None, scope: Scope) -> Scope | None:
-        return next((kind for name in _list_names(annotation) if (kind := self._find_named_class(name, scope)) is not None), None)
 
 
 def _is_parameter(name: str, scope: Scope) -> bool:
@@ -467,47 +360,3 @@ def _doubles(node: ast.Call) -> bool:
             return len(one) == 1 and one in "\"'`]" and two == one * 2
         case _:
             return False
-
-
-def _is_enum(kind: Scope) -> bool:
-    bases = kind.node.bases if isinstance(kind.node, ast.ClassDef) else []
-    return any(
-        name.rpartition(".")[2] in {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag"}
-        for base in bases
-        for name in _list_names(base)
-    )
-
-
-def _list_names(annotation: ast.expr | None) -> list[str]:
-    """The dotted names in an annotation, outermost first."""
-    match annotation:
-        case None:
-            return []
-        case ast.Name(id=name):
-            return [name]
-        case ast.Attribute(value=ast.Name(id=module), attr=name):
-            return [f"{module}.{name}"]
-        case ast.Constant(value=None):
-            return ["None"]
-        case ast.Constant(value=str(text)):
-            try:
-                return _list_names(ast.parse(text, mode="eval").body)
-            except SyntaxError:
-                return []
-        case ast.Subscript(value=outer, slice=inner):
-            return [*_list_names(outer), *_list_names(inner)]
-        case ast.BinOp(left=left, right=right):
-            return [*_list_names(left), *_list_names(right)]
-        case ast.Tuple(elts=parts):
-            return [name for part in parts for name in _list_names(part)]
-        case _:
-            return []
-
-
-def _expand(name: str, module: Module) -> str:
-    first, dot, rest = name.partition(".")
-    return f"{module.imports.get(first, first)}{dot}{rest}"
-
-
-def _mentions(node: ast.expr, name: str) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
