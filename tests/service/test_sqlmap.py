@@ -91,7 +91,7 @@ def run_sqlmap(url: str, folder: Path) -> str:
     ids=["as it ships", "pasted values"],
 )
 def test_sqlmap_finds_the_planted_hole_and_nothing_else(targets, tmp_path, variant, expected):
-    """Nothing in the service as it ships; the hole when values are pasted into SQL text. Dozens of payloads reach it each time."""
+    """Nothing in the service as it ships, the hole when values are pasted into SQL text; dozens of payloads reach either."""
     seen: list[str] = []
     with targets.launch(variant) as target, forward(target, seen) as url:
         found = run_sqlmap(url, tmp_path / "sqlmap")

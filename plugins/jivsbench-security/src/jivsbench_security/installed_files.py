@@ -41,7 +41,7 @@ class _Fault:
 
 
 class InstalledFilesCheck(InspectingCheck):
-    """Compares files with the RECORDs that they were installed with, RECORDs with the lock, and both with the list of components."""
+    """Compares files with the RECORDs they were installed with, those with the lock, and both with the list of components."""
 
     id = "SEC-032"
     title = "Every installed file is the one that was locked, and every component is listed"
@@ -71,9 +71,7 @@ class InstalledFilesCheck(InspectingCheck):
             reached=len(hashed) + len(pins) + len(found),
             reason=_describe(needed, files, hashed, pins, len(found)),
             findings=tuple(self._build_finding(fault) for fault in faults),
-            untested=None
-            if place.locks
-            else "files match their RECORDs, and there is no uv.lock or requirements.txt to compare those with",
+            untested=None if place.locks else "files match their RECORDs; there is no uv.lock or requirements.txt beside",
         )
 
     def _build_finding(self, fault: _Fault) -> Finding:
@@ -92,7 +90,7 @@ def _describe(
     return (
         f"{len(hashed)} files of {len(needed) - own} distributions compared with their RECORD"
         f"{f' ({left} large ones left to the full form)' if left else ''}; {own} editable ones have no digests; "
-        f"{sum(pin.problem is None for pin in pins)} of {len(pins)} locked requirements are pinned with SHA-256 or the project's own; "
+        f"{sum(pin.problem is None for pin in pins)} of {len(pins)} locked requirements are the project's own or have a SHA-256; "
         f"{listed} distributions looked for in the CycloneDX list"
     )
 

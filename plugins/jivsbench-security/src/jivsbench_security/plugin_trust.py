@@ -67,10 +67,11 @@ class _Session:
 
     def describe(self) -> str:
         """One line for the result."""
-        return f"{self.attempted} starts of a target with a plugin that nobody allowed, or a broken one, {len(self.findings)} judged wrongly"
+        wrong = len(self.findings)
+        return f"{self.attempted} starts of a target with a plugin that nobody allowed, or a broken one, {wrong} judged wrongly"
 
     def run_benign(self) -> int:
-        """Whether the running target still answers; before, in the full form, also whether one starts with a plugin that is locked.
+        """Whether the running target answers; before, in the full form, also whether one starts with a plugin that is locked.
 
         In the fast form the broken plugin shows that: it is named for what its code did, so it was loaded.
         """

@@ -92,7 +92,7 @@ class SqlSourceCheck(InspectingCheck):
             attempted=len(calls),
             reached=followed,
             reason=f"{len(calls)} calls that take SQL text in {len(index)} files: {counted[Kind.FIXED]} literal or quoted, "
-            f"{counted[Kind.COMPOSED]} composed, {counted[Kind.OPEN]} handed on as they came, {counted[Kind.PASTED]} pasted together",
+            f"{counted[Kind.COMPOSED]} composed, {counted[Kind.OPEN]} handed on as they came, {counted[Kind.PASTED]} pasted",
             findings=tuple(self._build_finding(call, folders) for call in calls if call.kind is Kind.PASTED),
         )
 
