@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,17 @@ from jivsbench.errors import ConfigError, OutputError
 _LONGEST_LICENSE: Final = 120
 """Some put the whole text of their licence where its name belongs."""
 _RECORD_DIGEST: Final = "jivsbench:record-sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """A distribution, and its metadata, which would be parsed anew each time."""
+
+    distribution: metadata.Distribution
+    fields: metadata.PackageMetadata
+
+    def read(self, name: str) -> str:
+        return self.fields[name] if name in self.fields else ""  # noqa: SIM401 - the type of metadata promises no `get`
 
 
 def build_sbom(folders: Sequence[Path]) -> str:
@@ -51,18 +63,19 @@ def write_sbom(text: str, path: Path) -> None:
         ) from exc
 
 
-def _read_distributions(folders: Sequence[Path]) -> Mapping[str, metadata.Distribution]:
+def _read_distributions(folders: Sequence[Path]) -> Mapping[str, _Installed]:
     """By normal name, sorted; where one is there twice, the first, which is the one that Python imports."""
-    found: dict[str, metadata.Distribution] = {}
+    found: dict[str, _Installed] = {}
     for one in metadata.distributions(path=[str(folder) for folder in folders]):
-        if one.metadata["Name"]:
-            found.setdefault(_normalize(one.metadata["Name"]), one)
+        known = _Installed(one, one.metadata)
+        if known.read("Name"):
+            found.setdefault(_normalize(known.read("Name")), known)
     return dict(sorted(found.items()))
 
 
-def _find_needed(found: Mapping[str, metadata.Distribution]) -> frozenset[str]:
+def _find_needed(found: Mapping[str, _Installed]) -> frozenset[str]:
     """The host, its plugins, and all that they ask for."""
-    left = [name for name, one in found.items() if any(point.group == PROJECT for point in one.entry_points)]
+    left = [name for name, one in found.items() if any(point.group == PROJECT for point in one.distribution.entry_points)]
     seen: set[str] = set()
     while left:
         name = left.pop()
@@ -72,8 +85,8 @@ def _find_needed(found: Mapping[str, metadata.Distribution]) -> frozenset[str]:
     return frozenset(seen)
 
 
-def _list_required(one: metadata.Distribution) -> Iterable[str]:
-    for text in one.requires or ():
+def _list_required(one: _Installed) -> Iterable[str]:
+    for text in one.fields.get_all("Requires-Dist") or ():
         try:
             wanted = Requirement(text)
         except InvalidRequirement:
@@ -83,27 +96,22 @@ def _list_required(one: metadata.Distribution) -> Iterable[str]:
             yield _normalize(wanted.name)
 
 
-def _describe(one: metadata.Distribution, *, is_needed: bool) -> Component:
-    name = _normalize(one.metadata["Name"])
-    record = one.read_text("RECORD")
-    declared = _read_field(one, "License-Expression") or _read_field(one, "License")
+def _describe(one: _Installed, *, is_needed: bool) -> Component:
+    name, version = _normalize(one.read("Name")), one.read("Version")
+    record = one.distribution.read_text("RECORD")
+    declared = one.read("License-Expression") or one.read("License")
     return Component(
         name=name,
-        version=one.version,
+        version=version,
         type=ComponentType.APPLICATION if name == PROJECT else ComponentType.LIBRARY,
-        purl=PackageURL("pypi", None, name, one.version),
-        bom_ref=f"{name}=={one.version}",
-        description=_read_field(one, "Summary") or None,
+        purl=PackageURL("pypi", None, name, version),
+        bom_ref=f"{name}=={version}",
+        description=one.read("Summary") or None,
         scope=ComponentScope.REQUIRED if is_needed else ComponentScope.OPTIONAL,
         licenses=[LicenseFactory().make_from_string(declared)] if 0 < len(declared) <= _LONGEST_LICENSE else [],
         # As a property: the digest of the component itself would be that of its wheel, which is not here any more.
         properties=[Property(name=_RECORD_DIGEST, value=_digest(record))] if record else [],
     )
-
-
-def _read_field(one: metadata.Distribution, name: str) -> str:
-    fields = one.metadata
-    return fields[name] if name in fields else ""  # noqa: SIM401 - the type of metadata promises no `get`
 
 
 def _digest(text: str) -> str:

@@ -72,23 +72,26 @@ def list_distributions(folders: Sequence[Path]) -> tuple[Distribution, ...]:
     found: dict[str, Distribution] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.dist-info")):
-            one = metadata.Distribution.at(path)
-            if one.metadata["Name"]:
-                described = _describe(one, path)
+            described = _describe(metadata.Distribution.at(path), path)
+            if described is not None:
                 found.setdefault(described.name, described)
     return tuple(found[name] for name in sorted(found))
 
 
-def _describe(one: metadata.Distribution, path: Path) -> Distribution:
+def _describe(one: metadata.Distribution, path: Path) -> Distribution | None:
+    # Read once: each access parses the whole file again.
+    fields = one.metadata
+    if not fields["Name"]:
+        return None
     try:
         origin = json.loads(one.read_text("direct_url.json") or "{}")
     except ValueError:
         origin = {"url": "an unreadable direct_url.json"}
     return Distribution(
-        name=canonicalize_name(one.metadata["Name"]),
-        version=one.version,
+        name=canonicalize_name(fields["Name"]),
+        version=fields["Version"],
         metadata=path,
-        requires=tuple(one.requires or ()),
+        requires=tuple(fields.get_all("Requires-Dist") or ()),
         is_of_host=any(point.group == PROJECT for point in one.entry_points),
         origin=origin.get("url"),
         is_editable=bool(origin.get("dir_info", {}).get("editable")),

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,12 +61,14 @@ class InstalledFilesCheck(InspectingCheck):
         files = [file for one in needed for file in read_record(one)]
         hashed = [file for file in files if file.digest and (context.is_full or file.size_bytes < _FAST_BYTES)]
         pins = [pin for path in place.locks for pin in read_lock(path)]
-        faults = (
-            *_judge_files(files, hashed, found, needed),
-            *_judge_origins(needed),
-            *_judge_pins(needed, pins),
-            *_judge_list(found, make_list(place, context.make_folder())),
-        )
+        with ThreadPoolExecutor(1) as beside:
+            listed = beside.submit(make_list, place, context.make_folder())
+            faults = (
+                *_judge_files(files, hashed, found, needed),
+                *_judge_origins(needed),
+                *_judge_pins(needed, pins),
+                *_judge_list(found, listed.result()),
+            )
         return Inspection(
             attempted=len(hashed) + len(pins) + len(found),
             reached=len(hashed) + len(pins) + len(found),
