@@ -30,7 +30,8 @@ from jivsbench_security.planted_plugins import (
     write_evil,
 )
 
-_BEHAVES: Final = "acme"
+_BEHAVES: Final = "zz_acme"
+"""The last by its name, so that a refusal that names it says that the lock is right about all others."""
 _VARIABLE: Final = "JIVSBENCH_CHECK_CANARY"
 _BROKEN: Final = (
     ("raises_at_import", RAISES_AT_IMPORT),
@@ -49,6 +50,8 @@ class _Attack:
     locked: tuple[str, ...]
     refusals: tuple[type[JivsbenchError], ...] = (PluginLoadError,)
     is_fast: bool = False
+    named: str | None = None
+    """The plugin that the refusal must name; None for the planted one, empty for any."""
 
 
 @dataclass(slots=True)
@@ -71,10 +74,7 @@ class _Session:
         return f"{self.attempted} starts of a target with a plugin that nobody allowed, or a broken one, {wrong} judged wrongly"
 
     def run_benign(self) -> int:
-        """Whether the running target answers; before, in the full form, also whether one starts with a plugin that is locked.
-
-        In the fast form the broken plugin shows that: it is named for what its code did, so it was loaded.
-        """
+        """Whether the running target answers; before, in the full form, also whether one starts with a plugin that is locked."""
         if self.attempted or not self.context.is_full:
             return _answers(self.context)
         try:
@@ -91,12 +91,12 @@ class _Session:
                 self.reached += 1
                 self._add(attack, f"the target started all the same{self._tell_trap()}")
                 return
-        except attack.refusals:
-            self.reached += 1
         except JivsbenchError as refusal:
             self.reached += 1
-            self._add(attack, f"the target ended with {type(refusal).__name__}, which does not say which plugin it was")
-            return
+            named = attack.plugins[0].name if attack.named is None else attack.named
+            if not isinstance(refusal, attack.refusals) or named not in str(refusal):
+                self._add(attack, f"the target ended with {type(refusal).__name__}, which does not name {named!r}")
+                return
         trapped = self._tell_trap()
         if trapped:
             self._add(attack, f"the target was refused, but{trapped}")
@@ -171,11 +171,7 @@ class PluginTrustCheck(HostileCheck):
 def list_attacks(trap: Trap, victim: Plugin) -> tuple[_Attack, ...]:
     """What is tried; the fast form takes some of it."""
     evil = write_evil(trap)
-    broken = tuple(
-        _Attack(name, (Plugin(name, code),), (name,), is_fast=name == "raises_in_hook")
-        for name, code in _BROKEN
-        if name != "blocks_in_hook"
-    )
+    broken = tuple(_Attack(name, (Plugin(name, code),), (name,)) for name, code in _BROKEN if name != "blocks_in_hook")
     return (
         _Attack("unlisted", (Plugin(_BEHAVES, evil),), (), is_fast=True),
         _Attack("changed", (Plugin(_BEHAVES, evil),), (_BEHAVES,), is_fast=True),
@@ -183,10 +179,10 @@ def list_attacks(trap: Trap, victim: Plugin) -> tuple[_Attack, ...]:
         _Attack("other_distribution", (Plugin(_BEHAVES, evil, distribution="acme-too"),), (_BEHAVES,)),
         _Attack("duplicate", (Plugin(victim.name, evil, distribution="acme-too"),), (), (DuplicateNameError, PluginLoadError)),
         _Attack("imitated", (replace(victim, code=evil, package="acme_too"),), ()),
-        _Attack("shadowed", (replace(victim, name="shadow", code=evil, distribution="acme-too"),), ()),
+        _Attack("shadowed", (replace(victim, name="shadow", code=evil, distribution="acme-too"),), (), named=victim.name),
         *broken,
         # Nobody can tell a plugin that never ends from one that is slow: the start has a limit, and ends with a typed error.
-        _Attack("blocks_in_hook", (Plugin("blocks_in_hook", BLOCKS_IN_HOOK),), ("blocks_in_hook",), (JivsbenchError,)),
+        _Attack("blocks_in_hook", (Plugin("blocks_in_hook", BLOCKS_IN_HOOK),), ("blocks_in_hook",), (JivsbenchError,), named=""),
     )
 
 
