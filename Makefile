@@ -34,7 +34,7 @@ bench: $(READY) ## hot parts as ratios within one run; small jobs; then jivsbenc
 	$(BIN)/python -m tests.benchmarks.peers --scale $(or $(SCALE),0.2) --rounds $(or $(ROUNDS),3)
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
-	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh
+	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh; sh tests/service/install_sqlmap.sh
 	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 --numprocesses=logical --dist=loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
 	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 $(ALONE)
 

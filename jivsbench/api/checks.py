@@ -31,6 +31,7 @@ class TargetVariant:
     gets an empty folder and returns an `Installation`. `cache_server` gives it a cache server of its own: "stock", which lets
     everybody do everything, or "confined", as the embedded one is, where one can be started. `is_alone` keeps what would disturb
     other checks out of a shared target.
+    `is_unlocked` loads plugins without looking at `plugins.lock`: no plugin could switch that off, it comes before all of them.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TargetVariant:
     installations: tuple[str, ...] = ()
     cache_server: Literal["stock", "confined"] | None = None
     is_alone: bool = False
+    is_unlocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,20 @@ class SecurityCheck(Protocol):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack the target. The outcome is PASS, FAIL, NOT_TESTED or NOT_APPLICABLE; the host adds INVALID by the controls."""
+        ...
+
+
+@runtime_checkable
+class InstallationCheck(Protocol):
+    """Optional ability of a SecurityCheck that looks at the installation: one in which nothing is wrong.
+
+    The hardened reference is of the same files as the target. Without this, what is wrong with the installation would fail that
+    control, and the check could never say FAIL of a target.
+    """
+
+    @property
+    def sound_installations(self) -> tuple[str, ...]:
+        """Functions like those of `TargetVariant.installations`; this check MUST pass over what they plant."""
         ...
 
 

@@ -38,6 +38,8 @@ class CheckOptions:
     """The SARIF of an earlier assessment."""
     sarif: Path | None = None
     """Where to write the results as SARIF."""
+    advisories: tuple[Path, ...] = ()
+    """Advisories in the OSV format."""
 
 
 def run_security_checks(settings: Settings, registry: Registry, options: CheckOptions, listener: Listener) -> Assessment:
@@ -48,7 +50,9 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
     corpus = read_corpus(options.corpus) if options.corpus else ()
     suppressed = load_suppressions(options.suppressions) if options.suppressions else ()
     earlier = read_baseline(options.baseline) if options.baseline else None
-    security = Security(checks, str(TABLE), is_full=options.is_full, seed=options.seed, corpus=corpus)
+    security = Security(
+        checks, str(TABLE), is_full=options.is_full, seed=options.seed, corpus=corpus, advisories=options.advisories
+    )
     work = Path(tempfile.mkdtemp(prefix="jivsbench-checks-"))
     try:
         with open_servers(settings, registry, listener) as servers:

@@ -77,7 +77,10 @@ class AttackedTargets:
                 disabled_plugins=(*spec.disabled_plugins, *stack.disabled_plugins),
             )
             log = self._logs / f"attacked-{variant.name}.log"
-            target = exits.enter_context(serve_spec(_change_spec(spec, changes), log, stack, changes))
+            spec = _change_spec(spec, changes)
+            if variant.is_unlocked:
+                spec = replace(spec, plugins_lock=None)
+            target = exits.enter_context(serve_spec(spec, log, stack, changes))
             (folder / "checks").mkdir(mode=0o700)
             cache_url = changes.cache_url or servers.cache_url
             yield self._build_context(variant, target, log, wire, self._build_errand(folder / "checks", cache_url))

@@ -23,14 +23,19 @@ _LOCKS: Final = ("uv.lock", "requirements.txt")
 def describe_installation(bench: Workbench, advisories: Sequence[Path] = ()) -> Installation:
     """This environment, the sources of host and plugins, and the configuration of the folder that plugins.lock would be in."""
     folder = bench.settings.plugins_lock_path.parent
-    paths = sysconfig.get_paths()
     return Installation(
-        packages=tuple(dict.fromkeys((Path(paths["purelib"]), Path(paths["platlib"])))),
+        packages=list_package_folders(),
         sources=(Path(jivsbench.__file__).parent, *_list_plugin_folders(bench.settings)),
         configurations=_find(folder, _CONFIGURATIONS),
         locks=_find(folder, _LOCKS),
         advisories=tuple(advisories),
     )
+
+
+def list_package_folders() -> tuple[Path, ...]:
+    """The folders of this environment that hold installed distributions."""
+    paths = sysconfig.get_paths()
+    return tuple(dict.fromkeys((Path(paths["purelib"]), Path(paths["platlib"]))))
 
 
 def plant_installation(real: Installation, places: Sequence[str], folder: Path) -> Installation:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from jivsbench.api import CheckContext, SecurityCheck, TargetVariant
+from jivsbench.api import CheckContext, InstallationCheck, SecurityCheck, TargetVariant
 from jivsbench.checks.crash import describe_crash, find_dead_server
 from jivsbench.errors import CacheUnreachableError, EmbeddedServerError, InvalidRunError, SourceUnreachableError
 from jivsbench.model.finding import CheckOutcome, CheckResult
@@ -42,8 +42,14 @@ def run_checks(
         broken |= _Control(variant, CheckOutcome.FAIL).run(against, launch, on_progress)
     sound = [check for check in checks if check.id not in broken]
     if sound:
-        broken |= _Control(HARDENED, CheckOutcome.PASS).run(sound, launch, on_progress)
+        broken |= _Control(build_reference(sound), CheckOutcome.PASS).run(sound, launch, on_progress)
     return tuple(broken.get(check.id) or _attack(check, target, on_progress) for check in checks)
+
+
+def build_reference(checks: Sequence[SecurityCheck]) -> TargetVariant:
+    """The hardened reference, over an installation that is sound in what these checks look at."""
+    sound = [place for check in checks if isinstance(check, InstallationCheck) for place in check.sound_installations]
+    return replace(HARDENED, installations=tuple(dict.fromkeys(sound)))
 
 
 def share_controls(checks: Sequence[SecurityCheck]) -> list[tuple[TargetVariant, list[SecurityCheck]]]:
@@ -76,6 +82,7 @@ def join_variants(left: TargetVariant, right: TargetVariant) -> TargetVariant | 
         cache=left.cache or right.cache,
         installations=tuple(dict.fromkeys((*left.installations, *right.installations))),
         cache_server=left.cache_server or right.cache_server,
+        is_unlocked=left.is_unlocked or right.is_unlocked,
     )
 
 

@@ -20,6 +20,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--suppressions", type=_FILE, help="TOML file of findings that somebody answers for until a day.")
 @click.option("--sarif", type=_FILE, help="Write the results to this file as SARIF 2.1.0.")
 @click.option("--baseline", type=_FILE, help="SARIF of an earlier check: says what is new, unchanged and gone.")
+@click.option(
+    "--advisories",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="OSV file, folder or zip. May be given again.",
+)
 @source_options
 @json_option
 @click.pass_context
@@ -33,6 +39,7 @@ def check(
     suppressions: Path | None,
     sarif: Path | None,
     baseline: Path | None,
+    advisories: tuple[Path, ...],
     source_url: str | None,
     cache_url: str | None,
     as_json: bool,
@@ -56,6 +63,7 @@ def check(
         suppressions=suppressions,
         baseline=baseline,
         sarif=sarif,
+        advisories=advisories,
     )
     with Terminal() as terminal:
         found = run_security_checks(settings, registry, options, terminal)

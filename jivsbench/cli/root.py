@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "serve": "Run the extraction service alone.",
     "credentials": "Make and change the key that encrypts stored URLs.",
     "trail": "Is a service's audit trail what was written?",
+    "sbom": "List what is installed, as CycloneDX.",
     "plugins": "List plugins: name, version, origin, hooks.",
     "completion": "Print the completion script of a shell.",
 }

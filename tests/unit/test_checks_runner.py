@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from jivsbench.api import TargetVariant
-from jivsbench.checks.runner import find_shortfall, join_variants, run_checks
+from jivsbench.checks.runner import HARDENED, build_reference, find_shortfall, join_variants, run_checks
 from jivsbench.errors import InvalidRunError, SourceUnreachableError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.secret import Secret
@@ -284,3 +284,20 @@ def test_progress_is_told_before_each_step():
 def test_holes_share_a_target_when_they_get_along(left, right, joined):
     """Parts add up; two that want the same part, or one that disturbs others, get targets of their own."""
     assert join_variants(left, right) == joined
+
+
+def test_the_reference_is_sound_in_what_checks_look_at():
+    """A check that looks at files brings sound ones, once; others leave the reference as it is."""
+    looking = ScriptedCheck()
+    looking.sound_installations = ("acme:plant", "acme:plant_more")
+
+    assert build_reference([ScriptedCheck()]) == HARDENED
+    assert build_reference([looking, ScriptedCheck(), looking]).installations == ("acme:plant", "acme:plant_more")
+
+
+def test_a_hole_in_the_lock_is_kept_when_targets_are_shared():
+    """One unlocked variant unlocks the target that it shares."""
+    joined = join_variants(TargetVariant("unlocked", is_unlocked=True), TargetVariant("other", plugins=("a",)))
+
+    assert joined is not None
+    assert joined.is_unlocked

@@ -7,13 +7,17 @@ from jivsbench.api import SecurityCheck, hookimpl
 
 @hookimpl
 def jivsbench_register_checks() -> Iterable[SecurityCheck]:
-    """Offer SEC-001 (value injection), SEC-003 (raw-query guard) and SEC-025 (posture of the cache server)."""
+    """Offer every check of this plugin, by id."""
     from jivsbench_security.cache_confusion import CacheConfusionCheck
     from jivsbench_security.cache_gadgets import CacheGadgetCheck
     from jivsbench_security.cache_posture import CachePostureCheck
     from jivsbench_security.cached_personal_data import CachedPersonalDataCheck
     from jivsbench_security.destination_control import DestinationControlCheck
+    from jivsbench_security.installed_files import InstalledFilesCheck
+    from jivsbench_security.known_holes import KnownHolesCheck
+    from jivsbench_security.plugin_trust import PluginTrustCheck
     from jivsbench_security.raw_query import RawQueryCheck
+    from jivsbench_security.sql_source import SqlSourceCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
     return [
@@ -24,4 +28,8 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
         CacheConfusionCheck(),
         CachePostureCheck(),
         DestinationControlCheck(),
+        PluginTrustCheck(),
+        KnownHolesCheck(),
+        InstalledFilesCheck(),
+        SqlSourceCheck(),
     ]

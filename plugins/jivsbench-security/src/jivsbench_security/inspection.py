@@ -1,0 +1,60 @@
+"""What the checks have in common that look at the files of a running target instead of sending it something hostile."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar, Final
+
+from jivsbench.api import CheckContext
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
+from jivsbench_security.hostile_check import HostileCheck
+
+MOST_FINDINGS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was looked at. `untested` says why no PASS can follow from it, when there is such a reason."""
+
+    attempted: int
+    """Things that had to be looked at."""
+    reached: int
+    """Those of which something could be said."""
+    reason: str
+    findings: tuple[Finding, ...] = ()
+    untested: str | None = None
+
+
+class InspectingCheck(HostileCheck):
+    """Looks at the installation of a target that works before and after."""
+
+    sound_installations: ClassVar[tuple[str, ...]]
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Look."""
+        before = _answers(context)
+        seen = self._inspect(context) if before else Inspection(0, 0, "the target did not answer")
+        if seen.untested is not None and not seen.findings:
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, seen.untested)
+        return CheckResult(
+            check_id=self.id,
+            title=self.title,
+            severity=self.severity,
+            outcome=CheckOutcome.FAIL if seen.findings else CheckOutcome.PASS,
+            reason=seen.reason,
+            attempted=seen.attempted,
+            reached=seen.reached,
+            benign_before=before,
+            benign_after=_answers(context),
+            findings=seen.findings[:MOST_FINDINGS],
+            seed=context.seed,
+            cwe=self.cwe,
+        )
+
+    @abstractmethod
+    def _inspect(self, context: CheckContext) -> Inspection:
+        """What is found."""
+
+
+def _answers(context: CheckContext) -> int:
+    return int(context.target.call("GET", "/profile").status == HTTPStatus.OK)
