@@ -125,8 +125,6 @@ def _resolve(address: Address) -> dict[str, str]:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise SourceUnreachableError(
-            f"the PostgreSQL server {address.place} cannot be found: its host name is unknown here; check the name"
-        ) from None
+        raise SourceUnreachableError(f"{address.place} cannot be found: its host name is unknown here; check the name") from None
     numbers = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
     return {"host": ",".join([address.host] * len(numbers)), "hostaddr": ",".join(numbers)}
