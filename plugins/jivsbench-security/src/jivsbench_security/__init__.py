@@ -7,8 +7,21 @@ from jivsbench.api import SecurityCheck, hookimpl
 
 @hookimpl
 def jivsbench_register_checks() -> Iterable[SecurityCheck]:
-    """Offer SEC-001 (value injection) and SEC-003 (raw-query guard)."""
+    """Offer every check of this plugin."""
+    from jivsbench_security.error_hygiene import ErrorHygieneCheck
+    from jivsbench_security.log_lines import LogLinesCheck
     from jivsbench_security.raw_query import RawQueryCheck
+    from jivsbench_security.report_pages import ReportPagesCheck
+    from jivsbench_security.secret_leaks import SecretLeakCheck
+    from jivsbench_security.trail_attacks import AuditTrailCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
-    return [ValueInjectionCheck(), RawQueryCheck()]
+    return [
+        ValueInjectionCheck(),
+        RawQueryCheck(),
+        SecretLeakCheck(),
+        ReportPagesCheck(),
+        LogLinesCheck(),
+        ErrorHygieneCheck(),
+        AuditTrailCheck(),
+    ]
