@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from jivsbench_security.trail_key import derive_trail_key
 
 _FAST_STATEMENTS: Final = 12
 _MAX_FINDINGS: Final = 6
+_LATE_S: Final = 2.0
 _REFUSED: Final = range(400, 600)
 _DIGEST: Final = "digest"
 
@@ -109,7 +111,7 @@ class TrailSession:
         """Send everything, then look at the trail, then at copies of it that were altered."""
         for request in self._list_requests():
             self._send(request)
-        events = {str(event.get("correlation_id")): event for event in self._read_events() if event.get("event") == "refused"}
+        events = self._await_refusals()
         for sent in self._sent:
             if sent.answer.status not in _REFUSED:
                 self._add("an attack was not refused", sent.name, f"the answer was {sent.answer.status}")
@@ -153,6 +155,15 @@ class TrailSession:
         if not answer.status:
             self.unanswered += 1
         self._sent.append(Sent(request.name, mark, at, request.token is None, answer))
+
+    def _await_refusals(self) -> dict[str, Mapping[str, Any]]:
+        """Refusals by correlation id. They are written down once the answer is out, so the last may be a moment late."""
+        give_up_at_s = time.monotonic() + _LATE_S
+        while True:
+            events = {str(event.get("correlation_id")): event for event in self._read_events() if event.get("event") == "refused"}
+            if time.monotonic() > give_up_at_s or self._sent[-1].correlation_id in events:
+                return events
+            time.sleep(_LATE_S / 100)
 
     def _alter_copies(self) -> None:
         key = derive_trail_key(self._context.credential_key.reveal())
