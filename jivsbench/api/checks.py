@@ -1,5 +1,6 @@
 """The seams of security checks: what one is, and what it may use."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,11 @@ class CheckContext(Protocol):
         ...
 
     @property
+    def credential_key(self) -> Secret:
+        """The key of which the target derives those that encrypt its stored secrets and sign its audit trail."""
+        ...
+
+    @property
     def pid(self) -> int:
         """Process id of the target."""
         ...
@@ -167,6 +173,13 @@ class CheckContext(Protocol):
         """Another target of the same variant, gone at the end of the block.
 
         Raises the JivsbenchError with which the target refused to start.
+        """
+        ...
+
+    def render_reports(self, rounds: Sequence[Sequence[str]]) -> tuple[Path, ...]:
+        """For each round a folder with every report of a made-up run, whose every text is one of the round's.
+
+        The labels of source and cache stand behind such a text. Raises InvalidRunError when they could not be rendered.
         """
         ...
 

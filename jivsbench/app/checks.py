@@ -13,7 +13,9 @@ from jivsbench.analysis.standards import list_not_run
 from jivsbench.api import UNCHANGED, CheckContext, Installation, SecurityCheck, TargetChanges, TargetVariant
 from jivsbench.app.installation import describe_installation, plant_installation
 from jivsbench.app.progress import Step
+from jivsbench.app.rendering import Rendering
 from jivsbench.app.servers import Servers, Workbench
+from jivsbench.app.specimen import Labels
 from jivsbench.app.targets import SAME, Stack, Target, build_service_spec, serve_spec
 from jivsbench.checks.context import Errand, HttpCheckContext, Reach
 from jivsbench.checks.missing_guard import missing_guard_result
@@ -25,7 +27,8 @@ from jivsbench.errors import EmbeddedServerError
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.inputs import Waiver
 from jivsbench.model.profile import Profile
-from jivsbench.model.secret import Secret
+from jivsbench.model.secret import Secret, format_url_without_secret
+from jivsbench.model.source import DataSource
 from jivsbench.service.auth import Role
 from jivsbench.service.spec import ServiceSpec, TokenSpec
 
@@ -81,21 +84,38 @@ class AttackedTargets:
             if variant.is_unlocked:
                 spec = replace(spec, plugins_lock=None)
             target = exits.enter_context(serve_spec(spec, log, stack, changes))
-            (folder / "checks").mkdir(mode=0o700)
-            cache_url = changes.cache_url or servers.cache_url
-            yield self._build_context(variant, target, log, wire, self._build_errand(folder / "checks", cache_url))
+            checks = folder / "checks"
+            checks.mkdir(mode=0o700)
+            rendering = self._build_rendering(source, (*variant.plugins, *changes.plugins), checks, log)
+            errand = self._build_errand(checks, changes.cache_url or servers.cache_url)
+            yield self._build_context(variant, target, log, wire, errand, rendering)
 
-    def _build_context(
-        self, variant: TargetVariant, target: Target, log: Path, wire: WireRecorder | None, errand: Errand
+    def _build_context(  # noqa: PLR0917 - six different types
+        self,
+        variant: TargetVariant,
+        target: Target,
+        log: Path,
+        wire: WireRecorder | None,
+        errand: Errand,
+        rendering: Rendering,
     ) -> HttpCheckContext:
         service = target.service
         return HttpCheckContext(
-            Reach(service.base_url, Secret(service.admin_token), service.pid, log, target.output_dir),
+            Reach(service.base_url, Secret(service.admin_token), service.pid, log, target.output_dir, target.credential_key),
             errand,
             partial(self.launch, variant, stack=target.stack),
             self._install(variant, errand.folder),
             wire,
+            rendering.render,
         )
+
+    def _build_rendering(self, source: DataSource, plugins: tuple[str, ...], folder: Path, log: Path) -> Rendering:
+        """Reports as this installation renders them; with plugins besides, another process does."""
+        cache_url = self._bench.servers.cache_url
+        labels = Labels(format_url_without_secret(source.url), format_url_without_secret(cache_url) if cache_url else "")
+        settings = self._bench.settings
+        extra = (*settings.plugins, *plugins) if plugins else ()
+        return Rendering(self._bench.registry, labels, folder, log, extra, settings.disabled_plugins)
 
     def _build_errand(self, folder: Path, cache_url: Secret | None) -> Errand:
         servers, security = self._bench.servers, self._security

@@ -17,12 +17,14 @@ from jivsbench.extract.credentials import format_new_key
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRuntime
+from jivsbench.model.secret import Secret
 from jivsbench.service.auth import Role
 from jivsbench.service.launcher import RunningService, Surroundings, start_service
 from jivsbench.service.spec import ServiceSpec, SourceSpec, TokenSpec
 
 REFERENCE = TargetVariant("reference")
 LOOPBACK: Final = "127.0.0.1"
+NO_KEY: Final = Secret("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Target:
     guards: tuple[str, ...]
     """Names of the guards in force, as the running service says."""
     stack: Stack = SAME
+    credential_key: Secret = NO_KEY
 
     def as_load_arm(self) -> LoadArm:
         """The target as the load child sees it."""
@@ -128,10 +131,11 @@ def start_target(  # noqa: PLR0917 - six different types
 def serve_spec(spec: ServiceSpec, log: Path, stack: Stack = SAME, changes: TargetChanges = UNCHANGED) -> Iterator[Target]:
     """A target as a spec says, gone at the end of the block. Without a credential key it gets one for as long as it lives."""
     # Sources that a run adds are stored for as long as its target lives, and so is the key.
-    spec = replace(spec, credential_key=spec.credential_key or format_new_key().reveal())
+    key = spec.credential_key or format_new_key().reveal()
+    spec = replace(spec, credential_key=key)
     surroundings = Surroundings(stack.python, changes.environment, changes.umask)
     with start_service(spec, log, surroundings=surroundings) as service:
-        yield Target(spec.profile, service, Path(spec.output_dir), _ask_guards(service), stack)
+        yield Target(spec.profile, service, Path(spec.output_dir), _ask_guards(service), stack, Secret(key))
 
 
 @contextmanager

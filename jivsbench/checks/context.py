@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ from jivsbench.model.source import DataSource
 _NO_ANSWER: Final = Response(0, None)
 _TIMEOUT_S: Final = 45.0
 """Longer than the longest long poll (30 s)."""
+
+NO_KEY: Final = Secret("")
 
 
 class HttpTarget:
@@ -69,6 +71,7 @@ class Reach:
     pid: int
     log: Path
     output_dir: Path
+    credential_key: Secret = NO_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,12 @@ class Errand:
 
 NOTHING: Final = Installation()
 Launch = Callable[[TargetChanges], AbstractContextManager[CheckContext]]
+Render = Callable[[Sequence[Sequence[str]]], tuple[Path, ...]]
+
+
+def render_nowhere(rounds: Sequence[Sequence[str]]) -> tuple[Path, ...]:
+    """For a target that comes without reporters."""
+    raise InvalidRunError(f"nobody renders reports for this target: {len(rounds)} were asked for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,7 @@ class HttpCheckContext:
     relaunch: Launch
     installation: Installation = NOTHING
     wire: Wire | None = None
+    render: Render = render_nowhere
     target: HttpTarget = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +124,11 @@ class HttpCheckContext:
     def token(self) -> Secret:
         """The bearer token of role ADMIN."""
         return self.reach.token
+
+    @property
+    def credential_key(self) -> Secret:
+        """The key of the target's stored secrets and of its trail."""
+        return self.reach.credential_key
 
     @property
     def pid(self) -> int:
@@ -168,6 +183,10 @@ class HttpCheckContext:
     def launch(self, changes: TargetChanges = UNCHANGED) -> AbstractContextManager[CheckContext]:
         """Another target of the same variant."""
         return self.relaunch(changes)
+
+    def render_reports(self, rounds: Sequence[Sequence[str]]) -> tuple[Path, ...]:
+        """Reports of made-up runs."""
+        return self.render(rounds)
 
     def make_folder(self) -> Path:
         """An empty folder of the check's own."""

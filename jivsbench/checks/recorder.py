@@ -117,10 +117,10 @@ class PostgresFramer:
 def record_source(source: DataSource) -> Iterator[tuple[DataSource, WireRecorder | None]]:
     """The source by way of a recorder; the source itself and None where no recorder can stand in between.
 
-    That is: another protocol than PostgreSQL's, a socket file, several hosts, or a URL that asks for encryption.
+    That is: another protocol than PostgreSQL's, a socket file, several hosts, a URL that asks for encryption or cannot be read.
     """
-    parts = urlsplit(source.url.reveal())
-    if not _is_recordable(parts):
+    parts = _read_url(source)
+    if parts is None or not _is_recordable(parts):
         yield source, None
         return
     recorder = WireRecorder()
@@ -128,6 +128,16 @@ def record_source(source: DataSource) -> Iterator[tuple[DataSource, WireRecorder
         user, at, _ = parts.netloc.rpartition("@")
         passing = parts._replace(netloc=f"{user}{at}127.0.0.1:{proxy.port}")
         yield replace(source, url=Secret(passing.geturl())), recorder
+
+
+def _read_url(source: DataSource) -> SplitResult | None:
+    """None for a URL that cannot be read: its target is to say so, and the error's text would repeat a piece of it."""
+    try:
+        parts = urlsplit(source.url.reveal())
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts
 
 
 def _is_recordable(parts: SplitResult) -> bool:

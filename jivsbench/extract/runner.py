@@ -21,7 +21,7 @@ from jivsbench.errors import (
 )
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.jobs.directory import SourceDirectory
-from jivsbench.extract.jobs.failures import describe_failure
+from jivsbench.extract.jobs.failures import describe_failure, explain_failure
 from jivsbench.extract.jobs.known_jobs import KnownJobs
 from jivsbench.extract.jobs.status import BulkStatus, DirectStatus, JobStatus
 from jivsbench.extract.jobs.store import JobStore
@@ -273,7 +273,8 @@ class JobRunner:
     def _explain(self, job: ClaimedJob, error: Exception, secret: Secret | None) -> JobOutcome:
         failure = describe_failure(error, secret)
         state = JobState.CANCELLED if isinstance(error, CancelledJobError) else JobState.FAILED
-        facts = {"job": job.id, "source": job.request.source, "slug": failure.slug, "reason": failure.message}
+        facts = {"job": job.id, "source": job.request.source, "slug": failure.slug}
+        facts |= {"reason": explain_failure(error, secret).message}
         # Of an error that is not ours the log gets the place as well; its text, which can hold a value, nobody gets.
         _LOG.warning("an extraction ended without a result", extra=facts, exc_info=not isinstance(error, JivsbenchError))
         return JobOutcome(state, failure=failure)

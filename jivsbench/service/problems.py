@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
@@ -124,7 +124,7 @@ def describe_validation(error: RequestValidationError) -> Problem:
     return Problem(422, "validation", f"the request does not fit: {'; '.join(complaints[:_FIELDS_SHOWN])}{more}")
 
 
-def _describe_field(complaint: Mapping[str, object]) -> str:
+def _describe_field(complaint: Mapping[str, Any]) -> str:
     kind, place = complaint["type"], complaint["loc"]
     assert isinstance(place, Sequence)
     if kind == "json_invalid":
@@ -132,6 +132,10 @@ def _describe_field(complaint: Mapping[str, object]) -> str:
     if kind == "extra_forbidden":
         # The name of an unknown field is the sender's text, so only its place is told.
         return f"{_format_place(place[:-1])}: has a field that does not exist"
+    if kind == "union_tag_invalid":
+        # The framework's own message repeats the tag that was sent.
+        expected = complaint["ctx"]["expected_tags"]
+        return f"{_format_place(place)}: is none of {expected}"
     message = str(complaint["msg"]).removeprefix("Value error, ")
     return f"{_format_place(place)}: {flatten(message)}"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jivsbench.errors import ExtractionError, JobStateError, QueueFullError, ShuttingDownError
-from jivsbench.extract.jobs.failures import describe_failure, find_secret_parts, flatten
+from jivsbench.extract.jobs.failures import describe_failure, explain_failure, find_secret_parts, flatten
 from jivsbench.extract.jobs.waiters import Waiters
 from jivsbench.extract.jobs.work_queue import WorkQueue
 from jivsbench.model.secret import Secret
@@ -95,6 +95,33 @@ def test_a_failure_tells_no_secret_and_no_foreign_text() -> None:
     assert "KeyError" in foreign.message
     assert "4711" not in foreign.message
     assert find_secret_parts(Secret("http://[broken")) == ("http://[broken",)
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "told"),
+    [
+        (
+            "postgresql://ann:pw@db.example:5433/shop",
+            "db.example:5433/shop refuses user 'ann': check it",
+            "the source's server refuses user '***': check it",
+        ),
+        ("mysql://ann:pw@10.0.0.7/shop", "no server answers at 10.0.0.7:3306", "no server answers at the source's server"),
+        (
+            "postgresql://ann@[::1]:5432/shop",
+            "::1:5432/shop did not read table 'shop'",
+            "the source's server did not read table 'shop'",
+        ),
+        ("sqlite:////srv/data/shop.db", "/srv/data/shop.db has no table 'x'", "the source's server has no table 'x'"),
+        ("postgresql://ann@db/shop", "table 'dbx' has no column 'an'", "table 'dbx' has no column 'an'"),
+        ("http://[broken", "a URL that cannot be read", "a URL that cannot be read"),
+    ],
+)
+def test_whoever_extracts_is_told_no_part_of_the_url_and_the_log_is_told_the_place(url: str, text: str, told: str) -> None:
+    """Host, port, database, path and user belong to the source's owner; names of tables and columns stay."""
+    error = ExtractionError(text)
+
+    assert describe_failure(error, Secret(url)).message == told
+    assert explain_failure(error, Secret(url)).message == text
 
 
 @given(st.text())

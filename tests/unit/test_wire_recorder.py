@@ -62,7 +62,15 @@ def test_what_a_client_says_is_kept_and_passed_on(embedded_postgres_url):
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite:///x", "postgresql:///shop", "postgresql://a,b/shop", "postgresql://u@h/shop?sslmode=verify-full"]
+    "url",
+    [
+        "sqlite:///x",
+        "postgresql:///shop",
+        "postgresql://a,b/shop",
+        "postgresql://u@h/shop?sslmode=verify-full",
+        "postgresql://u:pass#word@h/shop",
+        "postgresql://[::1/shop",
+    ],
 )
 def test_no_recorder_stands_where_it_would_change_what_happens(url):
     """The source is left as it is, and the wire is not known."""

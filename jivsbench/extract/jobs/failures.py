@@ -1,6 +1,7 @@
 """How the failure of a job is told without telling too much."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,7 @@ from jivsbench.model.secret import Secret
 
 INTERNAL_SLUG: Final = "internal"
 _MESSAGE_LIMIT: Final = 500
+_PLACE: Final = "the source's server"
 
 
 def build_unknown_source(asked: str, known: Iterable[str]) -> UnknownNameError:
@@ -20,15 +22,36 @@ def build_unknown_source(asked: str, known: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"no data source has that name: {hint}")
 
 
-def describe_failure(error: Exception, secret: Secret | None = None) -> JobFailure:
-    """Slug and one safe line: our own messages without the source's secrets; of a foreign error nothing but its class."""
+def describe_failure(error: Exception, url: Secret | None = None) -> JobFailure:
+    """Slug and one safe line for whoever asked: our own messages without any part of the URL; of others nothing but the class."""
+    told = explain_failure(error, url)
+    return JobFailure(told.slug, _hide_place(told.message, url)) if url else told
+
+
+def explain_failure(error: Exception, url: Secret | None = None) -> JobFailure:
+    """The same for the log, whose reader may know which server it was, though not the password."""
     if not isinstance(error, JivsbenchError):
         kind = type(error).__name__
         return JobFailure(INTERNAL_SLUG, f"the extraction met an unexpected {kind}: the log of the service has the place")
     text = str(error)
-    for part in find_secret_parts(secret) if secret else ():
+    for part in find_secret_parts(url) if url else ():
         text = text.replace(part, "***")
     return JobFailure(error.slug, flatten(text)[:_MESSAGE_LIMIT])
+
+
+def _hide_place(text: str, url: Secret) -> str:
+    """Host, port, database, path and user are parts of a URL that its owner did not mean for whoever may extract."""
+    try:
+        parts = urlsplit(url.reveal())
+        host, user, path = unquote(parts.hostname or ""), unquote(parts.username or ""), unquote(parts.path)
+    except ValueError:
+        return text
+    if host:
+        database = rf"(?:{re.escape(path)})?" if path.strip("/") else ""
+        text = re.sub(rf"(?<![\w.-]){re.escape(host)}(?::\d+)?{database}(?![\w-])", _PLACE, text, flags=re.IGNORECASE)
+    elif path.strip("/"):
+        text = re.sub(rf"(?:{re.escape(path)}|{re.escape(path[1:])})(?![\w-])", _PLACE, text)
+    return text.replace(repr(user), "'***'") if user else text
 
 
 def find_secret_parts(url: Secret) -> tuple[str, ...]:

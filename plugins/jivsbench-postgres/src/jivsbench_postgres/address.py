@@ -139,7 +139,5 @@ def _look_up(address: Address) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise SourceUnreachableError(
-            f"the PostgreSQL server {address.place} cannot be found: its host name is unknown here; check the name"
-        ) from None
+        raise SourceUnreachableError(f"{address.place} cannot be found: its host name is unknown here; check the name") from None
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -13,11 +13,16 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.cache_posture import CachePostureCheck
     from jivsbench_security.cached_personal_data import CachedPersonalDataCheck
     from jivsbench_security.destination_control import DestinationControlCheck
+    from jivsbench_security.error_hygiene import ErrorHygieneCheck
     from jivsbench_security.installed_files import InstalledFilesCheck
     from jivsbench_security.known_holes import KnownHolesCheck
+    from jivsbench_security.log_lines import LogLinesCheck
     from jivsbench_security.plugin_trust import PluginTrustCheck
     from jivsbench_security.raw_query import RawQueryCheck
+    from jivsbench_security.report_pages import ReportPagesCheck
+    from jivsbench_security.secret_leaks import SecretLeakCheck
     from jivsbench_security.sql_source import SqlSourceCheck
+    from jivsbench_security.trail_attacks import AuditTrailCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
     return [
@@ -32,4 +37,9 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
         KnownHolesCheck(),
         InstalledFilesCheck(),
         SqlSourceCheck(),
+        SecretLeakCheck(),
+        ReportPagesCheck(),
+        LogLinesCheck(),
+        ErrorHygieneCheck(),
+        AuditTrailCheck(),
     ]

@@ -1,0 +1,65 @@
+import base64
+from urllib.parse import quote
+
+import pytest
+
+from jivsbench_security.canaries import Canary, draw_canary, find_leaks
+
+CANARY = Canary("a password", "aB3d~eF6h~iJ9l~&mN2p~qR5t~uV8x")
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (CANARY.text.encode(), "plain"),
+        (b"x" * 500 + CANARY.text[7:13].encode(), "plain"),
+        (quote(CANARY.text, safe="").encode(), "plain"),
+        (b"user=" + quote(CANARY.text, safe="")[14:22].encode(), "percent-encoded"),
+        (b"Basic " + base64.b64encode(b"ann:" + CANARY.text.encode()), "base64"),
+        (b"Basic " + base64.b64encode(b"a:" + CANARY.text.encode()), "base64"),
+        (b"Basic " + base64.urlsafe_b64encode(CANARY.text.encode()), "base64"),
+        (CANARY.text.encode().hex().encode(), "hex"),
+        (CANARY.text.encode().hex().upper().encode(), "hex"),
+    ],
+)
+def test_a_piece_of_six_is_found_in_every_encoding(content: bytes, encoding: str) -> None:
+    """Wherever in a longer text it begins."""
+    found = find_leaks(content, [CANARY])
+
+    assert encoding in {leak.encoding for leak in found}
+    assert {leak.owner for leak in found} == {"a password"}
+
+
+def test_a_piece_of_five_is_no_leak_and_neither_are_other_secrets() -> None:
+    """Nothing is met by chance."""
+    other = draw_canary("another")
+    content = (CANARY.text[:5] + " " + other.text).encode() + base64.b64encode(other.text.encode())
+
+    assert find_leaks(content, [CANARY]) == ()
+    assert find_leaks(b"", [CANARY, other]) == ()
+
+
+def test_secrets_without_marks_are_looked_for_in_longer_pieces() -> None:
+    """Passwords that others drew: eight characters are a leak, seven are not; one that is short is not looked for."""
+    password = Canary("drawn by others", "Zx9_kQ2mWe7-Lp4v")
+
+    assert [leak.encoding for leak in find_leaks(b"..kQ2mWe7-..", [password])] == ["plain"]
+    assert find_leaks(b"..kQ2mWe7..", [password]) == ()
+    assert not Canary("short", "secret").is_unique
+
+
+def test_a_text_that_is_looked_for_whole_is_found_whole() -> None:
+    """Host and port: no piece of them counts."""
+    place = Canary("host and port", "127.0.0.1:5432", 14)
+
+    assert find_leaks(b"127.0.0.1:543", [place]) == ()
+    assert find_leaks(b"at 127.0.0.1:5432!", [place])[0].encoding == "plain"
+
+
+def test_every_canary_is_new_and_holds_a_mark_in_every_piece() -> None:
+    """So that no piece of it can be met in base64 or hex of something else."""
+    texts = {draw_canary("x").text for _ in range(50)}
+
+    assert len(texts) == 50
+    assert all("~" in text[start : start + 6] for text in texts for start in range(len(text) - 5))
+    assert "~" not in repr(draw_canary("x"))

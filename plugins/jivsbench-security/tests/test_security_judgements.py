@@ -1,0 +1,122 @@
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jivsbench.model.audit import START, format_line, review_trail
+from jivsbench_security.canaries import draw_canary
+from jivsbench_security.error_hygiene import list_disclosures
+from jivsbench_security.exchanges import API, Exchange
+from jivsbench_security.log_lines import find_forgery, find_malformed
+from jivsbench_security.trail_attacks import Sent, find_omission, follow_chain, list_alterations
+from jivsbench_security.trail_key import derive_trail_key
+
+KEY = b"k" * 32
+LINE = {"at": "2024-01-01T00:00:00.000+00:00", "level": "INFO", "logger": "x", "message": "m"}
+
+
+def write_trail(count: int = 6) -> list[bytes]:
+    """A trail as the host writes it."""
+    lines, previous = [], START
+    for number in range(1, count + 1):
+        line, previous = format_line({"event": "refused", "status": 422}, number, previous, KEY)
+        lines.append(line)
+    return lines
+
+
+def test_a_sound_chain_is_followed_and_every_alteration_breaks_it() -> None:
+    """By the check's own reading of the format, and by the host's: the cut-off end by the noted digest alone."""
+    lines = write_trail()
+    head = json.loads(lines[-1])["digest"]
+    altered = list(list_alterations(lines))
+
+    assert follow_chain(lines, KEY)
+    assert review_trail(lines, KEY, head).is_intact
+    assert not any(review_trail(others, KEY, head).is_intact for _, others in altered)
+    assert [name for name, others in altered if follow_chain(others, KEY)] == ["line 6 removed", "the end cut off"]
+    assert len(altered) >= 10
+    assert not follow_chain(lines, b"another")
+    assert not follow_chain([], KEY)
+
+
+def test_the_trail_key_is_that_of_rfc_5869() -> None:
+    """The first block of HKDF with an empty salt, of the key as text or as hex digits."""
+    raw = bytes(range(32))
+    extracted = hmac.digest(bytes(32), raw, hashlib.sha256)
+
+    assert derive_trail_key(raw.hex()) == hmac.digest(extracted, b"jivsbench audit trail\x01", hashlib.sha256)
+    assert derive_trail_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=") == derive_trail_key(raw.hex())
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({}, None),
+        ({"method": "GET"}, "method"),
+        ({"path": None}, "path"),
+        ({"status": 500}, "answered"),
+        ({"slug": None}, "answered"),
+        ({"from": None}, "who"),
+        ({"token": None}, "who"),
+        ({"role": None}, "who"),
+        ({"at": "soon"}, "when"),
+        ({"at": "1999-01-01T00:00:00+00:00"}, "dated"),
+    ],
+)
+def test_an_entry_that_lacks_who_what_or_when_is_told(change: dict[str, object], missing: str | None) -> None:
+    """And one that lacks nothing is not; none at all is the worst."""
+    now = datetime.now(UTC)
+    answer = Exchange("POST", f"{API}/extractions", 422, (), b'{"slug": "guard-refused"}')
+    sent = Sent("x", "id", now, has_token=True, answer=answer)
+    event = {"at": (now + timedelta(milliseconds=5)).isoformat(), "method": "POST", "path": f"{API}/extractions", "status": 422}
+    event |= {"slug": "guard-refused", "from": "127.0.0.1", "token": "0f", "role": "ADMIN"}
+
+    problem = find_omission({**event, **change}, sent)
+    assert (problem is None) is (missing is None)
+    assert missing is None or missing in str(problem)
+    assert find_omission(None, sent) is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"plain text",
+        b'{"at": 1',
+        b'["at"]',
+        json.dumps(LINE).replace("x", "\x1b[2J").encode(),
+        json.dumps({**LINE, "path": "\u202e"}, ensure_ascii=False).encode(),
+        json.dumps(LINE | {"at": "never"}).encode(),
+        json.dumps(LINE | {"level": "LOUD"}).encode(),
+        json.dumps(LINE | {"logger": "forged"}).encode(),
+        json.dumps({"at": LINE["at"]}).encode(),
+        b"",
+    ],
+)
+def test_a_line_that_somebody_else_wrote_is_a_forgery(line: bytes) -> None:
+    """What is no JSON object in printable ASCII, and what lacks what each event has."""
+    assert find_forgery(line) is not None
+
+
+def test_a_line_of_the_service_is_none() -> None:
+    """Escapes are letters like others."""
+    assert find_forgery(json.dumps({**LINE, "path": "\x1b\u202e\n"}).encode()) is None
+    assert find_malformed(b"{}") is None
+
+
+def test_errors_that_tell_too_much_are_noticed() -> None:
+    """A value, a stack frame, a driver's text, a missing or another correlation id."""
+    canary = draw_canary("a row")
+
+    def judge(detail: str, header: str = "1", body_id: str = "1") -> list[str]:
+        body = json.dumps({"detail": detail, "correlation_id": body_id}).encode()
+        return list(list_disclosures(Exchange("GET", "/", 422, (("X-Correlation-Id", header),), body), [canary]))
+
+    assert judge("the value does not fit") == []
+    assert "a row" in judge(f"invalid input: {canary.text}")[0]
+    assert "stack trace" in judge('File "/srv/app.py", line 3, in read')[0]
+    assert "stack trace" in judge("psycopg.errors.InvalidTextRepresentation")[0]
+    assert "no correlation id" in judge("x", header="")[0]
+    assert "not in the problem document" in judge("x", body_id="2")[0]
+    assert list(list_disclosures(Exchange("GET", "/", 0, (), b""), [canary])) == []

@@ -1,0 +1,70 @@
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from jivsbench.app.rendering import Rendering
+from jivsbench.app.specimen import Labels, build_specimen
+from jivsbench.checks.context import render_nowhere
+from jivsbench.errors import InvalidRunError
+from jivsbench.plugins import load_registry
+from jivsbench.report.bundle import read_record
+
+TEXTS = [f"text {number} <b>" for number in range(40)]
+LABELS = Labels("postgresql://ann@db:5432/shop", "redis://cache:6379")
+KEPT = {"started_at", "metric", "statistic", "operation"}
+
+
+def list_texts(value, name=""):
+    """Every text in a record, but enumerations', with the field that it is in."""
+    if type(value) is str:
+        yield name, value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from list_texts(part, name)
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from list_texts(getattr(value, one.name), one.name)
+
+
+def test_every_text_of_a_specimen_is_one_of_those_that_were_given() -> None:
+    """Whatever field is added to a record one day: it is spoiled as well. Each text is in it, and the labels can be read."""
+    record = build_specimen(TEXTS, LABELS)
+    found = [(name, text) for name, text in list_texts(record) if text and name not in KEPT]
+
+    assert {text for name, text in found if "label" not in name} == set(TEXTS)
+    assert record.plan.source_label.endswith(LABELS.source)
+    assert record.plan.cache_label.endswith(LABELS.cache)
+    assert {arm.profile.name for arm in record.arms} == {block.arm for block in record.plan.blocks}
+
+
+def test_one_text_alone_still_leaves_two_arms() -> None:
+    """Two arms of one name would be one."""
+    record = build_specimen(["only"], LABELS)
+
+    assert len({arm.profile.name for arm in record.arms}) == 2
+
+
+def test_reports_are_rendered_here_without_telling_plugins(tmp_path: Path) -> None:
+    """A folder a round, with every reporter's file, and the record of it."""
+    rendering = Rendering(load_registry(), LABELS, tmp_path, tmp_path / "log")
+    first, second = rendering.render([TEXTS, ["harmless"]])
+
+    assert read_record(first).environment.plugins[0].name == TEXTS[0]
+    assert "text 39 &lt;b&gt;" in (first / "report.html").read_text()
+    assert "harmless" in (second / "report.html").read_text()
+    assert {file.name for file in first.iterdir()} == {file.name for file in second.iterdir()}
+
+
+def test_with_plugins_another_process_renders(tmp_path: Path) -> None:
+    """What the plugin spoils is spoiled there, and not here; one that cannot be loaded is said."""
+    spoiled = Rendering(load_registry(), LABELS, tmp_path, tmp_path / "log", ("jivsbench.testing.vulnerable.careless_pages",))
+    (folder,) = spoiled.render([TEXTS])
+    (sound,) = Rendering(load_registry(), LABELS, tmp_path, tmp_path / "log").render([TEXTS])
+
+    assert "text 39 <b>" in (folder / "report.html").read_text()
+    assert "text 39 <b>" not in (sound / "report.html").read_text()
+    with pytest.raises(InvalidRunError, match="ended with 1"):
+        Rendering(load_registry(), LABELS, tmp_path, tmp_path / "log", ("no.such.module",)).render([TEXTS])
+    with pytest.raises(InvalidRunError, match="nobody renders"):
+        render_nowhere([TEXTS])
