@@ -100,7 +100,8 @@ def start_child(
 
     `user` names a system user to run as, with its own primary group, for a parent that is root.
     """
-    with log.open("ab") as sink:
+    # For the owner alone: what a child says on its way down can repeat what it was told.
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab") as sink:
         process = subprocess.Popen(  # noqa: S603 - argv is built by us, never by a shell
             list(argv),
             stdin=subprocess.PIPE if holds_stdin else subprocess.DEVNULL,

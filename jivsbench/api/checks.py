@@ -85,6 +85,9 @@ class TargetChanges:
     environment: tuple[tuple[str, str], ...] = ()
     """Variables of the target's process, besides those of this one."""
     umask: int | None = None
+    guards: tuple[str, ...] | None = None
+    """Names of guards; empty: none, so that what stands behind them is attacked."""
+    escape_formulas: bool | None = None
 
 
 UNCHANGED: Final = TargetChanges()

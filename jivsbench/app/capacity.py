@@ -17,6 +17,7 @@ from jivsbench.load.spec import LoadSpec
 from jivsbench.model.behaviour import Capacity, Plateau
 from jivsbench.model.record import ArmRecord, Plan
 from jivsbench.model.scenario import Arrival, Block, Stage
+from jivsbench.report.bundle import make_folder
 
 PLATEAU_S: Final = 60.0
 LEAST_PLATEAU_S: Final = 5.0
@@ -55,7 +56,7 @@ def _plan_search(arm: ArmRecord) -> CapacitySearch:
 
 def _play(spec: LoadSpec, target: Target, place: Path, how: tuple[float, float, float], listener: Listener) -> Plateau:
     rate, length_s, limit_ns = how
-    place.mkdir(parents=True)
+    make_folder(place, may_exist=False)
     stages = (Stage(length_s, is_step=True, rate_per_s=rate),)
     blocks = (Block(0, 0, target.profile.name, length_s * _WASHOUT_SHARE),)
     path = place / INTERVALS_FILENAME

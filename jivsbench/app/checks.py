@@ -199,6 +199,10 @@ def _change_profile(profile: Profile, changes: TargetChanges) -> Profile:
         job_timeout_s=changes.job_timeout_s or profile.job_timeout_s,
         queue_limit=changes.queue_limit or profile.queue_limit,
         job_workers=changes.job_workers or profile.job_workers,
+        guards=profile.guards if changes.guards is None else changes.guards,
+        output=profile.output
+        if changes.escape_formulas is None
+        else replace(profile.output, escape_formulas=changes.escape_formulas),
     )
 
 

@@ -75,7 +75,7 @@ def _build_extractor(
             f"--to names a folder, in which the files get names of their own: of letters, digits, - and _, not {folder.name!r}"
         )
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputError(f"the folder {folder.parent} cannot be made ({exc.strerror}): name another with --to") from exc
     return Extractor(

@@ -52,7 +52,7 @@ from jivsbench.model.record import (
     ServerRecord,
 )
 from jivsbench.model.scenario import Question
-from jivsbench.report.bundle import write_plan
+from jivsbench.report.bundle import make_folder, write_plan
 from jivsbench.report.manifest import MANIFEST_FILENAME
 
 
@@ -86,7 +86,7 @@ def new_folder(parent: Path, subject: str) -> Path:
     """A new folder below another, named by the moment and a word. Raises OutputError."""
     folder = parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{subject}-{secrets.token_hex(2)}"
     try:
-        folder.mkdir(parents=True)
+        make_folder(folder, may_exist=False)
     except OSError as exc:
         raise OutputError(
             f"the run needs the folder {folder}, which cannot be made ({exc.strerror}): choose another with --reports-dir"

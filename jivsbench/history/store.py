@@ -167,7 +167,7 @@ def _as_row(run: HistoryRun) -> dict[str, object]:
 
 def _make_file(folder: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / FILENAME
         path.touch(mode=0o600)
     except OSError as exc:

@@ -1,9 +1,10 @@
 """Reads and writes intervals.jsonl: one interval a line."""
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,6 +12,11 @@ from jivsbench.errors import InvalidRunError
 from jivsbench.model.sample import Interval
 
 INTERVALS_FILENAME: Final = "intervals.jsonl"
+
+
+def open_for_owner(path: Path) -> IO[bytes]:
+    """A new file for lines that are measured, unbuffered, for the owner alone under any umask. Raises OSError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb", buffering=0)
 
 
 def format_interval(interval: Interval) -> bytes:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from jivsbench.errors import InvalidRunError
 from jivsbench.extract.folders import write_whole
+from jivsbench.load.intervals import open_for_owner
 from jivsbench.load.phase_metrics import PhaseCounters, subtract_phases
 from jivsbench.load.server_probe import ServerAccess, ServerWatch
 from jivsbench.load.spec import LoadArm
@@ -92,7 +93,7 @@ class Monitor:
     def __enter__(self) -> Self:
         self._started_ns = time.monotonic_ns()
         try:
-            self._lines = self._path.open("wb", buffering=0)
+            self._lines = open_for_owner(self._path)
         except OSError:
             _log.exception("the monitor ended early: its file cannot be written")
             return self

@@ -1,7 +1,7 @@
 """The folder of one run on disk. The only code that opens output files for reports.
 
-A file appears under its name only when it is whole: written beside it, synced, renamed. Files are readable by their owner
-alone, for they can hold the reproducer of an open hole.
+A file appears under its name only when it is whole: written beside it, synced, renamed. Files and folders are for their owner
+alone, under any umask, for they can hold the reproducer of an open hole.
 """
 
 import errno
@@ -26,6 +26,14 @@ RUN_FILENAME: Final = "run.json"
 PLAN_FILENAME: Final = "plan.json"
 START_FILENAME: Final = "start.json"
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def make_folder(folder: Path, *, may_exist: bool = True) -> None:
+    """Make a folder, and those above it that are missing, for the owner alone. Raises OSError."""
+    # `parents=True` would make the upper ones for everybody whom the umask lets in.
+    if not folder.parent.exists():
+        make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=may_exist)
 
 
 def write_reports(folder: Path, reports: Iterable[Report]) -> None:
@@ -111,7 +119,7 @@ def _write(folder: Path, filename: str, content: bytes) -> None:
     if Path(filename).name != filename or filename in ("", ".", ".."):
         raise OutputError(f"a reporter asked for the file name {filename!r}, which leads out of {folder}: use a plain name")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         _replace(folder, filename, content)
     except OSError as exc:
         reason = "the disk is full" if exc.errno in _DISK_FULL else f"it cannot be written ({exc.strerror})"

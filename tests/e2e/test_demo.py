@@ -22,7 +22,9 @@ def test_the_demo_compares_checks_and_reports(tmp_path: Path) -> None:
 
     assert [arm["profile"]["name"] for arm in record["arms"]] == ["legacy", "optimized"]
     assert [len(arm["blocks"]) for arm in record["arms"]] == [6, 6]
-    assert {check["check_id"]: check["outcome"] for check in record["checks"]} == {"SEC-001": "PASS", "SEC-003": "PASS"}
+    outcomes = {check["check_id"]: check["outcome"] for check in record["checks"]}
+    assert outcomes.items() >= {"SEC-001": "PASS", "SEC-003": "PASS"}.items()
+    assert not {"FAIL", "INVALID"} & set(outcomes.values())
     assert all(arm["totals"]["rows_read"] == arm["totals"]["rows_written"] for arm in record["arms"])
     assert all(arm["totals"]["failed"] == 0 for arm in record["arms"])
     effects = {(effect["metric"], effect["statistic"]): effect for effect in found["summary"]["effects"]}

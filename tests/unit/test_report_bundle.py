@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from jivsbench.app.run import new_run_folder
+from jivsbench.children import start_child
 from jivsbench.errors import ConfigError, OutputError
+from jivsbench.load.intervals import open_for_owner
 from jivsbench.model.summary import Report
 from jivsbench.report.bundle import read_record, write_plan, write_reports
 from jivsbench.report.json import JsonReporter
@@ -57,6 +60,33 @@ def test_files_are_for_their_owner_alone_and_nothing_else_is_left(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
     assert (tmp_path / "note.txt").read_bytes() == b"two"
     assert stat.S_IMODE((tmp_path / "note.txt").stat().st_mode) == 0o600
+
+
+def test_every_folder_that_a_run_makes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Also those above it, under a umask that takes nothing away; a folder that was there keeps its mode."""
+    (tmp_path / "there").mkdir(mode=0o755)
+    old = os.umask(0)
+    try:
+        folder = new_run_folder(tmp_path / "there" / "reports", "soak")
+        write_reports(tmp_path / "there" / "other" / "deep", [_text(b"one")])
+    finally:
+        os.umask(old)
+    made = [folder, *list(folder.parents)[:2], tmp_path / "there" / "other", tmp_path / "there" / "other" / "deep"]
+
+    assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [0o700] * 5
+    assert stat.S_IMODE((tmp_path / "there").stat().st_mode) == 0o755
+
+
+def test_what_a_run_measures_and_logs_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """The lines of the load and the log of a child, under a umask that takes nothing away."""
+    old = os.umask(0)
+    try:
+        open_for_owner(tmp_path / "intervals.jsonl").close()
+        start_child("quiet", ["/bin/true"], log=tmp_path / "child.log").stop()
+    finally:
+        os.umask(old)
+
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
 
 
 def test_plan_json_holds_the_plan_before_anything_runs(tmp_path: Path, sample: Sample) -> None:

@@ -1,6 +1,7 @@
 """CSV by RFC 4180: CRLF, a header, texts in quotes. NULL is an empty cell, the empty text an empty pair of quotes.
 
-Spreadsheets run a cell that begins with certain characters, so such texts get an apostrophe in front, which is counted.
+Spreadsheets run a cell that begins with certain characters, so such texts get an apostrophe in front, which is counted. So do
+texts that look like one which got it: otherwise nobody could tell the two apart when reading back.
 """
 
 from contextlib import suppress
@@ -14,8 +15,8 @@ from jivsbench.errors import UsageError
 from jivsbench.extract.sinks.encoding import Encoder
 from jivsbench.extract.sinks.text_stream import format_suffix, format_timestamps, open_text, read_text
 
-FORMULA_STARTS = "=+-@\t\r"
-_FORMULA = rf"^[{FORMULA_STARTS.replace('-', '')}\-]"
+# The starts of ASVS 1.2.10, and both line ends.
+_FORMULA = r"^'*[=+@\t\r\n\x00\-]"
 _LINE_END = "\r\n"
 _BLOCK_BYTES = 4 * 1024 * 1024
 _LARGEST_BLOCK_BYTES = 2**31 - 1
@@ -25,8 +26,9 @@ _RULES = (
     "times: ISO 8601 with a blank before the time of day; Z: in UTC",
     "floats: nan, inf, -inf; otherwise the shortest text that reads back as the same number",
 )
-_ESCAPED = "texts that begin with = + - @ TAB or CR, which spreadsheets run: an apostrophe is put in front"
-_NOT_ESCAPED = "texts that begin with = + - @ TAB or CR, which spreadsheets run: as they are"
+_STARTS = "texts that begin with = + - @ TAB CR LF or NUL, which spreadsheets run"
+_ESCAPED = f"{_STARTS}, or with apostrophes before one of these: an apostrophe is put in front"
+_NOT_ESCAPED = f"{_STARTS}: as they are"
 
 
 @dataclass(frozen=True, slots=True)

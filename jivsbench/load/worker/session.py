@@ -17,6 +17,7 @@ from locust.event import Events
 from pydantic import TypeAdapter
 
 from jivsbench.errors import JivsbenchError, OutputError
+from jivsbench.load.intervals import open_for_owner
 from jivsbench.load.messages import CUT, GO_ON, Done, Looked, Message, Progressed, Refused, Started, format_message
 from jivsbench.load.spec import JoinSpec, LoadOutcome, LoadSpec
 from jivsbench.load.worker.joining import Joined
@@ -99,7 +100,7 @@ def _play_to_file(
 def _open_intervals(path: Path) -> IO[bytes]:
     try:
         # Line by line: whoever reads the file of a load that was killed finds whole lines.
-        return path.open("wb", buffering=0)
+        return open_for_owner(path)
     except OSError as exc:
         raise OutputError(f"the samples are to be written to {path}, which cannot be opened ({exc.strerror})") from exc
 

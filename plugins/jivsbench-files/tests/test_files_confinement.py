@@ -84,6 +84,16 @@ def test_no_symbolic_link_is_followed(where, root, open_session):
     assert link.name not in {table.name for table in open_session().tables()}
 
 
+def test_a_file_with_a_name_elsewhere_is_refused_unless_the_owner_takes_it(root, open_session):
+    """A hard link is the file itself, so only the number of its names tells; by the URL's option it is read."""
+    os.link(root.parent / "secret.csv", root / "x.csv")
+
+    with pytest.raises(AccessDeniedError, match=r"has 2 names .* hard_links=yes") as caught:
+        ask(open_session(), "x.csv")
+    assert "top secret" not in str(caught.value)
+    assert [column.name for column in ask(open_session(hard_links="yes"), "x.csv").columns] == ["a"]
+
+
 def test_special_files_are_refused_without_being_opened(root, open_session):
     """A FIFO would wait for a writer for ever; a socket and a device are no files."""
     os.mkfifo(root / "pipe.csv")
@@ -191,6 +201,7 @@ def test_a_file_that_may_not_be_read_says_so(root):
         "files:///srv?encoding=rot13",
         "files:///srv?encoding=nope",
         "files:///srv?header=perhaps",
+        "files:///srv?hard_links=maybe",
         "files:///srv?max_columns=0",
         "files:///srv?max_columns=-1",
         "files:///srv?max_columns=1e3",

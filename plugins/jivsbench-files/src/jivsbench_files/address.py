@@ -26,6 +26,8 @@ class ReadingOptions:
     """The XML element that is a row."""
     sheet: str = ""
     """Of a workbook; empty means the only one."""
+    takes_hard_links: bool = False
+    """Whether a file may have further names, which can lie outside the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +70,28 @@ def _read_limit(name: str, text: str) -> int:
 
 
 def _read_options(options: dict[str, str]) -> ReadingOptions:
-    known = ("delimiter", "encoding", "header", "record", "sheet")
+    known = ("delimiter", "encoding", "header", "record", "sheet", "hard_links")
     unknown = [name for name in options if name not in known]
     if unknown:
         raise ConfigError(f"a files URL has no option {unknown[0]!r}: it has {', '.join((*known, *_LIMITS))}")
     delimiter = options.get("delimiter", "")
     if delimiter and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
         raise ConfigError("the option delimiter of a files URL is one ASCII character, and no quote or line end")
-    header = options.get("header", "yes")
-    if header not in ("yes", "no"):
-        raise ConfigError("the option header of a files URL is yes or no")
     return ReadingOptions(
-        delimiter, _read_encoding(options), header == "yes", options.get("record", ""), options.get("sheet", "")
+        delimiter=delimiter,
+        encoding=_read_encoding(options),
+        has_header=_read_flag(options, "header", "yes"),
+        record=options.get("record", ""),
+        sheet=options.get("sheet", ""),
+        takes_hard_links=_read_flag(options, "hard_links", "no"),
     )
+
+
+def _read_flag(options: dict[str, str], name: str, default: str) -> bool:
+    text = options.get(name, default)
+    if text not in ("yes", "no"):
+        raise ConfigError(f"the option {name} of a files URL is yes or no")
+    return text == "yes"
 
 
 def _read_encoding(options: dict[str, str]) -> str:

@@ -41,8 +41,9 @@ def read_version(descriptor: int) -> FileVersion:
 class Root:
     """The folder of a source, held open: whatever is renamed above it later, names stay relative to this one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, takes_hard_links: bool = False) -> None:
         self.path = path
+        self._takes_hard_links = takes_hard_links
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
@@ -86,10 +87,10 @@ class Root:
         split_name(name)
         with self.folder(parent) as folder:
             before = self._stat(folder, last, name)
-            _check_ordinary(before, name)
+            _check_ordinary(before, name, takes_hard_links=self._takes_hard_links)
             descriptor = self._open_part(folder, last, name, _FILE)
             try:
-                _check_ordinary(os.fstat(descriptor), name)
+                _check_ordinary(os.fstat(descriptor), name, takes_hard_links=self._takes_hard_links)
                 self._check_device(descriptor, name)
             except BaseException:
                 os.close(descriptor)
@@ -154,13 +155,19 @@ def check_unchanged(before: FileVersion, after: FileVersion, name: str) -> None:
         )
 
 
-def _check_ordinary(found: os.stat_result, name: str) -> None:
+def _check_ordinary(found: os.stat_result, name: str, *, takes_hard_links: bool) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise _refuse_link(name)
     if stat.S_ISDIR(found.st_mode):
         raise MissingObjectError(f"table {name!r} is a folder where a file is needed")
     if not stat.S_ISREG(found.st_mode):
         raise AccessDeniedError(f"table {name!r} is a device, socket or FIFO: only ordinary files are read")
+    if found.st_nlink > 1 and not takes_hard_links:
+        # Its other name can be that of a file outside, which this process may read and whoever linked it may not.
+        raise AccessDeniedError(
+            f"table {name!r} has {found.st_nlink} names (hard links), of which others can lie outside the source's folder: "
+            "copy the file, or set hard_links=yes in the URL when nobody else may write into the folder"
+        )
 
 
 def _refuse_link(name: str) -> AccessDeniedError:

@@ -17,4 +17,4 @@ class FilesConnector:
     def connect(self, source: DataSource, limits: ReadLimits) -> FilesConnection:
         """Open the folder. Raises MissingObjectError when there is none, AccessDeniedError when it may not be read."""
         address = parse_address(source.url)
-        return FilesConnection(Root(address.root), address, source, limits)
+        return FilesConnection(Root(address.root, takes_hard_links=address.options.takes_hard_links), address, source, limits)

@@ -19,6 +19,7 @@ from jivsbench_files.text_survey import TextColumns, convert_batch
 
 _READ_BYTES: Final = 1 << 20
 _HEAD_BYTES: Final = 64 * 1024
+_BATCH_ROWS: Final = 64 * 1024
 
 
 class DelimitedFormat:
@@ -228,8 +229,11 @@ def _read_texts(opened: OpenedFile, names: list[str], feed: _Feed, wanted: list[
         for batch in reader:
             # Arrow reads ahead, so that the file can be at its end long before its rows are.
             opened.watch()
-            row += batch.num_rows
-            yield batch
+            # A block of short values has millions of rows, and what is made of them takes many times its size.
+            for start in range(0, batch.num_rows, _BATCH_ROWS):
+                part = batch.slice(start, _BATCH_ROWS)
+                row += part.num_rows
+                yield part
     except pa.ArrowInvalid:
         if uneven:
             raise _refuse_uneven(opened, uneven[0], row, len(names)) from None

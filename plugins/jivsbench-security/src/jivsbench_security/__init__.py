@@ -14,9 +14,14 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.cached_personal_data import CachedPersonalDataCheck
     from jivsbench_security.destination_control import DestinationControlCheck
     from jivsbench_security.error_hygiene import ErrorHygieneCheck
+    from jivsbench_security.file_bombs import FileBombsCheck
+    from jivsbench_security.file_modes import FileModesCheck
+    from jivsbench_security.formula_cells import FormulaCellsCheck
     from jivsbench_security.installed_files import InstalledFilesCheck
     from jivsbench_security.known_holes import KnownHolesCheck
+    from jivsbench_security.link_escape import LinkEscapeCheck
     from jivsbench_security.log_lines import LogLinesCheck
+    from jivsbench_security.path_traversal import PathTraversalCheck
     from jivsbench_security.plugin_trust import PluginTrustCheck
     from jivsbench_security.raw_query import RawQueryCheck
     from jivsbench_security.report_pages import ReportPagesCheck
@@ -42,4 +47,9 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
         LogLinesCheck(),
         ErrorHygieneCheck(),
         AuditTrailCheck(),
+        PathTraversalCheck(),
+        LinkEscapeCheck(),
+        FileModesCheck(),
+        FileBombsCheck(),
+        FormulaCellsCheck(),
     ]

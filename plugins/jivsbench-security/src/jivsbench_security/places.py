@@ -329,15 +329,14 @@ _STATEMENT_WRAPPERS: Final = (
 def generate_for(place: Place, choice: random.Random, table: str = "bench_rows", dialect: str = "postgres") -> Iterator[Payload]:
     """Distinct payloads of one place, in an order drawn from the seed; each of them comes once, then it ends."""
     seen: set[str] = set()
-    for payload in (
-        _shuffled_statements(choice, dialect) if place is Place.STATEMENT else _compose(GRAMMARS[place], choice, table)
-    ):
+    for payload in _shuffled_statements(choice, dialect) if place is Place.STATEMENT else compose(GRAMMARS[place], choice, table):
         if payload.text not in seen:
             seen.add(payload.text)
             yield payload
 
 
-def _compose(grammar: Grammar, choice: random.Random, table: str) -> Iterator[Payload]:
+def compose(grammar: Grammar, choice: random.Random, table: str = "") -> Iterator[Payload]:
+    """Every payload of a grammar, in random order; some texts come more than once."""
     bodies = [(technique, body) for technique, texts in grammar.techniques.items() for body in texts]
     sizes = (len(bodies), len(grammar.boundaries), len(grammar.evasions), len(grammar.encodings))
     for body, around, evade, encode in _shuffle(sizes, choice):
