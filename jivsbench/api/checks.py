@@ -66,6 +66,8 @@ class TargetChanges:
     borrow_timeout_s: float | None = None
     queue_limit: int | None = None
     job_workers: int | None = None
+    batching: bool | None = None
+    """Rows travel as batches, or one by one."""
     source_url: Secret | None = None
     cache_url: Secret | None = None
     metadata_url: Secret | None = None
@@ -162,6 +164,13 @@ class CheckContext(Protocol):
         """Another target of the same variant, gone at the end of the block.
 
         Raises the JivsbenchError with which the target refused to start.
+        """
+        ...
+
+    def share(self, changes: TargetChanges) -> "CheckContext":
+        """As `launch`, but kept until the target of this context is gone, for whichever check asks for the same changes.
+
+        A check leaves it as it found it, or ends its process: then the next one that asks gets another.
         """
         ...
 

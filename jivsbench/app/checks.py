@@ -72,7 +72,9 @@ class AttackedTargets:
             log = self._logs / f"attacked-{variant.name}.log"
             target = exits.enter_context(serve_spec(_change_spec(spec, changes), log, stack, changes))
             (folder / "checks").mkdir(mode=0o700)
-            yield self._build_context(variant, target, log, wire, folder / "checks")
+            context = self._build_context(variant, target, log, wire, folder / "checks")
+            exits.callback(context.neighbours.close)
+            yield context
 
     def _build_context(
         self, variant: TargetVariant, target: Target, log: Path, wire: WireRecorder | None, folder: Path
@@ -145,6 +147,7 @@ def _change_profile(profile: Profile, changes: TargetChanges) -> Profile:
         job_timeout_s=changes.job_timeout_s or profile.job_timeout_s,
         queue_limit=changes.queue_limit or profile.queue_limit,
         job_workers=changes.job_workers or profile.job_workers,
+        switches=profile.switches if changes.batching is None else replace(profile.switches, batching=changes.batching),
     )
 
 

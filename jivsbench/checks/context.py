@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from jivsbench.api import (
     TargetChanges,
     Wire,
 )
+from jivsbench.checks.neighbours import Launch, Neighbours
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
@@ -88,7 +89,6 @@ class Errand:
 
 
 NOTHING: Final = Installation()
-Launch = Callable[[TargetChanges], AbstractContextManager[CheckContext]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,12 @@ class HttpCheckContext:
     installation: Installation = NOTHING
     wire: Wire | None = None
     target: HttpTarget = field(init=False)
+    neighbours: Neighbours = field(init=False)
+    """Other targets of the same variant; whoever made this context closes them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "target", HttpTarget(self.reach.base_url, self.reach.token))
+        object.__setattr__(self, "neighbours", Neighbours(self.relaunch))
 
     @property
     def base_url(self) -> str:
@@ -168,6 +171,10 @@ class HttpCheckContext:
     def launch(self, changes: TargetChanges = UNCHANGED) -> AbstractContextManager[CheckContext]:
         """Another target of the same variant."""
         return self.relaunch(changes)
+
+    def share(self, changes: TargetChanges) -> CheckContext:
+        """Another target of the same variant, kept for the next check that asks for the same."""
+        return self.neighbours.share(changes)
 
     def make_folder(self) -> Path:
         """An empty folder of the check's own."""

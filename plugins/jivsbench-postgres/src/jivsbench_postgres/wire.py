@@ -18,7 +18,7 @@ from psycopg import pq
 from jivsbench.errors import ExtractionError, JivsbenchError, SourceUnreachableError
 from jivsbench_postgres.exchange import ResultColumn, Row, Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
-from jivsbench_postgres.socket_copy import CopyBlock, RefusedCopyError, SocketCopy
+from jivsbench_postgres.socket_copy import LONGEST_ROW_BYTES, CopyBlock, LongRowError, RefusedCopyError, SocketCopy
 
 _CANCEL_TIMEOUT_S = 0.9
 _ABANDON_TIMEOUT_S = 1.0
@@ -146,6 +146,13 @@ class Wire:
             yield from copy.blocks(patience_s, may_blank=may_blank)
         except TimeoutError:
             raise self._stalled(doing, patience_s) from None
+        except LongRowError:
+            self._copy = None
+            self.close()
+            raise ExtractionError(
+                f"{self.place} was asked to {doing}, and a row is longer than {LONGEST_ROW_BYTES >> 20} MiB: leave out "
+                "the column that holds such values"
+            ) from None
         except RefusedCopyError as refusal:
             self._copy = None
             if copy.is_running:
