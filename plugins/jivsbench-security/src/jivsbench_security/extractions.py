@@ -93,6 +93,10 @@ class Extractions:
             return Ending(created.status, read_slug(created), None, time.monotonic() - started)
         return self._start(str(_as_mapping(created.body).get("id")), started)
 
+    def run_prepared(self, job_id: str) -> Ending:
+        """Start a job and wait for the end."""
+        return self._start(job_id, time.monotonic())
+
     def prepare(self, body: Mapping[str, object]) -> str:
         """Create an extraction that asks for nothing forbidden. Its id. Raises InvalidRunError when it was not created."""
         created = self.create(body)

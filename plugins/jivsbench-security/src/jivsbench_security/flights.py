@@ -18,7 +18,7 @@ GONE_WITHIN_S: Final = 1.0
 
 
 class Lenience:
-    """What a starved machine is allowed besides a limit: the longest that a harmless request or one look took too long."""
+    """What a starved machine is allowed besides a limit: twice what a harmless request, or one look, took too long."""
 
     def __init__(self, benign_s: float) -> None:
         self._worst_s = benign_s
@@ -26,7 +26,7 @@ class Lenience:
     @property
     def allowed_s(self) -> float:
         """Never more than a second, so that a target cannot earn time by being slow."""
-        return min(self._worst_s, MOST_LENIENCE_S)
+        return min(2 * self._worst_s, MOST_LENIENCE_S)
 
     def sleep(self, duration_s: float = LOOK_EVERY_S) -> None:
         """Sleep, and note by how much it took longer."""
@@ -124,11 +124,12 @@ class Watch:
         return is_busy
 
     def stop(self, flights: Sequence[Flight]) -> None:
-        """End what has not ended."""
-        for flight in flights:
-            if not flight.is_over:
-                self._extractions.stop(flight.job_id)
-        self._owner.end_sessions()
+        """End what has not ended, and only then sessions: those of a pool that is whole are still wanted."""
+        left = [flight for flight in flights if not flight.is_over]
+        for flight in left:
+            self._extractions.stop(flight.job_id)
+        if left:
+            self._owner.end_sessions()
 
 
 def find_overrun(flight: Flight, lenience: Lenience, grace_s: float) -> str | None:
