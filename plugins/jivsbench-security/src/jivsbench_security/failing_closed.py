@@ -45,7 +45,9 @@ class _Session(SourceSession):
             self._break_guard()
         self._break_trail()
         self._break_store()
-        self._break_lock()
+        if self.target.is_full:
+            # A start costs more than all that comes before it.
+            self._break_lock()
 
     def _break_guard(self) -> None:
         """At the creation of a job, and between its creation and its start."""

@@ -19,10 +19,16 @@ from jivsbench.model.secret import Secret
 _TOKEN_BYTES: Final = 5
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 10_000
+# A FETCH names no table; but its transaction holds a lock on each that it reads.
 _BUSY: Final = """
-SELECT pid, query, state = 'active', extract(epoch FROM clock_timestamp() - query_start)::float8
-  FROM pg_catalog.pg_stat_activity
- WHERE pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend' AND query LIKE %s
+SELECT a.pid, concat_ws(' ', a.query, l.names), a.state = 'active',
+       extract(epoch FROM clock_timestamp() - a.query_start)::float8
+  FROM pg_catalog.pg_stat_activity AS a
+  LEFT JOIN (SELECT k.pid, pg_catalog.string_agg(c.relname, ' ') AS names
+               FROM pg_catalog.pg_locks AS k JOIN pg_catalog.pg_class AS c ON c.oid = k.relation
+              WHERE c.relname LIKE %(mark)s GROUP BY k.pid) AS l ON l.pid = a.pid
+ WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend'
+   AND (a.query LIKE %(mark)s OR l.names IS NOT NULL)
 """
 _OF_ROLE: Final = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE usename = %s"
 _END: Final = """
@@ -87,8 +93,8 @@ class OwnerSession:
         return Login(role, Secret(parts._replace(netloc=f"{role}:{password}@{place}").geturl()))
 
     def look(self) -> tuple[SessionState, ...]:
-        """Sessions whose statement names something of this run."""
-        rows = self._connection.execute(_BUSY, (f"%{self.token}%",)).fetchall()
+        """Sessions whose statement, or whose locks, name something of this run."""
+        rows = self._connection.execute(_BUSY, {"mark": f"%{self.token}%"}).fetchall()
         return tuple(SessionState(pid, query, bool(active), age or 0.0) for pid, query, active, age in rows)
 
     def count_sessions(self, login: Login) -> int:

@@ -51,14 +51,16 @@ class _Session(SourceSession):
 
     def attack(self) -> None:
         self._look_at_the_limit()
-        self._send()
+        views = {"sleep": _SLEEP, "trickle": _TRICKLE, "statements": _MANY_STATEMENTS, "lift": _LIFT, "lifted": _SLEEP}
+        names = {name: self.owner.make_view(name, query) for name, query in views.items()}
+        self._send(names)
         if self._context.is_full:
             # The other way to read rows, whichever it is: a named cursor's limit counts anew at each fetch.
             for batching in (True, False):
                 with self._context.launch(_build_changes(batching=batching)) as target:
                     other = _Session(self.check, self._context, target, self.owner)  # type: ignore[arg-type]
                     other.lenience = self.lenience
-                    other._send()
+                    other._send(names)
                 self.attempted += other.attempted
                 self.reached += other.reached
                 self.findings += other.findings
@@ -76,10 +78,7 @@ class _Session(SourceSession):
             told = f"statement_timeout is {limit_ms} ms in its sessions: 1 to {_LONGEST_LIMIT_MS} were expected (0 is none)"
             self.add("statements of the target have no limit, or a long one", told, self.build_body(view))
 
-    def _send(self) -> None:
-        views = {"sleep": _SLEEP, "trickle": _TRICKLE, "statements": _MANY_STATEMENTS, "lift": _LIFT, "lifted": _SLEEP}
-        kind = f"v{self.attempted}"
-        names = {name: self.owner.make_view(f"{kind}_{name}", query) for name, query in views.items()}
+    def _send(self, names: dict[str, str]) -> None:
         lifted = self.extractions.run(self.build_body(names["lift"])).is_completed
         # The session that has just come back is the next one to be lent.
         order = ("lifted", "sleep", "trickle", "statements")
