@@ -72,6 +72,8 @@ class TargetChanges:
     borrow_timeout_s: float | None = None
     queue_limit: int | None = None
     job_workers: int | None = None
+    batching: bool | None = None
+    """Rows travel as batches, or one by one."""
     source_url: Secret | None = None
     cache_url: Secret | None = None
     metadata_url: Secret | None = None
@@ -183,6 +185,13 @@ class CheckContext(Protocol):
         """For each round a folder with every report of a made-up run, whose every text is one of the round's.
 
         The labels of source and cache stand behind such a text. Raises InvalidRunError when they could not be rendered.
+        """
+        ...
+
+    def share(self, changes: TargetChanges) -> "CheckContext":
+        """As `launch`, but kept until the target of this context is gone, for whichever check asks for the same changes.
+
+        A check leaves it as it found it, or ends its process: then the next one that asks gets another.
         """
         ...
 

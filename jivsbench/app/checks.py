@@ -88,7 +88,9 @@ class AttackedTargets:
             checks.mkdir(mode=0o700)
             rendering = self._build_rendering(source, (*variant.plugins, *changes.plugins), checks, log)
             errand = self._build_errand(checks, changes.cache_url or servers.cache_url)
-            yield self._build_context(variant, target, log, wire, errand, rendering)
+            context = self._build_context(variant, target, log, wire, errand, rendering)
+            exits.callback(context.neighbours.close)
+            yield context
 
     def _build_context(  # noqa: PLR0917 - six different types
         self,
@@ -203,6 +205,7 @@ def _change_profile(profile: Profile, changes: TargetChanges) -> Profile:
         output=profile.output
         if changes.escape_formulas is None
         else replace(profile.output, escape_formulas=changes.escape_formulas),
+        switches=profile.switches if changes.batching is None else replace(profile.switches, batching=changes.batching),
     )
 
 

@@ -24,6 +24,7 @@ from jivsbench.api import (
     TargetChanges,
     Wire,
 )
+from jivsbench.checks.neighbours import Launch, Neighbours
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
@@ -91,7 +92,6 @@ class Errand:
 
 
 NOTHING: Final = Installation()
-Launch = Callable[[TargetChanges], AbstractContextManager[CheckContext]]
 Render = Callable[[Sequence[Sequence[str]]], tuple[Path, ...]]
 
 
@@ -111,9 +111,12 @@ class HttpCheckContext:
     wire: Wire | None = None
     render: Render = render_nowhere
     target: HttpTarget = field(init=False)
+    neighbours: Neighbours = field(init=False)
+    """Other targets of the same variant; whoever made this context closes them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "target", HttpTarget(self.reach.base_url, self.reach.token))
+        object.__setattr__(self, "neighbours", Neighbours(self.relaunch))
 
     @property
     def base_url(self) -> str:
@@ -187,6 +190,10 @@ class HttpCheckContext:
     def render_reports(self, rounds: Sequence[Sequence[str]]) -> tuple[Path, ...]:
         """Reports of made-up runs."""
         return self.render(rounds)
+
+    def share(self, changes: TargetChanges) -> CheckContext:
+        """Another target of the same variant, kept for the next check that asks for the same."""
+        return self.neighbours.share(changes)
 
     def make_folder(self) -> Path:
         """An empty folder of the check's own."""

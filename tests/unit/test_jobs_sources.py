@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from jivsbench.errors import DuplicateNameError, UnknownNameError
+from jivsbench.errors import DuplicateNameError, EnvironmentProblem, UnknownNameError
 from jivsbench.extract.caching.sealing import Entry, Seal
 from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.metadata_cache import MetadataCache
@@ -131,3 +132,15 @@ def test_what_may_be_read_is_never_taken_from_the_cache(database, has_key) -> No
 
     assert directory.find("shop").tables == (None if has_key else ("sales.orders",))
     assert directory.open("shop").source.tables == ("sales.orders",)
+
+
+def test_a_list_of_tables_that_cannot_be_read_allows_nothing(database) -> None:
+    """An error with a name, which repeats nothing of what is stored."""
+    store = build_sources(database)
+    store.add(build_source())
+    with database.writing() as connection:
+        connection.execute(text("""UPDATE data_sources SET tables = '["sales.ord'"""))
+
+    with pytest.raises(EnvironmentProblem, match="change the source") as caught:
+        store.find("shop")
+    assert "sales" not in str(caught.value)

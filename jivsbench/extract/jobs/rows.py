@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from jivsbench.errors import EnvironmentProblem
 from jivsbench.extract.jobs.instants import to_datetime, to_datetime_or_none
 from jivsbench.extract.jobs.models import JobRow
 from jivsbench.extract.jobs.values import JobFailure, JobRecord, JobStatistics, LogEntry, LogLevel, SourceRecord
@@ -74,6 +75,17 @@ def read_log_entry(row: tuple[int, str, str]) -> LogEntry:
     return LogEntry(to_datetime(at_us), LogLevel(level), message)
 
 
+def _read_tables(source: str, text: str) -> tuple[str, ...]:
+    """A list that cannot be read allows nothing, which has to be said."""
+    try:
+        return _TABLES.validate_json(text)
+    except ValidationError:
+        # No cause: its text repeats what is stored.
+        raise EnvironmentProblem(
+            f"the tables that data source {source!r} allows cannot be read from the job store: change the source, with its tables"
+        ) from None
+
+
 def read_source(row: tuple[int, str, str, str, str | None, bool, int, int, int]) -> SourceRecord:
     """A data source; columns in the order of the value's fields, and never its URL."""
     source_id, name, connector, type_policy, tables, is_declared, revision, created_us, updated_us = row
@@ -82,7 +94,7 @@ def read_source(row: tuple[int, str, str, str, str | None, bool, int, int, int])
         name=name,
         connector=connector,
         type_policy=TypePolicy(type_policy),
-        tables=None if tables is None else _TABLES.validate_json(tables),
+        tables=None if tables is None else _read_tables(name, tables),
         is_declared=is_declared,
         revision=revision,
         created_at=to_datetime(created_us),

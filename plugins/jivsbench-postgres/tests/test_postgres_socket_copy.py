@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jivsbench_postgres.socket_copy import RefusedCopyError, SocketCopy
+from jivsbench_postgres.socket_copy import LongRowError, RefusedCopyError, SocketCopy
 
 BEFORE = b"1\0\0\0\4" + b"2\0\0\0\4" + b"H\0\0\0\7\0\0\0"
 READY = b"Z\0\0\0\5T"
@@ -189,3 +189,17 @@ def test_a_block_can_be_read_as_bytes_without_a_copy(server: Server) -> None:
     thread.join()
     assert isinstance(block.data, np.ndarray)
     assert bytes(block.data) == b"\n" * 5 + b"1\t2\n" + b"\n" * 5 + b"3\t4\n"
+
+
+def test_a_row_that_would_fill_the_memory_is_not_taken_in(server: Server) -> None:
+    """The rows before it arrive; of its 300 MB no room is made, and the same goes for throwing it away."""
+    head = struct.pack("!cI", b"d", 300_000_000)
+    started = BEFORE + message(b"d", b"1\n") + head + b"x" * ((1 << 20) + 50_000)
+
+    with pytest.raises(LongRowError):
+        server.read(started)
+    room = server.copy._buffer.size
+    with pytest.raises(LongRowError):
+        server.copy.discard(PATIENCE_S)
+
+    assert room < 4 << 20

@@ -23,8 +23,8 @@ _ENOUGH_BYTES = 1 << 20
 """A block is handed on when so much is there: larger ones need more memory and parse no faster."""
 _SPARE_BYTES = 256 << 10
 _CAPACITY_BYTES = _ENOUGH_BYTES + _SPARE_BYTES
-_LONGEST_MESSAGE_BYTES = 1 << 30
-"""The server's own limit."""
+LONGEST_ROW_BYTES = 32 << 20
+"""The server's own limit is 1 GiB, and a row is held several times over until it is written: one value could fill the memory."""
 _PATIENT_FROM_BYTES = 1 << 20
 _LOW_WATER_BYTES = 256 << 10
 """In a long copy the kernel wakes us when so much waits, not at each of the server's 8 KiB: that saves two thirds of the CPU."""
@@ -45,6 +45,10 @@ class RefusedCopyError(Exception):
     def __init__(self, sqlstate: str | None) -> None:
         super().__init__(sqlstate)
         self.sqlstate = sqlstate
+
+
+class LongRowError(ConnectionAbortedError):
+    """A row is longer than any that is taken in. What is left of it is not read: the session is to be closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class SocketCopy:
         """Blocks of whole rows until ReadyForQuery; a second call goes on where the first one stopped.
 
         With `may_blank` rows are parted by empty lines, which costs less than closing the gaps. Raises RefusedCopyError,
-        TimeoutError after `patience_s` of silence, and ConnectionError when the server is gone.
+        TimeoutError after `patience_s` of silence, LongRowError, and another ConnectionError when the server is gone.
         """
         is_open = True
         while self.is_running:
@@ -203,8 +207,8 @@ class SocketCopy:
         """Move what is not taken in yet to the front, and make the buffer hold at least the message that starts there."""
         waiting = self._buffer[self._position : self._fill]
         length = _read_header(waiting)[1] + 1 if waiting.size >= _HEADER_BYTES else 0
-        if length > _LONGEST_MESSAGE_BYTES:
-            raise ConnectionAbortedError
+        if length > LONGEST_ROW_BYTES + _HEADER_BYTES:
+            raise LongRowError
         self._enough_bytes = max(_ENOUGH_BYTES, length)
         room = self._buffer
         if self._enough_bytes + _SPARE_BYTES > room.size:

@@ -18,7 +18,7 @@ from psycopg import pq
 from jivsbench.errors import ExtractionError, JivsbenchError, SourceUnreachableError
 from jivsbench_postgres.exchange import ResultColumn, Row, Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
-from jivsbench_postgres.socket_copy import CopyBlock, RefusedCopyError, SocketCopy
+from jivsbench_postgres.socket_copy import LONGEST_ROW_BYTES, CopyBlock, LongRowError, RefusedCopyError, SocketCopy
 
 _CANCEL_TIMEOUT_S = 0.9
 _ABANDON_TIMEOUT_S = 1.0
@@ -146,6 +146,8 @@ class Wire:
             yield from copy.blocks(patience_s, may_blank=may_blank)
         except TimeoutError:
             raise self._stalled(doing, patience_s) from None
+        except LongRowError:
+            raise self._refuse_long_row(doing) from None
         except RefusedCopyError as refusal:
             self._copy = None
             if copy.is_running:
@@ -183,6 +185,9 @@ class Wire:
             if count == 0:
                 self._receive(doing, patience_s)
                 continue
+            if count > LONGEST_ROW_BYTES:
+                # libpq has taken it in already; but each step after this one would hold it again.
+                raise self._refuse_long_row(doing)
             if count > 0:
                 rows.append(row)
                 size += count
@@ -193,6 +198,15 @@ class Wire:
                 rows.clear()
                 row, size = memoryview(b""), 0
                 yield block
+
+    def _refuse_long_row(self, doing: str) -> JivsbenchError:
+        """The rest of the row is on its way, so the session goes."""
+        self._copy = None
+        self.close()
+        return ExtractionError(
+            f"{self.place} was asked to {doing}, and a row is longer than {LONGEST_ROW_BYTES >> 20} MiB: leave out the column "
+            "with such values"
+        )
 
     def ping(self, patience_s: float) -> bool:
         """One round trip with an empty statement; False when it failed."""

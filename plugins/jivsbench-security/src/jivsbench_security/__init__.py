@@ -14,19 +14,24 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.cached_personal_data import CachedPersonalDataCheck
     from jivsbench_security.destination_control import DestinationControlCheck
     from jivsbench_security.error_hygiene import ErrorHygieneCheck
+    from jivsbench_security.failing_closed import FailClosedCheck
     from jivsbench_security.file_bombs import FileBombsCheck
     from jivsbench_security.file_modes import FileModesCheck
     from jivsbench_security.formula_cells import FormulaCellsCheck
     from jivsbench_security.installed_files import InstalledFilesCheck
     from jivsbench_security.known_holes import KnownHolesCheck
+    from jivsbench_security.lifecycle import LifecycleCheck
     from jivsbench_security.link_escape import LinkEscapeCheck
     from jivsbench_security.log_lines import LogLinesCheck
     from jivsbench_security.path_traversal import PathTraversalCheck
     from jivsbench_security.plugin_trust import PluginTrustCheck
+    from jivsbench_security.pool_exhaustion import PoolExhaustionCheck
     from jivsbench_security.raw_query import RawQueryCheck
     from jivsbench_security.report_pages import ReportPagesCheck
+    from jivsbench_security.resource_bombs import ResourceBombCheck
     from jivsbench_security.secret_leaks import SecretLeakCheck
     from jivsbench_security.sql_source import SqlSourceCheck
+    from jivsbench_security.time_limits import TimeLimitCheck
     from jivsbench_security.trail_attacks import AuditTrailCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
@@ -52,4 +57,9 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
         FileModesCheck(),
         FileBombsCheck(),
         FormulaCellsCheck(),
+        TimeLimitCheck(),
+        ResourceBombCheck(),
+        PoolExhaustionCheck(),
+        FailClosedCheck(),
+        LifecycleCheck(),
     ]

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jivsbench.api import Response, TargetApi
-from jivsbench.errors import ExtractionError, JivsbenchError, UsageError
+from jivsbench.errors import ExtractionError, InvalidRunError, JivsbenchError, UsageError
 
 _WAIT_S: Final = 30
 _PATIENCE_S: Final = 150.0
 _CREATED: Final = 201
+_FINAL: Final = ("COMPLETED", "FAILED", "CANCELLED")
 _CLIENT_ERRORS: Final = range(400, 500)
 INTERNAL_ERROR: Final = 500
 _NOT_ABOUT_THE_REQUEST: Final = frozenset({401, 403, 404, 408, 409, 429})
@@ -42,6 +43,11 @@ class Ending:
         return self.status in _CLIENT_ERRORS and self.status not in _NOT_ABOUT_THE_REQUEST and self.slug is not None
 
     @property
+    def is_typed(self) -> bool:
+        """True for a failure with an error that has a name of its own."""
+        return self.slug in _KNOWN_SLUGS
+
+    @property
     def is_crash(self) -> bool:
         """True when the target answered, but as for a fault of its own."""
         if self.job is not None:
@@ -63,6 +69,10 @@ def _slugs(error: type[JivsbenchError]) -> Iterator[str]:
 CLEAN_SLUGS: Final = frozenset({*_slugs(UsageError), *_slugs(ExtractionError), "missing-object"}) - _NOT_ABOUT_THE_VALUE
 """Errors that say: this request cannot be carried out as written."""
 _KNOWN_SLUGS: Final = frozenset(_slugs(JivsbenchError)) - {JivsbenchError.slug}
+
+
+def _read_ending(status: int, job: Mapping[str, Any], duration_s: float) -> Ending:
+    return Ending(status, _as_mapping(job.get("error")).get("slug"), job, duration_s)
 
 
 class Extractions:
@@ -88,7 +98,7 @@ class Extractions:
         started = time.monotonic()
         answers = [self.create(body) for body in bodies]
         ids = [str(_as_mapping(answer.body).get("id")) if answer.status == _CREATED else None for answer in answers]
-        starts = [self._target.call("POST", f"/extractions/{job_id}/start") if job_id else None for job_id in ids]
+        starts = [self.start(job_id) if job_id else None for job_id in ids]
         return [
             self._await(job_id, start, started)
             if job_id and start
@@ -96,12 +106,39 @@ class Extractions:
             for answer, job_id, start in zip(answers, ids, starts, strict=True)
         ]
 
-    def start(self, job_id: str) -> Ending:
-        """Start what was created, and wait for its end."""
+    def run_prepared(self, job_id: str) -> Ending:
+        """Start a job and wait for the end."""
         return self._start(job_id, time.monotonic())
 
+    def prepare(self, body: Mapping[str, object]) -> str:
+        """Create an extraction that asks for nothing forbidden. Its id. Raises InvalidRunError when it was not created."""
+        created = self.create(body)
+        if created.status != _CREATED:
+            raise InvalidRunError(f"an extraction was to be created, and the target answered {created.status}")
+        return str(_as_mapping(created.body).get("id"))
+
+    def start(self, job_id: str) -> Response:
+        """Let a job run, without waiting for it."""
+        return self._target.call("POST", f"/extractions/{job_id}/start")
+
+    def stop(self, job_id: str) -> Response:
+        """End a job."""
+        return self._target.call("POST", f"/extractions/{job_id}/stop")
+
+    def look(self, job_id: str) -> Ending | None:
+        """How a job ended; None while it has not. The duration is left out."""
+        answer = self._target.call("GET", f"/extractions/{job_id}")
+        job = _as_mapping(answer.body)
+        return _read_ending(answer.status, job, 0.0) if job.get("state") in _FINAL else None
+
+    def look_at_all(self) -> dict[str, Ending | None]:
+        """The newest 200 jobs by id, as `look` tells of one."""
+        answer = self._target.call("GET", "/extractions?size=200")
+        jobs = [_as_mapping(job) for job in _as_mapping(answer.body).get("items", ())]
+        return {str(job["id"]): _read_ending(answer.status, job, 0.0) if job["state"] in _FINAL else None for job in jobs}
+
     def _start(self, job_id: str, started: float) -> Ending:
-        return self._await(job_id, self._target.call("POST", f"/extractions/{job_id}/start"), started)
+        return self._await(job_id, self.start(job_id), started)
 
     def _await(self, job_id: str, answer: Response, started: float) -> Ending:
         path = f"/extractions/{job_id}"
@@ -109,8 +146,8 @@ class Extractions:
         while answer.status in (200, 202):
             answer = self._target.call("GET", f"{path}?wait_s={_WAIT_S}")
             job = _as_mapping(answer.body)
-            if job.get("state") in ("COMPLETED", "FAILED", "CANCELLED"):
-                return Ending(answer.status, _as_mapping(job.get("error")).get("slug"), job, time.monotonic() - started)
+            if job.get("state") in _FINAL:
+                return _read_ending(answer.status, job, time.monotonic() - started)
             if time.monotonic() - started > _PATIENCE_S:
                 break
         return Ending(answer.status, read_slug(answer), None, time.monotonic() - started)

@@ -175,7 +175,7 @@ def _plant_outputs(context: CheckContext, session: FileSession, source: FileSour
         place = context.output_dir / job_id
         plant(place)
         with FileWatch([arena.victim], MADE) as watch:
-            ending = source.extractions.start(job_id)
+            ending = source.extractions.run_prepared(job_id)
             made = watch.events()
         session.meet(ending, what)
         if made or ending.is_completed:
@@ -196,7 +196,7 @@ def _race_for_outputs(context: CheckContext, session: FileSession, source: FileS
             job_id = _create(source)
             link.symlink_to(arena.victim)
             with _Swapper(context.output_dir / job_id, link) as swapper:
-                session.meet(source.extractions.start(job_id), "exchange OUTPUT/JOB with a link while the job runs")
+                session.meet(source.extractions.run_prepared(job_id), "exchange OUTPUT/JOB with a link while the job runs")
             swaps += swapper.swaps
             for place in (link, context.output_dir / job_id):
                 _remove(place)
