@@ -23,7 +23,7 @@ _STARTER: Final = """\
 
 # --- The cache in front of metadata; rows never enter it -----------------------------------------------------------
 # [cache]
-# url = "redis://cache.example.com:6379/0"
+# url = "rediss://cache.example.com:6379/0"
 
 # --- The job store of `jivsbench serve` ----------------------------------------------------------------------------
 # [metadata]
