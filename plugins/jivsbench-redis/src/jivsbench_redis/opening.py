@@ -26,6 +26,9 @@ def open_cache(
 
 def _build_pool(address: Address, call_timeout_s: float) -> ConnectionPool:
     options: dict[str, Any] = address.connection_options()
+    if address.is_tls:
+        # Not what OpenSSL was told to allow on this system.
+        options["ssl_min_version"] = ssl.TLSVersion.TLSv1_2
     return ConnectionPool(
         SSLConnection if address.is_tls else Connection,
         socket_connect_timeout=call_timeout_s,
@@ -33,7 +36,6 @@ def _build_pool(address: Address, call_timeout_s: float) -> ConnectionPool:
         # The breaker decides when to ask again; a client that retries by itself makes a dead cache slow.
         retry=Retry(NoBackoff(), 0),
         protocol=2,
-        **({"ssl_min_version": ssl.TLSVersion.TLSv1_2} if address.is_tls else {}),
         **options,
     )
 

@@ -7,8 +7,11 @@ from jivsbench.api import SecurityCheck, hookimpl
 
 @hookimpl
 def jivsbench_register_checks() -> Iterable[SecurityCheck]:
-    """Offer SEC-001 (value injection) and SEC-003 (raw-query guard)."""
+    """Offer the checks, by their ids."""
+    from jivsbench_security.cache_tls import CacheTlsCheck
+    from jivsbench_security.credential_store import CredentialStoreCheck
+    from jivsbench_security.database_tls import DatabaseTlsCheck
     from jivsbench_security.raw_query import RawQueryCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
 
-    return [ValueInjectionCheck(), RawQueryCheck()]
+    return [ValueInjectionCheck(), RawQueryCheck(), DatabaseTlsCheck(), CacheTlsCheck(), CredentialStoreCheck()]
