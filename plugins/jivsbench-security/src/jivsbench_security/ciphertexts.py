@@ -69,7 +69,7 @@ def join(head: str, raw: bytes) -> str:
 def find_encodings(secret: str) -> tuple[bytes, ...]:
     """The secret as it is, and as base64 (wherever it begins), hex, percent signs and UTF-16 show it."""
     raw = secret.encode()
-    encoded = {raw, raw.hex().encode(), quote(secret, safe="").encode(), secret.encode("utf-16-le"), raw[::-1]}
+    encoded = {raw, raw.hex().encode(), quote(secret, safe="").encode(), secret.encode("utf-16-le")}
     for offset in range(3):
         # What depends on the neighbours is cut off.
         text = base64.b64encode(b"\0" * offset + raw)

@@ -29,6 +29,9 @@ _FLIPS: Final = 40
 _SEALINGS: Final = 20
 _SEALINGS_FULL: Final = 3000
 _MOST_FINDINGS: Final = 6
+_HOW_ALTERED: Final = "POST /api/v1/data-sources, change `url` of its row in the job store, POST /api/v1/data-sources/{name}/test"
+_HOW_SEALED: Final = "PUT /api/v1/data-sources/{name} with one URL, often"
+_HOW_STORED: Final = "POST /api/v1/data-sources, then search the output folder"
 _LARGEST_FILE_BYTES: Final = 256 << 20
 
 
@@ -122,9 +125,11 @@ class _Session:
     def _tamper(self) -> None:
         victim, lender = self._sources[1:]
         sound, lent = self._read(victim), self._read(lender)
+        # With another password: the one that is searched for must not come from the check itself.
+        decoy = lender.url.replace(lender.password, secrets.token_hex(16))
         flips = None if self._context.is_full else _FLIPS
         try:
-            for tampering in list_tamperings(sound, lent, lender.url, self._choice, flips):
+            for tampering in list_tamperings(sound, lent, decoy, self._choice, flips):
                 self._write(victim, tampering.text)
                 self._judge(victim, tampering)
                 if len(self.findings) >= _MOST_FINDINGS:
@@ -140,9 +145,9 @@ class _Session:
         self.reached += is_used or slug == _REFUSED
         self.unanswered += not is_used and slug != _REFUSED
         if is_used:
-            self._add(
-                "an altered URL was used", f"the target connected with {tampering.what}", "then POST /data-sources/{name}/test"
-            )
+            self._add("an altered URL was used", f"the target connected with {tampering.what}", _HOW_ALTERED)
+            # It now remembers what it used, until it is told anew.
+            self._update(victim)
 
     def _exchange_names(self) -> None:
         """The rows of two sources get each other's name."""
@@ -160,13 +165,10 @@ class _Session:
         times = _SEALINGS_FULL if self._context.is_full else _SEALINGS
         for _ in range(times):
             self.attempted += 1
-            body = {"connector": "postgres", "url": lender.url}
-            self.reached += self._context.target.call("PUT", f"/data-sources/{lender.name}", body).status == _OK
+            self.reached += self._update(lender) == _OK
             nonces.add(read_nonce(self._read(lender)))
         if len(nonces) < times:
-            self._add(
-                "a nonce came twice", f"{times} encryptions have {len(nonces)} nonces", "PUT /api/v1/data-sources/{name}, often"
-            )
+            self._add("a nonce came twice", f"{times} encryptions have {len(nonces)} nonces", _HOW_SEALED)
 
     def _search(self) -> None:
         """No password stands in any file of the target's, in any usual encoding."""
@@ -183,16 +185,16 @@ class _Session:
                 continue
             self.reached += 1
             if any(form in content for form in wanted):
-                self._add(
-                    "a password stands in a file",
-                    f"{path.name} holds the password of a stored source",
-                    "POST /api/v1/data-sources",
-                )
+                self._add("a password stands in a file", f"{path.name} holds the password of a stored source", _HOW_STORED)
 
     def _send(self, source: _Source) -> int:
         return self._context.target.call(
             "POST", "/data-sources", {"name": source.name, "connector": "postgres", "url": source.url}
         ).status
+
+    def _update(self, source: _Source) -> int:
+        body = {"connector": "postgres", "url": source.url}
+        return self._context.target.call("PUT", f"/data-sources/{source.name}", body).status
 
     def _test(self, source: _Source) -> str:
         return read_slug(self._context.target.call("POST", f"/data-sources/{source.name}/test")) or ""
@@ -227,6 +229,6 @@ class _Session:
                     severity=self._check.severity,
                     title=title,
                     evidence=evidence,
-                    reproducer=f"UPDATE data_sources SET url = ... in {self._store.name}, {how}" if "used" in title else how,
+                    reproducer=how,
                 )
             )

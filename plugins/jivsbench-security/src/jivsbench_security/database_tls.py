@@ -69,7 +69,8 @@ class _Session:
 
     def describe(self) -> str:
         """One line for the result."""
-        return f"{self.attempted} log-ins at {len(HOSTILE)} servers that prove nothing, {len(self.findings)} of them got the password"
+        servers = f"{len(HOSTILE)} servers that prove nothing"
+        return f"{self.attempted} log-ins at {servers}, {len(self.findings)} of them got the password"
 
     def find_obstacle(self) -> str:
         """Why the target cannot be led to a server of the check's; empty when it can."""
