@@ -68,8 +68,8 @@ dir = "reports"
 # [[transforms]]
 # kind = "drop"
 # columns = ["description"]
-# The key of masks by "digest" has 16 characters or more; under [masking]: key_file = "masking.key", a file that only you
-# can read, or the environment variable JIVSBENCH_MASKING_KEY.
+# The key of masks by "digest" is drawn at random, as with `openssl rand -hex 32`; under [masking]: key_file = "masking.key",
+# a file that only you can read, or the environment variable JIVSBENCH_MASKING_KEY.
 
 # --- Profiles besides `legacy` and `optimized` ---------------------------------------------------------------------
 # [profiles.two-streams]

@@ -12,6 +12,16 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.credential_store import CredentialStoreCheck
     from jivsbench_security.database_tls import DatabaseTlsCheck
     from jivsbench_security.raw_query import RawQueryCheck
+    from jivsbench_security.secret_sources import SecretSourceCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
+    from jivsbench_security.weak_start import WeakSecretCheck
 
-    return [ValueInjectionCheck(), RawQueryCheck(), DatabaseTlsCheck(), CacheTlsCheck(), CredentialStoreCheck()]
+    return [
+        ValueInjectionCheck(),
+        RawQueryCheck(),
+        DatabaseTlsCheck(),
+        CacheTlsCheck(),
+        CredentialStoreCheck(),
+        WeakSecretCheck(),
+        SecretSourceCheck(),
+    ]
