@@ -46,7 +46,8 @@ def test_a_trusting_client_gives_its_password_to_every_server_and_a_careful_one_
     with PostgresFront(Line.TRUSTED, certificates) as trusted:
         with PostgresFront(line, certificates, trusted.port) as front:
             log_in(front.port, "sslmode=prefer")
-            assert front.count_heard(PASSWORD, line) == 1
+            # Refused over TLS, libpq even tries once more without.
+            assert front.count_heard(PASSWORD, line) >= 1
         with PostgresFront(line, certificates, trusted.port) as front:
             log_in(front.port, careful)
             assert front.count_heard(PASSWORD, line) == (line is Line.TRUSTED)
@@ -57,15 +58,10 @@ def test_a_trusting_client_gives_its_password_to_every_server_and_a_careful_one_
 def test_a_server_is_wrong_as_it_says(certificates: Certificates, line: Line) -> None:
     """The careful client names the fault, and no other."""
     context = ssl.create_default_context(cafile=certificates.authority)
-    with (
-        RedisFront(certificates, HOSTILE) as front,
-        socket.create_connection(("127.0.0.1", front.port), timeout=5) as sock,
-        pytest.raises(ssl.SSLError) as caught,
-    ):
+    with RedisFront(certificates, HOSTILE) as front:
         front.line = line
-        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as other:
-            context.wrap_socket(other, server_hostname="127.0.0.1")
-    del sock
+        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as sock, pytest.raises(ssl.SSLError) as caught:
+            context.wrap_socket(sock, server_hostname="127.0.0.1")
 
     assert any(word in str(caught.value).lower() for word in WRONG[line].split("|")), str(caught.value)
 
@@ -77,8 +73,9 @@ def test_tls_1_0_is_really_spoken(certificates: Certificates) -> None:
     allow_tls_1_0(context)
     with RedisFront(certificates, HOSTILE) as front, warnings.catch_warnings():
         front.line = Line.OLD_TLS
-        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as sock:
-            assert context.wrap_socket(sock, server_hostname="127.0.0.1").version() == "TLSv1"
+        sock = socket.create_connection(("127.0.0.1", front.port), timeout=5)
+        with context.wrap_socket(sock, server_hostname="127.0.0.1") as encrypted:
+            assert encrypted.version() == "TLSv1"
 
 
 def test_the_cache_front_is_a_cache_that_misses(certificates: Certificates) -> None:

@@ -76,6 +76,7 @@ class Front(ABC):
         self._met: list[Line] = []
         self._heard: dict[Line, bytes] = {}
         self._open: dict[int, socket.socket] = {}
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server((SERVER_ADDRESS, 0))
         self.port: Final[int] = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -116,12 +117,16 @@ class Front(ABC):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
+        for thread in tuple(self._threads):
+            thread.join(_PATIENCE_S)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client, self._choose()), daemon=True).start()
+                thread = threading.Thread(target=self._serve, args=(client, self._choose()), daemon=True)
+                self._threads.append(thread)
+                thread.start()
 
     def _choose(self) -> Line:
         """What the server is for the next connection."""
