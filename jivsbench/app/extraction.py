@@ -13,6 +13,7 @@ from jivsbench.extract.guards import require_guards
 from jivsbench.extract.incremental import Series, extract_increment
 from jivsbench.extract.manifest import IncrementMode
 from jivsbench.extract.resume import read_finished
+from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.job import ExtractionResult
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
@@ -78,6 +79,7 @@ def _build_extractor(
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputError(f"the folder {folder.parent} cannot be made ({exc.strerror}): name another with --to") from exc
+    check_mask_key(mask_key)
     return Extractor(
         connectors={connector.name: connector for connector in registry.connectors},
         guards=require_guards(profile, registry.guards),

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from jivsbench.api import WireMessage
+from jivsbench.model.host import is_this_machine
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.testing.tcp_proxy import TcpProxy
@@ -117,7 +118,8 @@ class PostgresFramer:
 def record_source(source: DataSource) -> Iterator[tuple[DataSource, WireRecorder | None]]:
     """The source by way of a recorder; the source itself and None where no recorder can stand in between.
 
-    That is: another protocol than PostgreSQL's, a socket file, several hosts, a URL that asks for encryption or cannot be read.
+    That is: another protocol than PostgreSQL's, a socket file, several hosts, a URL that cannot be read, or a line that is encrypted,
+    as the URL may ask and as it is to another machine.
     """
     parts = _read_url(source)
     if parts is None or not _is_recordable(parts):
@@ -142,5 +144,5 @@ def _read_url(source: DataSource) -> SplitResult | None:
 
 def _is_recordable(parts: SplitResult) -> bool:
     asks = parts.query.lower()
-    has_one_host = bool(parts.hostname) and "," not in parts.netloc
-    return parts.scheme in _SCHEMES and has_one_host and not any(word in asks for word in ("sslmode=", "host", "service="))
+    has_one_host = bool(parts.hostname) and "," not in parts.netloc and is_this_machine(parts.hostname or "")
+    return parts.scheme in _SCHEMES and has_one_host and not any(word in asks for word in ("ssl", "host", "service="))

@@ -23,7 +23,7 @@ _STARTER: Final = """\
 
 # --- The cache in front of metadata; rows never enter it -----------------------------------------------------------
 # [cache]
-# url = "redis://cache.example.com:6379/0"
+# url = "rediss://cache.example.com:6379/0"
 
 # --- The job store of `jivsbench serve` ----------------------------------------------------------------------------
 # [metadata]
@@ -68,8 +68,8 @@ dir = "reports"
 # [[transforms]]
 # kind = "drop"
 # columns = ["description"]
-# The key of masks by "digest" has 16 characters or more; under [masking]: key_file = "masking.key", a file that only you
-# can read, or the environment variable JIVSBENCH_MASKING_KEY.
+# The key of masks by "digest" is drawn at random, as with `openssl rand -hex 32`; under [masking]: key_file = "masking.key",
+# a file that only you can read, or the environment variable JIVSBENCH_MASKING_KEY.
 
 # --- Profiles besides `legacy` and `optimized` ---------------------------------------------------------------------
 # [profiles.two-streams]

@@ -23,7 +23,8 @@ _KNOWN: Final = re.compile(
     r"change[-_ ]?(?:me|this|it)|passw(?:or|0r)?d|passphrase|secret|default|example|sample|insecure|placeholder|replace[-_ ]?me"
     r"|letmein|welcome|monkey|dragon|master|qwerty|azerty|asdfgh|zxcvbn|iloveyou|trustno1|administrator|admin|root|toor|guest"
     r"|user|demo|test|token|bearer|apikey|private|redis|postgres|mysql|mariadb|oracle|jivsbench|jwt|todo|foobar|dummy|temp"
-    r"|viewer|engineer|correct|horse|battery|staple|super|please|your|here|insert|unsafe|dev|prod|staging|local|key",
+    r"|viewer|engineer|correct|horse|battery|staple|super|please|your|here|insert|unsafe|dev|prod|staging|local|key"
+    r"|characters?|with|least|long|very|only|this|development|minimum|random|string|generate|before|deploy",
     re.IGNORECASE,
 )
 """What defaults, samples and placeholders are made of. It counts for nothing, wherever it stands."""
@@ -32,9 +33,10 @@ _REPEATED: Final = re.compile(r"(.{3,})(?=.*\1)", re.DOTALL)
 _LONGEST_CHARACTERS: Final = 256
 """Looking for repetitions takes time; what so many characters do not bring, more of them seldom do."""
 _SHORTEST_RUN: Final = 3
-_WORD: Final = re.compile(r"[A-Z]?[a-z]{5,}|[A-Z]{6,}")
+_WORD: Final = re.compile(r"[A-Z]?[a-z]{5,}|[A-Z]{6,}|(?<![A-Za-z0-9])[A-Z]?[a-z]{2,4}(?![A-Za-z0-9])")
 _WORD_BITS: Final = 2.5
-"""A letter of a word tells less than a letter drawn at random; several letters of one case in a row look like a word."""
+"""A letter of a word tells less than a letter drawn at random; several letters of one case in a row look like a word, and few
+that stand alone between marks too."""
 _MARK_BITS: Final = 1.0
 """What stands between words is seldom a surprise."""
 

@@ -26,6 +26,7 @@ from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
 from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.extract.runner import JobRunner
+from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
@@ -87,14 +88,16 @@ class Service:
 
 def assemble(spec: ServiceSpec) -> Service:
     """Build the service; its workers run when this returns. Raises the JivsbenchError that says what is missing."""
-    authority = Authority(tuple((token.token, token.role) for token in spec.tokens))
-    key = parse_credential_key(Secret(spec.credential_key)) if spec.credential_key else None
-    vault = CredentialVault(key) if key else None
     registry = load_registry(
         extra_modules=spec.plugins,
         disabled=spec.disabled_plugins,
         plugins_lock=Path(spec.plugins_lock) if spec.plugins_lock else None,
     )
+    authority = Authority(tuple((token.token, token.role) for token in spec.tokens))
+    key = parse_credential_key(Secret(spec.credential_key)) if spec.credential_key else None
+    vault = CredentialVault(key) if key else None
+    mask_key = Secret(spec.mask_key) if spec.mask_key else None
+    check_mask_key(mask_key)
     guards = require_guards(spec.profile, registry.guards)
     output_dir = _make_output_dir(spec.output_dir)
     owner = hashlib.sha256(str(output_dir).encode()).hexdigest()[:_OWNER_CHARACTERS]
@@ -118,7 +121,7 @@ def assemble(spec: ServiceSpec) -> Service:
         profile=spec.profile,
         output_dir=output_dir,
         schemas=cache.schema,
-        mask_key=Secret(spec.mask_key) if spec.mask_key else None,
+        mask_key=mask_key,
     )
     occupied, trail = _take_over(output_dir, key)
     metrics = JobMetrics()

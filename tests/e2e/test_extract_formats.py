@@ -25,7 +25,7 @@ values = [100]
 kind = "keep"
 columns = ["id", "email"]
 """
-MASKING_KEY = "S3cr3t-masking-key-0123"
+MASKING_KEY = "S3cr3t-d1a0f5b6c37e48920f6d3b71ce5a8294d07be6f1"
 
 
 def read_rows(path: Path) -> list[list[str]]:

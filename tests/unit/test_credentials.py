@@ -268,3 +268,19 @@ def test_a_key_comes_from_a_file_a_variable_or_its_file(tmp_path: Path) -> None:
     key_file.chmod(0o640)
     with pytest.raises(ConfigError, match="chmod 600"):
         load_settings(None, {"JIVSBENCH_CREDENTIAL_KEY_FILE": str(key_file)})
+
+
+def test_a_phrase_that_happens_to_be_base64_is_no_key() -> None:
+    """43 letters and dashes decode to 32 bytes that look drawn at random."""
+    with pytest.raises(CredentialError, match="made of words"):
+        parse_credential_key(Secret("please-change-this-secret-before-you-deploy"))
+
+
+def test_a_hundred_thousand_encryptions_share_no_nonce() -> None:
+    """Of one URL, for one source."""
+    vault, owner = CredentialVault(parse_credential_key(format_new_key())), CredentialOwner(1, "shop", "postgres")
+    url = Secret("postgresql://reader@127.0.0.1/shop")
+
+    nonces = {base64.urlsafe_b64decode(vault.seal(url, owner).rpartition(":")[2])[:12] for _ in range(100_000)}
+
+    assert len(nonces) == 100_000

@@ -62,3 +62,11 @@ def test_random_tokens_pass(write, size_bytes, may_refuse) -> None:
 def test_nothing_is_nothing() -> None:
     """An empty text has no bits."""
     assert estimate_entropy_bits("") == 0.0
+
+
+@pytest.mark.parametrize(
+    "phrase", ["super-secret-jwt-token-with-at-least-32-characters-long", "this-is-a-very-long-secret-key-for-development-only"]
+)
+def test_a_phrase_of_short_words_is_no_token(phrase: str) -> None:
+    """The first is the published default of a well-known product."""
+    assert estimate_entropy_bits(phrase) < 70

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from jivsbench.errors import CredentialError
+from jivsbench.model.entropy import estimate_entropy_bits
 from jivsbench.model.secret import Secret
 
 KEY_BYTES: Final = 32
@@ -18,6 +19,8 @@ AUDIT_USE: Final = "audit trail"
 _HEX_CHARACTERS: Final = 2 * KEY_BYTES
 _FEWEST_DIFFERENT_BYTES: Final = 20
 """32 random bytes have about 30 different ones, and 20 or fewer once in 10^12."""
+_LEAST_BITS: Final = 128
+"""Of the text, as estimated: of 20,000 random keys none had less than 160."""
 _PRINTABLE: Final = frozenset(string.printable.encode())
 _ADVICE: Final = "make one with `jivsbench credentials new-key FILE`"
 
@@ -51,14 +54,17 @@ def format_new_key() -> Secret:
 
 def parse_credential_key(text: Secret) -> CredentialKey:
     """32 bytes as 64 hex digits or as base64. Raises CredentialError for another size and for what was not drawn at random."""
-    raw = _decode(text.reveal().strip())
+    written = text.reveal().strip()
+    raw = _decode(written)
     if raw is None or len(raw) != KEY_BYTES:
         found = "no such text" if raw is None else f"{len(raw)} bytes"
         raise CredentialError(
             f"the credential key must be {KEY_BYTES} random bytes as base64 or as {_HEX_CHARACTERS} hex digits, "
             f"and it is {found}: {_ADVICE}"
         )
-    weakness = _find_weakness(raw)
+    # A phrase of 43 letters and dashes is base64 too, and gives bytes that look drawn.
+    is_guessable = estimate_entropy_bits(written) < _LEAST_BITS
+    weakness = "its text is made of words or repetitions" if is_guessable else _find_weakness(raw)
     if weakness:
         raise CredentialError(f"the credential key was not drawn at random ({weakness}): {_ADVICE}")
     return CredentialKey(raw)

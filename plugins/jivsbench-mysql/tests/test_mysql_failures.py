@@ -266,8 +266,24 @@ def test_a_url_says_where_and_how() -> None:
 
     assert (address.host, address.port, address.database, address.user) == ("db", 3307, "shop", "a@b")
     assert address.password.reveal() == PASSWORD
-    assert address.tls.mode is TlsMode.VERIFY_CA
+    assert address.tls.mode is TlsMode.VERIFY_IDENTITY
     assert "w0rd" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("url", "mode"),
+    [
+        ("mysql://u@db.example.com/d", TlsMode.VERIFY_IDENTITY),
+        ("mysql://u@192.0.2.7/d?ssl-ca=/ca.pem", TlsMode.VERIFY_IDENTITY),
+        ("mysql://u@db.example.com/d?ssl-mode=DISABLED", TlsMode.DISABLED),
+        ("mysql://u@127.0.0.1/d", TlsMode.PREFERRED),
+        ("mysql://u@127.0.0.1/d?ssl-ca=/ca.pem", TlsMode.VERIFY_CA),
+        ("mysql://u@db/d?socket=/run/mysqld/mysqld.sock", TlsMode.PREFERRED),
+    ],
+)
+def test_a_line_to_another_machine_is_verified_unless_the_url_says_otherwise(url: str, mode: TlsMode) -> None:
+    """This machine and a socket stay as they were."""
+    assert parse_address(Secret(url)).tls.mode is mode
 
 
 @pytest.mark.real_server

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
+from psycopg.conninfo import conninfo_to_dict
 
 from jivsbench.api import ReadLimits
 from jivsbench.errors import CancelledJobError, ExtractionError
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest, Partition
+from jivsbench_postgres.address import build_conninfo, parse_address
 from jivsbench_postgres.connection import PostgresConnection
 from jivsbench_postgres.connector import PostgresConnector
 
@@ -87,6 +89,38 @@ def part_of(session: PostgresConnection, query: str) -> Partition:
     session.begin()
     request = ExtractionRequest("test", query=query)
     return Partition(0, request, session.schema(request))
+
+
+@pytest.mark.parametrize(
+    ("url", "mode"),
+    [
+        ("postgresql://u:p@db.example.com/d", "verify-full"),
+        ("postgresql://u:p@192.0.2.7/d", "verify-full"),
+        ("postgresql://u:p@127.0.0.1/d?sslrootcert=/ca.pem", "verify-full"),
+        ("postgresql://u:p@db.example.com/d?sslmode=disable", "disable"),
+        ("postgresql://u:p@db.example.com/d?sslmode=require", "require"),
+        ("postgresql://u:p@127.0.0.1/d", None),
+        ("postgresql://u:p@localhost/d", None),
+        ("postgresql://u:p@/d?host=/run/postgresql", None),
+    ],
+)
+def test_a_line_to_another_machine_is_verified_unless_the_url_says_otherwise(
+    url: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine and a socket stay as they were; the authorities are the URL's, else the environment's, else the system's."""
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kinds: [(0, 0, 0, "", ("192.0.2.7", 5432))])
+    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
+    system = ssl.get_default_verify_paths().cafile
+
+    said = conninfo_to_dict(build_conninfo(parse_address(Secret(url)), ReadLimits()).decode())
+
+    assert said.get("sslmode") == mode
+    if mode == "verify-full":
+        assert said.get("sslrootcert") == ("/ca.pem" if "sslrootcert" in url else system)
+        monkeypatch.setenv("PGSSLROOTCERT", "/theirs.pem")
+        own = conninfo_to_dict(build_conninfo(parse_address(Secret(url)), ReadLimits()).decode())
+        assert own.get("sslrootcert") == ("/ca.pem" if "sslrootcert" in url else None)
 
 
 def test_rows_are_the_same(session: PostgresConnection, proxy: TlsProxy) -> None:

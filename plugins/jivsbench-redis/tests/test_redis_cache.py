@@ -11,6 +11,7 @@ import redis
 from jivsbench.errors import AccessDeniedError, CacheUnreachableError, ConfigError
 from jivsbench.model.secret import Secret
 from jivsbench.testing.tcp_proxy import Fault, TcpProxy
+from jivsbench_redis.address import parse_address
 from jivsbench_redis.breaker import Breaker
 from jivsbench_redis.cache import RedisCache
 from jivsbench_redis.client import RedisCacheClient
@@ -149,6 +150,9 @@ def test_a_database_that_does_not_exist_is_named(url: str) -> None:
         ("redis://ann:s3cret/x@h:1", "cannot be read"),
         ("redis://h?decode_responses=true", "the setting 'decode_responses', which is not known"),
         ("redis://h?ssl_ca_certs=x", "the setting 'ssl_ca_certs', which is not known"),
+        ("redis://ann:s3cret@cache.example.com", "on another machine and its URL asks for no TLS"),
+        ("redis://h?tls=on", "can only be 'off'"),
+        ("rediss://h?tls=off", "the setting 'tls', which is not known"),
         ("redis://h?socket_timeout=0", "must be a number of seconds above 0"),
         ("redis://h?socket_timeout=nan", "must be a number of seconds above 0"),
         ("redis://h?socket_timeout=fast", "must be a number of seconds above 0"),
@@ -160,6 +164,14 @@ def test_a_url_that_cannot_be_is_refused(text: str, problem: str) -> None:
         RedisCache().open(Secret(text), "p:", 1.0)
 
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["redis://127.0.0.1", "redis://localhost:1/2", "redis://[::1]", "rediss://cache.example.com", "redis://cache?tls=off"]
+)
+def test_what_stays_on_this_machine_or_is_protected_may_be(text: str) -> None:
+    """And another machine when the URL says that its network is trusted."""
+    assert parse_address(Secret(text)).is_tls is text.startswith("rediss")
 
 
 def test_a_url_is_needed() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jivsbench.errors import ConfigError
+from jivsbench.model.host import is_this_machine
 from jivsbench.model.secret import Secret
 
 SCHEMES = ("mysql", "mariadb")
@@ -76,8 +77,8 @@ def parse_address(url: Secret) -> Address:
     if any("\0" in text for text in texts):
         raise ConfigError("a MySQL URL holds a NUL character: remove it")
     options = dict(query)
-    tls = _parse_tls(options)
     socket = options.pop("socket", None)
+    tls = _parse_tls(options, is_local=bool(socket) or is_this_machine(host))
     if options:
         raise ConfigError(
             f"a MySQL URL may not set {len(options)} of its options: allowed are socket, ssl-ca, ssl-cert, ssl-key, ssl-mode"
@@ -85,12 +86,13 @@ def parse_address(url: Secret) -> Address:
     return Address(host or "localhost", port, socket, database, user, Secret(password), tls)
 
 
-def _parse_tls(options: dict[str, str]) -> Tls:
-    """Take the options of TLS out of `options`."""
+def _parse_tls(options: dict[str, str], *, is_local: bool) -> Tls:
+    """Take the options of TLS out of `options`. Without a word about it, what leaves this machine is verified."""
     ca, cert, key = (options.pop(name, None) for name in ("ssl-ca", "ssl-cert", "ssl-key"))
     mode = options.pop("ssl-mode", None)
     if mode is None:
-        return Tls(TlsMode.VERIFY_CA if ca else TlsMode.PREFERRED, ca, cert, key)
+        local = TlsMode.VERIFY_CA if ca else TlsMode.PREFERRED
+        return Tls(local if is_local else TlsMode.VERIFY_IDENTITY, ca, cert, key)
     if mode.upper() not in TlsMode.__members__:
         raise ConfigError(f"a MySQL URL has an ssl-mode that is none: use one of {', '.join(TlsMode)}")
     return Tls(TlsMode(mode.upper()), ca, cert, key)

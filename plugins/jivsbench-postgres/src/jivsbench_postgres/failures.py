@@ -89,7 +89,8 @@ def build_connect_error(place: str, user: str, libpq_text: str, *, needs_passwor
         return AccessDeniedError(f"{place} asks {who} for a password, and the URL holds none")
     if "ssl" in text or "certificate" in text:
         return SourceUnreachableError(
-            f"{place} and this machine do not agree on TLS: check sslmode, sslrootcert and the server's certificate"
+            f"{place} and this machine do not agree on TLS: check sslmode, sslrootcert and the server's certificate; "
+            "without sslmode a server on another machine must show a certificate that can be verified for its name"
         )
     if "fatal" in text or "authentication" in text:
         return AccessDeniedError(f"{place} refuses {who}: check the user, the password and the server's pg_hba.conf")

@@ -5,11 +5,14 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from jivsbench.errors import ConfigError
+from jivsbench.model.host import is_this_machine
 from jivsbench.model.secret import Secret
 
 SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 _TLS_SCHEMES: Final = ("rediss", "valkeys")
 _TLS_SETTINGS: Final = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_keyfile")
+_PLAIN_SETTING: Final = "tls"
+_PLAIN: Final = "off"
 _DEFAULT_PORT: Final = 6379
 DEFAULT_CALL_TIMEOUT_S: Final = 0.1
 
@@ -54,8 +57,8 @@ def parse_address(url: Secret) -> Address:
             f"the cache's URL must be {SCHEMES[0]}://host:port/number, with one of the schemes {', '.join(SCHEMES)}"
         )
     is_tls = parts.scheme in _TLS_SCHEMES
-    settings = _read_settings(parts.query, ("socket_timeout", *(_TLS_SETTINGS if is_tls else ())))
-    return Address(
+    settings = _read_settings(parts.query, ("socket_timeout", *(_TLS_SETTINGS if is_tls else (_PLAIN_SETTING,))))
+    address = Address(
         host=unquote(parts.hostname),
         port=port or _DEFAULT_PORT,
         db=_read_db(parts.path),
@@ -65,6 +68,19 @@ def parse_address(url: Secret) -> Address:
         tls_settings=tuple((name, text) for name, text in settings.items() if name in _TLS_SETTINGS),
         call_timeout_s=_read_timeout(settings.get("socket_timeout")),
     )
+    _check_line(address, settings.get(_PLAIN_SETTING))
+    return address
+
+
+def _check_line(address: Address, tls: str | None) -> None:
+    """Nothing that can be read on its way goes to another machine, unless the URL says that it may."""
+    if tls not in {None, _PLAIN}:
+        raise ConfigError(f"the cache's setting {_PLAIN_SETTING} can only be {_PLAIN!r}: for TLS write rediss:// or valkeys://")
+    if not address.is_tls and tls is None and not is_this_machine(address.host):
+        raise ConfigError(
+            f"the cache at {address} is on another machine and its URL asks for no TLS: write rediss://, "
+            f"or add ?{_PLAIN_SETTING}={_PLAIN} for a network that is trusted"
+        )
 
 
 def _read_settings(query: str, known: tuple[str, ...]) -> dict[str, str]:

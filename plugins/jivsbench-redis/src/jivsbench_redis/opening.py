@@ -1,5 +1,6 @@
 """Opens a cache: says what is wrong with it once, so that its client never has to."""
 
+import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ def open_cache(
 
 def _build_pool(address: Address, call_timeout_s: float) -> ConnectionPool:
     options: dict[str, Any] = address.connection_options()
+    if address.is_tls:
+        # Not what OpenSSL was told to allow on this system.
+        options["ssl_min_version"] = ssl.TLSVersion.TLSv1_2
     return ConnectionPool(
         SSLConnection if address.is_tls else Connection,
         socket_connect_timeout=call_timeout_s,
@@ -60,6 +64,8 @@ def _explain(exc: Exception, address: Address) -> str:
     if str(exc) == "Invalid Database" or "DB index" in str(exc):
         return f"it has no database {address.db}"
     cause = exc.__cause__ or exc.__context__
+    if isinstance(cause, ssl.SSLError):
+        return "its certificate or its TLS is not accepted: check ssl_ca_certs, the host name and the certificate's dates"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror.lower()
     return type(exc).__name__

@@ -11,7 +11,10 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.cache_confusion import CacheConfusionCheck
     from jivsbench_security.cache_gadgets import CacheGadgetCheck
     from jivsbench_security.cache_posture import CachePostureCheck
+    from jivsbench_security.cache_tls import CacheTlsCheck
     from jivsbench_security.cached_personal_data import CachedPersonalDataCheck
+    from jivsbench_security.credential_store import CredentialStoreCheck
+    from jivsbench_security.database_tls import DatabaseTlsCheck
     from jivsbench_security.destination_control import DestinationControlCheck
     from jivsbench_security.error_hygiene import ErrorHygieneCheck
     from jivsbench_security.failing_closed import FailClosedCheck
@@ -30,10 +33,12 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.report_pages import ReportPagesCheck
     from jivsbench_security.resource_bombs import ResourceBombCheck
     from jivsbench_security.secret_leaks import SecretLeakCheck
+    from jivsbench_security.secret_sources import SecretSourceCheck
     from jivsbench_security.sql_source import SqlSourceCheck
     from jivsbench_security.time_limits import TimeLimitCheck
     from jivsbench_security.trail_attacks import AuditTrailCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
+    from jivsbench_security.weak_start import WeakSecretCheck
 
     return [
         ValueInjectionCheck(),
@@ -62,4 +67,9 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
         PoolExhaustionCheck(),
         FailClosedCheck(),
         LifecycleCheck(),
+        DatabaseTlsCheck(),
+        CacheTlsCheck(),
+        CredentialStoreCheck(),
+        WeakSecretCheck(),
+        SecretSourceCheck(),
     ]

@@ -1,0 +1,115 @@
+"""The checks' own servers: what they hear is heard, and each is wrong in the way that it says."""
+
+import contextlib
+import random
+import socket
+import ssl
+import warnings
+
+import psycopg
+import pytest
+import redis
+
+from jivsbench_security.certificates import Certificates
+from jivsbench_security.ciphertexts import find_encodings, list_tamperings
+from jivsbench_security.fronts import HOSTILE, Line, allow_tls_1_0
+from jivsbench_security.postgres_front import PostgresFront
+from jivsbench_security.redis_front import RedisFront
+
+PASSWORD = "s3cret-canary"
+WRONG = {
+    Line.SELF_SIGNED: "self-signed|self signed",
+    Line.WRONG_HOST: "not valid for|mismatch|doesn't match",
+    Line.EXPIRED: "expired",
+    Line.OLD_TLS: "version|protocol|internal",
+}
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """One set for all tests."""
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+def log_in(port: int, options: str) -> None:
+    """As libpq does it; the front refuses every password."""
+    with contextlib.suppress(psycopg.OperationalError):
+        psycopg.connect(f"postgresql://ann:{PASSWORD}@127.0.0.1:{port}/shop?connect_timeout=5&{options}").close()
+
+
+@pytest.mark.parametrize("line", list(Line))
+def test_a_trusting_client_gives_its_password_to_every_server_and_a_careful_one_to_the_right_one(
+    certificates: Certificates, line: Line
+) -> None:
+    """Libpq with its own default, and with verify-full."""
+    careful = f"sslmode=verify-full&sslrootcert={certificates.authority}"
+    with PostgresFront(Line.TRUSTED, certificates) as trusted:
+        with PostgresFront(line, certificates, trusted.port) as front:
+            log_in(front.port, "sslmode=prefer")
+            # Refused over TLS, libpq even tries once more without.
+            assert front.count_heard(PASSWORD, line) >= 1
+        with PostgresFront(line, certificates, trusted.port) as front:
+            log_in(front.port, careful)
+            assert front.count_heard(PASSWORD, line) == (line is Line.TRUSTED)
+            assert set(front.met) == {line}
+
+
+@pytest.mark.parametrize("line", list(WRONG))
+def test_a_server_is_wrong_as_it_says(certificates: Certificates, line: Line) -> None:
+    """The careful client names the fault, and no other."""
+    context = ssl.create_default_context(cafile=certificates.authority)
+    with RedisFront(certificates, HOSTILE) as front:
+        front.line = line
+        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as sock, pytest.raises(ssl.SSLError) as caught:
+            context.wrap_socket(sock, server_hostname="127.0.0.1")
+
+    assert any(word in str(caught.value).lower() for word in WRONG[line].split("|")), str(caught.value)
+
+
+def test_tls_1_0_is_really_spoken(certificates: Certificates) -> None:
+    """A client that allows it gets it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certificates.authority)
+    allow_tls_1_0(context)
+    with RedisFront(certificates, HOSTILE) as front, warnings.catch_warnings():
+        front.line = Line.OLD_TLS
+        sock = socket.create_connection(("127.0.0.1", front.port), timeout=5)
+        with context.wrap_socket(sock, server_hostname="127.0.0.1") as encrypted:
+            assert encrypted.version() == "TLSv1"
+
+
+def test_the_cache_front_is_a_cache_that_misses(certificates: Certificates) -> None:
+    """Over TLS, with a password; then the next connection meets another server."""
+    url = f"rediss://:{PASSWORD}@127.0.0.1"
+    with RedisFront(certificates, HOSTILE) as front:
+        options = {"ssl_ca_certs": str(certificates.authority), "protocol": 2, "socket_timeout": 5}
+        client = redis.Redis.from_url(f"{url}:{front.port}/0", **options)
+        assert client.ping()
+        assert client.get("a") is None
+        assert front.count_heard(PASSWORD, Line.TRUSTED) == 1
+        front.turn_hostile([Line.SELF_SIGNED] * 3)
+        with pytest.raises(redis.ConnectionError):
+            client.get("a")
+        client.close()
+
+    assert front.count_heard(PASSWORD, Line.SELF_SIGNED) == 0
+
+
+def test_every_tampering_differs_from_what_is_stored() -> None:
+    """Every bit once, and the coarser ones."""
+    stored = "jivs1:0123456789abcdef:" + "QUJD" * 20
+    found = list(list_tamperings(stored, stored.replace("QUJD", "QUJE"), "postgresql://x", random.Random(1)))
+
+    assert len({one.text for one in found}) == len(found) == 11 + 8 * 60
+    assert stored not in {one.text for one in found}
+
+
+@pytest.mark.parametrize("offset", range(6))
+def test_an_encoded_password_is_found(offset: int) -> None:
+    """base64, wherever in a longer text it begins; hex; as it is."""
+    import base64
+
+    text = b"x" * offset + PASSWORD.encode() + b"y" * 5
+    for content in (text, base64.b64encode(text), base64.urlsafe_b64encode(text), text.hex().encode()):
+        assert any(form in content for form in find_encodings(PASSWORD))
+    assert not any(form in b"another text " + base64.b64encode(b"another secret") for form in find_encodings(PASSWORD))

@@ -1,0 +1,23 @@
+"""Databases that this project keeps its own in: the line to another machine is verified."""
+
+import pytest
+
+from jivsbench.extract.jobs.database_url import parse_database_url
+from jivsbench.model.secret import Secret
+
+
+@pytest.mark.parametrize(
+    ("url", "mode"),
+    [
+        ("postgresql://jobs:p@db.example.com/jobs", "verify-full"),
+        ("postgresql://jobs:p@127.0.0.1/jobs?host=db.example.com", "verify-full"),
+        ("postgresql://jobs:p@/jobs?host=127.0.0.1:1&host=10.0.0.9:1", "verify-full"),
+        ("postgresql://jobs:p@db.example.com/jobs?sslmode=disable", "disable"),
+        ("postgresql://jobs:p@127.0.0.1:5433/jobs", None),
+        ("postgresql:///jobs?host=/run/postgresql", None),
+        ("sqlite:///jobs.db", None),
+    ],
+)
+def test_a_line_to_another_machine_is_verified_unless_the_url_says_otherwise(url: str, mode: str | None) -> None:
+    """As for sources."""
+    assert parse_database_url(Secret(url), "the job store").query.get("sslmode") == mode
