@@ -10,10 +10,11 @@ from jivsbench.api import TargetVariant
 from jivsbench.model.finding import Severity
 from jivsbench_security.planted_attack import PlantedAttack, PlantedCheck, iterate_rows
 from jivsbench_security.planted_schema import DONE, connect
-from jivsbench_security.write_routes import EFFECTS, EXCESS, REMEDIES, ROUTES, STACKED_ROUTES, WriteRoute
+from jivsbench_security.write_routes import EFFECTS, EXCESS, LARGE_OBJECT, REMEDIES, ROUTES, STACKED_ROUTES, WriteRoute
 
 _ROUNDS: Final = 3
 """An autovacuum may take a transaction id while we look; it does not each time."""
+_FIRST_STRICT_SERVER: Final = 160_000
 _LARGE_OBJECT_AT_LEAST: Final = 3_000_000_000
 _TITLE: Final = "a write was accepted as a query"
 _MODE: Final = "SELECT current_setting('transaction_read_only') AS read_only, session_user::text AS role"
@@ -38,8 +39,12 @@ class ReadOnlyCheck(PlantedCheck):
             routes = [scene.fill(route) for route in (*ROUTES, *STACKED_ROUTES)]
             for route in routes:
                 attack.send_query(route.label, route.text, _TITLE)
-            scene.try_in_target(routes[: len(ROUTES)])
-            scene.try_as_role([route for route in routes[: len(ROUTES)] if route.is_role_bound])
+            in_functions = routes[: len(ROUTES)]
+            if bystander.info.server_version < _FIRST_STRICT_SERVER:
+                in_functions = [route for route in in_functions if not route.label.startswith(LARGE_OBJECT)]
+                attack.remarks.append("large objects were tried as queries alone: before 16 no transaction is read-only to them")
+            scene.try_in_target(in_functions)
+            scene.try_as_role([route for route in in_functions if route.is_role_bound])
             scene.look_for_effects()
 
 
@@ -135,7 +140,7 @@ class _Scene:
             return []
 
     def _next_xid(self) -> int:
-        rows = self.attack.schema.run("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+        rows = self.attack.schema.run("SELECT txid_snapshot_xmax(txid_current_snapshot())::text")
         return int(str(rows[0][0]))
 
 

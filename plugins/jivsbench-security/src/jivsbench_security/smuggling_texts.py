@@ -76,9 +76,7 @@ _ACTS: Final = (
     ("rotate log", "SELECT pg_rotate_logfile()"),
     ("switch wal", "SELECT pg_switch_wal()"),
     ("restore point", "SELECT pg_create_restore_point('{schema}')"),
-    ("replication slot", "SELECT pg_create_physical_replication_slot('{schema}')"),
-    ("backup", "SELECT pg_backup_start('{schema}')"),
-    ("reset statistics", "SELECT pg_stat_reset()"),
+    ("reset statistics", "SELECT pg_stat_reset_single_table_counters('{schema}.canary'::regclass)"),
     ("log memory contexts", "SELECT pg_log_backend_memory_contexts(1)"),
 )
 SMUGGLING: Final = (

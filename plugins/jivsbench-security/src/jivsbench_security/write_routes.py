@@ -16,6 +16,7 @@ class WriteRoute:
     """True when a read-only transaction, or the role, must refuse it inside a function."""
 
 
+LARGE_OBJECT: Final = "large object"
 ROUTES: Final = (
     WriteRoute("insert", "INSERT INTO {schema}.canary VALUES (3, 'new')"),
     WriteRoute("update", "UPDATE {schema}.canary SET note = 'taken'"),
@@ -48,8 +49,8 @@ ROUTES: Final = (
     WriteRoute("reload", "SELECT pg_reload_conf()"),
     # Everybody may do these in a transaction that may write.
     WriteRoute("own setting", "ALTER ROLE CURRENT_USER SET jivsbench.poison = '{schema}'", is_role_bound=False),
-    WriteRoute("large object", "SELECT lo_create({large_object})", is_role_bound=False),
-    WriteRoute("large object with bytes", "SELECT lo_from_bytea({large_object}, 'x')", is_role_bound=False),
+    WriteRoute(LARGE_OBJECT, "SELECT lo_create({large_object})", is_role_bound=False),
+    WriteRoute(f"{LARGE_OBJECT} with bytes", "SELECT lo_from_bytea({large_object}, 'x')", is_role_bound=False),
     WriteRoute("read-write", "SET TRANSACTION READ WRITE", is_role_bound=False),
     WriteRoute("read-write setting", "SELECT set_config('transaction_read_only', 'off', false)", is_role_bound=False),
     # And these in any: what they leave behind must end with the job.
