@@ -16,7 +16,7 @@ from jivsbench_security.planted_schema import PlantedSchema
 
 BYSTANDER: Final = "bystander"
 _LONGEST_BYTES: Final = 63
-_FAST_GENERATED: Final = 24
+_FAST_GENERATED: Final = 9
 _FULL_GENERATED: Final = 2_000
 COLUMNS: Final = ("whose", "Whose", 'od"d', 'whose", "Whose', 'whose" AS x, "Whose', "who.se", "whose--", "wh\u00f6se")
 """Columns of every planted table but the bystander, which has the first alone; each holds the name of its table and its own."""

@@ -14,7 +14,7 @@ from jivsbench_security.template_statements import TemplateStatements
 from jivsbench_security.value_contexts import ValueContext, build_body, expect
 
 _DELAY_S: Final = 0.8 * SLEEP_S
-_MAX_SHRINKS: Final = 20
+_MAX_SHRINKS: Final = 12
 _DAMAGE: Final = "the source was changed"
 _MISFIT: Final = "abc\\"
 """No number, no date, and no pattern: it fails in every place but text, and so shows what the target sends then."""
