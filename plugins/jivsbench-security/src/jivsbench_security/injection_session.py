@@ -18,6 +18,8 @@ _MAX_SHRINKS: Final = 12
 _DAMAGE: Final = "the source was changed"
 _MISFIT: Final = "abc\\"
 """No number, no date, and no pattern: it fails in every place but text, and so shows what the target sends then."""
+_FITTING: Final = {ValueContext.NUMBER: "70", ValueContext.DATE: "2024-01-08"}
+"""PostgreSQL reads dates out of many a text (`&#39;${7*7} /*` is one, years first), and then rows are counted, too."""
 MAX_FINDINGS: Final = 6
 """After so many holes the verdict stands; a target that sleeps on request would otherwise take minutes."""
 
@@ -75,10 +77,11 @@ class InjectionSession:
         return int(ending.is_completed and self._read_ids(ending) == wanted)
 
     def learn_templates(self) -> None:
-        """What a harmless value makes the target send to its server, for each place: one that fits, and one that fails there."""
+        """What a harmless value makes the target send to its server, for each place: those that fit, and one that fails there."""
         for context in ValueContext:
             mark = self._statements.mark()
-            self._extractions.run_all([self._build(Attack(Payload("benign", text), context)) for text in (BENIGN, _MISFIT)])
+            values = (BENIGN, _MISFIT, _FITTING[context]) if context.is_typed else (BENIGN, _MISFIT)
+            self._extractions.run_all([self._build(Attack(Payload("benign", value), context)) for value in values])
             self._statements.learn(context, mark)
 
     def attack_group(self, attacks: Sequence[Attack]) -> None:
