@@ -118,8 +118,8 @@ class PostgresFramer:
 def record_source(source: DataSource) -> Iterator[tuple[DataSource, WireRecorder | None]]:
     """The source by way of a recorder; the source itself and None where no recorder can stand in between.
 
-    That is: another protocol than PostgreSQL's, a socket file, several hosts, a URL that cannot be read, or a line that is encrypted,
-    as the URL may ask and as it is to another machine.
+    That is: another protocol than PostgreSQL's, a socket file, several hosts, a URL that cannot be read, or a line that is
+    encrypted, as the URL may ask and as it is to another machine.
     """
     parts = _read_url(source)
     if parts is None or not _is_recordable(parts):

@@ -130,13 +130,16 @@ def _initialize(programs: Path, data: Path, passwords: dict[str, str], user: str
     # Single-user mode needs no connection, so no driver is needed here.
     statements = [
         f"CREATE DATABASE {_DATABASE}",
-        f"CREATE ROLE {_READER} LOGIN PASSWORD '{passwords[_READER]}' IN ROLE pg_read_all_data",
+        f"CREATE ROLE {_READER} LOGIN PASSWORD '{passwords[_READER]}'",
         f"REVOKE TEMPORARY ON DATABASE {_DATABASE} FROM PUBLIC",
     ]
     single_user = [str(programs / "postgres"), "--single", "-D", str(data)]
     _run([*single_user, "postgres"], ";\n".join(statements) + ";\n", user)
-    if counts_statements:
-        _run([*single_user, _DATABASE], f"CREATE EXTENSION {_STATEMENTS};\n", user)
+    # Not pg_read_all_data: its members also read the catalogue, with everybody's password hashes.
+    rights = ("SELECT ON TABLES", "USAGE ON SCHEMAS")
+    grants = [f"ALTER DEFAULT PRIVILEGES FOR ROLE {_OWNER} GRANT {right} TO {_READER}" for right in rights]
+    extensions = [f"CREATE EXTENSION {_STATEMENTS}"] if counts_statements else []
+    _run([*single_user, _DATABASE], ";\n".join(extensions + grants) + ";\n", user)
 
 
 def _run(argv: list[str], text: str, user: str | None) -> None:

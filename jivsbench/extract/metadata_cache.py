@@ -130,9 +130,14 @@ class MetadataCache:
 
 
 def _digest_shape(source: DataSource, request: ExtractionRequest) -> str:
-    """What a schema depends on, and filters are not part of it. A digest: a query's text is nothing for a cache key."""
+    """What a schema depends on. A digest: a query's text is nothing for a cache key.
+
+    Of filters that is the columns' names: whoever tells the schema refuses a filter on what is no column of the table, and a
+    schema that is found here must have been told for the same names.
+    """
     namespace, table = (request.table.namespace, request.table.name) if request.table else (None, None)
-    shape = [source.connector, source.type_policy.value, namespace, table, request.query, *request.columns]
+    filtered = sorted({condition.column for condition in request.filters})
+    shape = [source.connector, source.type_policy.value, namespace, table, request.query, request.columns, filtered]
     return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
 
 

@@ -17,6 +17,8 @@ from tests.service.checked_targets import build_targets
 pytestmark = pytest.mark.no_cover
 
 TABLE = "checked_rows"
+LEAST_ATTACKS = {"SEC-001": 100, "SEC-002": 80, "SEC-003": 150, "SEC-004": 60, "SEC-005": 90, "SEC-006": 90, "SEC-008": 24}
+"""Checks all of whose attacks the target must have met, and how many these are at least."""
 NO_OP_GUARD = """
 from jivsbench.api import hookimpl
 
@@ -61,7 +63,9 @@ def test_no_check_finds_a_hole_in_the_service_as_it_ships(targets):
             left = [table.name for table in connection.tables() if "jivsbench_" in table.name]
 
     assert [(r.check_id, r.outcome, r.reason) for r in results if r.outcome in (CheckOutcome.FAIL, CheckOutcome.INVALID)] == []
-    assert all(r.reached == r.attempted >= 150 for r in results if r.check_id in ("SEC-001", "SEC-003"))
+    counts = {r.check_id: (r.attempted, r.reached) for r in results}
+    for check_id, least in LEAST_ATTACKS.items():
+        assert counts[check_id][0] == counts[check_id][1] >= least, check_id
     assert left == []
 
 
@@ -101,6 +105,18 @@ def test_a_guard_that_does_nothing_turns_sec_003_red(targets, guards, tmp_path, 
     assert result.outcome is CheckOutcome.FAIL
     assert result.findings[0].title == "a hostile query was accepted"
     assert "DELETE FROM customers" in result.findings[0].reproducer
+
+
+def test_a_target_that_logs_in_as_the_owner_turns_sec_005_and_sec_006_red(source_urls, tmp_path):
+    """The guard and the transaction hold, and are not enough: the role may act on the server, and write."""
+    owner_url = source_urls[0]
+    powerful = build_targets(REGISTRY, (owner_url, owner_url), tmp_path, TABLE)
+    with powerful.launch(TargetVariant("powerful")) as target:
+        results = [run_check(REGISTRY.check(check_id), target) for check_id in ("SEC-005", "SEC-006")]
+
+    assert [result.outcome for result in results] == [CheckOutcome.FAIL, CheckOutcome.FAIL]
+    assert "pg_read_file" in results[0].findings[0].evidence
+    assert {"the target's role may write", "the target's role may do more than read"} <= {f.title for f in results[1].findings}
 
 
 def test_a_stopped_database_is_invalid_not_green(tmp_path):

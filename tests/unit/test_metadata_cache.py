@@ -256,21 +256,30 @@ def test_what_does_not_exist_is_not_kept(cache, client) -> None:
     assert client.entries == {}
 
 
-def test_filters_share_a_schema_and_shapes_do_not(cache, client) -> None:
-    """Filters do not change the columns; table, columns, query and policy do."""
-    filtered = ExtractionRequest("shop", TableName("orders"), filters=(Filter("id", Operator.EQUAL, (1,)),), row_limit=3)
+def test_values_share_a_schema_and_shapes_do_not(cache, client) -> None:
+    """What a filter asks for does not change the columns; table, columns, query and policy do.
+
+    Nor do the names of a filter's columns, but whoever tells the schema has looked at them: one that is not there, or is the
+    server's own (ctid), is refused whatever was asked before.
+    """
+    filtered, again = (
+        ExtractionRequest("shop", TableName("orders"), filters=(Filter("id", Operator.EQUAL, (value,)),), row_limit=3)
+        for value in (1, 2)
+    )
     others = [
+        ExtractionRequest("shop", TableName("orders"), filters=(Filter("ctid", Operator.EQUAL, (1,)),)),
+        TABLE,
         ExtractionRequest("shop", TableName("orders", "sales")),
         ExtractionRequest("shop", TableName("orders"), columns=("id",)),
         ExtractionRequest("shop", query="SELECT 1"),
     ]
-    for request in (TABLE, filtered):
+    for request in (filtered, again):
         cache.schema(build_source(), request, Loader(SCHEMA))
     assert len(client.entries) == 1
 
     for request in others:
         cache.schema(build_source(), request, Loader(SCHEMA))
-    assert len(client.entries) == 4
+    assert len(client.entries) == 6
 
 
 def test_no_secret_and_no_value_enters_the_cache(cache, client) -> None:

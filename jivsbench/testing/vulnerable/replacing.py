@@ -25,8 +25,8 @@ def replace_part(place: str, build: Callable[[Any], Any]) -> None:
     if hasattr(original, "__replaces_part__"):
         return
     spoiled = build(original)
-    # A bound method of C has no room for the mark, and is then replaced again, which is no harm.
-    with contextlib.suppress(AttributeError):
+    # A bound method of C, or a frozen value, has no room for the mark, and is then replaced again, which is no harm.
+    with contextlib.suppress(AttributeError, TypeError):
         spoiled.__replaces_part__ = place
     kind = type(raw)
     setattr(owner, name, kind(spoiled) if kind in {staticmethod, classmethod} else spoiled)

@@ -19,6 +19,7 @@ GRANTS = [
     ("ALTER ROLE {role} REPLICATION", "REPLICATION"),
     ("ALTER ROLE {role} BYPASSRLS", "BYPASSRLS"),
     ("GRANT pg_write_all_data TO {role}", "pg_write_all_data"),
+    ("GRANT pg_read_all_data TO {role}", "pg_read_all_data"),
     ("GRANT pg_execute_server_program TO {role}", "pg_execute_server_program"),
     ("GRANT pg_read_server_files TO {role}", "pg_read_server_files"),
     ("GRANT pg_signal_backend TO {role}", "pg_signal_backend"),

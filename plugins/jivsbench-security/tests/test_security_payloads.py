@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jivsbench_security.attack import FULL_PAYLOADS, plan_attacks, plan_full_attacks
+from jivsbench_security.attack import FULL_PAYLOADS, group_attacks, plan_attacks, plan_full_attacks
 from jivsbench_security.injection_tables import BENIGN, build_rows
 from jivsbench_security.like import matches_like
 from jivsbench_security.payloads import TECHNIQUES, Victims, generate_payloads
@@ -21,12 +21,21 @@ def test_the_same_seed_plans_the_same_attacks():
 
 
 def test_the_fast_plan_tries_every_technique_in_every_place():
-    """150 attacks, three for each pair."""
+    """100 attacks, two for each pair."""
     attacks = plan_attacks(VICTIMS, random.Random(0))
 
     pairs = [(attack.payload.technique, attack.context) for attack in attacks]
-    assert len(attacks) == 150
-    assert {pairs.count(pair) for pair in itertools.product(TECHNIQUES, ValueContext)} == {3}
+    assert len(attacks) == 100
+    assert {pairs.count(pair) for pair in itertools.product(TECHNIQUES, ValueContext)} == {2}
+
+
+def test_attacks_are_grouped_by_place_and_none_is_lost():
+    """Ten together go to one place, in the order of the plan."""
+    attacks = plan_attacks(VICTIMS, random.Random(0))
+
+    groups = list(group_attacks(attacks, 10))
+    assert all(len(group) == 10 and len({attack.context for attack in group}) == 1 for group in groups)
+    assert sorted(attacks, key=id) == sorted((attack for group in groups for attack in group), key=id)
 
 
 def test_the_full_plan_has_five_thousand_distinct_payloads():

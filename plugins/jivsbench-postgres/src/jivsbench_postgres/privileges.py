@@ -27,9 +27,10 @@ memberships AS (
     JOIN pg_catalog.pg_roles r ON r.oid = a.roleid
     JOIN pg_catalog.pg_roles m ON m.oid = a.member
    WHERE pg_catalog.pg_has_role(current_user, a.member, 'MEMBER')
+     -- Members of pg_read_all_data read the catalogue too, with everybody's password hashes.
      AND (r.rolname LIKE 'pg\\_write\\_%' OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
-          'pg_signal_backend', 'pg_maintain', 'pg_checkpoint', 'pg_create_subscription', 'pg_signal_autovacuum_worker',
-          'pg_database_owner') OR r.rolsuper OR r.rolcreaterole)
+          'pg_read_all_data', 'pg_signal_backend', 'pg_maintain', 'pg_checkpoint', 'pg_create_subscription',
+          'pg_signal_autovacuum_worker', 'pg_database_owner') OR r.rolsuper OR r.rolcreaterole)
 ),
 owned AS (
   SELECT 3, 'the role owns ' || pg_catalog.count(*) || ' tables, views or sequences, so it may do anything with them',

@@ -21,6 +21,7 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.file_bombs import FileBombsCheck
     from jivsbench_security.file_modes import FileModesCheck
     from jivsbench_security.formula_cells import FormulaCellsCheck
+    from jivsbench_security.identifiers import IdentifierCheck
     from jivsbench_security.installed_files import InstalledFilesCheck
     from jivsbench_security.known_holes import KnownHolesCheck
     from jivsbench_security.lifecycle import LifecycleCheck
@@ -30,11 +31,15 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
     from jivsbench_security.plugin_trust import PluginTrustCheck
     from jivsbench_security.pool_exhaustion import PoolExhaustionCheck
     from jivsbench_security.raw_query import RawQueryCheck
+    from jivsbench_security.read_only import ReadOnlyCheck
     from jivsbench_security.report_pages import ReportPagesCheck
     from jivsbench_security.resource_bombs import ResourceBombCheck
     from jivsbench_security.secret_leaks import SecretLeakCheck
     from jivsbench_security.secret_sources import SecretSourceCheck
+    from jivsbench_security.session_state import SessionStateCheck
+    from jivsbench_security.smuggling import SmugglingCheck
     from jivsbench_security.sql_source import SqlSourceCheck
+    from jivsbench_security.stacked_statements import StackedStatementsCheck
     from jivsbench_security.time_limits import TimeLimitCheck
     from jivsbench_security.trail_attacks import AuditTrailCheck
     from jivsbench_security.value_injection import ValueInjectionCheck
@@ -72,4 +77,9 @@ def jivsbench_register_checks() -> Iterable[SecurityCheck]:
         CredentialStoreCheck(),
         WeakSecretCheck(),
         SecretSourceCheck(),
+        IdentifierCheck(),
+        StackedStatementsCheck(),
+        SmugglingCheck(),
+        ReadOnlyCheck(),
+        SessionStateCheck(),
     ]

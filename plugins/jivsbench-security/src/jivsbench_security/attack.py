@@ -2,14 +2,16 @@
 
 import itertools
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from jivsbench_security.payloads import TECHNIQUES, Payload, Victims, generate_payloads
 from jivsbench_security.value_contexts import ValueContext
 
-_FAST_EACH: Final = 3
+_FAST_EACH: Final = 2
 FULL_PAYLOADS: Final = 5_000
+_PLACES: Final = tuple(ValueContext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Attack:
 
 
 def plan_attacks(victims: Victims, choice: random.Random) -> tuple[Attack, ...]:
-    """Every technique in every place, three payloads each: 150 attacks, the techniques taking turns."""
+    """Every technique in every place, two payloads each: 100 attacks, the techniques taking turns."""
     sources = {technique: generate_payloads(technique, victims, choice) for technique in TECHNIQUES}
     return tuple(
         Attack(next(sources[technique]), context)
@@ -43,3 +45,11 @@ def plan_full_attacks(victims: Victims, choice: random.Random) -> tuple[Attack, 
             Attack(payload, others[(index // len(sources)) % len(others)]),
         )
     )
+
+
+def group_attacks(attacks: Sequence[Attack], size: int) -> Iterator[tuple[Attack, ...]]:
+    """Attacks of one place, at most `size` together, in the order of the plan within each place."""
+    by_place = sorted(attacks, key=lambda attack: _PLACES.index(attack.context))
+    for _place, members in itertools.groupby(by_place, lambda attack: attack.context):
+        while group := tuple(itertools.islice(members, size)):
+            yield group

@@ -153,7 +153,7 @@ def _run_jobs(context: CheckContext, session: FileSession) -> set[str]:
         # Fails when the server meets a row, after the folder of the job was made.
         requests += [{"query": f"SELECT 1 / (row_number() OVER () - {row}) AS q FROM {context.table}"} for row in (1, 50)]  # noqa: S608 - a name that the host chose
     for request, ending in zip(
-        requests, extractions.run_together([{"source": context.source, **each} for each in requests]), strict=True
+        requests, extractions.run_all([{"source": context.source, **each} for each in requests]), strict=True
     ):
         session.meet(ending, f"an extraction of {request}")
         if ending.is_completed and ending.job is not None:

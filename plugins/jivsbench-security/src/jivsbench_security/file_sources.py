@@ -32,7 +32,7 @@ class FileSource:
         """Extract many, some at a time."""
         found: list[Ending] = []
         for start in range(0, len(tables), _TOGETHER):
-            found += self.extractions.run_together([self._ask(table, {}) for table in tables[start : start + _TOGETHER]])
+            found += self.extractions.run_all([self._ask(table, {}) for table in tables[start : start + _TOGETHER]])
         return found
 
     def _ask(self, table: str, more: Mapping[str, object]) -> dict[str, object]:

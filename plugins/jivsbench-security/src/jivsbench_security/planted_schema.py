@@ -1,0 +1,103 @@
+"""A schema of a check's own in a PostgreSQL source: a canary, and views that act in whatever session reads them.
+
+A guard sees the name of a view and nothing more. What its functions try happens in the target's own session, behind every
+guard, and the server says how it ended: that is how a check finds out what the session and the role behind the guard allow.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from jivsbench.model.secret import Secret
+
+CANARY: Final = "canary"
+CANARY_ROWS: Final = ((1, "alive"), (2, "untouched"))
+DONE: Final = "done"
+_DRIVER: Final = re.compile(r"^(\w+)\+\w+://")
+_ATTEMPT: Final = """
+CREATE FUNCTION {schema}.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $attempt$
+BEGIN
+  EXECUTE statement;
+  RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLSTATE;
+END
+$attempt$
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedSchema:
+    """The schema, and the owner's session that made it and watches it."""
+
+    owner: psycopg.Connection
+    owner_url: Secret
+    name: str
+
+    def locate(self, table: str) -> str:
+        """The name of a table or view, as a request for an extraction gives it."""
+        return f"{self.name}.{table}"
+
+    def run(self, text: str) -> list[tuple[object, ...]]:
+        """Run a statement as the owner, with `{schema}` filled in. Returns its rows."""
+        cursor = self.owner.execute(text.replace("{schema}", self.name).encode())
+        return cursor.fetchall() if cursor.description else []
+
+    def plant_view(self, name: str, query: str) -> None:
+        """A view that everybody may read."""
+        self.run(f"CREATE VIEW {{schema}}.{name} AS {query}")
+        self.run(f"GRANT SELECT ON {{schema}}.{name} TO PUBLIC")
+
+    def plant_attempts(self, name: str, statements: Mapping[str, str]) -> None:
+        """A view whose reader attempts each statement: rows of (label, outcome, pid); outcome is "done" or a SQLSTATE.
+
+        Who counts its rows may attempt them once more.
+        """
+        rows = sql.SQL(", ").join(
+            sql.SQL("({}, {})").format(label, text.replace("{schema}", self.name)) for label, text in statements.items()
+        )
+        values = rows.as_string(self.owner)
+        self.plant_view(
+            name,
+            f"SELECT a.label, {{schema}}.attempt(a.statement) AS outcome, pg_backend_pid()::text AS pid "  # noqa: S608 - literals
+            f"FROM (VALUES {values}) a (label, statement)",
+        )
+
+    def is_canary_alive(self) -> bool:
+        """True while the canary's rows are what they were."""
+        try:
+            return self.run("SELECT id, note FROM {schema}.canary ORDER BY id") == list(CANARY_ROWS)
+        except psycopg.errors.UndefinedTable:
+            return False
+
+
+def connect(url: Secret) -> psycopg.Connection:
+    """A session of the check's own, which no statement keeps for long."""
+    text = _DRIVER.sub(r"\1://", url.reveal())
+    session = psycopg.connect(text, autocommit=True, prepare_threshold=None, connect_timeout=5)
+    session.execute("SET statement_timeout = '15s'")
+    session.execute("SET lock_timeout = '5s'")
+    return session
+
+
+@contextmanager
+def plant_schema(url: Secret) -> Iterator[PlantedSchema]:
+    """The schema, gone at the end of the block. Raises psycopg's InsufficientPrivilege when the user may not make one."""
+    with connect(url) as owner:
+        schema = PlantedSchema(owner, url, f"jivsbench_{secrets.token_hex(5)}")
+        schema.run("CREATE SCHEMA {schema}")
+        try:
+            schema.run("GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
+            schema.run("CREATE TABLE {schema}.canary (id int PRIMARY KEY, note text NOT NULL)")
+            schema.run("INSERT INTO {schema}.canary VALUES (1, 'alive'), (2, 'untouched')")
+            schema.run("GRANT SELECT ON {schema}.canary TO PUBLIC")
+            schema.run(_ATTEMPT)
+            yield schema
+        finally:
+            schema.run("DROP SCHEMA {schema} CASCADE")

