@@ -10,7 +10,7 @@ from typing import Final
 _OF_ONE_RUN: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"/(?:[^\s/'\"]+/)*(?:jivsbench|check)-[^\s'\"]*",
+        r"(?<![\w.-])/(?:[^\s/'\"]+/)*(?:jivsbench|check)-[^\s'\"]*",
         r"(?<=127\.0\.0\.1:)\d+",
         r"(?<=localhost:)\d+",
         r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?",

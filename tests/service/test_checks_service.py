@@ -19,6 +19,8 @@ pytestmark = pytest.mark.no_cover
 TABLE = "checked_rows"
 LEAST_ATTACKS = {"SEC-001": 100, "SEC-002": 80, "SEC-003": 150, "SEC-004": 60, "SEC-005": 90, "SEC-006": 90, "SEC-008": 24}
 """Checks all of whose attacks the target must have met, and how many these are at least."""
+TIMED = frozenset({"SEC-001", "SEC-007", "SEC-009", "SEC-010", "SEC-029", "SEC-035"})
+UNSOUND = (CheckOutcome.FAIL, CheckOutcome.INVALID)
 NO_OP_GUARD = """
 from jivsbench.api import hookimpl
 
@@ -34,6 +36,12 @@ def jivsbench_register_guards():
 
 
 REGISTRY = load_registry()
+
+
+def list_tables_left(target):
+    """Tables that a check made and did not take away."""
+    with target.oracle() as connection:
+        return [table.name for table in connection.tables() if "jivsbench_" in table.name]
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +62,31 @@ def targets(source_urls, tmp_path_factory):
         yield build_targets(REGISTRY, source_urls, tmp_path_factory.mktemp("checks"), TABLE, cache_url=server.url)
 
 
-@pytest.mark.timeout(400)  # some services, one after another, on whatever machine
+@pytest.mark.timeout(400)  # 36 checks, on whatever machine
 def test_no_check_finds_a_hole_in_the_service_as_it_ships(targets):
-    """All checks, with their controls: none FAIL or INVALID, every attack met by the target, and nothing left in the source."""
+    """All checks against one target: none FAIL or INVALID, every attack met by the target, and nothing left in the source."""
+    with targets.launch(TargetVariant("target")) as target:
+        results = {check.id: run_check(check, target) for check in REGISTRY.checks}
+        for check_id in sorted(TIMED):
+            # These judge moments, and this machine has other tests to run: what is a hole is there again.
+            if results[check_id].outcome in UNSOUND:
+                results[check_id] = run_check(REGISTRY.check(check_id), target)
+        left = list_tables_left(target)
+
+    assert [(r.check_id, r.outcome, r.reason, r.findings) for r in results.values() if r.outcome in UNSOUND] == []
+    for check_id, least in LEAST_ATTACKS.items():
+        assert results[check_id].attempted == results[check_id].reached >= least, check_id
+    assert left == []
+
+
+@pytest.mark.nightly
+def test_every_check_believes_its_controls(targets):
+    """All checks with their controls: none ends INVALID, none finds a hole, and nothing is left in the source."""
     with targets.launch(TargetVariant("target")) as target:
         results = run_checks(REGISTRY.checks, targets.launch, target)
-        with target.oracle() as connection:
-            left = [table.name for table in connection.tables() if "jivsbench_" in table.name]
+        left = list_tables_left(target)
 
-    assert [(r.check_id, r.outcome, r.reason) for r in results if r.outcome in (CheckOutcome.FAIL, CheckOutcome.INVALID)] == []
-    counts = {r.check_id: (r.attempted, r.reached) for r in results}
-    for check_id, least in LEAST_ATTACKS.items():
-        assert counts[check_id][0] == counts[check_id][1] >= least, check_id
+    assert [(r.check_id, r.outcome, r.reason) for r in results if r.outcome in UNSOUND] == []
     assert left == []
 
 
@@ -92,6 +113,7 @@ def test_values_pasted_into_sql_text_turn_sec_001_red(targets):
     assert all(finding.reproducer for finding in result.findings)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("guards", [("no-op",), ()], ids=["no-op", "none"])
 def test_a_guard_that_does_nothing_turns_sec_003_red(targets, guards, tmp_path, monkeypatch):
     """Hostile queries are accepted, and named."""
@@ -107,6 +129,7 @@ def test_a_guard_that_does_nothing_turns_sec_003_red(targets, guards, tmp_path, 
     assert "DELETE FROM customers" in result.findings[0].reproducer
 
 
+@pytest.mark.nightly
 def test_a_target_that_logs_in_as_the_owner_turns_sec_005_and_sec_006_red(source_urls, tmp_path):
     """The guard and the transaction hold, and are not enough: the role may act on the server, and write."""
     owner_url = source_urls[0]

@@ -152,6 +152,7 @@ def test_a_profile_without_guards_is_an_open_critical():
         ("DELETE  FROM a", "DELETE FROM a", True),
         ("name = 'x'' OR 1=1'", "name = 'x'' OR 2=2'", False),
         ("/etc/passwd", "/etc/shadow", False),
+        ("plugins/jivsbench-a/src/b.py:3", "plugins/jivsbench-a/src/c.py:9", False),
     ],
 )
 def test_a_fingerprint_is_that_of_the_hole(one, other, same):

@@ -22,5 +22,5 @@ def _prefer(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @hookimpl
 def jivsbench_register_connectors() -> Iterable[Connector]:
     """Offer none, and spoil the installed one."""
-    replace_part("jivsbench_postgres.connector:parse_address", _prefer)
+    replace_part("jivsbench_postgres.address:parse_address", _prefer)
     return []

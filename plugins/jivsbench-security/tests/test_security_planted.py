@@ -39,7 +39,7 @@ def test_a_view_of_attempts_tells_what_the_server_said(schema):
     schema.plant_attempts("attempts", attempts)
 
     assert schema.is_canary_alive()
-    outcomes = dict(schema.run("SELECT label, outcome FROM {schema}.attempts"))
+    outcomes = dict(schema.run_statement("SELECT label, outcome FROM {schema}.attempts"))
     assert outcomes == {"read": DONE, "missing": "42P01", "quoted": DONE, "kill": DONE}
     assert not schema.is_canary_alive()
 
@@ -56,7 +56,7 @@ def test_nothing_of_a_planted_schema_stays(embedded_postgres_url):
 
 def test_the_scan_of_the_role_finds_an_owner(schema):
     """A superuser may do everything; the list says so."""
-    held = " ".join(str(one) for (one,) in schema.run(EXCESS))
+    held = " ".join(str(one) for (one,) in schema.run_statement(EXCESS))
 
     assert "database: TEMPORARY" in held
     assert "pg_execute_server_program" in held
@@ -69,7 +69,7 @@ def test_every_effect_is_seen_and_taken_away(schema):
     made += ["SELECT nextval('{schema}.numbers')"]
 
     def run(text):
-        return schema.run(text.replace("{large_object}", "3999999999"))
+        return schema.run_statement(text.replace("{large_object}", "3999999999"))
 
     assert run(EFFECTS) == []
     for statement in made:
@@ -106,7 +106,7 @@ def test_the_bystander_is_left_alone_by_who_reads_others(schema):
     """No false alarm."""
     plant_tables(schema)
     with watch_bystander(schema) as watch:
-        schema.run("SELECT * FROM {schema}.canary")
+        schema.run_statement("SELECT * FROM {schema}.canary")
         time.sleep(0.1)
 
     assert watch.touches == []

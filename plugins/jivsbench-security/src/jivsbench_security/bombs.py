@@ -51,7 +51,7 @@ _ROWS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Bomb:
+class PackedFile:
     """A file by its name, and what is in it."""
 
     name: str
@@ -69,12 +69,12 @@ def pack_equal(head: bytes, line: bytes, size_bytes: int, suffix: str) -> bytes:
     return pack(head) + pack(piece) * max(size_bytes // len(piece), 1)
 
 
-def build_rows(size_bytes: int, line: bytes) -> list[Bomb]:
+def build_rows(size_bytes: int, line: bytes) -> list[PackedFile]:
     """Equal rows in each packed form."""
-    return [Bomb(f"rows.csv{suffix}", "decompression", pack_equal(b"a\n", line, size_bytes, suffix)) for suffix in _PACKERS]
+    return [PackedFile(f"rows.csv{suffix}", "decompression", pack_equal(b"a\n", line, size_bytes, suffix)) for suffix in _PACKERS]
 
 
-def build_endless(size_bytes: int) -> list[Bomb]:
+def build_endless(size_bytes: int) -> list[PackedFile]:
     """One value, name or row that does not end, in each format of texts; and an archive in an archive."""
     endless = {
         "field.csv.gz": (b'a\n"', b"x"),
@@ -84,19 +84,20 @@ def build_endless(size_bytes: int) -> list[Bomb]:
         "value.json.gz": (b'[{"a":"', b"x"),
         "text.xml.gz": (b"<r><row><a>", b"x"),
     }
-    bombs = [Bomb(name, "endless value", pack_equal(head, line, size_bytes, ".gz")) for name, (head, line) in endless.items()]
+    packed = {name: pack_equal(head, line, size_bytes, ".gz") for name, (head, line) in endless.items()}
+    bombs = [PackedFile(name, "endless value", content) for name, content in packed.items()]
     inner = pack_equal(b"a\n", b"0\n", size_bytes, ".gz")
-    return [*bombs, Bomb("nested.csv.gz", "archive in an archive", gzip.compress(inner))]
+    return [*bombs, PackedFile("nested.csv.gz", "archive in an archive", gzip.compress(inner))]
 
 
-def build_slow(size_bytes: int) -> list[Bomb]:
+def build_slow(size_bytes: int) -> list[PackedFile]:
     """A tag that does not end, which parsers read again and again, and an archive of many parts."""
     many = build_workbook({f"xl/media/{number}": "" for number in range(10_001)})
     tag = pack_equal(b"<r><row ", b"x", size_bytes, ".gz")
-    return [Bomb("tag.xml.gz", "endless value", tag), Bomb("many.xlsx", "too many parts", many)]
+    return [PackedFile("tag.xml.gz", "endless value", tag), PackedFile("many.xlsx", "too many parts", many)]
 
 
-def build_nesting() -> list[Bomb]:
+def build_nesting() -> list[PackedFile]:
     """Thousands of levels."""
     deep = b'{"a":' * _LEVELS + b"1" + b"}" * _LEVELS
     lists = b'{"a":' + b"[" * _LEVELS + b"]" * _LEVELS + b"}"
@@ -109,10 +110,10 @@ def build_nesting() -> list[Bomb]:
         "deep.xml": elements,
         "open.json": b"[" * 100_000,
     }
-    return [Bomb(name, "deep nesting", content) for name, content in files.items()]
+    return [PackedFile(name, "deep nesting", content) for name, content in files.items()]
 
 
-def build_entities(secret: Path, url: str, canary: str) -> list[Bomb]:
+def build_entities(secret: Path, url: str, canary: str) -> list[PackedFile]:
     """Document types: entities that multiply, that read a file, and that ask a server."""
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     types = {
@@ -129,16 +130,16 @@ def build_entities(secret: Path, url: str, canary: str) -> list[Bomb]:
     bombs = []
     for name, (head, value) in types.items():
         document = f"{head}<r><row><a>{value}</a></row></r>"
-        bombs.append(Bomb(f"{name}.xml", "entities", document.encode()))
+        bombs.append(PackedFile(f"{name}.xml", "entities", document.encode()))
         if head:
-            bombs.append(Bomb(f"{name}-wide.xml", "entities", document.encode("utf-16")))
+            bombs.append(PackedFile(f"{name}-wide.xml", "entities", document.encode("utf-16")))
             # A document type that declares no entity is harmless in a workbook, as long as nobody fetches it.
             workbook = build_workbook({_SHEET: head + _ROWS.format(value=value)})
-            bombs.append(Bomb(f"{name}.xlsx", "entities", workbook, is_readable="<!ENTITY" not in head))
+            bombs.append(PackedFile(f"{name}.xlsx", "entities", workbook, is_readable="<!ENTITY" not in head))
     return bombs
 
 
-def build_archives(size_bytes: int, targets: Sequence[str]) -> list[Bomb]:
+def build_archives(size_bytes: int, targets: Sequence[str]) -> list[PackedFile]:
     """Workbooks that unpack to more than they say or may, or hold such names, and archives that nobody should open."""
     sheet = _ROWS.format(value="x" * size_bytes)
     big = build_workbook({_SHEET: sheet})
@@ -146,12 +147,12 @@ def build_archives(size_bytes: int, targets: Sequence[str]) -> list[Bomb]:
     slip = build_workbook({_SHEET: _ROWS.format(value="slip"), **dict.fromkeys(targets, "slipped")})
     tar = _build_tar(targets)
     bombs = [
-        Bomb("big.xlsx", "decompression", big),
-        Bomb("lying.xlsx", "decompression", lying),
-        Bomb("slip.xlsx", "names that climb", slip, is_readable=True),
+        PackedFile("big.xlsx", "decompression", big),
+        PackedFile("lying.xlsx", "decompression", lying),
+        PackedFile("slip.xlsx", "names that climb", slip, is_readable=True),
     ]
     others = {"slip.zip": slip, "slip.tar": tar, "slip.tar.gz": gzip.compress(tar), "slip.csv.tar": tar, "slip.csv.zip": slip}
-    return [*bombs, *(Bomb(name, "names that climb", content) for name, content in others.items())]
+    return [*bombs, *(PackedFile(name, "names that climb", content) for name, content in others.items())]
 
 
 def build_workbook(parts: Mapping[str, str] | None = None) -> bytes:

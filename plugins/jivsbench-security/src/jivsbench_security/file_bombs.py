@@ -11,7 +11,7 @@ from typing import Final, Self
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.bombs import (
-    Bomb,
+    PackedFile,
     build_archives,
     build_endless,
     build_entities,
@@ -158,7 +158,7 @@ def _list_around(context: CheckContext, arena: Path) -> set[Path]:
     return {*arena.iterdir(), *arena.parent.iterdir(), *context.output_dir.parent.iterdir(), *context.output_dir.rglob("slipped")}
 
 
-def _throw(context: CheckContext, session: FileSession, source: FileSource, bombs: Sequence[Bomb]) -> int:
+def _throw(context: CheckContext, session: FileSession, source: FileSource, bombs: Sequence[PackedFile]) -> int:
     """Side by side. Returns how much the memory of the target grew at most, in bytes: all of them together may take no more."""
     for bomb in bombs:
         (source.root / bomb.name).write_bytes(bomb.content)
@@ -181,5 +181,5 @@ def _throw(context: CheckContext, session: FileSession, source: FileSource, bomb
     return growth_bytes
 
 
-def _describe(bomb: Bomb) -> str:
+def _describe(bomb: PackedFile) -> str:
     return f"a file {bomb.name} of {len(bomb.content):,} bytes ({bomb.technique}) in a source of files"

@@ -34,7 +34,9 @@ class IdentifierCheck(PlantedCheck):
         plant_tables(schema)
         tables = [
             str(name)
-            for (name,) in schema.run("SELECT relname::text FROM pg_class WHERE relnamespace = '{schema}'::regnamespace")
+            for (name,) in schema.run_statement(
+                "SELECT relname::text FROM pg_class WHERE relnamespace = '{schema}'::regnamespace"
+            )
         ]
         choice = random.Random(attack.context.seed)  # noqa: S311 - repeatable, not secret
         plans = list(plan_names(schema.name, choice, is_full=attack.context.is_full))

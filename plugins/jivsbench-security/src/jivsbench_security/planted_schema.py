@@ -44,15 +44,15 @@ class PlantedSchema:
         """The name of a table or view, as a request for an extraction gives it."""
         return f"{self.name}.{table}"
 
-    def run(self, text: str) -> list[tuple[object, ...]]:
+    def run_statement(self, text: str) -> list[tuple[object, ...]]:
         """Run a statement as the owner, with `{schema}` filled in. Returns its rows."""
         cursor = self.owner.execute(text.replace("{schema}", self.name).encode())
         return cursor.fetchall() if cursor.description else []
 
     def plant_view(self, name: str, query: str) -> None:
         """A view that everybody may read."""
-        self.run(f"CREATE VIEW {{schema}}.{name} AS {query}")
-        self.run(f"GRANT SELECT ON {{schema}}.{name} TO PUBLIC")
+        self.run_statement(f"CREATE VIEW {{schema}}.{name} AS {query}")
+        self.run_statement(f"GRANT SELECT ON {{schema}}.{name} TO PUBLIC")
 
     def plant_attempts(self, name: str, statements: Mapping[str, str]) -> None:
         """A view whose reader attempts each statement: rows of (label, outcome, pid); outcome is "done" or a SQLSTATE.
@@ -72,7 +72,7 @@ class PlantedSchema:
     def is_canary_alive(self) -> bool:
         """True while the canary's rows are what they were."""
         try:
-            return self.run("SELECT id, note FROM {schema}.canary ORDER BY id") == list(CANARY_ROWS)
+            return self.run_statement("SELECT id, note FROM {schema}.canary ORDER BY id") == list(CANARY_ROWS)
         except psycopg.errors.UndefinedTable:
             return False
 
@@ -91,13 +91,13 @@ def plant_schema(url: Secret) -> Iterator[PlantedSchema]:
     """The schema, gone at the end of the block. Raises psycopg's InsufficientPrivilege when the user may not make one."""
     with connect(url) as owner:
         schema = PlantedSchema(owner, url, f"jivsbench_{secrets.token_hex(5)}")
-        schema.run("CREATE SCHEMA {schema}")
+        schema.run_statement("CREATE SCHEMA {schema}")
         try:
-            schema.run("GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
-            schema.run("CREATE TABLE {schema}.canary (id int PRIMARY KEY, note text NOT NULL)")
-            schema.run("INSERT INTO {schema}.canary VALUES (1, 'alive'), (2, 'untouched')")
-            schema.run("GRANT SELECT ON {schema}.canary TO PUBLIC")
-            schema.run(_ATTEMPT)
+            schema.run_statement("GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
+            schema.run_statement("CREATE TABLE {schema}.canary (id int PRIMARY KEY, note text NOT NULL)")
+            schema.run_statement("INSERT INTO {schema}.canary VALUES (1, 'alive'), (2, 'untouched')")
+            schema.run_statement("GRANT SELECT ON {schema}.canary TO PUBLIC")
+            schema.run_statement(_ATTEMPT)
             yield schema
         finally:
-            schema.run("DROP SCHEMA {schema} CASCADE")
+            schema.run_statement("DROP SCHEMA {schema} CASCADE")

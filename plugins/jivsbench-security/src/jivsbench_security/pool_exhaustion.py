@@ -82,7 +82,10 @@ class _Session(SourceSession):
         for place in range(0, _CALLERS, _CALLERS_A_LOOK):
             began_s |= self._start(ids[place : place + _CALLERS_A_LOOK])
             held = max(held, sum(state.is_active for state in self.owner.look()))
-        other = self.extractions.run({"source": beside, "table": self.target.table, "row_limit": 1})
+        beside_id = self.extractions.prepare({"source": beside, "table": self.target.table, "row_limit": 1})
+        self.extractions.start(beside_id)
+        # Not for as long as a job may take: where nobody is sent away, this one waits behind all the others.
+        other = self._await_ends([beside_id], JOB_TIMEOUT_S + BORROW_TIMEOUT_S + _GRACE_S + MOST_LENIENCE_S).get(beside_id)
         began_s |= self._start(ids[_CALLERS:])
         took_s = time.monotonic() - started_s
         ended = self._await_ends(list(began_s), JOB_TIMEOUT_S + BORROW_TIMEOUT_S + _GRACE_S + MOST_LENIENCE_S)
@@ -91,14 +94,15 @@ class _Session(SourceSession):
         if held > POOL_SIZE:
             told = f"{held} sessions worked at the same time, the pool has room for {POOL_SIZE}"
             self.add("a pool is larger than it may be", told, self.build_body(hold))
-        if not other.is_completed:
-            told = f"a job of another data source ended with {other.slug} while {_CALLERS} jobs asked for {POOL_SIZE} connections"
+        if other is None or not other[0].is_completed:
+            ending = other[0].slug if other else "nothing"
+            told = f"a job of another data source ended with {ending} while {_CALLERS} jobs asked for {POOL_SIZE} connections"
             self.add("an exhausted pool stops another data source", told, self.build_body(hold))
         callers = [job_id for job_id in ids[:_CALLERS] if job_id in ended]
         if all(job_id in began_s for job_id in ids[:_CALLERS]):
             self._judge_ends(hold, [(ended[i][0], ended[i][1] - began_s[i]) for i in callers])
         self._judge_queue(len(began_s), took_s)
-        self._clear([job_id for job_id in began_s if job_id not in ended])
+        self._clear([job_id for job_id in (*began_s, *([] if other else [beside_id])) if job_id not in ended])
 
     def _start(self, ids: list[str]) -> dict[str, float]:
         """Start jobs; when each that was accepted began."""

@@ -34,8 +34,8 @@ class ReadOnlyCheck(PlantedCheck):
         with connect(attack.context.data_source().url) as bystander:
             bystander.execute(f"LISTEN {attack.schema.name}".encode())
             scene = _Scene(attack, bystander)
-            attack.schema.run("CREATE SEQUENCE {schema}.numbers")
-            attack.schema.run("GRANT SELECT ON {schema}.numbers TO PUBLIC")
+            attack.schema.run_statement("CREATE SEQUENCE {schema}.numbers")
+            attack.schema.run_statement("GRANT SELECT ON {schema}.numbers TO PUBLIC")
             routes = [scene.fill(route) for route in (*ROUTES, *STACKED_ROUTES)]
             for route in routes:
                 attack.send_query(route.label, route.text, _TITLE)
@@ -62,7 +62,7 @@ class _Scene:
 
     def fill(self, route: WriteRoute) -> WriteRoute:
         """The route with this run's numbers and names in it."""
-        pid = self.bystander.info.backend_pid
+        pid = int(self.bystander.info.backend_pid)
         text = self._fill(route.text).replace("{bystander}", str(pid)).replace("{schema}", self.attack.schema.name)
         return WriteRoute(route.label, text, route.is_role_bound, route.is_session_bound)
 
@@ -122,12 +122,12 @@ class _Scene:
         schema = self.attack.schema
         effects = [] if schema.is_canary_alive() else ["the canary table changed"]
         effects += [f"a notice was received: {notice.payload}" for notice in self._notices()]
-        effects += [str(evidence) for (evidence,) in schema.run(self._fill(EFFECTS))]
+        effects += [str(evidence) for (evidence,) in schema.run_statement(self._fill(EFFECTS))]
         for effect in dict.fromkeys(effects):
             self.attack.add("something was written", effect, "extract a view whose function runs a write")
         if effects:
             for statement in REMEDIES:
-                schema.run(self._fill(statement))
+                schema.run_statement(self._fill(statement))
 
     def _fill(self, text: str) -> str:
         return text.replace("{large_object}", str(self.large_object))
@@ -140,7 +140,7 @@ class _Scene:
             return []
 
     def _next_xid(self) -> int:
-        rows = self.attack.schema.run("SELECT txid_snapshot_xmax(txid_current_snapshot())::text")
+        rows = self.attack.schema.run_statement("SELECT txid_snapshot_xmax(txid_current_snapshot())::text")
         return int(str(rows[0][0]))
 
 

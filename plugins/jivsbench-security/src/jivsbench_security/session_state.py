@@ -141,8 +141,8 @@ def to_state(rows: list[dict[str, Any]]) -> State:
 
 def _look_from_outside(attack: PlantedAttack, poisoned: set[str]) -> list[str]:
     """What the owner's session sees of the poisoned ones while nobody has borrowed them."""
-    numbers = ", ".join(sorted(poisoned)) or "0"
-    found = attack.schema.run(
+    numbers = ", ".join(str(int(pid)) for pid in sorted(poisoned)) or "0"
+    found = attack.schema.run_statement(
         "SELECT 'an advisory lock' FROM pg_locks "  # noqa: S608 - numbers
         f"WHERE locktype = 'advisory' AND pid IN ({numbers}) AND objid = (hashtext('{{schema}}')::int8 & 4294967295)::oid "
         "UNION ALL SELECT 'its transaction open' FROM pg_stat_activity "
@@ -152,7 +152,7 @@ def _look_from_outside(attack: PlantedAttack, poisoned: set[str]) -> list[str]:
 
 
 def _list_sessions(attack: PlantedAttack) -> set[str]:
-    rows = attack.schema.run(
+    rows = attack.schema.run_statement(
         "SELECT pid::text FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
     return {str(pid) for (pid,) in rows}
