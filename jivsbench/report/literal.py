@@ -13,6 +13,9 @@ def show_literally(text: str) -> str:
     >>> show_literally("a\x00b\u202ec")
     'a[U+0000]b[U+202E]c'
     """
+    # Most texts are plain: nothing below U+FFF0 that may be printed has to be looked at by itself.
+    if text.isprintable() and max(text, default="") < _SPECIALS:
+        return text
     return "".join(character if _has_shape(character) else f"[U+{ord(character):04X}]" for character in text)
 
 

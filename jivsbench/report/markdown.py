@@ -25,7 +25,7 @@ _MARKS: Final = {
     Shape.DASH: ":heavy_minus_sign:",
 }
 # Everything that Markdown or its HTML could act on. `&` first of all, so that nothing here is escaped twice.
-_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ACTIVE: Final = re.compile(r"([\\`*_\[\]#|~$])")
 # A mention, an issue number, a bare address or an emoji is made by its first signs; a character of no width breaks it apart.
 _REFERENCE: Final = re.compile(r"@(?=\w)|(?<=\w):(?=//)|(?<=www)\.|\bGH-(?=\d)")
@@ -87,7 +87,7 @@ def escape(text: str) -> str:
     >>> escape("a|b <i>*c*</i>")
     'a\\|b &lt;i&gt;\\*c\\*&lt;/i&gt;'
     """
-    plain = "".join(_ENTITIES.get(character, character) for character in show_on_one_line(text))
+    plain = show_on_one_line(text).translate(_ENTITIES)
     return _REFERENCE.sub(lambda match: f"{match[0]}{_APART}", _ACTIVE.sub(r"\\\1", plain))
 
 

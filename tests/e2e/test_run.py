@@ -73,7 +73,7 @@ def _check_a_complete_bundle(bundle: Path, ended: Ended) -> None:
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("profile", ["optimized", "legacy"])
+@pytest.mark.parametrize("profile", ["optimized", pytest.param("legacy", marks=pytest.mark.nightly)])
 def test_a_scenario_runs_on_a_named_source(tmp_path: Path, loaded_source: str, embedded_valkey_url: str, profile: str) -> None:
     """`run` measures both profiles on servers that the user names, and every row is accounted for."""
     _scenario(tmp_path, hold_s=3)
@@ -226,6 +226,7 @@ step = true
 """
 
 
+@pytest.mark.nightly  # half a minute; the scenario `performance` has such a mix too
 @pytest.mark.no_cover
 def test_a_mix_extracts_from_files_and_rest_too(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
     """Sources are really created on the target; every size comes back right; the report says what the sources are."""

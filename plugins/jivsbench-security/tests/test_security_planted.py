@@ -28,7 +28,7 @@ from jivsbench_security.write_routes import EFFECTS, EXCESS, REMEDIES, ROUTES, S
 def schema(embedded_postgres_url):
     """A planted schema."""
     with plant_schema(Secret(embedded_postgres_url)) as planted:
-        planted.run("CREATE SEQUENCE {schema}.numbers")
+        planted.run_statement("CREATE SEQUENCE {schema}.numbers")
         yield planted
 
 
