@@ -1,7 +1,7 @@
 """The security checks: how each ended, what it tried, what it found, and what the score is made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jivsbench.analysis.findings import list_blocked
@@ -109,12 +109,19 @@ def describe_security(results: Sequence[CheckResult], score: SecurityScore | Non
     return Security(
         lines=tuple(_build_line(check) for check in ordered),
         counts=count_outcomes(results),
-        score=_build_score(score),
+        score=_build_score(_withhold_letter(score, len(not_run))),
         findings=_list_findings(ordered, suppressions),
         standards=build_standards(catalogue, results),
         untested=untested,
         not_run=not_run,
     )
+
+
+def _withhold_letter(score: SecurityScore | None, not_run: int) -> SecurityScore | None:
+    """Records of earlier versions have a letter for a few checks; it speaks for all of them."""
+    if score is None or not not_run or score.letter in {None, "F"}:
+        return score
+    return replace(score, letter=None, not_run=not_run)
 
 
 def count_outcomes(results: Sequence[CheckResult]) -> str:
