@@ -8,7 +8,7 @@ UV := $(or $(shell command -v uv),$(BIN)/uv)
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest --durations=20 --durations-min=5
 # These measure, or drive a whole service: they have the machine for themselves, all others share its cores.
-ALONE := tests/load tests/e2e tests/browser
+ALONE := tests/load tests/e2e
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

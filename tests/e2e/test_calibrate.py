@@ -26,6 +26,7 @@ def calibrate(folder: Path, servers: tuple[str, ...]) -> dict:
     return found
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_machine_is_calibrated_and_its_plan_follows(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
     """One short trial; the file holds its noise, and `plan` reads it."""

@@ -70,6 +70,7 @@ def other_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_two_installed_versions_are_compared_each_from_its_own_environment(
     tmp_path: Path, servers: tuple[str, ...], other_version: Path

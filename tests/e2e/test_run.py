@@ -133,6 +133,7 @@ def test_ctrl_c_keeps_the_bundle_and_leaves_no_process(tmp_path: Path, loaded_so
     assert "INVALID" in (bundle / "summary.md").read_text()
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_target_that_dies_makes_the_run_invalid(tmp_path: Path, loaded_source: str) -> None:
     """Exit code 4, and the message says which target died and when."""
