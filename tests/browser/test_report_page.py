@@ -166,7 +166,14 @@ def test_no_screen_is_too_narrow(open_report: Open, name: str) -> None:
     assert overflowing == []
 
 
-@pytest.mark.parametrize("name", ["comparison", "guards_empty", "invalid", "conditional", "no_data"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "comparison",
+        "guards_empty",
+        *(pytest.param(name, marks=pytest.mark.nightly) for name in ("invalid", "conditional", "no_data")),
+    ],
+)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_enough_contrast(open_report: Open, name: str, scheme: str) -> None:
     """Every visible text reaches 4.5:1 against its background, in the light and in the dark."""

@@ -30,6 +30,7 @@ def read(ended: Ended, folder: Path) -> dict:
     return found
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_delay_planted_in_one_plugin_stack_is_found_and_ends_the_comparison_early(
     tmp_path: Path, servers: tuple[str, ...]

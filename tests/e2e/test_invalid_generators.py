@@ -74,6 +74,7 @@ def hog_core(core: int, hogs: int) -> Iterator[None]:
             hog.wait()
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_frozen_generator_is_invalid(tmp_path: Path, loaded_source: str) -> None:
     """Stopped for 1.5 s and let go on: exit code 4, for the lag of its sends and for what it offered off the plan."""

@@ -19,6 +19,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.nightly
 def test_the_commands_for_a_database_of_ones_own_work_as_written(
     tmp_path: Path, real_postgres_url: str, real_redis_url: str
 ) -> None:

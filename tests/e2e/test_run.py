@@ -72,8 +72,9 @@ def _check_a_complete_bundle(bundle: Path, ended: Ended) -> None:
     assert str(bundle / "report.html").endswith(ended.stdout.rsplit("report:", 1)[1].strip())
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
-@pytest.mark.parametrize("profile", ["optimized", pytest.param("legacy", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("profile", ["optimized", "legacy"])
 def test_a_scenario_runs_on_a_named_source(tmp_path: Path, loaded_source: str, embedded_valkey_url: str, profile: str) -> None:
     """`run` measures both profiles on servers that the user names, and every row is accounted for."""
     _scenario(tmp_path, hold_s=3)
