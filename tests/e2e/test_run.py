@@ -271,6 +271,7 @@ def test_a_gate_ends_a_run_that_goes_badly(tmp_path: Path, loaded_source: str, e
     assert record["aborted"] in " ".join(ended.stdout.split())
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_killed_run_leaves_a_partial_report(tmp_path: Path, loaded_source: str) -> None:
     """SIGKILL of the parent: its children go, `report` and `gate` show what was measured, marked PARTIAL, exit code 4."""

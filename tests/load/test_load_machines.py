@@ -109,6 +109,7 @@ def test_users_of_two_machines_are_one_crowd(plant, load, tmp_path) -> None:
     assert max(interval.users for interval in read_intervals(Path(spec.intervals_path))) == 5
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_lost_machine_makes_the_run_invalid(plant_ping, load, tmp_path) -> None:
     """One of two is killed in the middle: the run ends within seconds and says which one and when; the other one stops too."""

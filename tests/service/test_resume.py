@@ -178,6 +178,7 @@ def test_a_killed_extraction_goes_on_from_every_step(url: str, source: DataSourc
         check_point(url, source, tmp_path / str(step), step)
 
 
+@pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_log_that_is_ahead_of_the_files_is_found(url: str, source: DataSource, step_count: int, tmp_path: Path):
     """Planted: state before data. Killed in between, the extraction cannot be resumed."""
