@@ -17,7 +17,7 @@ from jivsbench.model.source import DataSource
 from jivsbench.model.table import TableName
 from jivsbench.plugins import load_registry
 from jivsbench_security.extractions import Extractions
-from jivsbench_security.value_injection import ValueInjectionCheck
+from jivsbench_security.sql.value_injection import ValueInjectionCheck
 from tests.machine import leave_out
 from tests.service.checked_targets import build_targets
 

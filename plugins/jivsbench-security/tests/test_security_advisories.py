@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from jivsbench.model.finding import Severity
-from jivsbench_security.advisories import AdvisoryBase, read_advisories
-from jivsbench_security.known_holes import is_severe, judge_age
-from jivsbench_security.severities import score_vector
+from jivsbench_security.supply_chain.advisories import AdvisoryBase, read_advisories
+from jivsbench_security.supply_chain.known_holes import is_severe, judge_age
+from jivsbench_security.supply_chain.severities import score_vector
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
 

@@ -11,12 +11,12 @@ import redis
 
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.cache_access import COMMANDS, format_rules
-from jivsbench_security.cache_confusion import COLUMNS
-from jivsbench_security.cache_posture import POWERS, is_refusal, judge_limits, parse_facts, write_user
-from jivsbench_security.cached_source import is_about, parse_counters
-from jivsbench_security.confusion_session import alter, list_requests
-from jivsbench_security.gadgets import build_gadgets, dress
-from jivsbench_security.personal_markers import MarkerSearch, build_people, complete_card
+from jivsbench_security.cache.cache_confusion import COLUMNS
+from jivsbench_security.cache.cache_posture import POWERS, is_refusal, judge_limits, parse_facts, write_user
+from jivsbench_security.cache.cached_source import is_about, parse_counters
+from jivsbench_security.cache.confusion_session import alter, list_requests
+from jivsbench_security.cache.gadgets import build_gadgets, dress
+from jivsbench_security.cache.personal_markers import MarkerSearch, build_people, complete_card
 
 PEOPLE = build_people(3, random.Random(7))
 

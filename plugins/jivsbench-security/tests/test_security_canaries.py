@@ -3,7 +3,7 @@ from urllib.parse import quote
 
 import pytest
 
-from jivsbench_security.canaries import Canary, draw_canary, find_leaks
+from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks
 
 CANARY = Canary("a password", "aB3d~eF6h~iJ9l~&mN2p~qR5t~uV8x")
 

@@ -2,7 +2,7 @@
 
 import socket
 
-from jivsbench_security.destination_urls import (
+from jivsbench_security.destinations.destination_urls import (
     Traps,
     list_elsewhere,
     list_neighbours,
@@ -10,7 +10,7 @@ from jivsbench_security.destination_urls import (
     list_rebinding,
     list_smuggled,
 )
-from jivsbench_security.listeners import Listeners, build_redirect, open_socket_file
+from jivsbench_security.servers.listeners import Listeners, build_redirect, open_socket_file
 
 
 def test_a_visit_is_noticed_at_once_wherever_it_comes(tmp_path) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from jivsbench_security.bombs import build_archives, build_entities, build_rows, build_workbook, pack_equal
-from jivsbench_security.file_bombs import Listener, forget_peak, read_memory
-from jivsbench_security.file_modes import ModeWatch, find_open_modes, list_leftovers, read_umask
-from jivsbench_security.file_watch import MADE, OPENED, FileWatch
-from jivsbench_security.formula_cells import build_rows as build_formulas
-from jivsbench_security.formula_cells import find_dangers, is_run, parse_csv, restore
-from jivsbench_security.path_traversal import Arena
+from jivsbench_security.files.bombs import build_archives, build_entities, build_rows, build_workbook, pack_equal
+from jivsbench_security.files.file_bombs import Listener, forget_peak, read_memory
+from jivsbench_security.files.file_modes import ModeWatch, find_open_modes, list_leftovers, read_umask
+from jivsbench_security.files.file_watch import MADE, OPENED, FileWatch
+from jivsbench_security.files.formula_cells import build_rows as build_formulas
+from jivsbench_security.files.formula_cells import find_dangers, is_run, parse_csv, restore
+from jivsbench_security.files.path_traversal import Arena
 
 
 def test_the_kernel_tells_of_every_opening_and_making(tmp_path: Path) -> None:

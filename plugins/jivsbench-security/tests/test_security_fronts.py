@@ -10,11 +10,11 @@ import psycopg
 import pytest
 import redis
 
-from jivsbench_security.certificates import Certificates
-from jivsbench_security.ciphertexts import find_encodings, list_tamperings
-from jivsbench_security.fronts import HOSTILE, Line, allow_tls_1_0
-from jivsbench_security.postgres_front import PostgresFront
-from jivsbench_security.redis_front import RedisFront
+from jivsbench_security.credentials.ciphertexts import find_encodings, list_tamperings
+from jivsbench_security.servers.certificates import Certificates
+from jivsbench_security.servers.fronts import HOSTILE, Line, allow_tls_1_0
+from jivsbench_security.servers.postgres_front import PostgresFront
+from jivsbench_security.servers.redis_front import RedisFront
 
 PASSWORD = "s3cret-canary"
 WRONG = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jivsbench.testing.vulnerable.installed_files import install_distribution, plant_sound, plant_tampered
-from jivsbench_security.distributions import (
+from jivsbench_security.supply_chain.distributions import (
     find_mismatches,
     find_needed,
     find_strays,
@@ -13,7 +13,7 @@ from jivsbench_security.distributions import (
     list_start_hooks,
     read_record,
 )
-from jivsbench_security.lock_files import Pin, read_lock
+from jivsbench_security.supply_chain.lock_files import Pin, read_lock
 
 FILES = {"acme/__init__.py": "A = 1\n", "acme/rules.py": "B = 2\n"}
 

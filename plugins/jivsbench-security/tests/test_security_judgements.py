@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jivsbench.model.audit import START, format_line, review_trail
-from jivsbench_security.canaries import draw_canary
-from jivsbench_security.error_hygiene import list_disclosures
 from jivsbench_security.exchanges import API, Exchange
-from jivsbench_security.log_lines import find_forgery, find_malformed
-from jivsbench_security.trail_attacks import Sent, find_omission, follow_chain, list_alterations
-from jivsbench_security.trail_key import derive_trail_key
+from jivsbench_security.leaks.canaries import draw_canary
+from jivsbench_security.leaks.error_hygiene import list_disclosures
+from jivsbench_security.trails.log_lines import find_forgery, find_malformed
+from jivsbench_security.trails.trail_attacks import Sent, find_omission, follow_chain, list_alterations
+from jivsbench_security.trails.trail_key import derive_trail_key
 
 KEY = b"k" * 32
 LINE = {"at": "2024-01-01T00:00:00.000+00:00", "level": "INFO", "logger": "x", "message": "m"}

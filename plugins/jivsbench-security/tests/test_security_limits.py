@@ -12,10 +12,10 @@ import pytest
 
 from jivsbench.errors import InvalidRunError
 from jivsbench_security.extractions import Ending
-from jivsbench_security.failing_closed import spoil_store, spoil_trail, swap_character
-from jivsbench_security.flights import Flight, Lenience, find_overrun
-from jivsbench_security.lifecycle import find_files, has_ended
-from jivsbench_security.resource_bombs import MemoryWatch, build_endless, build_large
+from jivsbench_security.limits.failing_closed import spoil_store, spoil_trail, swap_character
+from jivsbench_security.limits.flights import Flight, Lenience, find_overrun
+from jivsbench_security.limits.lifecycle import find_files, has_ended
+from jivsbench_security.limits.resource_bombs import MemoryWatch, build_endless, build_large
 
 ENDED = Ending(200, "deadline", {"state": "FAILED"}, 0.0)
 KEPT = Flight("sleep", "id", "view", 1.0, began_s=0.0, ending=ENDED, ended_s=1.1, longest_s=1.0, pids={1}, active_s=1.0)

@@ -1,6 +1,6 @@
 import pytest
 
-from jivsbench_security.page_markup import find_missing, list_active, list_differences, read_markup
+from jivsbench_security.pages.page_markup import find_missing, list_active, list_differences, read_markup
 
 POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jivsbench_security.attack import FULL_PAYLOADS, group_attacks, plan_attacks, plan_full_attacks
-from jivsbench_security.injection_tables import BENIGN, build_rows
-from jivsbench_security.like import matches_like
 from jivsbench_security.payloads import TECHNIQUES, Victims, generate_payloads
-from jivsbench_security.value_contexts import ValueContext, expect
+from jivsbench_security.sql.attack import FULL_PAYLOADS, group_attacks, plan_attacks, plan_full_attacks
+from jivsbench_security.sql.injection_tables import BENIGN, build_rows
+from jivsbench_security.sql.like import matches_like
+from jivsbench_security.sql.value_contexts import ValueContext, expect
 
 VICTIMS = Victims("prey", "canary")
 

@@ -12,16 +12,24 @@ import pytest
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench_security.identifier_cast import COLUMNS, NamePlan, expect_rows, list_absent, list_tables, plan_names, plant_tables
-from jivsbench_security.identifiers import IdentifierCheck, watch_bystander
-from jivsbench_security.planted_attack import iterate_rows
-from jivsbench_security.planted_schema import DONE, plant_schema
-from jivsbench_security.read_only import ReadOnlyCheck, try_statement
-from jivsbench_security.session_state import POISONS, SessionStateCheck, to_state
-from jivsbench_security.smuggling import SmugglingCheck
-from jivsbench_security.smuggling_texts import SMUGGLING
-from jivsbench_security.stacked_statements import StackedStatementsCheck
-from jivsbench_security.write_routes import EFFECTS, EXCESS, REMEDIES, ROUTES, STACKED_ROUTES
+from jivsbench_security.limits.session_state import POISONS, SessionStateCheck, to_state
+from jivsbench_security.sql.identifier_cast import (
+    COLUMNS,
+    NamePlan,
+    expect_rows,
+    list_absent,
+    list_tables,
+    plan_names,
+    plant_tables,
+)
+from jivsbench_security.sql.identifiers import IdentifierCheck, watch_bystander
+from jivsbench_security.sql.planted_attack import iterate_rows
+from jivsbench_security.sql.planted_schema import DONE, plant_schema
+from jivsbench_security.sql.read_only import ReadOnlyCheck, try_statement
+from jivsbench_security.sql.smuggling import SmugglingCheck
+from jivsbench_security.sql.smuggling_texts import SMUGGLING
+from jivsbench_security.sql.stacked_statements import StackedStatementsCheck
+from jivsbench_security.sql.write_routes import EFFECTS, EXCESS, REMEDIES, ROUTES, STACKED_ROUTES
 
 
 @pytest.fixture

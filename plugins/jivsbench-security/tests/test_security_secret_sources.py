@@ -2,7 +2,7 @@
 
 import pytest
 
-from jivsbench_security.literal_secrets import find_literals, find_named_files
+from jivsbench_security.credentials.literal_secrets import find_literals, find_named_files
 
 WRITTEN_OUT = (
     "      POSTGRES_PASSWORD: s3cr3t",

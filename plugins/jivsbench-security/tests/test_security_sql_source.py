@@ -6,9 +6,9 @@ import pytest
 
 import jivsbench
 from jivsbench.testing.vulnerable.sql_source import COMPOSED, HOLES, plant_composed, plant_holes
-from jivsbench_security.source_index import SourceIndex, build_index
-from jivsbench_security.sql_source import find_sql_calls
-from jivsbench_security.text_flow import Kind
+from jivsbench_security.source_code.source_index import SourceIndex, build_index
+from jivsbench_security.source_code.sql_source import find_sql_calls
+from jivsbench_security.source_code.text_flow import Kind
 
 
 def judge(text: str, **others: str) -> list[Kind]:

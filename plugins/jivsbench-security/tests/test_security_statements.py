@@ -8,9 +8,9 @@ from psycopg import sql
 
 from jivsbench.api import WireMessage
 from jivsbench.errors import InvalidRunError
-from jivsbench_security.statement_texts import SentText, StatementJudge, read_texts, strip_values
-from jivsbench_security.template_statements import TemplateStatements
-from jivsbench_security.value_contexts import ValueContext
+from jivsbench_security.sql.statement_texts import SentText, StatementJudge, read_texts, strip_values
+from jivsbench_security.sql.template_statements import TemplateStatements
+from jivsbench_security.sql.value_contexts import ValueContext
 
 
 class FakeWire:

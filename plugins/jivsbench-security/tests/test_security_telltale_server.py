@@ -1,7 +1,7 @@
 import psycopg
 import pytest
 
-from jivsbench_security.telltale_server import TelltaleServer
+from jivsbench_security.servers.telltale_server import TelltaleServer
 
 
 def test_it_is_told_a_password_and_tells_it() -> None:

@@ -9,8 +9,8 @@ from jivsbench.extract.credentials import parse_credential_key
 from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.secret import Secret
 from jivsbench.service.auth import Authority, Role
-from jivsbench_security.weak_secrets import SAMPLES, WORDS, list_keys, list_tokens
-from jivsbench_security.weak_start import choose_starts
+from jivsbench_security.credentials.weak_secrets import SAMPLES, WORDS, list_keys, list_tokens
+from jivsbench_security.credentials.weak_start import choose_starts
 
 
 def test_no_known_secret_starts_a_service() -> None:

@@ -1,0 +1,120 @@
+"""SEC-023: whoever can write to the cache server must not run code in the target."""
+
+import uuid
+from pathlib import Path
+from typing import Final
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench_security.cache.cache_server import open_cache_server
+from jivsbench_security.cache.cached_source import CachedSource, add_source, count_misses
+from jivsbench_security.cache.gadgets import Gadget, build_gadgets, dress
+from jivsbench_security.cache.poisoning import Poisoning
+from jivsbench_security.hostile_check import HostileCheck
+
+_MAX_FINDINGS: Final = 6
+_NOT_FOUND: Final = 404
+_EXTRACTIONS: Final = 8
+"""Rounds of the fast form in which the cached schema is read too; an extraction costs ten times a look."""
+
+
+class CacheGadgetCheck(HostileCheck):
+    """Writes bytes that run code when they are unpickled, and so on, under the target's keys."""
+
+    id = "SEC-023"
+    title = "What lies in the cache is data: nothing in it is run, and what is not the service's own is a counted miss"
+    severity = Severity.CRITICAL
+    cwe = ("CWE-502",)
+    # A cache that tries pickle first.
+    vulnerable = TargetVariant("vulnerable-pickle", plugins=("jivsbench.testing.vulnerable.pickled_cache",))
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Attack the entries of a data source of the check's own."""
+        if context.cache_url is None:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the target's cache is no server")
+        with open_cache_server(context.cache_url) as server, add_source(context, server) as source:
+            session = GadgetSession(self, source, context.make_folder() / "marker")
+            return self._attack(context, session, session.attack)
+
+
+class GadgetSession:
+    """The counters and findings of one run."""
+
+    def __init__(self, check: HostileCheck, source: CachedSource, marker: Path) -> None:
+        self._check = check
+        self._source = source
+        self._marker = marker
+        self._poisoning = Poisoning(source)
+        self._jobs = self._jobs_met = 0
+        self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    @property
+    def attempted(self) -> int:
+        """Entries written."""
+        return self._poisoning.written + self._jobs
+
+    @property
+    def reached(self) -> int:
+        """Entries that the target met."""
+        return self._poisoning.met + self._jobs_met
+
+    def describe(self) -> str:
+        """One line for the result."""
+        return f"{self.attempted} entries that run code when unpickled and so on written, {len(self.findings)} findings"
+
+    def run_benign(self) -> int:
+        """The source's facts and one row, out of the cache or not."""
+        answers = self._source.ask()
+        return int(answers.facts is not None) and int(answers.columns is not None)
+
+    def attack(self) -> None:
+        """Each gadget in each dress; the schema's entry in some rounds only, unless everything is asked for."""
+        wanted, genuine = self._source.ask(), self._source.entries()
+        if not genuine:
+            raise InvalidRunError("the target put nothing about a data source into its cache server: is it the target's own?")
+        gadgets = [one for gadget in build_gadgets(self._marker) for one in dress(gadget, min(genuine.values(), key=len))]
+        step = 1 if self._source.context.is_full else len(gadgets) // _EXTRACTIONS
+        before = count_misses(self._source.context)
+        for number, gadget in enumerate(gadgets):
+            problem = self._poisoning.poison(gadget.content, wanted, with_columns=number % step == 0)
+            self._judge(gadget, problem)
+            if len(self.findings) >= _MAX_FINDINGS:
+                break
+        if not self.findings:
+            self._attack_jobs(next(iter(genuine)), build_gadgets(self._marker))
+        counted = count_misses(self._source.context) - before
+        if counted < self.reached and not self.findings:
+            self._add(
+                "entries that are not the target's own are not counted", f"{self.reached} met, {counted} misses counted", ""
+            )
+
+    def _attack_jobs(self, known_key: bytes, gadgets: tuple[Gadget, ...]) -> None:
+        """The same under keys of jobs that the target does not know, and so looks for in its cache."""
+        server = self._source.server
+        # The key of a source or schema is PREFIX:KIND:NAME and perhaps more.
+        prefix = known_key.partition(self._source.name.encode())[0].rstrip(b":").rpartition(b":")[0]
+        keys = []
+        for gadget in gadgets:
+            job = str(uuid.uuid4())
+            keys.append(prefix + f":job:{job}".encode())
+            server.write(keys[-1], gadget.content)
+            self._jobs += 1
+            status = self._source.context.target.call("GET", f"/extractions/{job}").status
+            self._jobs_met += status != 0
+            self._judge(gadget, None if status in {0, _NOT_FOUND} else f"a job that does not exist was answered with {status}")
+        server.remove(tuple(keys))
+
+    def _judge(self, gadget: Gadget, problem: str | None) -> None:
+        if self._marker.exists():
+            self._marker.unlink()
+            self._add("an entry of the cache was run", f"{gadget.name}: the marker file was created", gadget.name)
+        elif problem:
+            self._add("an entry that is not the target's own was believed", f"{gadget.name}: {problem}", gadget.name)
+
+    def _add(self, title: str, evidence: str, name: str) -> None:
+        reproducer = (
+            f"SET KEY ({name or 'any bytes'}) for each key that holds a source's name, then GET /api/v1/data-sources/NAME"
+        )
+        self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))

@@ -1,0 +1,155 @@
+"""SEC-022: nothing personal may lie in the cache server, neither in a key nor in a value, and nothing may lie there for ever."""
+
+import random
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import pyarrow as pa
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.errors import AccessDeniedError, OutputError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.table import TableName
+from jivsbench_security.cache.cache_server import open_cache_server
+from jivsbench_security.cache.cached_source import CachedSource, add_source
+from jivsbench_security.cache.personal_markers import MarkerSearch, Person, build_people
+from jivsbench_security.hostile_check import HostileCheck
+
+_PEOPLE: Final = 12
+_ASKED: Final = 2
+_MAX_FINDINGS: Final = 6
+_LONGEST_LIFE_MS: Final = 24 * 3600 * 1000
+"""A day: metadata of extractions is of no use for longer."""
+
+
+class CachedPersonalDataCheck(HostileCheck):
+    """Extracts marked personal data in every way that the API has, and looks through the cache server after each."""
+
+    id = "SEC-022"
+    title = "No personal data lies in the cache server, and everything in it ends within a day"
+    severity = Severity.HIGH
+    cwe = ("CWE-359", "CWE-524", "CWE-312")
+    # A cache of the rows, under keys that hold the filter.
+    vulnerable = TargetVariant("vulnerable-row-cache", plugins=("jivsbench.testing.vulnerable.row_cache",))
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Needs a cache server, and a source into which the check may load a table."""
+        loader = context.loader()
+        if context.cache_url is None:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the target's cache is no server")
+        if loader is None:
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, "the connector cannot write the table that the check needs")
+        # By the seed and the run: what another run left in a shared cache is not this target's doing.
+        token = secrets.token_hex(6)
+        people = build_people(_PEOPLE, random.Random(f"{context.seed} {token}"))  # noqa: S311 - nobody has to guess them
+        table = TableName(f"jivsbench_people_{token}")
+        batch = pa.RecordBatch.from_pylist([{"id": place, **dict(one.pairs())} for place, one in enumerate(people, start=1)])
+        try:
+            loader.load_table(context.data_source(), table, batch.schema, iter([batch]), ())
+            with open_cache_server(context.cache_url) as server, add_source(context, server, tables=(table.name,)) as source:
+                session = PersonalDataSession(self, source, table.name, people)
+                return self._attack(context, session, session.attack)
+        except (AccessDeniedError, OutputError):
+            return self._leave_out(
+                context, CheckOutcome.NOT_TESTED, "the source's user may not write the table that the check needs"
+            )
+        finally:
+            loader.drop_table(context.data_source(), table)
+
+
+class PersonalDataSession:
+    """The counters and findings of one run."""
+
+    def __init__(self, check: HostileCheck, source: CachedSource, table: str, people: tuple[Person, ...]) -> None:
+        self._check = check
+        self._source = source
+        self._table = table
+        self._people = people
+        self._search = MarkerSearch(people)
+        self._before = frozenset(source.server.list_keys())
+        self._seen: dict[bytes, bytes] = {}
+        self.attempted = self.reached = self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    def describe(self) -> str:
+        """One line for the result."""
+        return (
+            f"{self.attempted} extractions of {len(self._people)} people's data, {len(self._seen)} entries of the cache looked "
+            f"through, {len(self.findings)} findings"
+        )
+
+    def run_benign(self) -> int:
+        """The whole table comes back."""
+        ending = self._source.run({"source": self._source.name, "table": self._table})
+        return int(ending.is_completed and self._source.context.read_output(ending.job).num_rows == len(self._people))
+
+    def attack(self) -> None:
+        """Every request, and after each a look at what is in the cache now."""
+        found: set[bytes] = set()
+        people = self._people if self._source.context.is_full else self._people[:_ASKED]
+        for body in build_requests(self._source.name, self._table, people):
+            self.attempted += 1
+            ending = self._source.run(body)
+            job = ending.job or {}
+            for path in ("", "/statistics", "/logs"):
+                self._source.context.target.call("GET", f"/extractions/{job.get('id')}{path}")
+            self.reached += ending.is_verdict
+            self.unanswered += not ending.is_verdict
+            found |= self._look(body)
+            if len(self.findings) >= _MAX_FINDINGS - 1:
+                break
+        self._source.ask_facts()
+        found |= self._look({"source": self._source.name})
+        self._judge_lives()
+        self._source.server.remove(tuple(found))
+
+    def _look(self, body: Mapping[str, object]) -> set[bytes]:
+        """Keys, among those that are new or other than they were at the last look, that hold a marker."""
+        server, found = self._source.server, set()
+        keys = tuple(key for key in server.list_keys() if key not in self._before)
+        for key, value in server.read(keys).items():
+            if self._seen.get(key) == value:
+                continue
+            self._seen[key] = value
+            for where, content in (("key", key), ("value", value)):
+                what = self._search.find(content)
+                if what is not None:
+                    found.add(key)
+                    self._add(f"personal data lies in a {where} of the cache", f"{what}, after one extraction", body)
+        return found
+
+    def _judge_lives(self) -> None:
+        """Each entry that this check brought about has an end, and soon enough."""
+        names = (self._source.name.encode(), self._table.encode())
+        for key in self._seen:
+            left_ms = self._source.server.lives_ms(key)
+            is_own = any(name in key for name in names)
+            if is_own and left_ms is not None and not 0 <= left_ms <= _LONGEST_LIFE_MS:
+                life = "for ever" if left_ms < 0 else f"for {left_ms / 3_600_000:.0f} h"
+                self._add("an entry of the cache lies there for too long", f"it stays {life}", {"source": self._source.name})
+                return
+
+    def _add(self, title: str, evidence: str, body: Mapping[str, object]) -> None:
+        if len(self.findings) >= _MAX_FINDINGS:
+            return
+        asked = ", ".join(f"{name}" for name in body)
+        reproducer = f"POST /api/v1/extractions with {asked} over a table of personal data, then SCAN and GET on the cache server"
+        self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))
+
+
+def build_requests(source: str, table: str, people: tuple[Person, ...]) -> Iterator[dict[str, object]]:
+    """Extractions that carry personal data in and out: in filters, in queries, and in errors about values."""
+    yield {"source": source, "table": table}
+    yield {"source": source, "table": table, "columns": ["email", "card"]}
+    for person in people:
+        for column, value in person.pairs():
+            condition = {"column": column, "operator": "=", "values": [value]}
+            yield {"source": source, "table": table, "filters": [condition]}
+        literal = person.email.replace("'", "''")
+        yield {"source": source, "query": f"SELECT id, name FROM {table} WHERE email = '{literal}'"}  # noqa: S608 - a check's own
+        # Fails on the server, whose message repeats the value.
+        yield {"source": source, "query": f"SELECT CAST(email AS INTEGER) AS n FROM {table} WHERE email = '{literal}'"}  # noqa: S608 - the same
+        yield {"source": source, "table": table, "filters": [{"column": "id", "operator": "=", "values": [person.ssn]}]}
+    everybody = [person.iban for person in people]
+    yield {"source": source, "table": table, "filters": [{"column": "iban", "operator": "IN", "values": everybody}]}

@@ -1,0 +1,123 @@
+"""A data source of a check's own, and what the target keeps of it in its cache server.
+
+The source is the target's own under another name: whatever key holds that name was written by this target, for this check.
+"""
+
+import secrets
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jivsbench.api import CheckContext
+from jivsbench.errors import InvalidRunError
+from jivsbench_security.cache.cache_server import CacheServer
+from jivsbench_security.extractions import Ending, Extractions
+
+_CREATED: Final = 201
+_OK: Final = 200
+_MISSES: Final = "jivsbench_cache_misses_total"
+_LOOKUPS: Final = "jivsbench_cache_lookups_total"
+_ABSENT: Final = "absent"
+_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the API says when everything cached of a source is needed: its facts, and the columns of its table."""
+
+    facts: Any
+    columns: tuple[str, ...] | None
+
+
+class CachedSource:
+    """One source, known to the target and to its cache."""
+
+    def __init__(self, context: CheckContext, server: CacheServer, name: str) -> None:
+        self.context = context
+        self.server = server
+        self.name = name
+        self.extractions = Extractions(context.target)
+
+    def body(self) -> dict[str, object]:
+        """The request for the seeded table."""
+        return {"source": self.name, "table": self.context.table, "row_limit": 1}
+
+    def ask_facts(self) -> Any:
+        """GET /data-sources/NAME, which the target may answer out of its cache; None unless it is 200."""
+        answer = self.context.target.call("GET", f"/data-sources/{self.name}")
+        return answer.body if answer.status == _OK else None
+
+    def ask_columns(self, body: Mapping[str, object] | None = None) -> tuple[str, ...] | None:
+        """The columns of an extraction, whose schema the target may take out of its cache; None when it fails."""
+        ending = self.run(body)
+        return tuple(self.context.read_output(ending.job).column_names) if ending.is_completed else None
+
+    def run(self, body: Mapping[str, object] | None = None) -> Ending:
+        """One extraction, of the seeded table unless something else is asked for."""
+        return self.extractions.run(body or self.body())
+
+    def ask(self) -> Answers:
+        """Both."""
+        return Answers(self.ask_facts(), self.ask_columns())
+
+    def entries(self) -> dict[bytes, bytes]:
+        """What the target keeps of this source, by key; without the locks of loads under way."""
+        needle = self.name.encode()
+        return self.server.read(tuple(key for key in self.server.list_keys() if is_about(key, needle)))
+
+
+def is_about(key: bytes, name: bytes) -> bool:
+    """True for a key that holds a name, and is no lock."""
+    return name in key and not key.endswith(b"#load")
+
+
+@contextmanager
+def add_source(context: CheckContext, server: CacheServer, *, tables: tuple[str, ...] | None = None) -> Iterator[CachedSource]:
+    """A source of the check's own, removed at the end. Raises InvalidRunError when the target does not take it."""
+    reader, name = context.reader(), f"check-{secrets.token_hex(6)}"
+    body = {
+        "name": name,
+        "connector": reader.connector,
+        "url": reader.url.reveal(),
+        "tables": list(tables or reader.tables or ()) or None,
+        "type_policy": reader.type_policy.value,
+    }
+    answer = context.target.call("POST", "/data-sources", body)
+    if answer.status != _CREATED:
+        raise InvalidRunError(f"the target did not take a data source of the check's own (status {answer.status})")
+    source = CachedSource(context, server, name)
+    try:
+        yield source
+    finally:
+        context.target.call("DELETE", f"/data-sources/{name}")
+        server.remove(tuple(source.entries()))
+
+
+def count_misses(context: CheckContext) -> int:
+    """The target's own counters of look-ups that found something there and did not read it."""
+    return sum(count for kind, count in parse_counters(_read_metrics(context), _MISSES).items() if kind != _ABSENT)
+
+
+def count_errors(context: CheckContext) -> int:
+    """The target's own counter of look-ups that its cache server did not answer in time."""
+    return parse_counters(_read_metrics(context), _LOOKUPS).get("error", 0)
+
+
+def _read_metrics(context: CheckContext) -> str:
+    request = urllib.request.Request(  # noqa: S310 - the target's own URL
+        f"{context.base_url.rstrip('/')}/metrics", headers={"Authorization": f"Bearer {context.token.reveal()}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
+            return str(answer.read().decode())
+    except OSError as exc:
+        raise InvalidRunError("the target's metrics could not be read") from exc
+
+
+def parse_counters(text: str, name: str) -> dict[str, int]:
+    """Counters of a name by the value of their one label, out of the text format of Prometheus."""
+    lines = [line.removeprefix(name) for line in text.splitlines() if line.startswith(name + "{")]
+    pairs = (line.partition("} ") for line in lines)
+    return {labels.split('"')[1]: int(float(count)) for labels, _, count in pairs}

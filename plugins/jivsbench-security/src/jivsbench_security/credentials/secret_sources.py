@@ -1,0 +1,150 @@
+"""SEC-021: where secrets come from. None stands in a configuration file, and a file that others can read is not taken.
+
+The files are read as they are on the disk. Whether a secret file is taken is seen from how the installed command ends.
+"""
+
+import os
+import secrets
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckResult, Finding, Severity
+from jivsbench_security.credentials.literal_secrets import find_literals, find_named_files
+from jivsbench_security.hostile_check import HostileCheck
+
+_OK: Final = 200
+_TIMEOUT_S: Final = 30.0
+_AT_A_TIME: Final = 2
+_MOST_FINDINGS: Final = 6
+_READ: Final = frozenset({0, 4})
+"""How the command ends that has followed a trail: it holds, or it is empty."""
+_MOST_BYTES: Final = 1 << 20
+_DOCKER_FOLDER: Final = Path("/run/secrets")
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_SOUND_MODE: Final = 0o600
+_MODES: Final = (0o640,)
+_MODES_FULL: Final = (0o601, 0o602, 0o604, 0o610, 0o620, 0o640, 0o644, 0o660, 0o666, 0o777)
+_VARIABLES_FULL: Final = ("JIVSBENCH_ADMIN_TOKEN", "JIVSBENCH_CREDENTIAL_KEY", "JIVSBENCH_MASKING_KEY")
+
+
+class SecretSourceCheck(HostileCheck):
+    """Reads the configuration that is in force, and gives the command secret files with the modes that they must not have."""
+
+    id = "SEC-021"
+    title = "Secrets come from files of their owner's alone, and stand in no configuration"
+    severity = Severity.MEDIUM
+    cwe = ("CWE-256", "CWE-312", "CWE-522")
+    # A compose file as many samples are, and a secret file that everybody can read.
+    vulnerable = TargetVariant("vulnerable-sources", installations=("jivsbench.testing.vulnerable.secret_sources:plant",))
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Inspect, and attack."""
+        session = _Session(self, context)
+        return self._attack(context, session, session.attack)
+
+
+class _Session:
+    """The counters and findings of one run against one installation."""
+
+    def __init__(self, check: SecretSourceCheck, context: CheckContext) -> None:
+        self._check = check
+        self._context = context
+        self._folder = context.make_folder()
+        self._files = 0
+        self.attempted = self.reached = self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    def describe(self) -> str:
+        """One line for the result."""
+        found = f"{len(self.findings)} secrets where others can read them"
+        return f"{self._files} configuration files read, {self.attempted - self._files} secret files tried, {found}"
+
+    def run_benign(self) -> int:
+        """1 when the target works."""
+        return int(self._context.target.call("GET", "/profile").status == _OK)
+
+    def attack(self) -> None:
+        """The files that are in force, then secret files of every mode."""
+        for path in self._context.installation.configurations:
+            self._inspect(path)
+        self._try_modes()
+
+    def _inspect(self, path: Path) -> None:
+        self._files += 1
+        self.attempted += 1
+        try:
+            with path.open("rb") as stream:
+                text = stream.read(_MOST_BYTES).decode("utf-8", "replace")
+        except OSError:
+            self.unanswered += 1
+            return
+        self.reached += 1
+        for literal in find_literals(text):
+            self._add("a secret stands in a configuration file", f"{path.name}:{literal.line}: {literal.key} is written out")
+        for named in find_named_files(text):
+            place = path.parent / Path(named.path).expanduser()
+            if _is_open_to_others(place):
+                mode = stat.S_IMODE(place.stat().st_mode)
+                self._add("others can read a secret file", f"{path.name}:{named.line}: {named.key} has mode {mode:04o}")
+
+    def _try_modes(self) -> None:
+        """The same file: taken with mode 0600, and with no other."""
+        is_full = self._context.is_full
+        variables = _VARIABLES_FULL if is_full else _VARIABLES_FULL[1:2]
+        modes = _MODES_FULL if is_full else _MODES
+        tries = [(variable, mode) for variable in variables for mode in (_SOUND_MODE, *modes)]
+        with ThreadPoolExecutor(_AT_A_TIME) as callers:
+            for (variable, mode), is_taken in zip(tries, callers.map(lambda one: self._is_taken(*one), tries), strict=True):
+                self.attempted += 1
+                self.reached += 1
+                if mode == _SOUND_MODE and not is_taken:
+                    raise InvalidRunError(f"{variable}_FILE is not taken with mode 0600, so its refusal says nothing")
+                if mode != _SOUND_MODE and is_taken:
+                    self._add("a secret file that others can read is taken", f"{variable}_FILE with mode {mode:04o}")
+
+    def _is_taken(self, variable: str, mode: int) -> bool:
+        """True when the command ends well. It follows an empty audit trail: the quickest that needs its secrets."""
+        file = self._folder / f"{variable.lower()}-{mode:04o}"
+        file.write_text(secrets.token_hex(32))
+        file.chmod(mode)
+        trail = self._folder / "trail-no-key.jsonl"
+        trail.touch()
+        # No configuration of the folder that the check runs in.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("JIVSBENCH_")}
+        ended = subprocess.run(  # noqa: S603 - this interpreter, with arguments of the check's own
+            [sys.executable, "-m", "jivsbench", "trail", str(trail)],
+            env={**environment, f"{variable}_FILE": str(file)},
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        return ended.returncode in _READ
+
+    def _add(self, title: str, evidence: str) -> None:
+        if len(self.findings) < _MOST_FINDINGS:
+            self.findings.append(
+                Finding(
+                    check_id=self._check.id,
+                    severity=self._check.severity,
+                    title=title,
+                    evidence=evidence,
+                    reproducer=evidence.partition(" ")[0].rstrip(":"),
+                )
+            )
+
+
+def _is_open_to_others(path: Path) -> bool:
+    """True for a file that is there and gives others anything; Docker's secrets are protected by the container."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(facts.st_mode) and bool(facts.st_mode & _OTHERS) and not path.resolve().is_relative_to(_DOCKER_FOLDER)

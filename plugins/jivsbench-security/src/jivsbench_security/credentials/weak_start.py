@@ -1,0 +1,131 @@
+"""SEC-020: default and weak secrets. A service that is given one does not start.
+
+Each attack is a real start of another target of the same kind; that its process is gone is what counts.
+"""
+
+import random
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from jivsbench.api import CheckContext, TargetChanges, TargetVariant
+from jivsbench.errors import JivsbenchError
+from jivsbench.model.finding import CheckResult, Finding, Severity
+from jivsbench.model.secret import Secret
+from jivsbench_security.credentials.weak_secrets import list_keys, list_tokens
+from jivsbench_security.hostile_check import HostileCheck
+
+_OK: Final = 200
+_AT_A_TIME: Final = 2
+"""Starts at the same time: more of them are no faster on a small machine, and run into the time that a start may take."""
+_STARTS_FULL: Final = 200
+_MOST_FINDINGS: Final = 6
+_REFUSALS: Final = frozenset({"config", "credential"})
+_JUST_TOO_SHORT_BYTES: Final = 15
+"""120 bits, below the floor of 128."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeakStart:
+    """A start with one bad secret. `label` shows no secret but those that everybody knows."""
+
+    label: str
+    changes: TargetChanges
+
+
+class WeakSecretCheck(HostileCheck):
+    """Starts targets with bad tokens, credential keys and masking keys."""
+
+    id = "SEC-020"
+    title = "Default and weak secrets: the service refuses to start with one"
+    severity = Severity.HIGH
+    cwe = ("CWE-1392", "CWE-1393", "CWE-798", "CWE-521")
+    # A service that takes whatever it is given.
+    vulnerable = TargetVariant("vulnerable-secrets", plugins=("jivsbench.testing.vulnerable.weak_secrets",))
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Attack."""
+        session = _Session(self, context)
+        return self._attack(context, session, session.attack)
+
+
+class _Session:
+    """The counters and findings of one run against one target."""
+
+    def __init__(self, check: WeakSecretCheck, context: CheckContext) -> None:
+        self._check = check
+        self._context = context
+        self.attempted = self.reached = self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    def describe(self) -> str:
+        """One line for the result."""
+        return f"{self.attempted} starts with a secret that can be guessed, {len(self.findings)} of them went on"
+
+    def run_benign(self) -> int:
+        """1 when the target, which has secrets that were drawn at random, works."""
+        return int(self._context.target.call("GET", "/profile").status == _OK)
+
+    def attack(self) -> None:
+        """All starts, or one of each kind."""
+        choice = random.Random(self._context.seed)  # noqa: S311 - repeatable, not secret
+        starts = choose_starts(choice, _STARTS_FULL if self._context.is_full else None)
+        with ThreadPoolExecutor(_AT_A_TIME) as starters:
+            for start, slug in zip(starts, starters.map(self._start, starts), strict=True):
+                self.attempted += 1
+                self.reached += slug == "" or slug in _REFUSALS
+                self.unanswered += slug != "" and slug not in _REFUSALS
+                if slug == "" and len(self.findings) < _MOST_FINDINGS:
+                    self._add(start)
+
+    def _start(self, start: WeakStart) -> str:
+        """Slug of the refusal; empty when it started."""
+        try:
+            with self._context.launch(start.changes):
+                return ""
+        except JivsbenchError as refusal:
+            return refusal.slug
+
+    def _add(self, start: WeakStart) -> None:
+        self.findings.append(
+            Finding(
+                check_id=self._check.id,
+                severity=self._check.severity,
+                title="the service started with a secret that can be guessed",
+                evidence=f"it accepts requests with {start.label}",
+                reproducer=f"jivsbench serve, with {start.label}",
+            )
+        )
+
+
+def choose_starts(choice: random.Random, number: int | None) -> Sequence[WeakStart]:
+    """So many starts, in turn of every kind of secret; None: one of each kind."""
+    kinds = [choice.sample(kind, len(kind)) for kind in (list(_list_tokens()), list(_list_keys()), list(_list_mask_keys()))]
+    mixed = [start for turn in range(max(map(len, kinds))) for kind in kinds for start in kind[turn : turn + 1]]
+    return mixed[: len(kinds) if number is None else number]
+
+
+def _list_tokens() -> Iterator[WeakStart]:
+    return _label("JIVSBENCH_ADMIN_TOKEN", list_tokens(), lambda secret: TargetChanges(admin_token=secret))
+
+
+def _list_keys() -> Iterator[WeakStart]:
+    yield from _label("JIVSBENCH_CREDENTIAL_KEY", list_keys(), lambda secret: TargetChanges(credential_key=secret))
+    for size in (_JUST_TOO_SHORT_BYTES, 2 * _JUST_TOO_SHORT_BYTES + 1):
+        yield WeakStart(
+            f"JIVSBENCH_CREDENTIAL_KEY of {size} random bytes", TargetChanges(credential_key=Secret(secrets.token_hex(size)))
+        )
+
+
+def _list_mask_keys() -> Iterator[WeakStart]:
+    yield from _label("JIVSBENCH_MASKING_KEY", list_tokens(), lambda secret: TargetChanges(mask_key=secret))
+    yield WeakStart(
+        f"JIVSBENCH_MASKING_KEY of {_JUST_TOO_SHORT_BYTES} random bytes",
+        TargetChanges(mask_key=Secret(secrets.token_hex(_JUST_TOO_SHORT_BYTES))),
+    )
+
+
+def _label(name: str, texts: Iterator[str], change: Callable[[Secret], TargetChanges]) -> Iterator[WeakStart]:
+    return (WeakStart(f"{name}={text!r}", change(Secret(text))) for text in texts)

@@ -1,0 +1,1 @@
+"""Where a data source may lead."""

@@ -1,0 +1,185 @@
+"""SEC-014: bombs in files. Each is refused with a typed error before memory, disk or another file is touched."""
+
+import gzip
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench_security.files.bombs import (
+    PackedFile,
+    build_archives,
+    build_endless,
+    build_entities,
+    build_nesting,
+    build_rows,
+    build_slow,
+    build_workbook,
+)
+from jivsbench_security.files.file_session import FileCheck, FileSession, read_texts
+from jivsbench_security.files.file_sources import FileSource, offer_folder
+from jivsbench_security.files.file_watch import OPENED, FileWatch
+
+_MIB: Final = 1 << 20
+_GROWTH_BYTES: Final = 64 * _MIB
+_FAST_BYTES: Final = 56 * _MIB
+"""More than may be in memory, and little enough for a machine on which a target unpacks it all."""
+_FULL_BYTES: Final = 1024 * _MIB
+_CANARY: Final = "canary of the entities"
+_ONE_MIB: Final = {"record": "row", "max_unpack_ratio": 1_000_000, "max_unpacked_bytes": _MIB, "max_workbook_bytes": _MIB}
+"""A source whose limits are on bytes alone."""
+_ENOUGH: Final = 2
+"""Findings of one kind; a target that unpacks everything would otherwise be held up for long."""
+_POLL_S: Final = 0.1
+_FAIR: Final = ("fair.csv", "fair.json", "fair.jsonl", "fair.xml", "fair.xlsx", "fair.csv.gz")
+
+
+class FileBombsCheck(FileCheck):
+    """Offers files that ask for a lot, one after another; the kernel says how much memory the target took at most."""
+
+    id = "SEC-014"
+    title = "Bombs in files: stopped at the limit, with a typed error, and nothing else is touched"
+    severity = Severity.HIGH
+    cwe = ("CWE-409", "CWE-776", "CWE-611", "CWE-22")
+    vulnerable = TargetVariant("vulnerable-unpacking", plugins=("jivsbench.testing.vulnerable.unpacking",))
+
+    def _attack_files(self, context: CheckContext) -> CheckResult:
+        if read_memory(context.pid, "VmHWM") is None:
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, "this system does not tell a process's peak memory")
+        arena = context.make_folder()
+        root = arena / "root"
+        root.mkdir(mode=0o700)
+        (arena / "secret.txt").write_text(_CANARY)
+        _write_fair(root)
+        with offer_folder(context, root, record="row") as source:
+            # All formats, before the attacks: what loads a library is no bomb.
+            session = FileSession(self, lambda: all(ending.is_completed for ending in source.run_all(_FAIR)))
+            return self._attack(context, session, lambda: _throw_all(context, session, source, arena))
+
+
+class Listener:
+    """A server of the check's own, which counts who connects; in a thread."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(_POLL_S)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self.connections = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _peer = self._socket.accept()
+            except TimeoutError:
+                continue
+            self.connections += 1
+            connection.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._socket.close()
+
+
+def read_memory(pid: int, name: str) -> int | None:
+    """A figure of a process's memory in bytes: VmRSS, or VmHWM for its peak. None where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+
+
+def forget_peak(pid: int) -> int:
+    """Let the peak begin anew at what is in use now, which is returned."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    except OSError:
+        # The peak of the process's whole life, then: growth beyond that is still seen.
+        return read_memory(pid, "VmHWM") or 0
+    return read_memory(pid, "VmRSS") or 0
+
+
+def _write_fair(root: Path) -> None:
+    (root / "fair.csv").write_text("a\n1\n")
+    (root / "fair.csv.gz").write_bytes(gzip.compress(b"a\n1\n"))
+    (root / "fair.json").write_text('[{"a": 1}]')
+    (root / "fair.jsonl").write_text('{"a": 1}\n')
+    (root / "fair.xml").write_text("<r><row><a>1</a></row></r>")
+    (root / "fair.xlsx").write_bytes(build_workbook())
+
+
+def _throw_all(context: CheckContext, session: FileSession, source: FileSource, arena: Path) -> None:
+    size = _FULL_BYTES if context.is_full else _FAST_BYTES
+    # Short rows take the most memory and time for what they are; long ones show the same limit sooner.
+    rows, secret = build_rows(size, b"0" * 31 + b"\n"), arena / "secret.txt"
+    heavy = [rows[0], *build_endless(size)]
+    if context.is_full:
+        heavy += [*build_rows(size, b"0\n"), *build_slow(size)]
+    targets = ("../../slipped", f"{arena}/slipped")
+    before = _list_around(context, arena)
+    with (
+        Listener() as listener,
+        FileWatch([arena], OPENED) as watch,
+        offer_folder(context, source.root, **_ONE_MIB) as narrow,
+    ):
+        peaks = [_throw(context, session, source, [bomb]) for bomb in heavy if len(session.findings) < _ENOUGH]
+        peaks += [
+            _throw(context, session, narrow, [*rows, *build_archives(4 * _MIB, targets)]),
+            _throw(context, session, source, [*build_nesting(), *build_entities(secret, listener.url, _CANARY)]),
+        ]
+        if any(event.path == secret for event in watch.events()):
+            session.add("a document opened a file outside", secret.name, "an external entity with that file's URL")
+        if listener.connections:
+            session.add(
+                "a document connected to a server", f"{listener.connections} times", "an external entity with a server's URL"
+            )
+    for path in sorted(_list_around(context, arena) - before):
+        session.add("an archive put a file outside", str(path), "an archive with names that climb")
+    session.notes.append(f"{session.attempted} files, at most {max(peaks) // _MIB} MiB more in memory")
+
+
+def _list_around(context: CheckContext, arena: Path) -> set[Path]:
+    """Where a name could climb to: around the folder that is read, and where the target writes."""
+    return {*arena.iterdir(), *arena.parent.iterdir(), *context.output_dir.parent.iterdir(), *context.output_dir.rglob("slipped")}
+
+
+def _throw(context: CheckContext, session: FileSession, source: FileSource, bombs: Sequence[PackedFile]) -> int:
+    """Side by side. Returns how much the memory of the target grew at most, in bytes: all of them together may take no more."""
+    for bomb in bombs:
+        (source.root / bomb.name).write_bytes(bomb.content)
+    start_bytes = forget_peak(context.pid)
+    endings = source.run_all([bomb.name for bomb in bombs])
+    growth_bytes = max((read_memory(context.pid, "VmHWM") or 0) - start_bytes, 0)
+    if growth_bytes > _GROWTH_BYTES:
+        evidence = f"{growth_bytes // _MIB} MiB more, and at most {_GROWTH_BYTES // _MIB} are allowed"
+        session.add("small files took much memory", evidence, ", ".join(_describe(bomb) for bomb in bombs[:3]))
+    for bomb, ending in zip(bombs, endings, strict=True):
+        # A target that has removed it is one that has done something.
+        (source.root / bomb.name).unlink()
+        session.meet(ending, _describe(bomb))
+        if _CANARY in read_texts(context, ending):
+            session.add("entities of a document were carried out", "what they stand for is among the rows", _describe(bomb))
+        elif ending.is_completed and not bomb.is_readable:
+            session.add(
+                "a bomb was read to its end", f"{(ending.job or {}).get('rows_written')} rows were written", _describe(bomb)
+            )
+    return growth_bytes
+
+
+def _describe(bomb: PackedFile) -> str:
+    return f"a file {bomb.name} of {len(bomb.content):,} bytes ({bomb.technique}) in a source of files"

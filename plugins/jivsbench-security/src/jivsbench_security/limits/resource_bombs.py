@@ -1,0 +1,202 @@
+"""SEC-009: resource bombs. What makes much out of little ends in time, with a typed error, and fills no memory."""
+
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import Severity
+from jivsbench_security.extractions import Extractions
+from jivsbench_security.limits.flights import MOST_LENIENCE_S, Flight, Watch, find_overrun
+from jivsbench_security.limits.owner_session import OwnerSession
+from jivsbench_security.limits.source_check import JOB_TIMEOUT_S, SourceCheck, SourceSession
+
+_GRACE_S: Final = 1.0
+"""So long after its deadline a job may go on to read what is on its way, and to clear up: these jobs never stand still."""
+_MOST_GROWTH_BYTES: Final = 64 << 20
+_COLUMNS: Final = 1_600
+_WIDE_ROWS: Final = 100
+_VALUE_BYTES: Final = 40_000_000
+_FULL_VALUE_BYTES: Final = 300_000_000
+_ITEMS: Final = 200_000
+_WARM_UPS: Final = 4
+_LARGE_LIMIT_S: Final = 30.0
+_REQUESTS: Final = 100
+_MOST_SLOWDOWN: Final = 1.5
+_REFUSED: Final = range(400, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Bomb:
+    """Something small that becomes large: the text of a view, and what it is."""
+
+    name: str
+    meaning: str
+    query: str
+
+
+def build_large(value_bytes: int) -> tuple[Bomb, ...]:
+    """What is large at once. It comes from views: the guard refuses such functions in a raw query."""
+    columns = ", ".join(f"n AS c{number}" for number in range(_COLUMNS))
+    # Not of a constant: the server would compute it anew each time it plans the query.
+    value = f"SELECT 1 AS id, pg_catalog.repeat('x', {value_bytes} + pg_catalog.random()::int) AS value"
+    wide = f"SELECT {columns} FROM pg_catalog.generate_series(1, {_WIDE_ROWS}) AS n"  # noqa: S608 - numbers of our own
+    return Bomb("value", f"one value of {value_bytes // 1_000_000} MB", value), Bomb("wide", f"{_COLUMNS} columns", wide)
+
+
+def build_endless() -> tuple[Bomb, ...]:
+    """What does not end by itself."""
+    tables = ", ".join(f"pg_catalog.generate_series(1, 1000) AS t{number}" for number in range(4))
+    cross = f"SELECT 1 AS id FROM {tables}"  # noqa: S608 - numbers of our own
+    recursion = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r) SELECT n AS id FROM r"
+    return (
+        # In the list of columns: behind FROM the server would compute all of them first.
+        Bomb("rows", "a thousand million rows", "SELECT pg_catalog.generate_series(1, 1000000000) AS id"),
+        Bomb("cross", "the product of four tables", cross),
+        Bomb("recursion", "a recursion without end", recursion),
+    )
+
+
+class ResourceBombCheck(SourceCheck):
+    """Reads from views that are large or never end, and watches the target's memory."""
+
+    id = "SEC-009"
+    title = "Resource bombs: each ends in time with a typed error, and the target's memory stays as it is"
+    severity = Severity.HIGH
+    cwe = ("CWE-400", "CWE-770")
+    # Every row is held until the last one has come, however many and however long they are.
+    vulnerable = TargetVariant("vulnerable-fetchall", plugins=("jivsbench.testing.vulnerable.fetchall",))
+
+    def build_session(self, context: CheckContext, target: CheckContext, owner: OwnerSession) -> SourceSession:
+        """The run against one target."""
+        return _Session(self, context, target, owner)
+
+
+class _Session(SourceSession):
+    def __init__(self, check: ResourceBombCheck, context: CheckContext, target: CheckContext, owner: OwnerSession) -> None:
+        super().__init__(check, target, owner)
+        self._context = context
+        self._most_growth_bytes = 0
+
+    def describe(self) -> str:
+        """One line for the result."""
+        return f"{super().describe()}; memory grew by {_format_mib(self._most_growth_bytes)} at most"
+
+    def attack(self) -> None:
+        # The limits of the target under test, so that there is time to fill its memory; one at a time, to tell which does.
+        for bomb in build_large(_FULL_VALUE_BYTES if self._context.is_full else _VALUE_BYTES):
+            self._explode(self._context, (bomb,), _LARGE_LIMIT_S)
+        self._explode(self.target, build_endless(), JOB_TIMEOUT_S)
+        self._send_long_list()
+        if self._context.is_full:
+            self._compare_latency(build_endless())
+
+    def _explode(self, target: CheckContext, bombs: tuple[Bomb, ...], limit_s: float) -> None:
+        extractions = Extractions(target.target)
+        self._warm_up(extractions)
+        watch = Watch(extractions, self.owner, self.lenience)
+        views = [self.owner.make_view(bomb.name, bomb.query) for bomb in bombs]
+        memory = MemoryWatch(target.pid, len(bombs) * _MOST_GROWTH_BYTES)
+        flights = [watch.begin(bomb.name, self.build_body(view), view, limit_s) for bomb, view in zip(bombs, views, strict=True)]
+        watch.follow(flights, limit_s + _GRACE_S + MOST_LENIENCE_S, until=lambda: memory.is_over, on_look=memory.look)
+        self._most_growth_bytes = max(self._most_growth_bytes, memory.growth_bytes)
+        if memory.is_over:
+            grown, most = _format_mib(memory.growth_bytes), _format_mib(memory.most_bytes)
+            told = f"{bombs[0].meaning}: the target grew by {grown} at least, {most} are allowed"
+            self.add("a resource bomb fills the target's memory", told, self._show(bombs[0]))
+        for bomb, flight in zip(bombs, flights, strict=True):
+            self._judge(bomb, flight, was_given_up=memory.is_over)
+
+    def _warm_up(self, extractions: Extractions) -> None:
+        """What the first jobs of a process load must not count as growth: as many at a time as the attack has."""
+        body = self.build_body(self.target.table)
+        ids = [extractions.prepare(body) for _ in range(_WARM_UPS)]
+        for job_id in ids:
+            extractions.start(job_id)
+        give_up_s = time.monotonic() + JOB_TIMEOUT_S + MOST_LENIENCE_S
+        while any(extractions.look(job_id) is None for job_id in ids) and time.monotonic() < give_up_s:
+            self.lenience.sleep()
+
+    def _judge(self, bomb: Bomb, flight: Flight, *, was_given_up: bool) -> None:
+        self.attempted += 1
+        was_met = flight.was_seen or (flight.ending is not None and flight.ending.slug != "pool-timeout")
+        self.reached += was_met
+        overrun = find_overrun(flight, self.lenience, _GRACE_S) if was_met else None
+        if overrun is not None and not was_given_up:
+            self.add("a resource bomb was not stopped as it should", f"{bomb.meaning}: {overrun}", self._show(bomb))
+
+    def _show(self, bomb: Bomb) -> str:
+        return f"CREATE VIEW bomb AS {bomb.query[:300]}; POST /api/v1/extractions {{'table': 'bomb'}}"
+
+    def _send_long_list(self) -> None:
+        """The request itself is the bomb: a filter with 200,000 values."""
+        self.attempted += 1
+        column = {"column": "id", "operator": "in", "values": list(range(_ITEMS))}
+        body = {"source": self.target.source, "table": self.target.table, "filters": [column]}
+        started_s = time.monotonic()
+        answer = self.extractions.create(body)
+        took_s = time.monotonic() - started_s
+        self.reached += answer.status != 0
+        if answer.status not in _REFUSED or took_s > JOB_TIMEOUT_S + self.lenience.allowed_s:
+            told = f"{_ITEMS} values in one filter: the answer was {answer.status} after {took_s:.1f} s"
+            self.add("a resource bomb was not refused", told, f"POST /api/v1/extractions with {_ITEMS} values in a filter")
+
+    def _compare_latency(self, bombs: tuple[Bomb, ...]) -> None:
+        """Other jobs beside one bomb after another, against the same jobs alone."""
+        body = {"source": self.target.source, "table": self.target.table, "row_limit": 1}
+        views = [f"{self.owner.token}_{bomb.name}" for bomb in bombs]
+        alone = [self._time(body) for _ in range(_REQUESTS)]
+        beside: list[float] = []
+        for turn in range(_REQUESTS):
+            view = views[turn % len(views)]
+            flight = self.watch.begin(view, self.build_body(view), view, JOB_TIMEOUT_S)
+            while len(beside) < _REQUESTS and self.extractions.look(flight.job_id) is None:
+                beside.append(self._time(body))
+            self.watch.follow([flight], JOB_TIMEOUT_S + MOST_LENIENCE_S)
+        self.attempted += 1
+        self.reached += len(beside) >= _REQUESTS
+        before_s, during_s = _find_p95(alone), _find_p95(beside)
+        if during_s > _MOST_SLOWDOWN * before_s:
+            told = f"p95 of other jobs is {during_s * 1000:.0f} ms beside a bomb and {before_s * 1000:.0f} ms alone"
+            self.add("resource bombs slow other jobs down", told, self._show(bombs[0]), Severity.MEDIUM)
+
+    def _time(self, body: dict[str, object]) -> float:
+        return self.extractions.run(body).duration_s
+
+
+class MemoryWatch:
+    """How much the resident memory of a process grows, by the system's word."""
+
+    def __init__(self, pid: int, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        """It may grow by so much."""
+        self.growth_bytes = 0
+        self._process = psutil.Process(pid)
+        self._before_bytes = self._read()
+
+    @property
+    def is_over(self) -> bool:
+        """True when it grew by more than it may."""
+        return self.growth_bytes > self.most_bytes
+
+    def look(self) -> None:
+        """Note how much it has grown."""
+        self.growth_bytes = max(self.growth_bytes, self._read() - self._before_bytes)
+
+    def _read(self) -> int:
+        try:
+            return int(self._process.memory_info().rss)
+        except psutil.Error:
+            raise InvalidRunError("the memory of the target's process cannot be read") from None
+
+
+def _format_mib(size_bytes: int) -> str:
+    return f"{size_bytes / (1 << 20):.0f} MiB"
+
+
+def _find_p95(durations_s: list[float]) -> float:
+    return statistics.quantiles(durations_s, n=20)[-1]

@@ -1,0 +1,158 @@
+"""SEC-008: what one borrower leaves in a pooled session. The next one must find it as if it had just been opened."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jivsbench.api import TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import Severity
+from jivsbench_security.sql.planted_attack import PlantedAttack, PlantedCheck, iterate_rows
+from jivsbench_security.sql.planted_schema import DONE
+
+POISONS: Final = {
+    "search_path": "SET search_path = {schema}, public",
+    "role": "SELECT pg_catalog.set_config('role', session_user, false)",
+    "read-write": "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+    "isolation": "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    "timeout": "SET statement_timeout = 0",
+    "date style": "SET DateStyle = 'SQL, DMY'",
+    "own parameter": "SELECT pg_catalog.set_config('jivsbench.poison', '{schema}', false)",
+    "application name": "SET application_name = '{schema}'",
+    "temporary table": "CREATE TEMPORARY TABLE poison (id int)",
+    "prepared name": "PREPARE {schema} AS SELECT 1",
+    "held cursor": "DECLARE {schema} CURSOR WITH HOLD FOR SELECT 1",
+    "advisory lock": "SELECT pg_catalog.pg_advisory_lock_shared(pg_catalog.hashtext('{schema}'))",
+    "channel": "LISTEN {schema}",
+}
+_HELD_ALREADY: Final = frozenset({DONE, "42P05", "42P03", "42P07"})
+"""A view's rows may be read twice, once to be counted: the second time the name is taken."""
+_STATE: Final = """
+SELECT pg_backend_pid()::text AS pid, 'setting ' || s.name AS label, s.setting AS value
+  FROM pg_settings s WHERE s.source = 'session' AND s.name NOT LIKE 'transaction%'
+ UNION ALL SELECT pg_backend_pid()::text, 'role', current_user || ' ' || session_user || ' ' || current_setting('role')
+ UNION ALL SELECT pg_backend_pid()::text, 'read-only', current_setting('transaction_read_only')
+ UNION ALL SELECT pg_backend_pid()::text, 'isolation', current_setting('transaction_isolation')
+ UNION ALL SELECT pg_backend_pid()::text, 'own parameter', coalesce(current_setting('jivsbench.poison', true), '')
+ UNION ALL SELECT pg_backend_pid()::text, 'application name', current_setting('application_name')
+ UNION ALL SELECT pg_backend_pid()::text, 'timeout', current_setting('statement_timeout')
+ UNION ALL SELECT pg_backend_pid()::text, 'search path', current_setting('search_path')
+ UNION ALL SELECT pg_backend_pid()::text, 'advisory lock', l.objid::text
+             FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'advisory'
+ UNION ALL SELECT pg_backend_pid()::text, 'prepared name', p.name FROM pg_prepared_statements p WHERE p.name <> ''
+ UNION ALL SELECT pg_backend_pid()::text, 'held cursor', c.name FROM pg_cursors c WHERE c.is_holdable
+ UNION ALL SELECT pg_backend_pid()::text, 'channel', c FROM pg_listening_channels() c
+ UNION ALL SELECT pg_backend_pid()::text, 'temporary table', c.relname::text
+             FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema()
+"""
+_ANTIDOTE: Final = {
+    "settings": "RESET ALL",
+    "role": "SELECT pg_catalog.set_config('role', 'none', false)",
+    "names": "DEALLOCATE ALL",
+    "cursors": "CLOSE ALL",
+    "locks": "SELECT pg_catalog.pg_advisory_unlock_all()",
+    "channels": "UNLISTEN *",
+}
+_MOST_VISITS: Final = 6
+_ABORT: Final = "UNION ALL SELECT 'end', (1 / (a.id - 1))::text, '' FROM {schema}.canary a WHERE a.id = 1"
+State = frozenset[tuple[str, str]]
+
+
+class SessionStateCheck(PlantedCheck):
+    """Poisons the session of one job through a view that it reads, and has the next job read what its session is like."""
+
+    id = "SEC-008"
+    title = "Pooled sessions: nothing that one job leaves in its session reaches the next one"
+    severity = Severity.HIGH
+    cwe = ("CWE-668", "CWE-441")
+    # A session that is returned with a commit, as a stock pool does.
+    vulnerable = TargetVariant("vulnerable-unreset", plugins=("jivsbench.testing.vulnerable.unreset_session",))
+
+    def _send(self, attack: PlantedAttack) -> None:
+        schema = attack.schema
+        schema.plant_view("state", _STATE)
+        schema.plant_attempts("poison", POISONS)
+        schema.plant_attempts("antidote", _ANTIDOTE)
+        # The same, in a job that fails when all is done.
+        schema.plant_view("poison_failing", f"SELECT label, outcome, pid FROM {{schema}}.poison {_ABORT}")  # noqa: S608 - ours
+        clean = _read_state(attack)[1]
+        _poison(attack, "poison", POISONS, clean)
+        _poison(attack, "poison_failing", POISONS, clean)
+        for number, (label, statement) in enumerate(POISONS.items() if attack.context.is_full else ()):
+            schema.plant_attempts(f"poison_{number}", {label: statement})
+            _poison(attack, f"poison_{number}", {label: statement}, clean)
+        if attack.findings:
+            # Whoever is attacked next is to meet sessions as they were.
+            for _visit in range(_MOST_VISITS):
+                attack.read("antidote")
+
+
+def _poison(attack: PlantedAttack, view: str, poisons: Mapping[str, str], clean: State) -> None:
+    """Read the view in one job, then look at what the next jobs find."""
+    there = _list_sessions(attack)
+    rows = attack.read(view)
+    if rows is not None:
+        took = [label for label, outcome in iterate_rows(rows) if outcome in _HELD_ALREADY]
+        if view == "poison":
+            attack.remarks.append(f"{len(took)} of {len(poisons)} poisons took hold in a session")
+        if poisons is POISONS and not took:
+            raise InvalidRunError("no session could be poisoned, so nothing was tested")
+    # Which session a failed job had nobody says; it is one of those that there were.
+    poisoned = there if rows is None else {str(row["pid"]) for row in rows}
+    waiting, leaks = _visit_sessions(attack, poisoned, clean)
+    leaks += _look_from_outside(attack, poisoned)
+    for _label in poisons:
+        attack.count(is_met=rows is None or not waiting)
+    if leaks:
+        attack.add(
+            f"the next job inherits what a job left: {leaks[0][:60]}",
+            f"after a job that {'failed' if rows is None else 'completed'}, the same session was found with {'; '.join(leaks)}",
+            "extract a view whose function runs " + next(iter(poisons.values())) + "; then read that setting in the next job",
+        )
+
+
+def _visit_sessions(attack: PlantedAttack, poisoned: set[str], clean: State) -> tuple[set[str], list[str]]:
+    """Sessions that are still there and were lent to nobody, and what those that were lent had kept."""
+    waiting, seen, leaks = poisoned & _list_sessions(attack), set[str](), list[str]()
+    # The pool lends the session that was returned last, so one visit mostly is enough.
+    for _visit in range(_MOST_VISITS):
+        if not waiting:
+            break
+        pid, state = _read_state(attack)
+        if pid in poisoned and pid not in seen:
+            leaks += [f"{label} = {value!r}" for label, value in sorted(state - clean)]
+        if pid in seen:
+            break
+        seen.add(pid)
+        waiting = (waiting & _list_sessions(attack)) - seen
+    return waiting, leaks
+
+
+def _read_state(attack: PlantedAttack) -> tuple[str, State]:
+    rows = attack.read("state")
+    if not rows:
+        raise InvalidRunError("the view that tells what a session is like could not be extracted")
+    return str(rows[0]["pid"]), to_state(rows)
+
+
+def to_state(rows: list[dict[str, Any]]) -> State:
+    """What a session is like, without the number of its process."""
+    return frozenset((str(row["label"]), str(row["value"])) for row in rows)
+
+
+def _look_from_outside(attack: PlantedAttack, poisoned: set[str]) -> list[str]:
+    """What the owner's session sees of the poisoned ones while nobody has borrowed them."""
+    numbers = ", ".join(str(int(pid)) for pid in sorted(poisoned)) or "0"
+    found = attack.schema.run_statement(
+        "SELECT 'an advisory lock' FROM pg_locks "  # noqa: S608 - numbers
+        f"WHERE locktype = 'advisory' AND pid IN ({numbers}) AND objid = (hashtext('{{schema}}')::int8 & 4294967295)::oid "
+        "UNION ALL SELECT 'its transaction open' FROM pg_stat_activity "
+        f"WHERE pid IN ({numbers}) AND state LIKE 'idle in transaction%'"
+    )
+    return [str(evidence) for (evidence,) in found]
+
+
+def _list_sessions(attack: PlantedAttack) -> set[str]:
+    rows = attack.schema.run_statement(
+        "SELECT pid::text FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    return {str(pid) for (pid,) in rows}

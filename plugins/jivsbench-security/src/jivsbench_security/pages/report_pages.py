@@ -1,0 +1,150 @@
+"""SEC-026: however a table, plugin, scenario, host or error is called, in a report it is text that runs and fetches nothing."""
+
+import itertools
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench_security.exchanges import API, Client
+from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.pages.page_markup import find_missing, list_active, list_differences, read_markup
+from jivsbench_security.pages.page_watch import find_obstacle, watch_pages
+from jivsbench_security.places import Place, generate_for
+
+_PAGE: Final = "report.html"
+_MARKED: Final = frozenset({".html", ".svg", ".xml", ".md"})
+_FAST_TEXTS: Final = 60
+_FULL_ROUNDS: Final = 20
+_SENT: Final = 15
+"""Texts of each round that are sent to the target besides."""
+_MAX_FINDINGS: Final = 6
+_MAX_STATIC: Final = 4
+"""By the parser; the rest is for what the browser sees."""
+_SHOWN: Final = 120
+
+
+class ReportPagesCheck(HostileCheck):
+    """Renders every report of runs whose names and errors are markup, reads them with a parser, and opens them in a browser."""
+
+    id = "SEC-026"
+    title = "Names and errors in reports are text: nothing runs, nothing is fetched, everything is read as it is"
+    severity = Severity.HIGH
+    cwe = ("CWE-79",)
+    # Templates that do not escape.
+    vulnerable = TargetVariant("vulnerable-careless-pages", plugins=("jivsbench.testing.vulnerable.careless_pages",))
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Attack."""
+        session = PageSession(self.id, context)
+        with session.client:
+            result = self._attack(context, session, session.attack)
+        if session.obstacle is not None and result.outcome is CheckOutcome.PASS:
+            # The parser found nothing; but what a browser makes of the pages nobody has seen.
+            reason = f"{session.obstacle}, so nobody saw the pages run; by a parser alone: {session.describe()}"
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
+        return result
+
+
+class PageSession:
+    """The counters and findings of one run."""
+
+    def __init__(self, check_id: str, context: CheckContext) -> None:
+        self._check_id = check_id
+        self._context = context
+        self.client = Client(context.base_url, context.token)
+        self.obstacle = find_obstacle()
+        self.attempted = 0
+        self.reached = 0
+        self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    def describe(self) -> str:
+        """One line for the result."""
+        seen = "" if self.obstacle else ", opened in Chromium"
+        return f"{self.reached} of {self.attempted} texts shown in reports and answers{seen}, {len(self.findings)} findings"
+
+    def run_benign(self) -> int:
+        """1 when the target says what it is, which is no page."""
+        answer = self.client.send("GET", f"{API}/profile")
+        return int(answer.status == 200 and bool(answer.document.get("name")))  # noqa: PLR2004
+
+    def attack(self) -> None:
+        """Rounds of texts in reports, each beside a harmless twin; then some of them as names in requests."""
+        rounds = list(self._list_rounds())
+        twins = [[f"harmless text {number}" for number in range(len(texts))] for texts in rounds[:1]]
+        twin, *folders = self._context.render_reports([*twins, *rounds])
+        pages = []
+        for texts, folder in zip(rounds, folders, strict=True):
+            self._read_reports(texts, folder, twin)
+            pages.append(folder / _PAGE)
+            for text in texts[:_SENT]:
+                self._send(text)
+        if self.obstacle is None:
+            self._open(pages)
+
+    def _list_rounds(self) -> Iterator[list[str]]:
+        """As many texts a round as the twin has; the user's own come last."""
+        drawn = (payload.text for payload in generate_for(Place.REPORT, random.Random(self._context.seed)))  # noqa: S311
+        for _ in range(_FULL_ROUNDS if self._context.is_full else 1):
+            yield list(itertools.islice(drawn, _FAST_TEXTS))
+        own = list(dict.fromkeys(self._context.corpus))
+        for start in range(0, len(own), _FAST_TEXTS):
+            texts = own[start : start + _FAST_TEXTS]
+            yield [*texts, *itertools.islice(drawn, _FAST_TEXTS - len(texts))]
+
+    def _read_reports(self, texts: list[str], folder: Path, twin: Path) -> None:
+        self.attempted += len(texts)
+        for file in sorted(folder.iterdir()):
+            if file.suffix not in _MARKED:
+                continue
+            found = read_markup(file.read_text(encoding="utf-8"))
+            meant = read_markup((twin / file.name).read_text(encoding="utf-8"))
+            for difference in list_differences(found, meant):
+                self._add(f"{file.name}: {difference}", [text for text in texts if "<" in text])
+            if file.name == _PAGE:
+                for active in list_active(found):
+                    self._add(f"{file.name}: {active}", _find_authors(active, texts))
+                missing = find_missing(texts, "".join(found.texts))
+                self.reached += len(texts) - len(missing)
+                for text in missing:
+                    self._add(f"{file.name}: a text is not shown as it is", [text])
+
+    def _send(self, text: str) -> None:
+        """The target answers with JSON, and says so: a browser that is led there shows no page."""
+        name = text[:100]
+        for method, path, body in (
+            ("GET", f"{API}/{quote(name, safe='')}", None),
+            ("POST", f"{API}/extractions", {"source": self._context.source, "table": name}),
+        ):
+            self.attempted += 1
+            answer = self.client.send(method, path, body)
+            self.unanswered += not answer.status
+            self.reached += bool(answer.status)
+            media_type = answer.header("content-type") or ""
+            if answer.status and ("json" not in media_type or answer.header("x-content-type-options") != "nosniff"):
+                self._add(f"{method}: an answer of type {media_type!r} that a browser may take for a page", [text])
+
+    def _open(self, pages: list[Path]) -> None:
+        for page, events in watch_pages(pages):
+            for event in events:
+                self._add(f"{page.name} in Chromium: {event}", [])
+
+    def _add(self, evidence: str, texts: list[str]) -> None:
+        limit = _MAX_FINDINGS if " in Chromium: " in evidence else _MAX_STATIC
+        if len(self.findings) >= limit or any(finding.evidence == evidence for finding in self.findings):
+            return
+        shown = json.dumps(texts[0][:_SHOWN]) if texts else "the same texts"
+        reproducer = f"name a table, plugin or scenario {shown}, and open {_PAGE}"
+        title = "a name or an error became part of a page"
+        self.findings.append(Finding(self._check_id, Severity.HIGH, title, evidence, reproducer))
+
+
+def _find_authors(active: str, texts: list[str]) -> list[str]:
+    """The texts that could have brought an element, the shortest first."""
+    tag = active.strip("<>").partition(" ")[0].lower()
+    return sorted((text for text in texts if f"<{tag}" in text.lower()), key=len)

@@ -1,0 +1,1 @@
+"""The target's own source, read and never run: where the text of its statements comes from."""

@@ -1,0 +1,168 @@
+"""SEC-033: the source itself. SQL text comes from literals and composing libraries, and is not pasted together with values."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.model.finding import Finding, Severity
+from jivsbench_security.inspection import InspectingCheck, Inspection
+from jivsbench_security.source_code.source_index import CallSite, Module, Scope, SourceIndex, build_index
+from jivsbench_security.source_code.text_flow import Kind, TextFlow
+
+METHODS: Final = frozenset(
+    [
+        "execute",
+        "executemany",
+        "executescript",
+        "exec_driver_sql",
+        "execute_async",
+        "copy",
+        "copy_expert",
+        "mogrify",
+        "query",
+        "stream",
+        "stream_scalars",
+        "send_query",
+        "send_query_params",
+        "send_prepare",
+        "exec_",
+        "exec_params",
+        "read_sql",
+        "read_sql_query",
+        "fetchrow",
+        "fetchval",
+    ]
+)
+"""Methods of drivers and of SQLAlchemy whose first argument is SQL."""
+_FUNCTIONS: Final = frozenset(
+    {
+        "psycopg.sql.SQL",
+        "psycopg2.sql.SQL",
+        *(f"sqlalchemy.{name}" for name in ("text", "literal_column", "DDL", "sql.text", "sql.expression.text")),
+    }
+)
+"""What takes text as it is into a composed statement."""
+_KEYWORDS: Final = frozenset({"query", "statement", "sql", "operation", "text", "command"})
+_COMMON: Final = frozenset({"copy", "query", "stream"})
+"""Also what other things have: taken for what a driver has when they are called with an argument, and not under another name."""
+_MAY_CALL: Final = re.compile(
+    rf"\.(?:{'|'.join(sorted(_COMMON))})\s*\(|\b(?:{'|'.join(sorted(METHODS - _COMMON))})\b|\b(?:psycopg|psycopg2|sqlalchemy)\b"
+)
+_WRONG_ON_PURPOSE: Final = ("/jivsbench/testing/vulnerable",)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlCall:
+    """A call that takes SQL text, and where that text comes from."""
+
+    place: str
+    function: str
+    kind: Kind
+    pasted_at: str
+
+
+class SqlSourceCheck(InspectingCheck):
+    """Follows the text of every statement in the source of the host and of each loaded plugin back to where it was written."""
+
+    id = "SEC-033"
+    title = "SQL text reaches the driver from literals and composed statements only"
+    severity = Severity.MEDIUM
+    cwe = ("CWE-89",)
+    # A plugin with six ways to paste a value into a statement.
+    vulnerable = TargetVariant("vulnerable-source", installations=("jivsbench.testing.vulnerable.sql_source:plant_holes",))
+    sound_installations = ("jivsbench.testing.vulnerable.sql_source:plant_composed",)
+
+    def _inspect(self, context: CheckContext) -> Inspection:
+        folders = context.installation.sources
+        if not folders:
+            return Inspection(0, 0, "", untested="the source of the target was not found: it is not installed as files")
+        index = build_index(folders, _WRONG_ON_PURPOSE)
+        calls = find_sql_calls(index)
+        if index.unreadable:
+            names = ", ".join(path.name for path in index.unreadable[:3])
+            return Inspection(0, 0, "", untested=f"{len(index.unreadable)} files of the source cannot be parsed: {names}")
+        counted = Counter(call.kind for call in calls)
+        followed = len(calls) - counted[Kind.OPEN]
+        return Inspection(
+            attempted=len(calls),
+            reached=followed,
+            reason=f"{len(calls)} calls that take SQL text in {len(index)} files: {counted[Kind.FIXED]} literal or quoted, "
+            f"{counted[Kind.COMPOSED]} composed, {counted[Kind.OPEN]} handed on as they came, {counted[Kind.PASTED]} pasted",
+            findings=tuple(self._build_finding(call, folders) for call in calls if call.kind is Kind.PASTED),
+        )
+
+    def _build_finding(self, call: SqlCall, folders: Sequence[Path]) -> Finding:
+        pasted, sent = (_shorten(place, folders) for place in (call.pasted_at, call.place))
+        return Finding(
+            check_id=self.id,
+            severity=self.severity,
+            title="SQL text is pasted together with a value",
+            evidence=f"the text pasted together at {pasted} reaches {call.function}() at {sent}",
+            reproducer=pasted,
+        )
+
+
+def find_sql_calls(index: SourceIndex) -> tuple[SqlCall, ...]:
+    """Every call that takes SQL text, in the order of the source."""
+    flow = TextFlow(index)
+    return tuple(
+        call
+        for module in index.find_modules(_MAY_CALL)
+        for sites in module.calls.values()
+        for site in sites
+        for call in _judge(flow, site, module)
+    )
+
+
+def _judge(flow: TextFlow, site: CallSite, module: Module) -> Iterator[SqlCall]:
+    function = _name_sink(site.call.func, site.scope, module)
+    text = _find_text(site.call) if function else None
+    if text is None:
+        return
+    origin = flow.trace(text, site.scope)
+    yield SqlCall(f"{module.path}:{site.call.lineno}", function, origin.kind, origin.place)
+
+
+def _find_text(call: ast.Call) -> ast.expr | None:
+    named = next((keyword.value for keyword in call.keywords if keyword.arg in _KEYWORDS), None)
+    return call.args[0] if call.args else named
+
+
+def _name_sink(function: ast.expr, scope: Scope, module: Module) -> str:
+    """The name of what takes SQL text, also under another name; empty for anything else."""
+    match function:
+        case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner in module.imports:
+            dotted = f"{module.imports[owner]}.{name}"
+            return name if dotted in _FUNCTIONS or (name in METHODS and name not in _COMMON) else ""
+        case ast.Attribute(attr=name):
+            return name if name in METHODS else ""
+        case ast.Name(id=name):
+            if module.imports.get(name) in _FUNCTIONS:
+                return name
+            return next((found for found in _list_aliases(name, scope)), "")
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
+            return name if name in METHODS else ""
+        case _:
+            return ""
+
+
+def _list_aliases(name: str, scope: Scope) -> Iterator[str]:
+    at: Scope | None = scope
+    while at is not None:
+        for value in at.bindings.get(name, ()):
+            if isinstance(value, ast.Attribute) and value.attr in METHODS - _COMMON:
+                yield value.attr
+        at = at.parent
+
+
+def _shorten(place: str, folders: Sequence[Path]) -> str:
+    path, _, line = place.rpartition(":")
+    for folder in folders:
+        if Path(path).is_relative_to(folder.parent):
+            return f"{Path(path).relative_to(folder.parent)}:{line}"
+    return place

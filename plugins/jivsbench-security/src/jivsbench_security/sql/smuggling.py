@@ -1,0 +1,42 @@
+"""SEC-005: functions that carry SQL, files, programs or other servers into a SELECT. The guard and the role refuse them."""
+
+from typing import Final
+
+from jivsbench.api import TargetVariant
+from jivsbench.model.finding import Severity
+from jivsbench_security.sql.planted_attack import PlantedAttack, PlantedCheck, iterate_rows
+from jivsbench_security.sql.planted_schema import DONE
+from jivsbench_security.sql.smuggling_texts import SMUGGLING
+
+_TITLE: Final = "a query that smuggles was accepted"
+
+
+class SmugglingCheck(PlantedCheck):
+    """Sends each text as a raw query, and tries those that a role can be refused in the target's own session."""
+
+    id = "SEC-005"
+    title = "Smuggling functions: none brings back data or acts, by the guard and by the role"
+    # A hole here gives away the whole source, or the server.
+    severity = Severity.CRITICAL
+    cwe = ("CWE-89", "CWE-250")
+    # A guard that looks for a list of forbidden words.
+    vulnerable = TargetVariant("vulnerable-deny-list", plugins=("jivsbench.testing.vulnerable.deny_list",))
+
+    def _send(self, attack: PlantedAttack) -> None:
+        for one in SMUGGLING:
+            attack.send_query(one.label, one.text, _TITLE)
+        bound = {one.label: one.text for one in SMUGGLING if one.is_role_bound}
+        attack.schema.plant_attempts("smuggled", bound)
+        outcomes = dict(iterate_rows(attack.read("smuggled")))
+        allowed = [label for label in bound if outcomes.get(label) == DONE]
+        for label in bound:
+            attack.count(is_met=label in outcomes)
+        if allowed:
+            attack.add(
+                f"the target's role may do what no extraction needs: {', '.join(allowed)[:80]}",
+                f"carried out by a function of a view that a job read: {', '.join(allowed)}",
+                f"as the role: {bound[allowed[0]]}",
+                Severity.HIGH,
+            )
+        if not attack.schema.is_canary_alive():
+            attack.add("the canary table changed", "one of the texts wrote", "see the texts that were accepted")

@@ -1,0 +1,184 @@
+"""SEC-017: TLS to the cache server, and the password for it. Nobody but the server that the URL means gets it.
+
+The server is exchanged while the target runs, as somebody would who can stand between the two; the full form lets it be wrong
+from the start besides.
+"""
+
+import secrets
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from urllib.parse import quote
+
+from jivsbench.api import CheckContext, TargetChanges, TargetVariant
+from jivsbench.errors import JivsbenchError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.secret import Secret
+from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.servers.certificates import SERVER_ADDRESS, Certificates
+from jivsbench_security.servers.fronts import HOSTILE, Line
+from jivsbench_security.servers.redis_front import RedisFront
+
+_TIMEOUT_S: Final = 5.0
+_NOT_FOUND: Final = 404
+_ROUNDS: Final = 6
+_AT_A_TIME: Final = 3
+"""As many as a target of one core looks up at once."""
+_LOOK_EVERY_S: Final = 0.04
+_GREETING: Final = "PING"
+"""What a client says to a server that has failed it, before it believes it again."""
+_UNTIL_ASKED_AGAIN_S: Final = 0.55
+"""A cache that failed is left alone for half a second."""
+
+
+class CacheTlsCheck(HostileCheck):
+    """Starts a target whose cache server is the check's own, and exchanges that server."""
+
+    id = "SEC-017"
+    title = "TLS to the cache: no password goes to a server that cannot prove who it is"
+    severity = Severity.MEDIUM
+    cwe = ("CWE-319", "CWE-306")
+    # A client without TLS, whatever the URL says. The cache is named, so that no other hole stands in its place.
+    vulnerable = TargetVariant("vulnerable-cache-tls", plugins=("jivsbench.testing.vulnerable.cache_tls",), cache="redis")
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Attack. Needs a target with a cache server."""
+        if context.cache_url is None:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the target has no cache server to speak TLS to")
+        certificates = Certificates.make(context.make_folder())
+        with RedisFront(certificates, ()) as trusted, RedisFront(certificates, HOSTILE, trusted.port) as front:
+            session = _Session(self, context, certificates, front)
+            with context.launch(TargetChanges(cache_url=session.build_url())) as target:
+                session.target = target
+                result = self._attack(context, session, session.exchange)
+            if context.is_full and result.outcome is CheckOutcome.PASS:
+                session.start_wrong()
+                result = session.extend(result)
+            return result
+
+
+class _Session:
+    """The counters and findings of one run against one target."""
+
+    def __init__(self, check: CacheTlsCheck, context: CheckContext, certificates: Certificates, front: RedisFront) -> None:
+        self._check = check
+        self._context = context
+        self._authority = certificates.authority
+        self._front = front
+        self._password = secrets.token_hex(16)
+        self.target = context
+        self.attempted = self.reached = self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    def build_url(self) -> Secret:
+        """What a user writes to have TLS. The long timeout lets the server choose when it answers."""
+        query = f"ssl_ca_certs={quote(str(self._authority), safe='/')}&socket_timeout=5"
+        return Secret(f"rediss://:{self._password}@{SERVER_ADDRESS}:{self._front.port}/0?{query}")
+
+    def describe(self) -> str:
+        """One line for the result."""
+        return f"{self.attempted} connections to servers that prove nothing, {len(self.findings)} of them gave the password away"
+
+    def run_benign(self) -> int:
+        """1 when the trusted server has the password, and the target answers what needs its cache or does without it."""
+        return int(self._front.count_heard(self._password, Line.TRUSTED) > 0 and self._look_up())
+
+    def exchange(self) -> None:
+        """Put the servers in the place of the trusted one, some at a time, and let the target look something up at each."""
+        self.attempted += len(HOSTILE)
+        for turn in range(_ROUNDS):
+            left = [line for line in HOSTILE if line not in self._front.met][:_AT_A_TIME]
+            if not left:
+                break
+            if turn:
+                self._win_back()
+            self._front.turn_hostile(left)
+            with ThreadPoolExecutor(len(left)) as callers:
+                list(callers.map(lambda _number: self._look_up(), range(len(left))))
+        self._front.turn_hostile(())
+        self.reached += len(set(HOSTILE) & set(self._front.met))
+        self._judge("connected anew to")
+
+    def _win_back(self) -> None:
+        """Let the target find the trusted server again: else it would ask once at a time."""
+        self._front.turn_hostile(())
+        before = self._front.count_heard(_GREETING, Line.TRUSTED)
+        time.sleep(_UNTIL_ASKED_AGAIN_S)
+        self._look_up()
+        give_up_at_s = time.monotonic() + 2 * _UNTIL_ASKED_AGAIN_S
+        while self._front.count_heard(_GREETING, Line.TRUSTED) == before and time.monotonic() < give_up_at_s:
+            time.sleep(_LOOK_EVERY_S)
+        # It has said it, and now reads the answer.
+        time.sleep(_LOOK_EVERY_S)
+
+    def start_wrong(self) -> None:
+        """Each server from the start."""
+        for line in HOSTILE:
+            # One connection decides: a start asks once, and waits half a second.
+            self._front.turn_hostile([line])
+            before = self._front.met.count(line)
+            self.attempted += 1
+            try:
+                with self._context.launch(TargetChanges(cache_url=self.build_url())):
+                    pass
+            except JivsbenchError:
+                self.reached += self._front.met.count(line) > before
+            else:
+                self.reached += 1
+                self._add(line, "started with")
+        self._judge("started with")
+
+    def extend(self, result: CheckResult) -> CheckResult:
+        """The result, with what was done since."""
+        return CheckResult(
+            result.check_id,
+            result.title,
+            result.severity,
+            CheckOutcome.FAIL if self.findings else CheckOutcome.PASS,
+            self.describe(),
+            attempted=self.attempted,
+            reached=self.reached,
+            benign_before=result.benign_before,
+            benign_after=result.benign_after,
+            findings=tuple(self.findings),
+            seed=result.seed,
+            cwe=result.cwe,
+        )
+
+    def _judge(self, how: str) -> None:
+        for line in HOSTILE:
+            if self._front.count_heard(self._password, line):
+                self._add(line, how)
+
+    def _add(self, line: Line, how: str) -> None:
+        if any(line.value in finding.evidence for finding in self.findings):
+            return
+        self.findings.append(
+            Finding(
+                check_id=self._check.id,
+                severity=self._check.severity,
+                title="the cache's password went to a server that did not prove who it is",
+                evidence=f"the target {how} {line.value}, and said its password",
+                reproducer=f"[cache] url = rediss://:***@{SERVER_ADDRESS}:6379/0?ssl_ca_certs=ca.pem, with {line.value} there",
+            )
+        )
+
+    def _look_up(self) -> bool:
+        """Something that the target looks up in its cache, and never finds: what it has it need not ask for again.
+
+        From threads, so not by `target.call`.
+        """
+        request = urllib.request.Request(  # noqa: S310 - the target's own address
+            f"{self.target.base_url}/api/v1/data-sources/none-{secrets.token_hex(4)}",
+            headers={"Authorization": f"Bearer {self.target.token.reveal()}"},
+        )
+        try:
+            urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()  # noqa: S310 - the same
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return answer.code == _NOT_FOUND
+        except OSError:
+            pass
+        return False

@@ -1,0 +1,248 @@
+"""SEC-036: what is refused is written down, by whom, of what and when, without its secrets; and nobody alters it unseen."""
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.audit import START, review_trail
+from jivsbench.model.finding import CheckResult, Finding, Severity
+from jivsbench_security.corpora import load_hostile
+from jivsbench_security.exchanges import API, CORRELATION, Client, Exchange
+from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks
+from jivsbench_security.trails.trail_key import derive_trail_key
+
+_FAST_STATEMENTS: Final = 12
+_MAX_FINDINGS: Final = 6
+_LATE_S: Final = 2.0
+_REFUSED: Final = range(400, 600)
+_DIGEST: Final = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One attack; `token` "" sends none, None the target's own."""
+
+    name: str
+    method: str
+    path: str
+    body: object = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One attack as it was sent: when, under which correlation id, with a token or without, and its answer."""
+
+    name: str
+    correlation_id: str
+    at: datetime
+    has_token: bool
+    answer: Exchange
+
+
+class AuditTrailCheck(HostileCheck):
+    """Sends requests that must be refused, and looks for each of them in the trail on the disk."""
+
+    id = "SEC-036"
+    title = "Every refused attack is in the audit trail, without secrets, and nobody alters the trail unseen"
+    severity = Severity.MEDIUM
+    cwe = ("CWE-778", "CWE-223")
+    # A trail that keeps silent about refusals.
+    vulnerable = TargetVariant("vulnerable-silent-trail", plugins=("jivsbench.testing.vulnerable.silent_trail",))
+
+    def run(self, context: CheckContext) -> CheckResult:
+        """Attack."""
+        session = TrailSession(self.id, context)
+        try:
+            return self._attack(context, session, session.attack)
+        finally:
+            session.close()
+
+
+class TrailSession:
+    """The counters and findings of one run against one target."""
+
+    def __init__(self, check_id: str, context: CheckContext) -> None:
+        self._check_id = check_id
+        self._context = context
+        self._client = Client(context.base_url, context.token)
+        self._secret = draw_canary("a value that was sent")
+        self._sent: list[Sent] = []
+        self._altered = 0
+        self.unanswered = 0
+        self.findings: list[Finding] = []
+
+    @property
+    def attempted(self) -> int:
+        """Attacks on the service, and alterations of a copy of its trail."""
+        return len(self._sent) + self._altered
+
+    @property
+    def reached(self) -> int:
+        """Attacks that the target refused, and every alteration."""
+        return sum(one.answer.status in _REFUSED for one in self._sent) + self._altered
+
+    def describe(self) -> str:
+        """One line for the result."""
+        return f"{len(self._sent)} attacks looked for in the trail, {self._altered} alterations of a copy of it"
+
+    def run_benign(self) -> int:
+        """1 when a harmless request is carried out and is in the trail as asked for."""
+        mark = secrets.token_hex(8)
+        body = {"source": self._context.source, "table": self._context.table, "row_limit": 1}
+        answer = self._client.send("POST", f"{API}/extractions", body, headers={CORRELATION: mark})
+        return int(answer.status == 201 and any(event.get("correlation_id") == mark for event in self._read_events()))  # noqa: PLR2004
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+    def attack(self) -> None:
+        """Send everything, then look at the trail, then at copies of it that were altered."""
+        for request in self._list_requests():
+            self._send(request)
+        events = self._await_refusals()
+        for sent in self._sent:
+            if sent.answer.status not in _REFUSED:
+                self._add("an attack was not refused", sent.name, f"the answer was {sent.answer.status}")
+            elif (problem := find_omission(events.get(sent.correlation_id), sent)) is not None:
+                self._add("a refused attack is not in the trail as it was", sent.name, problem)
+        content = b"".join(file.read_bytes() for file in self._list_files())
+        told = (
+            self._secret,
+            Canary("the target's token", self._context.token.reveal()),
+            Canary("the credential key", self._context.credential_key.reveal()),
+        )
+        for leak in find_leaks(content, [canary for canary in told if canary.is_unique]):
+            self._add("a secret is in the trail", leak.owner, f"it is there, {leak.encoding}")
+        self._alter_copies()
+
+    def _list_requests(self) -> Iterator[Request]:
+        """None of them may leave anything behind."""
+        secret, source = self._secret.text, self._context.source
+        job = "00000000-0000-0000-0000-000000000000"
+        yield Request("a body that is no JSON", "POST", "/extractions", b"{" + secret.encode())
+        yield Request("an unknown field", "POST", "/extractions", {"source": source, "table": 3, secret: secret})
+        yield Request("an unknown source", "POST", "/extractions", {"source": "nobody", "table": "t"})
+        yield Request("a body of 2 MiB", "POST", "/extractions", {"source": source, "query": "x" * (2 << 20)})
+        yield Request("no such method", "PATCH", "/extractions")
+        yield Request("no such path", "GET", "/..%2f..%2fetc%2fpasswd")
+        yield Request("no such job", "POST", f"/extractions/{job}/start")
+        yield Request("a query string", "GET", f"/extractions/nothing?token={secret[:20]}")
+        yield Request("a link-local destination", "POST", "/data-sources", _build_source(f"{secret}@169.254.169.254"))
+        yield Request("no such source to remove", "DELETE", "/data-sources/nobody-at-all")
+        yield Request("no token", "GET", "/extractions", token="")
+        yield Request("a wrong token", "GET", "/extractions", token=secret)
+        statements = load_hostile(self._context.dialect)
+        for one in statements if self._context.is_full else statements[:: max(1, len(statements) // _FAST_STATEMENTS)]:
+            body = {"source": source, "query": f"{one.sql} /* {secret} */"}
+            yield Request(f"the statement {one.name}", "POST", "/extractions", body)
+
+    def _send(self, request: Request) -> None:
+        mark, at = secrets.token_hex(8), datetime.now(UTC)
+        path, headers = f"{API}{request.path}", {CORRELATION: mark}
+        answer = self._client.send(request.method, path, request.body, headers=headers, token=request.token)
+        if not answer.status:
+            self.unanswered += 1
+        self._sent.append(Sent(request.name, mark, at, request.token is None, answer))
+
+    def _await_refusals(self) -> dict[str, Mapping[str, Any]]:
+        """Refusals by correlation id. They are written down once the answer is out, so the last may be a moment late."""
+        give_up_at_s = time.monotonic() + _LATE_S
+        while True:
+            events = {str(event.get("correlation_id")): event for event in self._read_events() if event.get("event") == "refused"}
+            if time.monotonic() > give_up_at_s or self._sent[-1].correlation_id in events:
+                return events
+            time.sleep(_LATE_S / 100)
+
+    def _alter_copies(self) -> None:
+        key = derive_trail_key(self._context.credential_key.reveal())
+        (file, *others) = self._list_files()
+        lines = file.read_bytes().splitlines(keepends=True)
+        if others or not follow_chain(lines, key):
+            self._add("the trail does not hold", file.name, "its lines are not signed one after the other with the key")
+            return
+        for name, altered in list_alterations(lines):
+            self._altered += 1
+            head = json.loads(lines[-1])[_DIGEST]
+            if review_trail(altered, key, head).is_intact:
+                self._add("an altered trail passes for whole", name, f"{len(altered)} lines held")
+
+    def _read_events(self) -> Iterator[Mapping[str, Any]]:
+        for file in self._list_files():
+            for line in file.read_bytes().splitlines():
+                yield json.loads(line)
+
+    def _list_files(self) -> list[Path]:
+        files = sorted((self._context.output_dir / ".audit").glob("*.jsonl"))
+        if not files:
+            raise InvalidRunError("the target keeps no audit trail in its output folder: is it the target's own?")
+        return files
+
+    def _add(self, title: str, name: str, evidence: str) -> None:
+        if len(self.findings) < _MAX_FINDINGS:
+            reproducer = f"send {name} to a service, and read OUTPUT/.audit/"
+            self.findings.append(Finding(self._check_id, Severity.MEDIUM, title, f"{name}: {evidence}", reproducer))
+
+
+def find_omission(event: Mapping[str, Any] | None, sent: Sent) -> str | None:
+    """What an entry lacks of who, what and when; None when nothing."""
+    if event is None:
+        return f"no entry has its correlation id (the answer was {sent.answer.status})"
+    path = event.get("path")
+    if event.get("method") != sent.answer.method or not isinstance(path, str) or not path.startswith(API):
+        return "its method or path is not told"
+    if event.get("status") != sent.answer.status or event.get("slug") != sent.answer.document.get("slug"):
+        return "what was answered is not told"
+    if not event.get("from") or bool(event.get("token")) != sent.has_token or bool(event.get("role")) != sent.has_token:
+        return "who asked is not told"
+    try:
+        late_s = (datetime.fromisoformat(str(event.get("at"))) - sent.at).total_seconds()
+    except (TypeError, ValueError):
+        return "when it was is not told"
+    # Written to the millisecond, and never later than the answer, which may take as long as a request may.
+    return None if -1 <= late_s <= 60 else f"it is dated {late_s:.0f} s away"  # noqa: PLR2004
+
+
+def follow_chain(lines: Sequence[bytes], key: bytes) -> bool:
+    """The check's own reading of the format: every line is signed, and names the digest of the line before."""
+    previous = START
+    for line in lines:
+        signed, _, rest = line.rpartition(b',"' + _DIGEST.encode() + b'":"')
+        body, digest = json.loads(line), rest[:-3].decode()
+        expected = hmac.digest(key, signed + b"}", hashlib.sha256).hex()
+        if body.get("previous") != previous or not hmac.compare_digest(digest, expected):
+            return False
+        previous = digest
+    return bool(lines)
+
+
+def list_alterations(lines: Sequence[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """What somebody does to a trail who has no key. The last one only shows against a digest that was noted elsewhere."""
+    whole, middle = list(lines), len(lines) // 2
+    for place in sorted({0, middle, len(lines) - 1}):
+        edited = whole[place].replace(b'"status":4', b'"status":2').replace(b'"event":"', b'"event":"not ')
+        yield f"line {place + 1} edited", [*whole[:place], edited, *whole[place + 1 :]]
+        yield f"line {place + 1} removed", [*whole[:place], *whole[place + 1 :]]
+        yield f"line {place + 1} twice", [*whole[: place + 1], *whole[place:]]
+    forged = json.loads(whole[middle])
+    forged.pop(_DIGEST)
+    encoded = json.dumps(forged | {"event": "nothing"}, separators=(",", ":")).encode()
+    signed = encoded[:-1] + b',"digest":"' + hashlib.sha256(encoded).hexdigest().encode() + b'"}\n'
+    yield f"line {middle + 1} signed without the key", [*whole[:middle], signed, *whole[middle + 1 :]]
+    yield "two lines changed places", [*whole[:middle], whole[middle], whole[middle - 1], *whole[middle + 1 :]]
+    yield "the end cut off", whole[:middle]
+
+
+def _build_source(place: str) -> Mapping[str, object]:
+    return {"name": "trail-near", "connector": "postgres", "url": f"postgresql://nobody:{place}/nothing"}
