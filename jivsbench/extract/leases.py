@@ -137,7 +137,8 @@ class Waiter(Generic[Granted]):
         """What was accepted; raises it when it is an error."""
         outcome = self._outcome
         if isinstance(outcome, JivsbenchError):
-            raise copy_error(outcome) from outcome
+            # Not from the error itself: it may get this copy as its own cause, when it is what the job is told in the end.
+            raise copy_error(outcome) from outcome.__cause__
         if outcome is None:
             raise ExtractionError(f"job {self.job_id} was woken without a connection: report this as a bug")
         return outcome

@@ -108,9 +108,7 @@ class _Writer:
         except Exception as problem:  # noqa: BLE001 - the reader raises it
             self._failure = problem
             self.handover.abandon()
-            error = self._job.explain(problem, self._connector)
-            error.__cause__ = None if error is problem else problem
-            self._job.stop(error)
+            self._job.fail(problem, self._connector)
 
 
 def write_in_turn(batches: Iterator[pa.RecordBatch], write: Write, job: RunningJob, clock: PhaseClock) -> None:

@@ -57,6 +57,13 @@ class RunningJob:
         end_queries(leases)
         return True
 
+    def fail(self, problem: Exception, connector: str) -> None:
+        """End the job with what explains the problem of one of its threads; its own thread raises it."""
+        error = self.explain(problem, connector)
+        if error not in (problem, self.stop_error):
+            error.__cause__ = problem
+        self.stop(error)
+
     def explain(self, problem: Exception, connector: str) -> JivsbenchError:
         """What the caller is told: why the job was stopped, else the error itself, wrapped when it is a plugin's own."""
         if self.stop_error is not None:

@@ -127,9 +127,7 @@ def _read_beside(reading: Reading, snapshot: str | None) -> None:
         _read_all(reading, lease.connection, clock, lease.connection.begin(snapshot))
         is_clean = True
     except Exception as problem:  # noqa: BLE001 - it ends the job, whose own thread raises it
-        error = reading.job.explain(problem, reading.connector)
-        error.__cause__ = None if error is problem else problem
-        reading.job.stop(error)
+        reading.job.fail(problem, reading.connector)
     finally:
         reading.phases.append(clock.stop())
         if is_clean:

@@ -263,11 +263,23 @@ def test_a_job_that_waits_for_a_connection_can_be_cancelled(build: Build):
         assert wait_until(lambda: extractor.pool_statistics()[0].waiting == 1)
 
         extractor.cancel("second")
-        with pytest.raises(CancelledJobError):
+        with pytest.raises(CancelledJobError) as caught:
             second.result(1.0)
         extractor.cancel("first")
         with pytest.raises(CancelledJobError):
             first.result(1.0)
+
+    assert has_an_end(caught.value), "whoever walks the causes of the error would walk for ever"
+
+
+def has_an_end(error: BaseException) -> bool:
+    """True when no error is, by way of its causes, a cause of itself."""
+    seen: list[BaseException] = []
+    below: BaseException | None = error
+    while below is not None and below not in seen:
+        seen.append(below)
+        below = below.__cause__ or below.__context__
+    return below is None
 
 
 def test_a_job_past_its_deadline_is_ended(build: Build, tmp_path: Path):

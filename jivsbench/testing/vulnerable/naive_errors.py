@@ -30,11 +30,19 @@ def _listen(read: Callable[[bytes], Any], heard: deque[str]) -> Callable[[bytes]
     return read_and_keep
 
 
+def _find_bottom(error: BaseException) -> BaseException:
+    """The first of all causes. Nothing keeps an error from being, by way of others, a cause of itself: each is looked at once."""
+    seen: set[int] = set()
+    below: BaseException | None = error
+    while below is not None and id(below) not in seen:
+        seen.add(id(below))
+        error, below = below, below.__cause__ or below.__context__
+    return error
+
+
 def _tell_all(describe: Callable[..., Any], heard: deque[str]) -> Callable[..., Any]:
     def describe_all(error: BaseException, url: object = None) -> Any:
-        bottom = error
-        while (below := bottom.__cause__ or bottom.__context__) is not None:
-            bottom = below
+        bottom = _find_bottom(error)
         told = describe(error, url)
         said = heard.pop() if heard else ""
         return dataclasses.replace(told, message=f"{told.message} ({type(bottom).__module__}: {bottom} {said})")
