@@ -17,25 +17,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jivsbench.api import Connection, Connector, ReadLimits
 from jivsbench.errors import DestinationError
+from jivsbench.extract.url_parts import PLACES_IN_QUERY, split_port
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, KnownHost
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_PLACES_IN_QUERY: Final = frozenset(
-    {
-        "host",
-        "hostaddr",
-        "unix_socket",
-        "socket",
-        "service",
-        "servicefile",
-        "passfile",
-        "dsn",
-        "odbc_connect",
-        "read_default_file",
-    }
-)
-"""Options of drivers that name a place to connect to, or a file that does."""
 _CLOUD: Final = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
 _ADVICE: Final = "add it to `allow` under [outbound], if it is meant"
 
@@ -56,7 +42,7 @@ class Destinations:
             raise DestinationError(
                 "the source's URL cannot be read, so nobody knows where it leads: write scheme://host/name"
             ) from None
-        named = [value for key, value in query if key.lower() in _PLACES_IN_QUERY]
+        named = [value for key, value in query if key.lower() in PLACES_IN_QUERY]
         places = [(value, not value.startswith("/")) for value in named]
         if host or not named:
             places.insert(0, (host or unquote(parts.path), bool(host)))
@@ -72,7 +58,7 @@ class Destinations:
         if self.allowed is not None and not any(_matches(entry, place, port, addresses) for entry in self.allowed):
             raise DestinationError(f"the source's server is not among the allowed destinations: {_ADVICE}")
         # Drivers take several hosts, and a port in the query.
-        reached = addresses or tuple(one for part in place.split(",") for one in _resolve(_split_port(part)[0]))
+        reached = addresses or tuple(one for part in place.split(",") for one in _resolve(split_port(part)[0]))
         if any(_is_neighbour(address) for address in reached) and not self._is_allowed_by_number(reached):
             raise DestinationError(f"the source's server has a link-local or unspecified address: {_ADVICE}")
         return tuple(dict.fromkeys(str(address) for address in addresses))
@@ -86,7 +72,7 @@ class Destinations:
             raise DestinationError(f"the source's file or socket is not in an allowed folder: {_ADVICE}")
 
     def _is_allowed_by_number(self, addresses: Sequence[_Address]) -> bool:
-        networks = [network for entry in self.allowed or () if (network := _network_of(_split_port(entry)[0]))]
+        networks = [network for entry in self.allowed or () if (network := _network_of(split_port(entry)[0]))]
         return all(any(address in network for network in networks) for address in addresses)
 
 
@@ -118,20 +104,13 @@ class ConfinedConnector:
 
 
 def _matches(entry: str, host: str, port: int | None, addresses: Sequence[_Address]) -> bool:
-    wanted, wanted_port = _split_port(entry)
+    wanted, wanted_port = split_port(entry)
     if wanted_port is not None and wanted_port != port:
         return False
     if (network := _network_of(wanted)) is not None:
         # All of them: the driver may take any.
         return bool(addresses) and all(address in network for address in addresses)
     return wanted.lower().rstrip(".") == host.lower().rstrip(".")
-
-
-def _split_port(entry: str) -> tuple[str, int | None]:
-    host, separator, port = entry.rpartition(":")
-    if separator and port.isdecimal() and (":" not in host or host.endswith("]")):
-        return host.strip("[]"), int(port)
-    return entry.strip("[]"), None
 
 
 def _network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

@@ -114,6 +114,38 @@ def test_a_failure_tells_no_secret_and_no_foreign_text() -> None:
         ("sqlite:////srv/data/shop.db", "/srv/data/shop.db has no table 'x'", "the source's server has no table 'x'"),
         ("postgresql://ann@db/shop", "table 'dbx' has no column 'an'", "table 'dbx' has no column 'an'"),
         ("http://[broken", "a URL that cannot be read", "a URL that cannot be read"),
+        (
+            "postgresql://ann@/shop?host=db.example",
+            "db.example:5432/shop refuses user 'ann'",
+            "the source's server refuses user '***'",
+        ),
+        ("postgresql://ann@x/shop?HOST=one.test,two.test:6000", "two.test:6000 is silent", "the source's server is silent"),
+        ("postgresql:///shop?hostaddr=10.0.0.7&port=6001", "10.0.0.7 has no port 6001", "the source's server has no port ***"),
+        ("postgresql://db:6002/shop", 'connect to "db" port=6002 failed', 'connect to "the source\'s server" port=*** failed'),
+        ("postgresql://ann@/shop?host=/run/pg", "/run/pg:5432/shop is silent", "the source's server is silent"),
+        ("postgresql:///shop?host=/run/pg", "no socket '/run/pg/.s.PGSQL.5432'", "no socket 'the source's server'"),
+        ("mysql://ann@/shop?unix_socket=%2Frun%2Fmy.sock", "/run/my.sock/shop is silent", "the source's server is silent"),
+        ("mysql://ann@/shop?socket=/run/my.sock", "(via /run/my.sock)", "(via the source's server)"),
+        ("postgresql://%2Frun%2Fpg/shop", "/run/pg:5432 is silent", "the source's server is silent"),
+        ("postgresql:///?service=billing", 'service "billing" not found', 'service "the source\'s server" not found'),
+        ("postgresql://[2001:DB8::7]:5432/shop", "[2001:db8::7]:5432 is silent", "the source's server is silent"),
+        (
+            "postgresql://[2001:db8:0:0:0:0:0:7]/shop",
+            "2001:db8::7 and 2001:0db8:0000:0000:0000:0000:0000:0007 are silent",
+            "the source's server and the source's server are silent",
+        ),
+        (
+            "postgresql://[fe80::1%25eth0]/shop",
+            "no route to fe80::1%eth0, port 5432",
+            "no route to the source's server, port 5432",
+        ),
+        ("sqlite:///shop.db", "workshop.db has no table", "workshop.db has no table"),
+        ("postgresql:///shop?host=/run/pg&user=ann", "refuses user 'ann'", "refuses user '***'"),
+        (
+            "mssql+pyodbc://?odbc_connect=SERVER%3Dtcp%3Adb.test%2C1433%3BUID%3Dann%3BPWD%3Dpw",
+            "tcp:db.test,1433 refuses user 'ann'",
+            "the source's server refuses user '***'",
+        ),
     ],
 )
 def test_whoever_extracts_is_told_no_part_of_the_url_and_the_log_is_told_the_place(url: str, text: str, told: str) -> None:
@@ -122,6 +154,25 @@ def test_whoever_extracts_is_told_no_part_of_the_url_and_the_log_is_told_the_pla
 
     assert describe_failure(error, Secret(url)).message == told
     assert explain_failure(error, Secret(url)).message == text
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("postgresql://db/shop?password=hunter%202", "hunter 2"),
+        ("postgresql://db/shop?sslpassword=hunter2", "hunter2"),
+        ("rest+https://api.test/v1?api_key=k3y-t0k3n", "k3y-t0k3n"),
+        ("rest+https://api.test/v1?access_token=k3y-t0k3n", "k3y-t0k3n"),
+        ("mssql+pyodbc://?odbc_connect=SERVER%3Ddb.test%3BPWD%3Dhunter2", "hunter2"),
+        ("pg://?dsn=host%3Ddb.test+password%3Dhunter2", "hunter2"),
+    ],
+)
+def test_a_password_in_the_query_of_a_url_is_a_password(url: str, password: str) -> None:
+    """Neither the caller nor the log is told it."""
+    error = ExtractionError(f"the server said: {password} is wrong")
+
+    assert describe_failure(error, Secret(url)).message == "the server said: *** is wrong"
+    assert explain_failure(error, Secret(url)).message == "the server said: *** is wrong"
 
 
 @given(st.text())

@@ -4,10 +4,10 @@ import difflib
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from jivsbench.errors import JivsbenchError, UnknownNameError
 from jivsbench.extract.jobs.values import JobFailure
+from jivsbench.extract.url_parts import list_spellings, split_url
 from jivsbench.model.secret import Secret
 
 INTERNAL_SLUG: Final = "internal"
@@ -39,30 +39,35 @@ def explain_failure(error: Exception, url: Secret | None = None) -> JobFailure:
     return JobFailure(error.slug, flatten(text)[:_MESSAGE_LIMIT])
 
 
+def find_secret_parts(url: Secret) -> tuple[str, ...]:
+    """The texts of a URL that must never be shown: the URL, and its passwords as written and as meant."""
+    parts = split_url(url)
+    secrets = parts.secrets if parts else frozenset()
+    return tuple(_longest_first({url.reveal(), *secrets} - {""}))
+
+
 def _hide_place(text: str, url: Secret) -> str:
     """Host, port, database, path and user are parts of a URL that its owner did not mean for whoever may extract."""
-    try:
-        parts = urlsplit(url.reveal())
-        host, user, path = unquote(parts.hostname or ""), unquote(parts.username or ""), unquote(parts.path)
-    except ValueError:
+    parts = split_url(url)
+    if parts is None:
         return text
-    if host:
-        database = rf"(?:{re.escape(path)})?" if path.strip("/") else ""
-        text = re.sub(rf"(?<![\w.-]){re.escape(host)}(?::\d+)?{database}(?![\w-])", _PLACE, text, flags=re.IGNORECASE)
-    elif path.strip("/"):
-        text = re.sub(rf"(?:{re.escape(path)}|{re.escape(path[1:])})(?![\w-])", _PLACE, text)
-    return text.replace(repr(user), "'***'") if user else text
+    after = rf"(?:[:,]\d+)?(?:{re.escape(parts.database)})?(?![\w-])"
+    hosts = "|".join(map(re.escape, _longest_first(form for host in parts.hosts for form in list_spellings(host))))
+    paths = "|".join(map(re.escape, _longest_first(parts.paths)))
+    if hosts:
+        text = re.sub(rf"(?<![\w.-])(?:tcp:)?\[?(?:{hosts})\]?{after}", _PLACE, text, flags=re.IGNORECASE)
+    if paths:
+        # Not within another path's name; of what lies below the path as well, such as a socket of a folder.
+        text = re.sub(rf"(?<![\w.-])(?:{paths})(?:/[^\s'\",;:()]*)?{after}", _PLACE, text)
+    if parts.ports:
+        text = re.sub(rf"(\bport\W{{1,3}})(?:{'|'.join(parts.ports)})\b", r"\1***", text, flags=re.IGNORECASE)
+    for user in parts.users:
+        text = text.replace(repr(user), "'***'")
+    return text
 
 
-def find_secret_parts(url: Secret) -> tuple[str, ...]:
-    """The texts of a URL that must never be shown: the URL, and its password as written and as meant."""
-    text = url.reveal()
-    try:
-        password = urlsplit(text).password
-    except ValueError:
-        password = None
-    parts = {text, *((password, unquote(password)) if password else ())}
-    return tuple(sorted(parts - {""}, key=len, reverse=True))
+def _longest_first(texts: Iterable[str]) -> list[str]:
+    return sorted(set(texts), key=len, reverse=True)
 
 
 def flatten(text: str) -> str:
