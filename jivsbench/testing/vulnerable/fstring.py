@@ -3,9 +3,11 @@
 It reads through the installed connector of the same URL, so that only the hole differs from the real thing.
 """
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -100,14 +102,15 @@ class FStringConnection:
         self._inner.close()
 
 
-def list_connectors() -> dict[str, Connector]:
-    """Installed connectors by URL scheme. Read from the entry points: this layer does not know the host's registry."""
+@functools.cache
+def list_connectors() -> Mapping[str, Connector]:
+    """Installed connectors by URL scheme, read once. From the entry points: this layer does not know the host's registry."""
     found: dict[str, Connector] = {}
     for entry in entry_points(group=PROJECT):
         register = getattr(entry.load(), "jivsbench_register_connectors", None)
         for connector in register() if register is not None else ():
             found.update(dict.fromkeys(connector.schemes, connector))
-    return found
+    return MappingProxyType(found)
 
 
 def find_connector(scheme: str) -> Connector:
