@@ -15,6 +15,7 @@ from jivsbench.api.checks import (
     WireMessage,
 )
 from jivsbench.api.hookspecs import PROJECT, HookSpecs, hookimpl
+from jivsbench.api.libpq_tls import secure_options
 from jivsbench.api.protocols import (
     ActivityTeller,
     Cache,
@@ -81,4 +82,5 @@ __all__ = [
     "Workload",
     "hookimpl",
     "open_socket",
+    "secure_options",
 ]

@@ -15,9 +15,19 @@ from jivsbench.model.secret import Secret
         ("postgresql://jobs:p@db.example.com/jobs?sslmode=disable", "disable"),
         ("postgresql://jobs:p@127.0.0.1:5433/jobs", None),
         ("postgresql:///jobs?host=/run/postgresql", None),
+        ("postgresql://jobs:p@127.0.0.1/jobs?sslrootcert=/ca.pem", "verify-full"),
+        ("postgresql:///jobs?service=elsewhere", "verify-full"),
         ("sqlite:///jobs.db", None),
     ],
 )
 def test_a_line_to_another_machine_is_verified_unless_the_url_says_otherwise(url: str, mode: str | None) -> None:
     """As for sources."""
     assert parse_database_url(Secret(url), "the job store").query.get("sslmode") == mode
+
+
+def test_a_host_that_the_environment_names_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is where libpq goes when the URL names none."""
+    monkeypatch.setenv("PGHOST", "db.example.com")
+
+    assert parse_database_url(Secret("postgresql:///jobs"), "the job store").query.get("sslmode") == "verify-full"
+    assert "sslmode" not in parse_database_url(Secret("postgresql://127.0.0.1/jobs"), "the job store").query

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from sqlalchemy import types
 from sqlalchemy.dialects import mssql, oracle
 
+from jivsbench.api import ReadLimits
+from jivsbench.model.secret import Secret
 from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName, TableSchema
 from jivsbench_sqlalchemy import statements
+from jivsbench_sqlalchemy.address import parse_address
 from jivsbench_sqlalchemy.columns import build_table_column
 from jivsbench_sqlalchemy.dialects import KNOWN, find_dialects
+from jivsbench_sqlalchemy.engines import build_engine
 
 DIALECTS = {dialect.name: dialect for dialect in KNOWN}
 
@@ -118,3 +122,22 @@ def test_offering_connectors_loads_no_sqlalchemy() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("rest", "mode"),
+    [
+        ("u:p@db.example.com/d", "verify-full"),
+        ("u:p@/d?host=db.example.com", "verify-full"),
+        ("u:p@127.0.0.1/d?sslrootcert=/ca.pem", "verify-full"),
+        ("u:p@db.example.com/d?sslmode=disable", "disable"),
+        ("u:p@127.0.0.1/d", None),
+    ],
+)
+def test_a_line_to_another_postgresql_server_is_verified_unless_the_url_says_otherwise(rest: str, mode: str | None) -> None:
+    """Through libpq's drivers, by the rule of the native connector: a stripped TLS would give the password away."""
+    address = parse_address(Secret(f"sqlalchemy+postgresql+psycopg://{rest}"), DIALECTS["postgresql"])
+
+    engine = build_engine(address, ReadLimits())
+
+    assert engine.dialect.create_connect_args(engine.url)[1].get("sslmode") == mode

@@ -1,18 +1,14 @@
 """Where a PostgreSQL server is, read from a URL of which nothing secret may reach a message."""
 
 import math
-import os
 import socket
-import ssl
 from dataclasses import dataclass, replace
-from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from psycopg.conninfo import make_conninfo
 
-from jivsbench.api import ReadLimits
+from jivsbench.api import ReadLimits, secure_options
 from jivsbench.errors import ConfigError, SourceUnreachableError
-from jivsbench.model.host import is_this_machine
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 
@@ -35,9 +31,6 @@ ALLOWED_OPTIONS = frozenset(
         "require_auth",
     )
 )
-
-_VERIFIED = "verify-full"
-_AUTHORITIES = "sslrootcert"
 
 # Sent with the start of the session, so that they are its defaults: RESET and DISCARD ALL return to exactly these.
 SETTINGS = {
@@ -65,13 +58,6 @@ class Address:
     options: tuple[tuple[str, str], ...]
     addresses: tuple[str, ...] = ()
     """What the host's name stands for, when somebody has looked already."""
-
-    @property
-    def is_verified_by_default(self) -> bool:
-        """True when the URL leaves `sslmode` out, and a verified certificate is asked for all the same."""
-        names = {name for name, _ in self.options}
-        # Whoever names a file of TLS wants TLS; libpq would go on without it, were the server to say that it has none.
-        return "sslmode" not in names and (not is_this_machine(self.host) or any(name.startswith("ssl") for name in names))
 
     @property
     def place(self) -> str:
@@ -122,8 +108,10 @@ def build_conninfo(address: Address, limits: ReadLimits, *, read_only: bool = Tr
         settings["statement_timeout"] = str(math.ceil(limits.query_timeout_s * 1000))
     else:
         settings["default_transaction_read_only"] = "off"
+    options = dict(address.options)
     parameters: dict[str, str | int | None] = {
-        **_secure(address),
+        **options,
+        **secure_options(address.host, options),
         **_resolve(address),
         "port": address.port,
         "dbname": address.database or None,
@@ -139,24 +127,6 @@ def build_conninfo(address: Address, limits: ReadLimits, *, read_only: bool = Tr
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
     }
     return make_conninfo("", **parameters).encode()
-
-
-def _secure(address: Address) -> dict[str, str]:
-    """How the line is secured. libpq's own default, `prefer`, would send a password in clear to whoever says "no TLS here"."""
-    options = dict(address.options)
-    if address.is_verified_by_default:
-        options["sslmode"] = _VERIFIED
-    if options.get("sslmode") == _VERIFIED and not _has_authorities(options):
-        found = ssl.get_default_verify_paths().cafile
-        if found:
-            options[_AUTHORITIES] = found
-    return options
-
-
-def _has_authorities(options: dict[str, str]) -> bool:
-    """True when the URL, the environment or the user's own file, in libpq's order, says whose certificates are good."""
-    own = Path("~/.postgresql/root.crt").expanduser()
-    return _AUTHORITIES in options or bool(os.environ.get("PGSSLROOTCERT")) or own.exists()
 
 
 def _resolve(address: Address) -> dict[str, str]:

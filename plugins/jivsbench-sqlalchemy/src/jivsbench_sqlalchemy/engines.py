@@ -6,11 +6,12 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from jivsbench.api import ReadLimits
+from jivsbench.api import ReadLimits, secure_options
 from jivsbench.errors import ConfigError, EnvironmentProblem
 from jivsbench_sqlalchemy.address import Address, build_file_url
 
 MYSQL_FAMILY = ("mysql", "mariadb")
+_OVER_LIBPQ = ("psycopg", "psycopg2")
 _MYSQL_SESSION = {
     "init_command": "SET sql_mode = 'ANSI_QUOTES,IGNORE_SPACE,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION'"
 }
@@ -26,6 +27,8 @@ def build_engine(address: Address, limits: ReadLimits) -> sqlalchemy.Engine:
     url = build_file_url(address) if dialect.name == "sqlite" else address.url
     if dialect.name in MYSQL_FAMILY and "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
+    if driver is not None and driver.name in _OVER_LIBPQ:
+        url = url.update_query_dict(secure_options(url.host or "", url.query))
     try:
         return sqlalchemy.create_engine(
             url,
