@@ -72,8 +72,8 @@ class Destinations:
             raise DestinationError(f"the source's file or socket is not in an allowed folder: {_ADVICE}")
 
     def _is_allowed_by_number(self, addresses: Sequence[_Address]) -> bool:
-        networks = [network for entry in self.allowed or () if (network := _network_of(split_port(entry)[0]))]
-        return all(any(address in network for network in networks) for address in addresses)
+        entries = [split_port(entry)[0] for entry in self.allowed or ()]
+        return all(any(_holds(entry, address) for entry in entries) for address in addresses)
 
 
 class ConfinedConnector:
@@ -107,10 +107,27 @@ def _matches(entry: str, host: str, port: int | None, addresses: Sequence[_Addre
     wanted, wanted_port = split_port(entry)
     if wanted_port is not None and wanted_port != port:
         return False
-    if (network := _network_of(wanted)) is not None:
+    if _is_network(wanted):
         # All of them: the driver may take any.
-        return bool(addresses) and all(address in network for address in addresses)
+        return bool(addresses) and all(_holds(wanted, address) for address in addresses)
     return wanted.lower().rstrip(".") == host.lower().rstrip(".")
+
+
+def _holds(entry: str, address: _Address) -> bool:
+    """True when that network or number holds the address; one with a zone (`fe80::1%eth0`) holds what is in that zone alone."""
+    network = _network_of(entry)
+    if network is None or address not in network:
+        return False
+    zone = network.network_address.scope_id if isinstance(network, ipaddress.IPv6Network) else None
+    return zone is None or (isinstance(address, ipaddress.IPv6Address) and address.scope_id == _find_zone(zone))
+
+
+def _find_zone(name: str) -> str:
+    """The number of a network interface, which is what an address is resolved with; a name that is none stays."""
+    try:
+        return str(socket.if_nametoindex(name))
+    except OSError:
+        return name
 
 
 def _network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -129,12 +146,22 @@ def _resolve(host: str) -> Iterator[_Address]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
+        number, percent, _ = host.partition("%")
+        if percent:
+            # A zone that is none here: a driver may leave it out.
+            yield from _resolve(number)
         return
     for entry in found:
-        address = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        yield mapped or address
+        place: tuple[object, ...] = entry[4]
+        address = ipaddress.ip_address(str(place[0]).partition("%")[0])
+        if isinstance(address, ipaddress.IPv4Address):
+            yield address
+            continue
+        # The number of the network that it is on; without it nobody could connect to a link-local address.
+        zone = place[3]
+        yield address.ipv4_mapped or (ipaddress.IPv6Address(f"{address}%{zone}") if zone else address)
 
 
 def _is_neighbour(address: _Address) -> bool:
+    address = ipaddress.ip_address(str(address).partition("%")[0])
     return address.is_link_local or address.is_multicast or address.is_unspecified or address in _CLOUD

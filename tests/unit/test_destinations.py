@@ -1,7 +1,9 @@
 """Where connectors may connect to: what a URL can be made to say, and that nobody connects."""
 
 import contextlib
+import ipaddress
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +150,37 @@ def test_nobody_connects_to_what_is_refused() -> None:
         with pytest.raises(SourceUnreachableError):
             allowed.connect(source, ReadLimits(connect_timeout_s=0.5))
         listener.accept()[0].close()
+
+
+def test_a_zone_stays_with_its_address() -> None:
+    """Without it nobody knows on which network a link-local address is; an entry with a zone allows no other."""
+    zone = socket.if_nametoindex("lo")
+    url = Secret("postgresql://u@[fe80::1%25lo]:5432/d")
+
+    for allowed in ("fe80::/10", "fe80::1", "fe80::1%lo", f"fe80::1%{zone}"):
+        (host,) = Destinations((allowed,)).check(url)
+        assert (host.name, host.addresses) == ("fe80::1%lo", (f"fe80::1%{zone}",))
+    for refused in ("fe80::1%eth99", f"fe80::1%{zone + 90}"):
+        with pytest.raises(DestinationError):
+            Destinations((refused,)).check(url)
+    with pytest.raises(DestinationError, match="link-local"):
+        Destinations().check(Secret("http://[fd00:ec2::254%25lo]/"))
+
+
+def test_a_connector_reaches_a_link_local_address() -> None:
+    """Through the real connector, which is told the address that was looked at."""
+    lines = [line.split() for line in Path("/proc/net/if_inet6").read_text().splitlines()]
+    own = [(str(ipaddress.IPv6Address(int(number, 16))), name) for number, *_, name in lines if number.startswith("fe80")]
+    if not own:
+        pytest.skip("this machine has no link-local address")
+    address, name = own[0]
+    with socket.socket(socket.AF_INET6) as listener:
+        listener.bind((address, 0, 0, socket.if_nametoindex(name)))
+        listener.listen()
+        listener.settimeout(2.0)
+        port = listener.getsockname()[1]
+        source = DataSource("main", "rest", Secret(f"rest+http://[{address}%25{name}]:{port}/v1"))
+        confined = ConfinedConnector(RestConnector(), Destinations((address,)))
+        with contextlib.closing(confined.connect(source, ReadLimits(connect_timeout_s=0.5))) as session:
+            session.test()
+            listener.accept()[0].close()
