@@ -6,6 +6,7 @@ from typing import Final
 from jivsbench.analysis.figures import Known, build_figure, named_metric
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.inputs import Inputs
+from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Environment, Figure, Provenance
 
 _RAN = (CheckOutcome.PASS, CheckOutcome.FAIL)
@@ -23,6 +24,15 @@ def count_open(checks: Sequence[CheckResult], severity: Severity) -> int:
 def list_blocked(severity: Severity) -> tuple[Environment, ...]:
     """Where a version may not go while a finding of that severity is open and nobody answers for it."""
     return _BLOCKED.get(severity, ())
+
+
+def explain_not_run(record: RunRecord) -> str | None:
+    """What a run that speaks of security leaves unproven; None when every listed check has a result, or none was asked for."""
+    count = record.score.not_run if record.score else 0
+    if not count:
+        return None
+    checks, were, they = ("check", "was", "it") if count == 1 else ("checks", "were", "they")
+    return f"{count} security {checks} {were} not run, so nothing is known of what {they} would have attacked"
 
 
 def list_finding_figures(arm: str, checks: Sequence[CheckResult], inputs: Inputs | None = None) -> tuple[Figure, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jivsbench.analysis.comparison import judge_comparison
-from jivsbench.analysis.findings import count_open, list_blocked
+from jivsbench.analysis.findings import count_open, explain_not_run, list_blocked
 from jivsbench.analysis.gating import judge_gate
 from jivsbench.analysis.waiving import Answer, Waivers
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
@@ -39,6 +39,9 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: In
         weighed.conditions.append("no gate judged this run")
     for check in record.checks:
         weighed.add_check(check)
+    not_run = explain_not_run(record)
+    if not_run is not None:
+        weighed.conditions.append(not_run)
     for finding in inputs.findings if inputs else ():
         weighed.add_finding(finding)
     outcome = VerdictOutcome.INVALID if record.invalid else weighed.outcome
