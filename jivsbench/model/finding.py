@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+FINGERPRINT_KEY: Final = "jivsbench/finding/v1"
+"""Under which a finding's fingerprint stands in SARIF: written there, and read back as a baseline."""
 # What differs between two runs that find the same hole: folders, names and ports made for the run, seeds, moments, processes.
 _OF_ONE_RUN: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
