@@ -17,8 +17,8 @@ _BLOCKED: Final = {
 
 
 def count_open(checks: Sequence[CheckResult], severity: Severity) -> int:
-    """Open findings of a severity. A failed check of that severity counts once even when it lists none of it."""
-    return sum(_count_in(check, severity) for check in checks)
+    """Open findings of a severity. A failed check that names none counts as one of its own."""
+    return sum(check.open_severities.count(severity) for check in checks)
 
 
 def list_blocked(severity: Severity) -> tuple[Environment, ...]:
@@ -55,10 +55,3 @@ def _count(checks: Sequence[CheckResult], severity: Severity, inputs: Inputs | N
     if inputs and inputs.findings_files:
         method += f"; {reported} more from {', '.join(inputs.findings_files)}"
     return Known(count_open(checks, severity) + reported, ran, Provenance.MEASURED, method)
-
-
-def _count_in(check: CheckResult, severity: Severity) -> int:
-    if check.outcome is not CheckOutcome.FAIL:
-        return 0
-    listed = sum(finding.severity is severity for finding in check.findings)
-    return max(listed, check.severity is severity)

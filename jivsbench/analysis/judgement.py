@@ -124,11 +124,9 @@ class _Scales:
             self._add_failed(check, text)
 
     def _add_failed(self, check: CheckResult, text: str) -> None:
-        if not list_blocked(_find_worst(check)):
-            return
         for finding in check.findings:
             word = self.waivers.suppressions.explain(finding)
-            if word is not None:
+            if word is not None and list_blocked(finding.severity):
                 self.accepted.append(f"finding {finding.fingerprint} ({finding.severity}: {finding.title}) is open - {word}")
         left = self.waivers.suppressions.leave_open(check)
         blocked = list_blocked(_find_worst(left)) if left else ()
@@ -159,7 +157,7 @@ class _Scales:
 
 
 def _find_worst(check: CheckResult) -> Severity:
-    return next((severity for severity in Severity if count_open((check,), severity)), Severity.LOW)
+    return max(check.open_severities, key=lambda severity: severity.weight)
 
 
 def _count_by_severity(check: CheckResult) -> str:

@@ -87,6 +87,16 @@ class CheckResult:
     duration_s: float = 0.0
     cwe: tuple[str, ...] = ()
 
+    @property
+    def open_severities(self) -> tuple[Severity, ...]:
+        """One for each hole that a failed check leaves open: its findings' own, or the check's when it names none.
+
+        Whatever counts, weighs or caps open holes asks here, so that no two places call the same hole differently bad.
+        """
+        if self.outcome is not CheckOutcome.FAIL:
+            return ()
+        return tuple(finding.severity for finding in self.findings) or (self.severity,)
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierResult:
