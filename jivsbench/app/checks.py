@@ -102,7 +102,7 @@ class AttackedTargets:
             rendering = self._build_rendering(source, (*variant.plugins, *changes.plugins), checks, log)
             errand = self._build_errand(checks, changes.cache_url or servers.cache_url)
             context = self._build_context(variant, target, log, wire, errand, rendering)
-            exits.callback(context.neighbours.close)
+            exits.callback(context.close)
             yield context
 
     def _build_context(  # noqa: PLR0917 - six different types
