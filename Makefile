@@ -14,7 +14,7 @@ help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(READY) ## the main job on embedded servers: data, legacy against optimized, checks, verdict, report
-	@$(BIN)/jivsbench demo
+	@$(BIN)/jivsbench demo || { code=$$?; [ $$code -eq 3 ] || exit $$code; echo "The demo worked. Its verdict is CONDITIONAL (exit code 3): production waits for the conditions named above."; }
 
 test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
 	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh

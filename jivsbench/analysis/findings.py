@@ -6,6 +6,7 @@ from typing import Final
 from jivsbench.analysis.figures import Known, build_figure, named_metric
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.inputs import Inputs
+from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Environment, Figure, Provenance
 
 _RAN = (CheckOutcome.PASS, CheckOutcome.FAIL)
@@ -16,13 +17,22 @@ _BLOCKED: Final = {
 
 
 def count_open(checks: Sequence[CheckResult], severity: Severity) -> int:
-    """Open findings of a severity. A failed check of that severity counts once even when it lists none of it."""
-    return sum(_count_in(check, severity) for check in checks)
+    """Open findings of a severity. A failed check that names none counts as one of its own."""
+    return sum(check.open_severities.count(severity) for check in checks)
 
 
 def list_blocked(severity: Severity) -> tuple[Environment, ...]:
     """Where a version may not go while a finding of that severity is open and nobody answers for it."""
     return _BLOCKED.get(severity, ())
+
+
+def explain_not_run(record: RunRecord) -> str | None:
+    """What a run that speaks of security leaves unproven; None when every listed check has a result, or none was asked for."""
+    count = record.score.not_run if record.score else 0
+    if not count:
+        return None
+    checks, were, they = ("check", "was", "it") if count == 1 else ("checks", "were", "they")
+    return f"{count} security {checks} {were} not run, so nothing is known of what {they} would have attacked"
 
 
 def list_finding_figures(arm: str, checks: Sequence[CheckResult], inputs: Inputs | None = None) -> tuple[Figure, ...]:
@@ -45,10 +55,3 @@ def _count(checks: Sequence[CheckResult], severity: Severity, inputs: Inputs | N
     if inputs and inputs.findings_files:
         method += f"; {reported} more from {', '.join(inputs.findings_files)}"
     return Known(count_open(checks, severity) + reported, ran, Provenance.MEASURED, method)
-
-
-def _count_in(check: CheckResult, severity: Severity) -> int:
-    if check.outcome is not CheckOutcome.FAIL:
-        return 0
-    listed = sum(finding.severity is severity for finding in check.findings)
-    return max(listed, check.severity is severity)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jivsbench.analysis.comparison import judge_comparison
-from jivsbench.analysis.findings import count_open, list_blocked
+from jivsbench.analysis.findings import count_open, explain_not_run, list_blocked
 from jivsbench.analysis.gating import judge_gate
 from jivsbench.analysis.waiving import Answer, Waivers
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
@@ -39,6 +39,9 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: In
         weighed.conditions.append("no gate judged this run")
     for check in record.checks:
         weighed.add_check(check)
+    not_run = explain_not_run(record)
+    if not_run is not None:
+        weighed.conditions.append(not_run)
     for finding in inputs.findings if inputs else ():
         weighed.add_finding(finding)
     outcome = VerdictOutcome.INVALID if record.invalid else weighed.outcome
@@ -121,11 +124,9 @@ class _Scales:
             self._add_failed(check, text)
 
     def _add_failed(self, check: CheckResult, text: str) -> None:
-        if not list_blocked(_find_worst(check)):
-            return
         for finding in check.findings:
             word = self.waivers.suppressions.explain(finding)
-            if word is not None:
+            if word is not None and list_blocked(finding.severity):
                 self.accepted.append(f"finding {finding.fingerprint} ({finding.severity}: {finding.title}) is open - {word}")
         left = self.waivers.suppressions.leave_open(check)
         blocked = list_blocked(_find_worst(left)) if left else ()
@@ -156,7 +157,7 @@ class _Scales:
 
 
 def _find_worst(check: CheckResult) -> Severity:
-    return next((severity for severity in Severity if count_open((check,), severity)), Severity.LOW)
+    return max(check.open_severities, key=lambda severity: severity.weight)
 
 
 def _count_by_severity(check: CheckResult) -> str:

@@ -109,21 +109,15 @@ class Waivers:
             if finding.severity is severity:
                 (suppressed_ids if self.suppressions.explain(finding) else open_ids).add(finding.check_id)
         for check in self._results:
-            if not _counts(check, severity):
+            if severity not in check.open_severities:
                 continue
             left = self.suppressions.leave_open(check)
-            (suppressed_ids if left is None or not _counts(left, severity) else open_ids).add(check.check_id)
+            (open_ids if left is not None and severity in left.open_severities else suppressed_ids).add(check.check_id)
         if open_ids and open_ids <= self._checks.keys():
             return Answer(f"each of them is waived: {', '.join(sorted(open_ids | suppressed_ids))}", blocks=True)
         if suppressed_ids and not open_ids:
             return Answer(f"each of them is suppressed: {', '.join(sorted(suppressed_ids))}", blocks=False)
         return None
-
-
-def _counts(check: CheckResult, severity: Severity) -> bool:
-    return check.outcome is CheckOutcome.FAIL and (
-        check.severity is severity or any(finding.severity is severity for finding in check.findings)
-    )
 
 
 def _explain(waiver: Waiver) -> Answer:

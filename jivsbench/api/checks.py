@@ -97,11 +97,15 @@ UNCHANGED: Final = TargetChanges()
 
 @dataclass(frozen=True, slots=True)
 class WireMessage:
-    """One message that a target sent to its source's server. `kind` is the protocol's own letter ("Q", "P", ...), or a word."""
+    """One message that a target sent to its source's server. `kind` is the protocol's own letter ("Q", "P", ...), or a word.
+
+    Of a long message `payload` is the start alone, and `is_whole` says so.
+    """
 
     connection: int
     kind: str
     payload: bytes
+    is_whole: bool = True
 
 
 class Wire(Protocol):
@@ -109,7 +113,7 @@ class Wire(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """False when something was not kept, for want of room or because it could not be read."""
+        """False when a statement's text was not kept whole: it was too long, there was no room, or it could not be read."""
         ...
 
     def mark(self) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.app.assessment import Assessment, assess, write_sarif
-from jivsbench.app.checks import Security, add_missing_guard, attack
+from jivsbench.app.checks import Security, add_missing_guard, attack, choose_checks
 from jivsbench.app.data import load_dataset, test_source
 from jivsbench.app.progress import Listener
 from jivsbench.app.servers import Workbench, open_servers
@@ -44,7 +44,7 @@ class CheckOptions:
 
 def run_security_checks(settings: Settings, registry: Registry, options: CheckOptions, listener: Listener) -> Assessment:
     """Start a target, attack it, and say what was found. Every file that the user names is read before a server starts."""
-    checks = tuple(registry.check(name) for name in options.only) if options.only else registry.checks
+    checks = choose_checks(registry, options.only)
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
     corpus = read_corpus(options.corpus) if options.corpus else ()

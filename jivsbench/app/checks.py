@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,12 +23,13 @@ from jivsbench.checks.recorder import WireRecorder, record_source
 from jivsbench.checks.runner import run_checks
 from jivsbench.checks.score import score
 from jivsbench.config.controls import load_catalogue
-from jivsbench.errors import EmbeddedServerError
+from jivsbench.errors import EmbeddedServerError, EnvironmentProblem
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.inputs import Waiver
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret, format_url_without_secret
 from jivsbench.model.source import DataSource
+from jivsbench.plugins import Registry
 from jivsbench.service.auth import Role
 from jivsbench.service.spec import ServiceSpec, TokenSpec
 
@@ -47,6 +48,18 @@ class Security:
     """Files of advisories that the user brought."""
     suppressions: tuple[Waiver, ...] = ()
     """Findings that somebody answers for, from a file of the user's."""
+
+
+def choose_checks(registry: Registry, names: Sequence[str] = ()) -> tuple[SecurityCheck, ...]:
+    """The checks of these ids, each once; all of them when none is named.
+
+    Raises UnknownNameError, and EnvironmentProblem when none is installed: attacking nothing would look like finding nothing.
+    """
+    if not registry.checks:
+        raise EnvironmentProblem(
+            "security checks were asked for and none is installed: install jivsbench-security, or enable its plugin"
+        )
+    return tuple(registry.check(name) for name in dict.fromkeys(names)) if names else registry.checks
 
 
 class AttackedTargets:
@@ -89,7 +102,7 @@ class AttackedTargets:
             rendering = self._build_rendering(source, (*variant.plugins, *changes.plugins), checks, log)
             errand = self._build_errand(checks, changes.cache_url or servers.cache_url)
             context = self._build_context(variant, target, log, wire, errand, rendering)
-            exits.callback(context.neighbours.close)
+            exits.callback(context.close)
             yield context
 
     def _build_context(  # noqa: PLR0917 - six different types

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from jivsbench.app.checks import Security
+from jivsbench.app.checks import Security, choose_checks
 from jivsbench.app.conclusion import Outcome
 from jivsbench.app.data import count_rows, load_dataset, test_source
 from jivsbench.app.environment import read_environment
@@ -62,12 +62,12 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
     scaled = scale_scenario(scenario, options.time_scale)
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
+    checks = choose_checks(registry) if options.with_checks else ()
     suppressions = load_suppressions(options.suppressions) if options.suppressions else ()
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
         environment, rows = prepare(bench, scaled.workload.table, options.data_rows)
         plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
-        checks = registry.checks if options.with_checks else ()
         security = Security(checks, scaled.workload.table, seed=options.seed, suppressions=suppressions)
         return carry_out(bench, plan, environment, security, setup=options.setup)
 
@@ -83,6 +83,7 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
         gates=gates,
     )
     legacy, optimized = find_profile(settings, "legacy"), find_profile(settings, "optimized")
+    checks = choose_checks(registry, DEMO_CHECKS)
     own = replace(settings, source=None, cache_url=None)
     with open_servers(own, registry, listener) as servers:
         bench = Workbench(own, registry, servers, listener)
@@ -97,7 +98,6 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
             washout_s=options.block_s * _WASHOUT_SHARE,
             seed=options.seed,
         )
-        checks = tuple(check for check in registry.checks if check.id in DEMO_CHECKS)
         return carry_out(bench, plan, environment, Security(checks, str(TABLE), seed=options.seed))
 
 

@@ -152,9 +152,13 @@ def start_targets(
 
 def _ask_guards(service: RunningService) -> tuple[str, ...]:
     """The guards that are really in force, which is not always what a profile says."""
-    answer = urllib3.request(
-        "GET", f"{service.base_url}/api/v1/profile", headers={"Authorization": f"Bearer {service.admin_token}"}, timeout=10.0
-    )
+    headers = {"Authorization": f"Bearer {service.admin_token}"}
+    try:
+        answer = urllib3.request("GET", f"{service.base_url}/api/v1/profile", headers=headers, timeout=10.0)
+    except urllib3.exceptions.HTTPError as exc:
+        raise EnvironmentProblem(
+            f"the extraction service was asked for its guards and did not answer ({type(exc).__name__}): see its log"
+        ) from exc
     if answer.status != HTTPStatus.OK:
         raise EnvironmentProblem(f"the extraction service was asked for its guards and answered {answer.status}: see its log")
     return tuple(answer.json()["guards"])

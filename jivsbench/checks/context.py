@@ -102,7 +102,7 @@ def render_nowhere(rounds: Sequence[Sequence[str]]) -> tuple[Path, ...]:
 
 @dataclass(frozen=True, slots=True)
 class HttpCheckContext:
-    """A target and its source, for one check after another; used by one thread."""
+    """A target and its source, for one check after another; used by one thread. Whoever made it closes it."""
 
     reach: Reach
     errand: Errand
@@ -112,11 +112,18 @@ class HttpCheckContext:
     render: Render = render_nowhere
     target: HttpTarget = field(init=False)
     neighbours: Neighbours = field(init=False)
-    """Other targets of the same variant; whoever made this context closes them."""
+    """Other targets of the same variant."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "target", HttpTarget(self.reach.base_url, self.reach.token))
         object.__setattr__(self, "neighbours", Neighbours(self.relaunch))
+
+    def close(self) -> None:
+        """End the neighbours, and let go of the connection to the target."""
+        try:
+            self.neighbours.close()
+        finally:
+            self.target.close()
 
     @property
     def base_url(self) -> str:

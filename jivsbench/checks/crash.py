@@ -39,12 +39,12 @@ def find_dead_server(target: CheckContext) -> str | None:
 
 
 def _accepts(url: Secret) -> bool:
-    parts = urlsplit(url.reveal())
-    if not parts.hostname:
-        return True
+    """False also for a URL that cannot be read: nobody connects by it."""
     try:
-        socket.create_connection((parts.hostname, parts.port or _CACHE_PORT), _TIMEOUT_S).close()
-    except OSError:
+        parts = urlsplit(url.reveal())
+        if parts.hostname:
+            socket.create_connection((parts.hostname, parts.port or _CACHE_PORT), _TIMEOUT_S).close()
+    except (OSError, ValueError):
         return False
     return True
 

@@ -14,17 +14,25 @@ class Neighbours:
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
-        self._exits = ExitStack()
-        self._found: dict[TargetChanges, CheckContext] = {}
+        self._found: dict[TargetChanges, tuple[CheckContext, ExitStack]] = {}
 
     def share(self, changes: TargetChanges) -> CheckContext:
         """The target with these changes; a new one when it no longer answers, since a check may have ended it."""
-        found = self._found.get(changes)
-        if found is None or found.target.call("GET", "/profile").status != HTTPStatus.OK:
-            found = self._found[changes] = self._exits.enter_context(self._launch(changes))
-        return found
+        if changes in self._found:
+            found, exits = self._found[changes]
+            if found.target.call("GET", "/profile").status == HTTPStatus.OK:
+                return found
+            # Its connections and its recorder would wait for the end of all checks.
+            del self._found[changes]
+            exits.close()
+        exits = ExitStack()
+        context = exits.enter_context(self._launch(changes))
+        self._found[changes] = (context, exits)
+        return context
 
     def close(self) -> None:
-        """End all of them."""
-        self._found.clear()
-        self._exits.close()
+        """End all of them, the youngest first."""
+        with ExitStack() as whole:
+            for _context, exits in self._found.values():
+                whole.push(exits)
+            self._found.clear()

@@ -18,6 +18,12 @@ from jivsbench.model.source import DataSource
 from jivsbench.testing.tcp_proxy import TcpProxy
 
 _ROOM_BYTES: Final = 64 << 20
+_LONGEST_KEPT: Final = 10_000
+"""Bytes of one message; no check asks for more of a statement."""
+_MESSAGE_BYTES: Final = 200
+"""What a message takes besides its payload."""
+_TEXTS: Final = frozenset({"Q", "P"})
+"""Kinds of message that hold a statement: Query and Parse. The others hold values and orders."""
 _SCHEMES: Final = frozenset({"postgresql", "postgres"})
 _DEFAULT_PORT: Final = 5432
 _SSL_REQUEST: Final = 80877103
@@ -28,19 +34,24 @@ _LONGEST_MESSAGE: Final = 1 << 30
 
 
 class WireRecorder:
-    """The record of all connections of one target. Written by the threads of a proxy, read by a check."""
+    """The record of all connections of one target. Written by the threads of a proxy, read by a check.
+
+    It takes `room_bytes` of memory at most: of each message its start, and no message more when the room is used up.
+    """
 
     def __init__(self, room_bytes: int = _ROOM_BYTES) -> None:
         self._lock = threading.Lock()
         self._messages: list[WireMessage] = []
         self._framers: dict[int, PostgresFramer] = {}
         self._room_bytes = room_bytes
-        self._is_complete = True
+        self._cut_texts = 0
+        self.lost_streams = 0
+        """Connections that could not be cut into messages any more: encrypted, or no PostgreSQL."""
 
     @property
     def is_complete(self) -> bool:
-        """False when something was not kept, for want of room or because it could not be read."""
-        return self._is_complete
+        """False when a statement's text was not kept whole: it was too long, there was no room, or its stream was lost."""
+        return not self.lost_streams and not self._cut_texts and self._room_bytes >= 0
 
     def mark(self) -> int:
         """How many messages there are."""
@@ -56,23 +67,35 @@ class WireRecorder:
         """Take note of bytes that pass."""
         with self._lock:
             framer = self._framers.setdefault(connection, PostgresFramer())
+            if framer.is_lost or self._room_bytes < 0:
+                return
             if is_from_server:
                 framer.note_answer(chunk)
-                return
-            for kind, payload in framer.feed(chunk):
-                self._room_bytes -= len(payload)
-                if self._room_bytes < 0:
-                    self._is_complete = False
-                    return
-                self._messages.append(WireMessage(connection, kind, payload))
-            self._is_complete = self._is_complete and not framer.is_lost
+            else:
+                for kind, payload, is_whole in framer.feed(chunk):
+                    self._keep(WireMessage(connection, kind, payload, is_whole))
+            self.lost_streams += framer.is_lost
+
+    def _keep(self, message: WireMessage) -> None:
+        """Every message costs something, also an empty one: a target that goes on sending them is not kept for ever."""
+        self._room_bytes -= len(message.payload) + _MESSAGE_BYTES
+        if self._room_bytes < 0:
+            # Nothing more is kept, so no half of a message has to be either.
+            self._framers.clear()
+            return
+        self._cut_texts += message.kind in _TEXTS and not message.is_whole
+        self._messages.append(message)
 
 
 class PostgresFramer:
-    """Cuts what a client of PostgreSQL sends into messages (protocol 3, "Message Formats" in the manual)."""
+    """Cuts what a client of PostgreSQL sends into messages (protocol 3, "Message Formats" in the manual).
+
+    Of a message longer than 10,000 bytes the start is kept and the rest let pass.
+    """
 
     def __init__(self) -> None:
         self._left = bytearray()
+        self._passing_bytes = 0
         self._has_started = False
         self._awaits_answer = False
         self.is_lost = False
@@ -82,25 +105,43 @@ class PostgresFramer:
         """What the server answered: of interest is its one letter about encryption."""
         if self._awaits_answer:
             self._awaits_answer = False
-            self.is_lost = self.is_lost or chunk[:1] in {b"S", b"G"}
+            if chunk[:1] in {b"S", b"G"}:
+                self._lose()
 
-    def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
-        """Kind and payload of each message that is whole now. A start is "startup", "ssl", "gss" or "cancel"."""
+    def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes, bool]]:
+        """Kind and payload of each message whose start is here now, and whether that is all of it.
+
+        A start of a session is "startup", "ssl", "gss" or "cancel".
+        """
+        if self.is_lost:
+            return
         self._left += chunk
-        while not self.is_lost:
-            head = 1 if self._has_started else 0
-            if len(self._left) < head + _LENGTH_BYTES:
-                return
-            length = int.from_bytes(self._left[head : head + _LENGTH_BYTES], "big")
-            if not _LENGTH_BYTES <= length <= _LONGEST_MESSAGE:
-                self.is_lost = True
-                return
-            if len(self._left) < head + length:
-                return
-            kind = chr(self._left[0]) if head else ""
-            payload = bytes(self._left[head + _LENGTH_BYTES : head + length])
-            del self._left[: head + length]
-            yield (kind, payload) if head else (self._start(payload), payload)
+        while (found := self._cut()) is not None:
+            yield found
+
+    def _cut(self) -> tuple[str, bytes, bool] | None:
+        passed = min(self._passing_bytes, len(self._left))
+        del self._left[:passed]
+        self._passing_bytes -= passed
+        head = 1 if self._has_started else 0
+        if len(self._left) < head + _LENGTH_BYTES:
+            return None
+        length = int.from_bytes(self._left[head : head + _LENGTH_BYTES], "big")
+        if not _LENGTH_BYTES <= length <= _LONGEST_MESSAGE:
+            self._lose()
+            return None
+        kept = head + min(length, _LENGTH_BYTES + _LONGEST_KEPT)
+        if len(self._left) < kept:
+            return None
+        kind = chr(self._left[0]) if head else ""
+        payload = bytes(self._left[head + _LENGTH_BYTES : kept])
+        del self._left[:kept]
+        self._passing_bytes = head + length - kept
+        return kind if head else self._start(payload), payload, not self._passing_bytes
+
+    def _lose(self) -> None:
+        self.is_lost = True
+        self._left.clear()
 
     def _start(self, payload: bytes) -> str:
         match int.from_bytes(payload[:_LENGTH_BYTES], "big"):

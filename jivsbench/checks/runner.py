@@ -5,7 +5,8 @@ nothing. So before the target under test come two controls for each check, and e
 target between two harmless requests that succeeded. Whatever falls short ends INVALID, which is never green.
 
 A check that crashes in a control is broken: INVALID. One that got through both and crashes on the target has met something
-that neither the hardened reference nor a hole did to it: FAIL, unless it was the source or the cache that went away.
+that neither the hardened reference nor a hole did to it: FAIL, unless it was the source or the cache that went away, or another
+target that this machine could not start in time: then nothing was measured, INVALID.
 """
 
 import logging
@@ -17,7 +18,15 @@ from typing import Final
 
 from jivsbench.api import CheckContext, InstallationCheck, SecurityCheck, TargetVariant
 from jivsbench.checks.crash import describe_crash, find_dead_server
-from jivsbench.errors import CacheUnreachableError, EmbeddedServerError, InvalidRunError, SourceUnreachableError
+from jivsbench.errors import (
+    CacheUnreachableError,
+    EmbeddedServerError,
+    EnvironmentProblem,
+    InvalidRunError,
+    OutputError,
+    PortInUseError,
+    SourceUnreachableError,
+)
 from jivsbench.model.finding import CheckOutcome, CheckResult
 
 HARDENED: Final = TargetVariant("hardened", guards=("sqlguard",), cache_server="confined")
@@ -25,7 +34,8 @@ HARDENED: Final = TargetVariant("hardened", guards=("sqlguard",), cache_server="
 server is not the user's, which may be open to everybody."""
 _SHARED: Final = "shared-"
 Launch = Callable[[TargetVariant], AbstractContextManager[CheckContext]]
-_SERVERS_GONE: Final = (SourceUnreachableError, CacheUnreachableError, EmbeddedServerError)
+_SURROUNDINGS: Final = (SourceUnreachableError, CacheUnreachableError, EmbeddedServerError, PortInUseError, OutputError)
+"""What speaks of this machine and its servers. The other environment problems may be what an attack brought about."""
 
 _log = logging.getLogger(__name__)
 
@@ -142,11 +152,19 @@ def run_check(
     except Exception as problem:  # noqa: BLE001 - a plugin's code; it becomes FAIL or INVALID, never silence
         # The message may hold what the check sent or read; class and place say enough, the log has the rest.
         _log.warning("check %s crashed", check.id, exc_info=True)
-        if judge_crash is None or isinstance(problem, _SERVERS_GONE):
+        if _is_of_the_surroundings(problem):
+            reason = f"a server or another target that the check needs was not there: {type(problem).__name__}, see the log"
+            result = invalid_result(check, reason)
+        elif judge_crash is None:
             result = invalid_result(check, f"the check crashed: {type(problem).__name__}")
         else:
             result = judge_crash(problem)
     return replace(result, duration_s=time.monotonic() - started)
+
+
+def _is_of_the_surroundings(problem: Exception) -> bool:
+    # The class itself, without more to say, is raised for a target that stays silent or ends while it starts.
+    return type(problem) is EnvironmentProblem or isinstance(problem, _SURROUNDINGS)
 
 
 def _judge_crash(check: SecurityCheck, target: CheckContext, problem: Exception) -> CheckResult:

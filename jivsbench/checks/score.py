@@ -55,13 +55,6 @@ def score(results: Sequence[CheckResult], not_run: int = 0) -> SecurityScore:
     )
 
 
-def find_open_severities(result: CheckResult) -> frozenset[Severity]:
-    """Severities of what a failed check leaves open: its findings', or its own when it names none."""
-    if result.outcome is not CheckOutcome.FAIL:
-        return frozenset()
-    return frozenset(finding.severity for finding in result.findings) or frozenset({result.severity})
-
-
 def _share(results: Sequence[CheckResult], severity: Severity) -> SeverityShare:
     own = [result for result in results if result.severity is severity]
     passed, failed, not_tested = (_count(own, outcome) for outcome in _COUNTED)
@@ -69,7 +62,7 @@ def _share(results: Sequence[CheckResult], severity: Severity) -> SeverityShare:
 
 
 def _find_cap(results: Sequence[CheckResult]) -> tuple[float | None, Severity | None]:
-    open_severities = {severity for result in results for severity in find_open_severities(result)}
+    open_severities = {severity for result in results for severity in result.open_severities}
     return next(((cap, severity) for severity, cap in _CAPS if severity in open_severities), (None, None))
 
 

@@ -85,7 +85,7 @@ def _build_table(security: Security) -> Table:
     rows = [(line.check_id, line.severity, line.badge.word, line.attempted, line.reached, line.duration) for line in lines]
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     for place, head in enumerate(heads):
-        width = max(len(head), *(len(row[place]) for row in rows))
+        width = max(len(cell[place]) for cell in (heads, *rows))
         table.add_column(head, justify="right" if place >= _FIRST_NUMBER else "left", no_wrap=True, width=width)
     table.add_column("what a pass means", overflow="ellipsis", no_wrap=True, ratio=1)
     for line, row in zip(lines, rows, strict=True):

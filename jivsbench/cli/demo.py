@@ -14,7 +14,10 @@ from jivsbench.exitcodes import ExitCode
 @json_option
 @click.pass_context
 def demo(ctx: click.Context, pairs: int, block_s: float, seed: int | None, reports_dir: str | None, as_json: bool) -> ExitCode:
-    """The main job on embedded servers: data, legacy against optimized, checks, verdict, report."""
+    """The main job on embedded servers: data, legacy against optimized, checks, verdict, report.
+
+    It has time for two security checks, so its verdict is CONDITIONAL at best (exit code 3): production waits for the others.
+    """
     from jivsbench.app.plans import DEFAULT_SEED
     from jivsbench.app.scenarios import DemoOptions, run_demo
     from jivsbench.cli.outcome import finish

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+FINGERPRINT_KEY: Final = "jivsbench/finding/v1"
+"""Under which a finding's fingerprint stands in SARIF: written there, and read back as a baseline."""
 # What differs between two runs that find the same hole: folders, names and ports made for the run, seeds, moments, processes.
 _OF_ONE_RUN: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -84,6 +86,16 @@ class CheckResult:
     seed: int = 0
     duration_s: float = 0.0
     cwe: tuple[str, ...] = ()
+
+    @property
+    def open_severities(self) -> tuple[Severity, ...]:
+        """One for each hole that a failed check leaves open: its findings' own, or the check's when it names none.
+
+        Whatever counts, weighs or caps open holes asks here, so that no two places call the same hole differently bad.
+        """
+        if self.outcome is not CheckOutcome.FAIL:
+            return ()
+        return tuple(finding.severity for finding in self.findings) or (self.severity,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,10 @@ from jivsbench import __version__
 from jivsbench.analysis.waiving import Suppressions
 from jivsbench.config import CONFIG_FILENAME
 from jivsbench.config.controls import load_catalogue
-from jivsbench.model.finding import CheckOutcome, CheckResult, EarlierResult, Finding, SecurityScore, Severity
+from jivsbench.model.finding import FINGERPRINT_KEY, CheckOutcome, CheckResult, EarlierResult, Finding, SecurityScore, Severity
 from jivsbench.report.literal import show_literally, show_on_one_line
-from jivsbench.report.sarif import MAX_RESULTS, SECURITY_SEVERITIES, describe_suppression, dump_log
+from jivsbench.report.sarif import MAX_RESULTS, SECURITY_SEVERITIES, describe_invocation, describe_suppression, dump_log
 
-FINGERPRINT: Final = "jivsbench/finding/v1"
-"""The key of partialFingerprints that a baseline is read by."""
 _KINDS: Final = {
     CheckOutcome.PASS: "pass",
     CheckOutcome.FAIL: "fail",
@@ -26,6 +24,7 @@ _KINDS: Final = {
     CheckOutcome.INVALID: "review",
 }
 _LEVELS: Final = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
+_WORST_FIRST: Final = ("error", "warning", "note", "none")
 _LOOKED: Final = (CheckOutcome.PASS, CheckOutcome.FAIL)
 
 
@@ -39,23 +38,25 @@ def render_checks(
     rules = {result.check_id: result for result in reversed(results)}
     places = {check_id: place for place, check_id in enumerate(rules)}
     described = [_describe(result, finding, suppressions) for result in results for finding in result.findings or (None,)]
-    described = described[:MAX_RESULTS]
     if earlier is not None:
         known = {result.fingerprint for result in earlier}
         for one in described:
-            one["baselineState"] = "unchanged" if one["partialFingerprints"][FINGERPRINT] in known else "new"
+            one["baselineState"] = "unchanged" if one["partialFingerprints"][FINGERPRINT_KEY] in known else "new"
         described += _list_absent(results, described, earlier)
-    for one in described:
+    # The worst first, and those that are gone among them: what has no room is the lightest of all.
+    described.sort(key=lambda one: _WORST_FIRST.index(one["level"]))
+    kept = described[:MAX_RESULTS]
+    for one in kept:
         one["ruleIndex"] = places[one["ruleId"]]
         one["ruleId"] = show_on_one_line(one["ruleId"])
     is_sound = all(result.outcome is not CheckOutcome.INVALID for result in results)
     driver = {"name": "jivsbench", "semanticVersion": __version__, "rules": [_describe_rule(rule) for rule in rules.values()]}
     run: dict[str, Any] = {
         "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": is_sound}],
+        "invocations": [describe_invocation(len(described), elsewhere="--json", is_successful=is_sound)],
         "automationDetails": {"id": "jivsbench/checks/"},
         "properties": {"score": score.score if score else None, "letter": score.letter if score else None},
-        "results": described,
+        "results": kept,
     }
     return dump_log(run)
 
@@ -83,7 +84,7 @@ def _describe(result: CheckResult, finding: Finding | None, suppressions: Suppre
         "level": _LEVELS[severity] if is_open else "none",
         "message": {"text": show_literally("\n".join(line for line in lines if line))},
         "locations": [_locate(result.check_id)],
-        "partialFingerprints": {FINGERPRINT: show_on_one_line(fingerprint)},
+        "partialFingerprints": {FINGERPRINT_KEY: show_on_one_line(fingerprint)},
         "suppressions": describe_suppression(suppressions.explain(finding) if finding else None),
         "properties": {"attempted": result.attempted, "reached": result.reached, "seed": result.seed},
     }
@@ -96,7 +97,7 @@ def _list_absent(
     results: Sequence[CheckResult], described: Sequence[dict[str, Any]], earlier: Sequence[EarlierResult]
 ) -> Iterator[dict[str, Any]]:
     """What was open before and is not any more. A check that could not look this time leaves open what it had found."""
-    present = {one["partialFingerprints"][FINGERPRINT] for one in described}
+    present = {one["partialFingerprints"][FINGERPRINT_KEY] for one in described}
     looked = {result.check_id for result in results if result.outcome in _LOOKED}
     for gone in earlier:
         if gone.is_open and gone.fingerprint not in present and gone.check_id in looked:
@@ -106,7 +107,7 @@ def _list_absent(
                 "level": "note",
                 "message": {"text": show_literally(gone.text)},
                 "locations": [_locate(gone.check_id)],
-                "partialFingerprints": {FINGERPRINT: gone.fingerprint},
+                "partialFingerprints": {FINGERPRINT_KEY: gone.fingerprint},
                 "suppressions": [],
                 "baselineState": "absent",
             }

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from typing import Final
 
+from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
 from jivsbench.model.record import RunRecord
@@ -23,11 +24,12 @@ class JunitReporter:
     def render(self, record: RunRecord, summary: Summary, verdict: Verdict) -> Report:  # noqa: ARG002 - gates hold their figures
         """The XML as UTF-8."""
         is_valid = verdict.outcome is not VerdictOutcome.INVALID
+        suppressions = build_suppressions(verdict.inputs)
         suites = [
             _build_suite("run", record, [_build_validity(record, verdict, is_valid=is_valid), _build_verdict(record, verdict)]),
             *_build_criteria(record, verdict),
             _build_suite("gates", record, [_build_gate(result, is_valid=counts(record, verdict)) for result in verdict.gates]),
-            _build_suite("security", record, [_build_check(check) for check in record.checks]),
+            _build_suite("security", record, [_build_check(check, suppressions) for check in record.checks]),
         ]
         root = ET.Element("testsuites", name=_text(f"jivsbench {record.plan.scenario.name}"), time=f"{record.duration_s:.3f}")
         for attribute in ("tests", "failures", "errors", "skipped"):
@@ -103,11 +105,16 @@ def _build_criteria(record: RunRecord, verdict: Verdict) -> list[ET.Element]:
     return [_build_suite("comparison", record, cases)] if cases else []
 
 
-def _build_check(check: CheckResult) -> ET.Element:
+def _build_check(check: CheckResult, suppressions: Suppressions) -> ET.Element:
+    """A check of which somebody answers for every finding is skipped, with their word: it fails nothing, and did not pass."""
     case = _build_case("security", f"{check.check_id} {check.title}", check.duration_s)
     reason = check.reason or check.outcome.value
     if check.outcome is CheckOutcome.FAIL:
-        _add(case, "failure", f"FAIL ({check.severity.value})", reason, "\n\n".join([reason, *map(_describe, check.findings)]))
+        detail = "\n\n".join([reason, *(_describe(finding, suppressions) for finding in check.findings)])
+        if suppressions.leave_open(check) is None:
+            _add(case, "skipped", "", f"FAIL ({check.severity.value}), {_join_words(check, suppressions)}", detail)
+        else:
+            _add(case, "failure", f"FAIL ({check.severity.value})", reason, detail)
     elif check.outcome is CheckOutcome.INVALID:
         _add(case, "error", "INVALID", reason)
     elif check.outcome in _SKIPPED:
@@ -115,9 +122,14 @@ def _build_check(check: CheckResult) -> ET.Element:
     return case
 
 
-def _describe(finding: Finding) -> str:
+def _join_words(check: CheckResult, suppressions: Suppressions) -> str:
+    return "; ".join(dict.fromkeys(word for finding in check.findings if (word := suppressions.explain(finding))))
+
+
+def _describe(finding: Finding, suppressions: Suppressions) -> str:
+    word = suppressions.explain(finding)
     lines = (
-        f"{finding.severity.value}: {finding.title}",
+        f"{finding.severity.value}: {finding.title}" + (f" - {word}" if word else ""),
         f"Evidence: {finding.evidence}",
         f"Smallest reproducer: {finding.reproducer}",
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from jivsbench.analysis.findings import explain_not_run
 from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
@@ -49,6 +50,9 @@ def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
     suppressions = build_suppressions(verdict.inputs)
     for check in record.checks:
         problems += _describe_check(check, suppressions)
+    not_run = explain_not_run(record)
+    if not_run is not None:
+        problems.append(Problem("security.not-run", "Security checks were left out", not_run, Weight.CONDITION))
     reported = verdict.inputs.findings if verdict.inputs else ()
     problems += [_describe_finding(found, found.title, suppressions) for found in reported]
     has_reason = any(problem.weight <= Weight.DOUBT for problem in problems)

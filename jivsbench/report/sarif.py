@@ -35,10 +35,7 @@ class SarifReporter:
         problems = list_problems(record, verdict)
         rules = list({problem.rule: problem for problem in reversed(problems)}.values())
         places = {problem.rule: place for place, problem in enumerate(rules)}
-        invocation: dict[str, Any] = {"executionSuccessful": verdict.outcome is not VerdictOutcome.INVALID}
-        if len(problems) > MAX_RESULTS:
-            text = f"{len(problems) - MAX_RESULTS} of {len(problems)} results are left out, the lightest: see report.html"
-            invocation["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
+        is_valid = verdict.outcome is not VerdictOutcome.INVALID
         run = {
             "tool": {
                 "driver": {
@@ -47,7 +44,7 @@ class SarifReporter:
                     "rules": [_describe_rule(rule) for rule in rules],
                 }
             },
-            "invocations": [invocation],
+            "invocations": [describe_invocation(len(problems), elsewhere="report.html", is_successful=is_valid)],
             "automationDetails": {"id": f"jivsbench/{quote(record.plan.scenario.name, safe='')}/{quote(record.run_id, safe='')}"},
             "properties": {"verdict": verdict.outcome.value},
             "results": [_describe_result(record, problem, places[problem.rule]) for problem in problems[:MAX_RESULTS]],
@@ -59,6 +56,15 @@ def dump_log(run: dict[str, Any]) -> bytes:
     """A log of one run, as bytes."""
     log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=1, ensure_ascii=True).encode() + b"\n"
+
+
+def describe_invocation(count: int, *, elsewhere: str, is_successful: bool) -> dict[str, Any]:
+    """How the run went, and of `count` results how many have no room; they are `elsewhere`."""
+    invocation: dict[str, Any] = {"executionSuccessful": is_successful}
+    if count > MAX_RESULTS:
+        text = f"{count - MAX_RESULTS} of {count} results are left out, the lightest: see {elsewhere}"
+        invocation["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
+    return invocation
 
 
 def describe_suppression(word: str | None) -> list[dict[str, Any]]:

@@ -1,13 +1,11 @@
 """The SARIF of an earlier `jivsbench check`, to tell what is new."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from jivsbench.errors import ConfigError
-from jivsbench.model.finding import EarlierResult
+from jivsbench.model.finding import FINGERPRINT_KEY, EarlierResult
 from jivsbench.results.written import load_json, read_text
-
-_KEY: Final = "jivsbench/finding/v1"
 
 
 def read_baseline(path: Path) -> tuple[EarlierResult, ...]:
@@ -28,4 +26,6 @@ def read_baseline(path: Path) -> tuple[EarlierResult, ...]:
 
 def _read(result: Any) -> EarlierResult:
     is_open = result.get("kind", "fail") == "fail"
-    return EarlierResult(str(result["ruleId"]), str(result["partialFingerprints"][_KEY]), is_open, str(result["message"]["text"]))
+    return EarlierResult(
+        str(result["ruleId"]), str(result["partialFingerprints"][FINGERPRINT_KEY]), is_open, str(result["message"]["text"])
+    )

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 
 from jivsbench.analysis import judge, summarize
+from jivsbench.checks.score import score
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.model.gate import GateOutcome, Unit
 from jivsbench.model.gate_text import parse_gate
-from jivsbench.model.summary import Effect, Figure, Provenance, Summary, VerdictOutcome
+from jivsbench.model.summary import Effect, Environment, Figure, Provenance, Summary, VerdictOutcome
 from tests.unit.analysis_records import build_arm_record, build_check, build_comparison, build_record
 
 RUN = build_record(build_arm_record())
@@ -220,3 +221,23 @@ def test_open_findings_weigh_by_their_severity(check, outcome):
     record = build_record(build_arm_record(), checks=(build_check("SEC-000"), check))
 
     assert judge_run(GREEN, record=record).outcome is outcome
+
+
+@pytest.mark.parametrize("not_run", [1, 34])
+def test_checks_that_were_left_out_hold_production(not_run):
+    """Nothing is known of what they would have attacked: staging may have the version, production waits."""
+    checks = (build_check("SEC-001"), build_check("SEC-003"))
+    record = replace(build_record(build_arm_record(), checks=checks), score=score(checks, not_run))
+    verdict = judge_run(GREEN, record=record)
+
+    assert verdict.outcome is VerdictOutcome.CONDITIONAL
+    assert [a.environment for a in verdict.approvals if a.is_approved] == [Environment.STAGING]
+    assert any(text.startswith(f"{not_run} security check") and "not run" in text for text in verdict.conditions)
+
+
+def test_checks_that_all_ran_hold_nothing():
+    """A full set of green checks is PASSED."""
+    checks = (build_check("SEC-001"),)
+    record = replace(build_record(build_arm_record(), checks=checks), score=score(checks, 0))
+
+    assert judge_run(GREEN, record=record).outcome is VerdictOutcome.PASSED

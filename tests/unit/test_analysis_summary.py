@@ -157,11 +157,12 @@ def test_memory_of_all_arms_is_of_one_kind():
         ((build_check(outcome=CheckOutcome.NOT_TESTED), build_check(outcome=CheckOutcome.INVALID)), None, None),
         ((build_check(outcome=CheckOutcome.FAIL),), 0, 1),
         ((build_check(outcome=CheckOutcome.FAIL, findings=[Severity.HIGH, Severity.HIGH, Severity.CRITICAL]),), 1, 2),
-        ((build_check(severity=Severity.CRITICAL, outcome=CheckOutcome.FAIL, findings=[Severity.LOW]),), 1, 0),
+        ((build_check(severity=Severity.CRITICAL, outcome=CheckOutcome.FAIL, findings=[Severity.LOW]),), 0, 0),
+        ((build_check(severity=Severity.LOW, outcome=CheckOutcome.FAIL, findings=[Severity.CRITICAL]),), 1, 0),
     ],
 )
 def test_open_findings_are_counted_and_unknown_without_checks(checks, critical, high):
-    """A failed check counts at least once at its own severity; checks that did not run leave the count unknown."""
+    """Each by its own severity, a failed check that names none by the check's; without a check that ran the count is unknown."""
     record = build_record(build_arm_record(), checks=checks)
 
     assert figure(record, "findings.critical", "count").value == critical

@@ -9,13 +9,15 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from jivsbench.app.assessment import assess, write_sarif
+from jivsbench.app.checks import choose_checks
 from jivsbench.app.scenarios import DEMO_CHECKS
 from jivsbench.cli.assessment import build_json, find_exit_code, print_assessment
 from jivsbench.cli.root import root
-from jivsbench.errors import UsageError
+from jivsbench.errors import EnvironmentProblem, UsageError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.inputs import Waiver, WaiverTarget
+from jivsbench.plugins import load_registry
 from tests.gold.sample_runs import HOSTILE_TEXT, script_checks
 
 CHECKS = script_checks()
@@ -136,6 +138,27 @@ def test_a_baseline_needs_a_place_for_its_answer():
 
     assert isinstance(answer.exception, UsageError)
     assert "--sarif" in str(answer.exception)
+
+
+@pytest.mark.parametrize("command", [["check"], ["check", "--only", "SEC-001"], ["run", "baseline", "--check"], ["demo"]])
+def test_no_check_installed_is_an_error(command, monkeypatch, tmp_path):
+    """Attacking nothing would look like finding nothing; it is said before any server starts."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JIVSBENCH_DISABLE_PLUGINS", "security")
+    answer = CliRunner().invoke(root, command)
+
+    assert isinstance(answer.exception, EnvironmentProblem), answer.output
+    assert "none is installed" in str(answer.exception)
+
+
+def test_a_check_that_is_named_twice_runs_once():
+    """It would count twice in the score."""
+    assert [check.id for check in choose_checks(load_registry(), ["SEC-003", "SEC-001", "SEC-003"])] == ["SEC-003", "SEC-001"]
+
+
+def test_no_result_is_no_crash():
+    """Nothing counts, and that is said."""
+    assert "no score" in show(assess((), (), TODAY))
 
 
 def test_the_demo_has_time_for_two():

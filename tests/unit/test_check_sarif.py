@@ -9,9 +9,10 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from jivsbench.analysis.waiving import Suppressions
 from jivsbench.checks.score import score
 from jivsbench.errors import ConfigError
-from jivsbench.model.finding import CheckOutcome
+from jivsbench.model.finding import FINGERPRINT_KEY, CheckOutcome, Severity
 from jivsbench.model.inputs import Waiver, WaiverTarget
-from jivsbench.report.check_sarif import FINGERPRINT, render_checks
+from jivsbench.report.check_sarif import render_checks
+from jivsbench.report.sarif import MAX_RESULTS
 from jivsbench.results.check_baseline import read_baseline
 from jivsbench.results.sarif_results import read_sarif
 from tests.gold.sample_runs import HOSTILE_TEXT, script_checks
@@ -64,7 +65,7 @@ def test_a_finding_has_a_severity_a_remedy_and_a_fingerprint():
     assert float(rule["properties"]["security-severity"]) >= 9
     assert "external/cwe/cwe-89" in rule["properties"]["tags"]
     assert rule["help"]["text"]
-    assert [result["partialFingerprints"][FINGERPRINT] for result in found] == [f.fingerprint for f in CHECKS[4].findings]
+    assert [result["partialFingerprints"][FINGERPRINT_KEY] for result in found] == [f.fingerprint for f in CHECKS[4].findings]
     assert all("baselineState" not in result for result in run["results"])
 
 
@@ -73,7 +74,7 @@ def test_a_suppression_is_there_with_its_word():
     chosen = CHECKS[4].findings[0].fingerprint
     waiver = Waiver(WaiverTarget.FINDING, chosen, "ops", "the release of June", "2030-06-30")
     run = render(suppressions=Suppressions([waiver], "2030-01-01"))
-    told = {result["partialFingerprints"][FINGERPRINT]: result["suppressions"] for result in run["results"]}
+    told = {result["partialFingerprints"][FINGERPRINT_KEY]: result["suppressions"] for result in run["results"]}
 
     assert told.pop(chosen) == [{"kind": "external", "justification": "suppressed by ops until 2030-06-30: the release of June"}]
     assert not any(told.values())
@@ -88,7 +89,7 @@ def test_what_is_new_unchanged_and_gone(tmp_path):
     assert ("SEC-011", "fail", "new") in states
     assert ("SEC-005", "fail", "unchanged") in states
     assert ("SEC-001", "pass", "unchanged") in states
-    assert [state for state in states if state[0] == "SEC-027"] == [("SEC-027", "pass", "new"), ("SEC-027", "fail", "absent")]
+    assert {state for state in states if state[0] == "SEC-027"} == {("SEC-027", "pass", "new"), ("SEC-027", "fail", "absent")}
 
 
 @pytest.mark.parametrize("outcome", [CheckOutcome.NOT_TESTED, CheckOutcome.INVALID])
@@ -106,6 +107,32 @@ def test_what_is_gone_stays_gone(tmp_path):
     run = render(without_findings(CHECKS, "SEC-027"), earlier=read_baseline(second))
 
     assert not [result for result in run["results"] if result["baselineState"] == "absent"]
+
+
+def test_what_has_no_room_is_the_lightest_and_said(tmp_path):
+    """Code scanning takes 5,000 results, those that are gone among them: what passed goes first, what is open stays."""
+    low = next(check for check in CHECKS if check.check_id == "SEC-027")
+    many = tuple(replace(low.findings[0], title=f"hole {n}") for n in range(MAX_RESULTS))
+    flood = [replace(check, findings=many) if check is low else check for check in CHECKS]
+    earlier = read_baseline(write(tmp_path, [replace(c, findings=many[:20]) if c is low else c for c in flood]))
+    run = render(without_findings(flood, "SEC-011"), earlier=earlier)
+    left_out = run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+    critical = [finding for check in CHECKS for finding in check.findings if finding.severity is Severity.CRITICAL]
+
+    assert len(run["results"]) == MAX_RESULTS
+    assert left_out.endswith("results are left out, the lightest: see --json")
+    assert [result["level"] for result in run["results"][: len(critical)]] == ["error"] * len(critical)
+    assert "none" not in {result["level"] for result in run["results"]}
+
+
+def test_what_is_gone_is_within_the_limit(tmp_path):
+    """An earlier file that was full, and a clean check now: no result beyond the limit."""
+    low = next(check for check in CHECKS if check.check_id == "SEC-027")
+    many = tuple(replace(low.findings[0], title=f"hole {n}") for n in range(MAX_RESULTS))
+    earlier = read_baseline(write(tmp_path, [replace(low, findings=many)]))
+    run = render(without_findings(CHECKS, "SEC-027"), earlier=earlier)
+
+    assert len(run["results"]) == MAX_RESULTS
 
 
 def test_our_own_reader_counts_open_findings_alone(tmp_path):

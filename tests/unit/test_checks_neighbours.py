@@ -55,3 +55,15 @@ def test_a_target_that_was_ended_is_started_anew():
 
     assert launcher.started == [ONE, ONE]
     assert neighbours.share(ONE) is second
+
+
+def test_a_dead_target_is_closed_at_once():
+    """Its connections, its recorder and its folder do not wait for the end of all checks."""
+    launcher = Launcher()
+    neighbours = Neighbours(launcher.launch)
+    neighbours.share(ONE).status = 0
+    neighbours.share(ONE)
+    before = list(launcher.ended)
+    neighbours.close()
+
+    assert (before, launcher.ended) == ([ONE], [ONE, ONE])

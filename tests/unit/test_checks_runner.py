@@ -8,7 +8,14 @@ import pytest
 
 from jivsbench.api import TargetVariant
 from jivsbench.checks.runner import HARDENED, build_reference, find_shortfall, join_variants, run_checks
-from jivsbench.errors import InvalidRunError, SourceUnreachableError
+from jivsbench.errors import (
+    AuditError,
+    EnvironmentProblem,
+    InvalidRunError,
+    MissingObjectError,
+    OutputError,
+    SourceUnreachableError,
+)
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.secret import Secret
 
@@ -158,13 +165,24 @@ def test_a_crash_on_the_target_is_a_finding_of_the_checks_severity():
         (FakeTarget(), SourceUnreachableError("gone")),
         (FakeTarget(source_error=OSError("gone")), KeyError("a row")),
         (FakeTarget(cache_url=Secret("redis://127.0.0.1:1/0")), KeyError("an entry")),
+        (FakeTarget(cache_url=Secret("redis://[::1/0")), KeyError("an entry")),
+        (FakeTarget(cache_url=Secret("redis://127.0.0.1:port/0")), KeyError("an entry")),
+        (FakeTarget(), EnvironmentProblem("the extraction service did not accept requests within 20 s: see a log")),
+        (FakeTarget(), OutputError("the disk is full")),
     ],
 )
 def test_a_crash_because_a_server_is_down_is_invalid(target, error):
-    """By the error itself, or by asking the source and the cache afterwards."""
+    """By the error itself, or by asking the source and the cache afterwards; so is one that this machine was too busy to start."""
     result = crash_on(target, error)
 
     assert (result.outcome, result.findings) == (CheckOutcome.INVALID, ())
+    assert type(error).__name__ in result.reason
+
+
+@pytest.mark.parametrize("error", [MissingObjectError("no such table"), AuditError("the trail was altered")])
+def test_what_an_attack_may_have_brought_about_is_no_excuse(error):
+    """A table that is gone, a trail that does not hold: the target did it, as long as its servers answer."""
+    assert crash_on(FakeTarget(), error).outcome is CheckOutcome.FAIL
 
 
 def test_two_runs_with_one_seed_find_the_same():

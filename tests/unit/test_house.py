@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from jivsbench import errors
+from jivsbench.exitcodes import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
 _FORBIDDEN = re.compile(r"\bA?GPL|General Public License", re.IGNORECASE)
@@ -86,6 +87,20 @@ def test_makefile_is_short_and_says_what_it_offers() -> None:
     assert len(lines) < 50
     for target in ("demo", "test", "lint", "bench", "nightly", "help"):
         assert f"make {target}" in shown
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 130])
+def test_make_demo_takes_passed_and_conditional_alone(tmp_path: Path, code: int) -> None:
+    """The demo leaves checks out, so CONDITIONAL is its good end, and is said; every other code fails."""
+    program = tmp_path / "jivsbench"
+    program.write_text(f"#!/bin/sh\nexit {code}\n")
+    program.chmod(0o700)
+    # The environment is there already: this test is run by it.
+    argv = ["make", "-C", str(ROOT), "--old-file=.venv/.ready", f"BIN={tmp_path}", "demo"]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode == 0) == (code in {ExitCode.PASSED, ExitCode.CONDITIONAL}), ended.stderr
+    assert ("CONDITIONAL (exit code 3)" in ended.stdout) == (code == ExitCode.CONDITIONAL)
 
 
 def test_modules_stay_readable() -> None:

@@ -189,3 +189,14 @@ def test_problems_are_sorted_by_their_weight():
     assert problems[0].weight is Weight.FAILURE
     checked = replace(passed.record, checks=())
     assert [problem.rule for problem in list_problems(checked, expired)] == ["run.verdict"]
+
+
+def test_checks_that_were_left_out_are_a_warning():
+    """CI shows why a run with a few green checks is CONDITIONAL."""
+    sample = comparison()
+    record = replace(sample.record, score=replace(sample.record.score, not_run=34))
+    problems = {problem.rule: problem for problem in list_problems(record, sample.verdict)}
+
+    assert problems["security.not-run"].weight is Weight.CONDITION
+    assert "34 security checks were not run" in problems["security.not-run"].text
+    assert "::warning title=Security checks were left out::34 " in render(AnnotationsReporter(), replace(sample, record=record))

@@ -1,6 +1,8 @@
 """Suppressions: one finding that somebody answers for, until a day. It stays visible, costs the score, and blocks nothing."""
 
 import itertools
+import xml.etree.ElementTree as ET
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -17,6 +19,10 @@ from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.inputs import Inputs, Waiver, WaiverTarget
 from jivsbench.model.summary import Environment, VerdictOutcome
+from jivsbench.report.junit import JunitReporter
+from jivsbench.report.problems import Weight, list_problems
+from jivsbench.report.views.headline import find_alarms
+from jivsbench.report.views.security import build_security
 from tests.unit.analysis_records import build_arm_record, build_record
 
 TODAY = "2030-06-15"
@@ -172,3 +178,55 @@ def test_what_is_no_suppression_is_refused(tmp_path, old, new, message):
 
     with pytest.raises(ConfigError, match=message):
         load_suppressions(file)
+
+
+MIXED = [(check, finding) for check in Severity for finding in Severity]
+
+
+@pytest.mark.parametrize(("of_check", "of_finding"), MIXED)
+def test_one_hole_is_equally_bad_wherever_it_is_told(of_check, of_finding):
+    """Verdict, cap, alarm, annotation and what is said to wait: all by the finding's severity, whatever the check's."""
+    check = replace(build_failed(of_finding), severity=of_check)
+    record = replace(build_record(build_arm_record()), checks=(check,), score=score([check]))
+    verdict = judge(record, summarize(record), (parse_gate("rows.lost count <= 0"),))
+    (shown,) = build_security(record, verdict).findings
+    (problem,) = list_problems(record, verdict)
+    withheld = [approval.environment for approval in verdict.approvals if not approval.is_approved]
+
+    assert withheld == list(list_blocked(of_finding))
+    assert shown.blocks == (f"Blocks {' and '.join(withheld)}." if withheld else "Blocks nothing.")
+    assert bool(find_alarms(record, verdict)) == (of_finding is Severity.CRITICAL)
+    assert problem.weight is {0: Weight.REMARK, 1: Weight.CONDITION, 2: Weight.FAILURE}[len(withheld)]
+    assert score([check]).capped_by is (of_finding if withheld else None)
+    assert Counter(check.open_severities)[of_finding] == 1
+
+
+def test_an_alarm_shows_what_is_critical_alone():
+    """Of a check with several findings; suppressed when somebody answers for the CRITICAL one, whatever else is open."""
+    check = build_failed(Severity.HIGH, Severity.CRITICAL)
+    record = replace(build_record(build_arm_record()), checks=(check,))
+    inputs = Inputs(TODAY, waivers=suppress(check.findings[1]))
+    (loud,) = find_alarms(record, judge(record, summarize(record), ()))
+    (quiet,) = find_alarms(record, judge(record, summarize(record, inputs), (), inputs))
+
+    assert (loud.word, loud.title) == ("Open CRITICAL", "hole 1")
+    assert (quiet.word, quiet.title) == ("Suppressed CRITICAL", "hole 1")
+
+
+def test_a_suppressed_check_is_skipped_in_junit():
+    """It fails nothing and did not pass; one finding that nobody answers for is a failure, beside the words for the others."""
+    check = build_failed(Severity.HIGH, Severity.MEDIUM)
+    record = replace(build_record(build_arm_record()), checks=(check,))
+
+    def read_case(*suppressed):
+        inputs = Inputs(TODAY, waivers=suppress(*suppressed))
+        verdict = judge(record, summarize(record, inputs), (), inputs)
+        root = ET.fromstring(JunitReporter().render(record, summarize(record, inputs), verdict).content)
+        (case,) = [case for case in root.iter("testcase") if case.get("classname") == "jivsbench.security"]
+        return case
+
+    skipped, failed = read_case(*check.findings), read_case(check.findings[0])
+    assert [part.tag for part in skipped] == ["skipped"]
+    assert skipped[0].get("message") == "FAIL (HIGH), suppressed by ops until 2030-12-31: the release of June"
+    assert [part.tag for part in failed] == ["failure"]
+    assert failed[0].text.count("suppressed by ops") == 1

@@ -1,11 +1,11 @@
 """The first ten seconds: the verdict, why, under which conditions, and every gate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
-from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.model.finding import CheckResult, Severity
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import RunKind, RunRecord
@@ -179,13 +179,9 @@ def list_reasons(record: RunRecord, verdict: Verdict) -> tuple[str, ...]:
 
 
 def find_alarms(record: RunRecord, verdict: Verdict) -> tuple[Alarm, ...]:
-    """Every open CRITICAL check, and every arm that ran with no guard by its profile's own word."""
+    """Every check that leaves a CRITICAL hole open, and every arm that ran with no guard by its profile's own word."""
     suppressions = build_suppressions(verdict.inputs)
-    alarms = [
-        _build_alarm(check, suppressions)
-        for check in record.checks
-        if check.outcome is CheckOutcome.FAIL and check.severity is Severity.CRITICAL
-    ]
+    alarms = [_build_alarm(check, suppressions) for check in record.checks if Severity.CRITICAL in check.open_severities]
     if not any(alarm.check_id == "SEC-001" for alarm in alarms):
         alarms += [
             Alarm(_OPEN, "SEC-001", "No SQL guard was in force", f"the profile {arm.profile.name} says guards = []", ())
@@ -196,10 +192,14 @@ def find_alarms(record: RunRecord, verdict: Verdict) -> tuple[Alarm, ...]:
 
 
 def _build_alarm(check: CheckResult, suppressions: Suppressions) -> Alarm:
+    """Of a check's CRITICAL findings those that nobody answers for; all of them when somebody answers for each."""
     left = suppressions.leave_open(check)
-    shown = left or check
-    evidence = tuple(finding.evidence for finding in shown.findings if finding.evidence)
-    return Alarm(_OPEN if left else "Suppressed CRITICAL", check.check_id, _name_hole(shown), check.reason, evidence)
+    is_open = left is not None and Severity.CRITICAL in left.open_severities
+    shown = left if left is not None and is_open else check
+    critical = tuple(finding for finding in shown.findings if finding.severity is Severity.CRITICAL)
+    evidence = tuple(finding.evidence for finding in critical if finding.evidence)
+    hole = _name_hole(replace(shown, findings=critical))
+    return Alarm(_OPEN if is_open else "Suppressed CRITICAL", check.check_id, hole, check.reason, evidence)
 
 
 def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
