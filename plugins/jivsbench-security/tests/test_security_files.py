@@ -50,12 +50,13 @@ def test_a_mode_that_was_open_for_a_moment_is_seen(tmp_path: Path) -> None:
 
 def test_leftovers_are_what_no_finished_job_owns(tmp_path: Path) -> None:
     """Folders of failed jobs, temporary files, and foreign names; what was there before is not looked into."""
-    for folder in ("done", "failed", "older", ".jobs"):
+    for folder in ("done", "failed", "older", ".jobs", ".hidden"):
         (tmp_path / folder).mkdir()
     for name in ("part-00000.csv", "part-00001.csv.tmp-1", "manifest.json", "core"):
         (tmp_path / "done" / name).touch()
 
-    assert [path.name for path in list_leftovers(tmp_path, {"done"}, {"older"})] == ["core", "part-00001.csv.tmp-1", "failed"]
+    left = list_leftovers(tmp_path, {"done"}, {"older", ".jobs"})
+    assert [path.name for path in left] == [".hidden", "core", "part-00001.csv.tmp-1", "failed"]
 
 
 def test_umask_and_memory_are_those_of_the_process() -> None:

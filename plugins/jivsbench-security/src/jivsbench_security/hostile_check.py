@@ -1,11 +1,12 @@
 """What the checks that send hostile texts have in common: who they are, their two harmless requests, and their result."""
 
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import ClassVar, Protocol
 
-from jivsbench.api import CheckContext, TargetVariant
-from jivsbench.errors import InvalidRunError
+from jivsbench.api import CheckContext, TargetChanges, TargetVariant
+from jivsbench.errors import InvalidRunError, JivsbenchError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 
 
@@ -73,3 +74,14 @@ class HostileCheck(ABC):
     def _leave_out(self, context: CheckContext, outcome: CheckOutcome, reason: str) -> CheckResult:
         """The result of a check that sent nothing: NOT_TESTED or NOT_APPLICABLE."""
         return CheckResult(self.id, self.title, self.severity, outcome, reason, seed=context.seed, cwe=self.cwe)
+
+
+@contextmanager
+def started(context: CheckContext, changes: TargetChanges) -> Iterator[CheckContext]:
+    """Another target that has to start, for as long as the block. Raises InvalidRunError when it does not: nothing was tried."""
+    with ExitStack() as exits:
+        try:
+            other = exits.enter_context(context.launch(changes))
+        except JivsbenchError as refusal:
+            raise InvalidRunError(f"another target of the same kind did not start ({refusal.slug})") from refusal
+        yield other

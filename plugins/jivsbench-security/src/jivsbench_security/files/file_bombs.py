@@ -1,14 +1,17 @@
 """SEC-014: bombs in files. Each is refused with a typed error before memory, disk or another file is touched."""
 
+import contextlib
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.files.bombs import (
     PackedFile,
@@ -35,6 +38,7 @@ _ONE_MIB: Final = {"record": "row", "max_unpack_ratio": 1_000_000, "max_unpacked
 _ENOUGH: Final = 2
 """Findings of one kind; a target that unpacks everything would otherwise be held up for long."""
 _POLL_S: Final = 0.1
+_HEARING_S: Final = 5.0
 _FAIR: Final = ("fair.csv", "fair.json", "fair.jsonl", "fair.xml", "fair.xlsx", "fair.csv.gz")
 
 
@@ -48,8 +52,8 @@ class FileBombsCheck(FileCheck):
     vulnerable = TargetVariant("vulnerable-unpacking", plugins=("jivsbench.testing.vulnerable.unpacking",))
 
     def _attack_files(self, context: CheckContext) -> CheckResult:
-        if read_memory(context.pid, "VmHWM") is None:
-            return self._leave_out(context, CheckOutcome.NOT_TESTED, "this system does not tell a process's peak memory")
+        if forget_peak(context.pid) is None:
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, "this system does not tell how much memory a process took")
         arena = context.make_folder()
         root = arena / "root"
         root.mkdir(mode=0o700)
@@ -78,12 +82,22 @@ class Listener:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
+            # Whatever else a network does to one connection, the next one counts as well.
+            with contextlib.suppress(OSError):
                 connection, _peer = self._socket.accept()
-            except TimeoutError:
-                continue
-            self.connections += 1
-            connection.close()
+                self.connections += 1
+                connection.close()
+
+    def prove_hearing(self) -> None:
+        """Connect once, and forget it. Raises InvalidRunError when that is not noticed."""
+        give_up_at_s = time.monotonic() + _HEARING_S
+        with contextlib.suppress(OSError):
+            socket.create_connection(self._socket.getsockname(), timeout=_HEARING_S).close()
+        while not self.connections and self._thread.is_alive() and time.monotonic() < give_up_at_s:
+            time.sleep(_POLL_S / 10)
+        if self.connections != 1:
+            raise InvalidRunError("the check's own server did not notice who connected to it")
+        self.connections = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -104,14 +118,16 @@ def read_memory(pid: int, name: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
 
 
-def forget_peak(pid: int) -> int:
-    """Let the peak begin anew at what is in use now, which is returned."""
+def forget_peak(pid: int) -> int | None:
+    """Let the peak begin anew at what is in use now, which is returned. None where that is not possible, or without a process.
+
+    The peak of a process's whole life is no measure: what it once took hides what a file takes now.
+    """
     try:
         Path(f"/proc/{pid}/clear_refs").write_text("5")
     except OSError:
-        # The peak of the process's whole life, then: growth beyond that is still seen.
-        return read_memory(pid, "VmHWM") or 0
-    return read_memory(pid, "VmRSS") or 0
+        return None
+    return read_memory(pid, "VmRSS")
 
 
 def _write_fair(root: Path) -> None:
@@ -137,11 +153,17 @@ def _throw_all(context: CheckContext, session: FileSession, source: FileSource, 
         FileWatch([arena], OPENED) as watch,
         offer_folder(context, source.root, **_ONE_MIB) as narrow,
     ):
+        watch.prove_sight(secret)
+        listener.prove_hearing()
+        # A source whose limits refuse everything stops no bomb.
+        narrow.require(*_FAIR)
         peaks = [_throw(context, session, source, [bomb]) for bomb in heavy if len(session.findings) < _ENOUGH]
         peaks += [
             _throw(context, session, narrow, [*rows, *build_archives(4 * _MIB, targets)]),
             _throw(context, session, source, [*build_nesting(), *build_entities(secret, listener.url, _CANARY)]),
         ]
+        if not session.findings:
+            narrow.require(*_FAIR)
         if any(event.path == secret for event in watch.events()):
             session.add("a document opened a file outside", secret.name, "an external entity with that file's URL")
         if listener.connections:
@@ -163,8 +185,15 @@ def _throw(context: CheckContext, session: FileSession, source: FileSource, bomb
     for bomb in bombs:
         (source.root / bomb.name).write_bytes(bomb.content)
     start_bytes = forget_peak(context.pid)
+    if start_bytes is None:
+        raise InvalidRunError("the target's process is gone before a file was thrown at it")
     endings = source.run_all([bomb.name for bomb in bombs])
-    growth_bytes = max((read_memory(context.pid, "VmHWM") or 0) - start_bytes, 0)
+    peak_bytes = read_memory(context.pid, "VmHWM")
+    if peak_bytes is None:
+        session.count()
+        session.add("small files ended the target", "its process is gone", ", ".join(_describe(bomb) for bomb in bombs[:3]))
+        return 0
+    growth_bytes = max(peak_bytes - start_bytes, 0)
     if growth_bytes > _GROWTH_BYTES:
         evidence = f"{growth_bytes // _MIB} MiB more, and at most {_GROWTH_BYTES // _MIB} are allowed"
         session.add("small files took much memory", evidence, ", ".join(_describe(bomb) for bomb in bombs[:3]))

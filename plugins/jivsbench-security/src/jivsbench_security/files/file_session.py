@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import Final
 
 from jivsbench.api import CheckContext
-from jivsbench.errors import InvalidRunError, UnknownNameError
+from jivsbench.errors import InvalidRunError, OutputError, UnknownNameError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
 from jivsbench_security.extractions import Ending
 from jivsbench_security.hostile_check import HostileCheck
 
 MAX_FINDINGS: Final = 6
 """After so many the verdict stands."""
-_NOT_ABOUT_THE_FILE: Final = frozenset({"deadline", "pool-timeout", "cancelled", "queue-full", "shutting-down"})
+_BUSY: Final = frozenset({"deadline", "pool-timeout", "cancelled", "queue-full", "shutting-down", "service-restarted"})
+_NOT_ABOUT_THE_FILE: Final = _BUSY | {"cache-unreachable", OutputError.slug}
+"""A full disk, say, refuses whatever is asked for."""
 
 
 class FileSession:
@@ -39,10 +41,13 @@ class FileSession:
         self.reached += times if is_reached else 0
         self.unanswered += 0 if is_reached else times
 
-    def meet(self, ending: Ending, reproducer: str) -> None:
-        """Count an extraction by how it ended; one that fails as if by the target's own fault is a finding."""
-        is_answer = ending.is_refused or ending.is_crash or (ending.job is not None and ending.slug not in _NOT_ABOUT_THE_FILE)
-        self.count(is_reached=is_answer)
+    def meet(self, ending: Ending, reproducer: str, refusal: str | None = None) -> None:
+        """Count an extraction by how it ended; one that fails as if by the target's own fault is a finding.
+
+        `refusal`: the slug that is an answer to this attack, though to others it would say nothing.
+        """
+        is_about_the_file = ending.slug not in _NOT_ABOUT_THE_FILE or ending.slug == refusal
+        self.count(is_reached=ending.is_refused or ending.is_crash or (ending.job is not None and is_about_the_file))
         if ending.is_crash:
             self.add("a file made the target fail as if by its own fault", f"status {ending.status}, {ending.slug}", reproducer)
 
@@ -75,10 +80,12 @@ class FileCheck(HostileCheck):
 
 
 def read_texts(context: CheckContext, ending: Ending) -> str:
-    """All that a finished extraction wrote, as one text to search in; empty when it wrote nothing that can be read."""
+    """All that a finished extraction wrote, as one text to search in. Raises InvalidRunError when rows cannot be read."""
     if not ending.is_completed:
         return ""
     try:
         return str(context.read_output(ending.job).to_pylist())
     except InvalidRunError:
-        return ""
+        if (ending.job or {}).get("rows_written") == 0:
+            return ""
+        raise

@@ -35,8 +35,15 @@ class FileSource:
             found += self.extractions.run_all([self._ask(table, {}) for table in tables[start : start + _TOGETHER]])
         return found
 
+    def require(self, *tables: str) -> None:
+        """Raises InvalidRunError when one of these harmless tables cannot be had: then refusals of others say nothing."""
+        refused = [table for table, ending in zip(tables, self.run_all(tables), strict=True) if not ending.is_completed]
+        if refused:
+            raise InvalidRunError(f"a source of files gave none of its harmless tables: {', '.join(refused)}")
+
     def _ask(self, table: str, more: Mapping[str, object]) -> dict[str, object]:
-        return {"source": self.name, "table": table, **more}
+        # The format that the checks read again, whatever the profile's own is.
+        return {"source": self.name, "table": table, "format": "parquet", **more}
 
 
 def write_url(root: Path, **options: object) -> str:

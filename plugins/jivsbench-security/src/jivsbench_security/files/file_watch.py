@@ -1,6 +1,7 @@
 """Sees every opening and making of a file in some folders, whoever does it: the kernel's own word, by inotify (Linux)."""
 
 import ctypes
+import errno
 import os
 import struct
 import sys
@@ -16,6 +17,8 @@ CHANGED: Final = 0x4
 MADE: Final = 0x100 | 0x80
 """Created here, or moved to here."""
 _OVERFLOW: Final = 0x4000
+_IGNORED: Final = 0x8000
+"""The kernel watches the folder no longer: it is gone, or its file system is."""
 _EVENT: Final = struct.Struct("iIII")
 _READ_BYTES: Final = 1 << 16
 
@@ -40,21 +43,40 @@ class FileWatch:
             raise InvalidRunError("this machine gives no inotify instance: its limit per user is reached")
         self._what = what
         self._folders: dict[int, Path] = {}
-        for folder in folders:
-            self.add(folder)
+        try:
+            self._required = frozenset([self._watch(folder) for folder in folders])
+        except OSError as problem:
+            os.close(self._descriptor)
+            raise _cannot_watch(problem) from None
 
     def add(self, folder: Path) -> None:
-        """Watch one more folder; one that is gone is passed over."""
-        number = self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), self._what)
-        if number >= 0:
-            self._folders[number] = folder
+        """Watch one more folder; one that is gone is passed over. Raises InvalidRunError when the kernel watches no more."""
+        try:
+            self._watch(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as problem:
+            raise _cannot_watch(problem) from None
+
+    def _watch(self, folder: Path) -> int:
+        number: int = self._libc.inotify_add_watch(self._descriptor, os.fsencode(folder), self._what)
+        if number < 0:
+            raise OSError(ctypes.get_errno(), "inotify_add_watch failed")
+        self._folders[number] = folder
+        return number
+
+    def prove_sight(self, file: Path) -> None:
+        """Open a file of a watched folder, and forget what has happened so far. Raises InvalidRunError when that went unseen."""
+        file.open("rb").close()
+        if not any(event.path == file for event in self.events()):
+            raise InvalidRunError("a file was opened before the kernel's eyes, and it told of nothing: this file system does not")
 
     def fileno(self) -> int:
         """For `select`: readable when there are events."""
         return self._descriptor
 
     def events(self) -> tuple[FileEvent, ...]:
-        """What happened since the last call. Raises InvalidRunError when some of it was lost."""
+        """What happened since the last call. Raises InvalidRunError when some of it was lost, or the watch has ended."""
         found: list[FileEvent] = []
         while True:
             try:
@@ -68,7 +90,9 @@ class FileWatch:
                 at += _EVENT.size + length
                 if what & _OVERFLOW:
                     raise InvalidRunError("more happened to the watched files than the kernel keeps")
-                if number in self._folders:
+                if what & _IGNORED and number in self._required:
+                    raise InvalidRunError("a folder that was watched is gone, so what happened in it is not known")
+                if number in self._folders and not what & _IGNORED:
                     found.append(FileEvent(self._folders[number] / os.fsdecode(name), what))
 
     def __enter__(self) -> Self:
@@ -76,3 +100,7 @@ class FileWatch:
 
     def __exit__(self, *_trace: object) -> None:
         os.close(self._descriptor)
+
+
+def _cannot_watch(problem: OSError) -> InvalidRunError:
+    return InvalidRunError(f"the kernel does not watch a folder of this check ({errno.errorcode.get(problem.errno or 0)})")

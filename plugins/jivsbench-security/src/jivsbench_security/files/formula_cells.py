@@ -16,6 +16,7 @@ from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.extractions import Ending
 from jivsbench_security.files.file_session import FileCheck, FileSession
 from jivsbench_security.files.file_sources import FileSource, offer_folder
+from jivsbench_security.hostile_check import started
 
 STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 _BODIES: Final = (
@@ -97,8 +98,9 @@ def _export(context: CheckContext, session: FileSession, source: FileSource, row
     """Extract as CSV and judge; in the full form also from a target that keeps formulas. Returns how many cells it kept so."""
     kept = _judge(context, session, source.run("formulas.jsonl", format="csv"), rows)
     if context.is_full:
-        with context.launch(TargetChanges(escape_formulas=False)) as raw, offer_folder(raw, source.root) as other:
-            if not _judge(raw, session, other.run("formulas.jsonl", format="csv"), rows):
+        with started(context, TargetChanges(escape_formulas=False)) as raw, offer_folder(raw, source.root) as other:
+            ending = other.run("formulas.jsonl", format="csv")
+            if not _judge(raw, session, ending, rows) and ending.is_completed:
                 session.add("a profile that keeps formulas escaped them", "no cell stands as it was", "escape_formulas = false")
     return kept
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from jivsbench.api import CheckContext, Response, TargetVariant
-from jivsbench.errors import InvalidRunError
+from jivsbench.errors import InvalidRunError, OutputError
 from jivsbench.model.finding import CheckResult, Severity
 from jivsbench_security.extractions import Ending
 from jivsbench_security.files.file_session import FileCheck, FileSession, read_texts
@@ -96,7 +96,7 @@ class _Arena:
         )
 
 
-class _Swapper:
+class Swapper:
     """Exchanges two names as often as it can, in a thread, until the end of the block. In one step, where the kernel knows it."""
 
     def __init__(self, first: Path, second: Path) -> None:
@@ -123,6 +123,12 @@ class _Swapper:
         self._thread.join(_PATIENCE_S)
 
 
+def require_swaps(swaps: int, least: int) -> None:
+    """Raises InvalidRunError for a race that was none: on file systems that exchange no names, and on a machine that is busy."""
+    if swaps < least:
+        raise InvalidRunError(f"two names were exchanged {swaps} times instead of {least}, so no race was run")
+
+
 def _follow_links(context: CheckContext, session: FileSession, source: FileSource, arena: _Arena) -> None:
     # By its other name within the root a file outside is opened without an event outside.
     for name, ending in zip(arena.names, source.run_all(arena.names), strict=True):
@@ -137,12 +143,14 @@ def _race_for_files(context: CheckContext, session: FileSession, source: FileSou
     jobs = _FULL_JOBS if context.is_full else _FAST_JOBS
     endings: list[Ending] = []
     started_s = time.monotonic()
-    with FileWatch([arena.outside], OPENED) as watch, _Swapper(arena.root / "swapped", arena.link) as swapper:
+    with FileWatch([arena.outside], OPENED) as watch, Swapper(arena.root / "swapped", arena.link) as swapper:
+        watch.prove_sight(arena.outside / "secret.csv")
         while len(endings) < jobs or swapper.swaps < _SWAPS:
             endings += source.run_all(["swapped/data.csv"] * 8)
             if time.monotonic() - started_s > _PATIENCE_S:
                 break
         events = watch.events()
+    require_swaps(swapper.swaps, _SWAPS)
     # A folder's own event has its own path: it was opened, though no file in it.
     opened = sum(event.path.suffix == ".csv" for event in events)
     read = sum(_CANARY in read_texts(context, ending) for ending in endings)
@@ -177,7 +185,7 @@ def _plant_outputs(context: CheckContext, session: FileSession, source: FileSour
         with FileWatch([arena.victim], MADE) as watch:
             ending = source.extractions.run_prepared(job_id)
             made = watch.events()
-        session.meet(ending, what)
+        session.meet(ending, what, refusal=OutputError.slug)
         if made or ending.is_completed:
             session.add(
                 f"a job wrote into {what} that took its folder's place", f"{len(made)} files outside", f"{what} as OUTPUT/JOB"
@@ -190,21 +198,23 @@ def _race_for_outputs(context: CheckContext, session: FileSession, source: FileS
     """A link that changes places with the folder of a running job; its files must stay where they were begun."""
     link = context.output_dir / f"swapped-{os.getpid()}"
     jobs = _FULL_FOLDERS if context.is_full else _FAST_FOLDERS
+    reproducer = "exchange OUTPUT/JOB with a link while the job runs"
     swaps = 0
     with FileWatch([arena.victim], MADE | CHANGED) as watch:
         for _job in range(jobs):
             job_id = _create(source)
             link.symlink_to(arena.victim)
-            with _Swapper(context.output_dir / job_id, link) as swapper:
-                session.meet(source.extractions.run_prepared(job_id), "exchange OUTPUT/JOB with a link while the job runs")
+            try:
+                with Swapper(context.output_dir / job_id, link) as swapper:
+                    session.meet(source.extractions.run_prepared(job_id), reproducer, refusal=OutputError.slug)
+            finally:
+                for place in (link, context.output_dir / job_id):
+                    _remove(place)
             swaps += swapper.swaps
-            for place in (link, context.output_dir / job_id):
-                _remove(place)
         made = watch.events()
     if made:
-        session.add(
-            "a job wrote outside of its folder", f"{len(made)} files", "exchange OUTPUT/JOB with a link while the job runs"
-        )
+        session.add("a job wrote outside of its folder", f"{len(made)} files", reproducer)
+    require_swaps(swaps, jobs)
     session.notes.append(f"{swaps} swaps of {jobs} outputs")
 
 

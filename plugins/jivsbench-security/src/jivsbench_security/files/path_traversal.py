@@ -2,8 +2,8 @@
 
 import itertools
 import random
+import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -11,18 +11,29 @@ from typing import Final
 from urllib.parse import quote
 
 from jivsbench.api import CheckContext, Response, TargetChanges, TargetVariant
-from jivsbench.errors import JivsbenchError
+from jivsbench.errors import (
+    ConfigError,
+    DestinationError,
+    InvalidRunError,
+    JivsbenchError,
+    PluginLoadError,
+    UnknownNameError,
+)
 from jivsbench.model.finding import CheckResult, Severity
-from jivsbench_security.extractions import INTERNAL_ERROR
+from jivsbench_security.extractions import INTERNAL_ERROR, read_slug
 from jivsbench_security.files.file_session import FileCheck, FileSession, read_texts
 from jivsbench_security.files.file_sources import FileSource, add_source, offer_folder, remove_source, write_url
 from jivsbench_security.files.file_watch import OPENED, FileWatch
+from jivsbench_security.hostile_check import started
 from jivsbench_security.payloads import Payload
 from jivsbench_security.places import PATHS, compose
 
 _FAST: Final = 90
 _FULL: Final = 1_443
 _OPENED: Final = range(200, 300)
+_ABOUT_THE_PATH: Final = frozenset({400, 404, 405, 414, 422, INTERNAL_ERROR})
+_REFUSALS: Final = frozenset({"access-denied", "destination", "missing-object", "source-unreachable"})
+_NO_PLUGIN: Final = frozenset({ConfigError.slug, PluginLoadError.slug, UnknownNameError.slug})
 _CANARY: Final = "canary of the files outside"
 _SECRET: Final = "secret.csv"  # noqa: S105 - a file's name
 _LONGEST: Final = 256
@@ -119,6 +130,7 @@ def _ask_for_tables(context: CheckContext, session: FileSession, source: FileSou
     choice = random.Random(context.seed)  # noqa: S311 - repeatable, not secret
     payloads = list(islice(arena.payloads(choice), _FULL if context.is_full else _FAST))
     with FileWatch((arena.folder, arena.sibling), OPENED) as watch:
+        watch.prove_sight(arena.folder / _SECRET)
         endings = source.run_all([payload.text for payload in payloads])
         opened = {event.path.relative_to(arena.folder) for event in watch.events() if event.path.name == _SECRET}
     for payload, ending in zip(payloads, endings, strict=True):
@@ -167,38 +179,54 @@ def _opens(context: CheckContext, session: FileSession, url: str) -> bool:
 
 
 def _ask_for_names(context: CheckContext, session: FileSession, arena: Arena) -> None:
-    """Names that become folders on the disk, or parts of URLs."""
-    names = ("../x", "..", ".jobs", "../../checks/x", str(arena.folder / "job"), "..%2fx", "a/../../x", "x\0", ".audit/trail")
+    """Names that become folders on the disk, or parts of URLs. By the mark in them a file is found wherever it was made."""
+    mark = secrets.token_hex(8)
+    climbing = (f"../{mark}", f"../../{mark}", f"a/../../{mark}", f"..%2f{mark}", f".jobs/{mark}", f".audit/{mark}")
+    names = ("..", ".jobs", *climbing, str(arena.folder / mark), f"{mark}\0")
     for name in names:
         body = {"name": name, "connector": "files", "url": write_url(arena.root)}
-        _meet_answer(session, context.target.call("POST", "/data-sources", body), f"POST /data-sources, name {name!r}")
+        answer = context.target.call("POST", "/data-sources", body)
+        _meet_answer(session, answer, f"POST /data-sources, name {_show(name, mark)}")
+        if answer.status in _OPENED:
+            remove_source(context, quote(name, safe=""))
         for method, end in (("GET", ""), ("POST", "/start"), ("GET", "/logs")):
-            path = f"/extractions/{quote(name, safe='')}{end}"
-            _meet_answer(session, context.target.call(method, path), f"{method} {path}")
+            answer = context.target.call(method, f"/extractions/{quote(name, safe='')}{end}")
+            _meet_answer(session, answer, f"{method} /extractions/NAME{end} with {_show(name, mark)}")
+    for path in sorted(context.output_dir.parent.parent.rglob(f"*{mark}*")):
+        session.add("a name became a file", f"{path.name} in {path.parent.name}", f"a job or data source called {path.name}")
     session.notes.append(f"{len(names)} names of jobs and sources")
 
 
+def _show(name: str, mark: str) -> str:
+    return repr(name.replace(mark, "x"))
+
+
 def _meet_answer(session: FileSession, answer: Response, reproducer: str) -> None:
-    session.count(is_reached=answer.status != 0)
+    session.count(is_reached=is_about_path(answer))
     if answer.status == INTERNAL_ERROR:
         session.add("a path made the target fail as if by its own fault", "status 500", reproducer)
+
+
+def is_about_path(answer: Response) -> bool:
+    """True for an answer that takes a path or refuses it; a target that is busy, or wants another token, says nothing of it."""
+    return answer.status in _OPENED or answer.status in _ABOUT_THE_PATH or read_slug(answer) in _REFUSALS
 
 
 def _ask_without_guard(context: CheckContext, session: FileSession, arena: Arena) -> None:
     """The connector alone, with one allowed folder: the guard refuses some names before it sees them."""
     allowed = (str(arena.root), "127.0.0.1", "localhost")
-    changes = TargetChanges(guards=(), destinations=allowed)
-    with ExitStack() as exits:
-        try:
-            other = exits.enter_context(context.launch(changes))
-        except JivsbenchError:
-            session.notes.append("no target with one allowed folder could be started over this source")
-            return
-        with offer_folder(other, arena.root) as source:
+    try:
+        with started(context, TargetChanges(guards=(), destinations=allowed)) as other, offer_folder(other, arena.root) as source:
+            source.require("fair.csv")
             _ask_for_tables(other, session, source, arena)
-        for folder in (arena.sibling, arena.folder, arena.root / "..", Path("/")):
-            if _opens(other, session, write_url(folder)):
-                session.add("a folder beside the allowed one was opened", str(folder), f"data source {write_url(folder)}")
+            source.require("fair.csv")
+            for folder in (arena.sibling, arena.folder, arena.root / "..", Path("/")):
+                if _opens(other, session, write_url(folder)):
+                    session.add("a folder beside the allowed one was opened", str(folder), f"data source {write_url(folder)}")
+    except InvalidRunError as problem:
+        if not isinstance(problem.__cause__, DestinationError):
+            raise
+        session.notes.append("not tried without a guard: a target with one allowed folder does not start over this source")
 
 
 def _load_plugins(context: CheckContext, session: FileSession, arena: Arena) -> None:
@@ -208,12 +236,12 @@ def _load_plugins(context: CheckContext, session: FileSession, arena: Arena) -> 
     evil.write_text(f"open({str(mark)!r}, 'w').close()\n")
     names: Sequence[str] = ("../evil", str(evil), f"..{arena.folder.name}.evil")
     for name in names:
-        session.count()
         try:
             with context.launch(TargetChanges(plugins=(name,))):
+                session.count()
                 session.add("a target started with a path as a plugin's name", name, f"plugins = [{name!r}]")
-        except JivsbenchError:
-            continue
+        except JivsbenchError as refusal:
+            session.count(is_reached=refusal.slug in _NO_PLUGIN)
     if mark.exists():
         session.add("a file was run as a plugin by its path", "it left its mark", f"plugins = {list(names)}")
     for own in (mark, evil):
