@@ -1,13 +1,15 @@
 """SEC-033: what is pasted together is found, what is composed is not."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import jivsbench
+from jivsbench.api import Installation
 from jivsbench.testing.vulnerable.sql_source import COMPOSED, HOLES, plant_composed, plant_holes
 from jivsbench_security.source_code.source_index import SourceIndex, build_index
-from jivsbench_security.source_code.sql_source import find_sql_calls
+from jivsbench_security.source_code.sql_source import SqlSourceCheck, find_sql_calls
 from jivsbench_security.source_code.text_flow import Kind
 
 
@@ -53,11 +55,101 @@ def test_six_of_six_holes_are_found_and_no_sample_that_composes(tmp_path: Path) 
         "TEMPLATE = 'SELECT {}'\ndef f(c, x):\n c.execute(TEMPLATE.format(x))",
         "def f(c, x):\n for q in [f'DELETE FROM {x}', 'SELECT 1']:\n  c.execute(q)",
         "f = lambda c, x: c.execute(f'SELECT {x}')",
+        "NAMES = {1: 'a'}\ndef f(c, x):\n c.execute('SELECT ' + NAMES.get(x, x))",
+        "def f(c, x):\n c.execute(dict(q=f'SELECT {x}')['q'])",
+        "class A:\n def __init__(self):\n  self.q = ''\n def g(self, x):\n  self.q += x\n def f(self, c):\n  c.execute(self.q)",
+        "class A:\n @staticmethod\n def run(c, q):\n  c.execute(q)\ndef f(c, x):\n A.run(c, f'SELECT {x}')",
+        "from psycopg import sql\ndef g(c, q: str | sql.Composed):\n c.execute(q)\ndef f(c, x):\n g(c, f'SELECT {x}')",
+        "def f(pool, c, x):\n pool.submit(c.execute, f'SELECT {x}')",
+        "def f(c, x):\n c.execute(stmt=f'SELECT {x}')",
+        "async def f(c, x):\n async for q in [f'SELECT {x}']:\n  c.execute(q)",
+        "Q = 'SELECT 1'\ndef g(x):\n global Q\n Q = f'SELECT {x}'\ndef f(c):\n c.execute(Q)",
+        "def f(c, x):\n q = ''\n def g():\n  nonlocal q\n  q = f'SELECT {x}'\n g()\n c.execute(q)",
+        "class A:\n q = ''\n def run(self, c):\n  c.execute(self.q)\ndef f(c, x):\n a = A()\n a.q = f'SELECT {x}'\n a.run(c)",
+        "class A:\n Q = ''\n def f(self, c):\n  c.execute(self.Q)\nclass B(A):\n def g(self, x):\n  self.Q = f'SELECT {x}'",
+        "class Q:\n t: str\ndef f(c, x):\n g(c, replace(Q(''), t=f'SELECT {x}'))\ndef g(c, q: Q):\n c.execute(q.t)",
+        "def f(c, x, run=lambda c, x: c.execute(f'SELECT {x}')):\n run(c, x)",
     ],
 )
 def test_pasting_is_found_however_it_gets_there(text: str) -> None:
     """Through other names, branches, lists, functions, fields and classes."""
     assert Kind.PASTED in judge(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("a = b\nb = a\ndef f(c):\n c.execute(a.q)", {}),
+        ("class A:\n def __init__(self):\n  self.x = self.y\n  self.y = self.x\n def f(self, c):\n  c.execute(self.x.q)", {}),
+        ("class A:\n b = B().a\nclass B:\n a = A().b\ndef f(c):\n c.execute(A().b.q)", {}),
+        ("class A(B):\n pass\nclass B(A):\n q = 'SELECT 1'\ndef f(c, a: A):\n c.execute(a.q)", {}),
+        ("def g(n):\n return g(n - 1) + 'x'\ndef f(c, n):\n c.execute(g(n))", {}),
+        ("from acme.a import q\ndef f(c):\n c.execute(q)", {"a": "from acme.b import q", "b": "from acme.a import q"}),
+        ("from acme.a import q\ndef f(c):\n c.execute(q())", {"a": "from acme.b import q", "b": "from acme.a import q"}),
+        ("from acme import a\ndef f(c):\n c.execute(a)", {"a": "x = 1"}),
+        ("def f(c, x):\n v0 = x\n" + "".join(f" v{n} = v{n - 1}\n" for n in range(1, 900)) + " c.execute(v899)", {}),
+        (
+            "def f0(x):\n return x\n"
+            + "".join(f"def f{n}(x):\n return f{n - 1}(x)\n" for n in range(1, 400))
+            + "c.execute(f399(1))",
+            {},
+        ),
+    ],
+)
+def test_what_goes_in_a_circle_or_on_and_on_comes_to_an_end(text: str, others: dict[str, str]) -> None:
+    """Names, fields, classes, functions and modules that refer to each other: nothing is pasted, and nothing breaks."""
+    assert judge(text, **others)[0] in {Kind.FIXED, Kind.OPEN}
+
+
+def test_a_circle_does_not_hide_what_is_pasted_in_it() -> None:
+    """An answer that rests on a guess is no answer: `b` is asked for while `a` is still being looked at."""
+    text = "def f(c, x):\n a = b\n b = a\n a = f'SELECT {x}'\n c.execute(a)\n c.execute(b)"
+
+    assert judge(text) == [Kind.PASTED, Kind.PASTED]
+
+
+def test_what_another_package_pastes_is_followed() -> None:
+    """A function that runs what it is given, and a plugin that gives it a text of its own making."""
+    index = SourceIndex()
+    index.add("acme", Path("acme/__init__.py"), "def run(c, q):\n c.execute(q)\ndef own(c):\n run(c, 'SELECT 1')")
+    index.add("plugin", Path("plugin/__init__.py"), "from acme import run\ndef f(c, x):\n run(c, f'SELECT {x}')")
+
+    assert [call.kind for call in find_sql_calls(index)] == [Kind.PASTED]
+
+
+def test_fields_of_a_sister_class_are_none_of_ours() -> None:
+    """Two classes from one: what the one pastes does not reach the statement of the other."""
+    text = (
+        "class A:\n pass\nclass B(A):\n q = 'SELECT 1'\n def f(self, c):\n  c.execute(self.q)\n"
+        "class C(A):\n def __init__(self, x):\n  self.q = f'SELECT {x}'"
+    )
+
+    assert judge(text) == [Kind.FIXED]
+
+
+def inspect(folder: Path, **files: str):
+    """What the check says of a package of these files."""
+    package = folder / "acme"
+    package.mkdir()
+    for name, text in files.items():
+        (package / f"{name}.py").write_text(text)
+    return SqlSourceCheck()._inspect(SimpleNamespace(installation=Installation(sources=(package,))))
+
+
+def test_a_file_that_cannot_be_parsed_hides_no_hole(tmp_path: Path) -> None:
+    """It forbids a PASS, and what was found elsewhere stays a finding."""
+    seen = inspect(tmp_path, a="def f(c, x):\n c.execute(f'SELECT {x}')", broken="execute(")
+
+    assert seen.untested == "1 files of the source cannot be parsed: broken.py"
+    assert [finding.reproducer for finding in seen.findings] == ["acme/a.py:2"]
+
+
+def test_what_was_not_followed_is_named(tmp_path: Path) -> None:
+    """Why fewer calls were reached than there are, and where they stand."""
+    seen = inspect(tmp_path, a="def f(c, q):\n c.execute(q)\n c.execute('SELECT 1')")
+
+    assert (seen.attempted, seen.reached) == (2, 1)
+    assert "not reached: acme/a.py:2" in seen.reason
 
 
 def test_pasting_is_followed_through_another_module() -> None:

@@ -1,8 +1,10 @@
 """What a name in Python source stands for: the function, class or module, as far as that can be told without running it."""
 
 import ast
+from collections.abc import Callable
 
-from jivsbench_security.source_code.source_index import CallSite, Module, Scope, SourceIndex
+from jivsbench_security.source_code.scopes import CallSite, Module, Scope, list_bases
+from jivsbench_security.source_code.source_index import SourceIndex
 
 
 class NameResolution:
@@ -10,16 +12,27 @@ class NameResolution:
 
     def __init__(self, index: SourceIndex) -> None:
         self._index = index
+        self._open: set[tuple[object, Scope]] = set()
+        """Expressions whose class is being looked for: what leads back to itself has none."""
 
     def find_callers(self, scope: Scope) -> list[CallSite]:
-        """The calls in the same package that may mean this function; those of its class for `__init__`."""
+        """The calls in the same package that may mean this function, and those in others that do; for `__init__` its class's."""
         if not isinstance(scope.node, ast.FunctionDef | ast.AsyncFunctionDef):
             return []
         name = scope.node.name
         if name == "__init__" and scope.parent is not None and isinstance(scope.parent.node, ast.ClassDef):
             name = scope.parent.node.name
         package = scope.module.name.partition(".")[0]
-        return [site for site in self._index.find_calls(package, name) if self._may_mean(site, scope)]
+        own = [site for site in self._index.find_calls(package, name) if self._may_mean(site, scope)]
+        return own + [site for site in self._index.find_calls_elsewhere(package, name) if self._means(site, scope)]
+
+    def _means(self, site: CallSite, scope: Scope) -> bool:
+        """True when it is plain that a call means this function: elsewhere many things have its name."""
+        function = site.call.func
+        if scope.is_method and isinstance(function, ast.Attribute):
+            return self.find_class(function.value, site.scope) is scope.owner
+        found = self.find_function(function, site.scope)
+        return found is not None and (found is scope or found is scope.parent)
 
     def _may_mean(self, site: CallSite, scope: Scope) -> bool:
         """True unless it is plain that a call by the same name means something else."""
@@ -61,13 +74,19 @@ class NameResolution:
         return found[0] if len(found) == 1 else None
 
     def find_dotted(self, dotted: str) -> Scope | None:
-        """The function or class of that full name, also where a package only hands it on."""
-        module, _, name = dotted.rpartition(".")
-        found = self._index.find_module(module)
-        if found is None:
-            return None
-        scope, again = found.scope, found.imports.get(name)
-        return scope.functions.get(name) or scope.classes.get(name) or (self.find_dotted(again) if again else None)
+        """The function or class of that full name, also where a package only hands it on; None for what goes in a circle."""
+        asked: set[str] = set()
+        while dotted not in asked:
+            asked.add(dotted)
+            module, _, name = dotted.rpartition(".")
+            found = self._index.find_module(module)
+            if found is None:
+                return None
+            own = found.scope.functions.get(name) or found.scope.classes.get(name)
+            if own is not None:
+                return own
+            dotted = found.imports.get(name, dotted)
+        return None
 
     def is_enum_name(self, name: str, scope: Scope) -> bool:
         """True when the name is that of an enumeration."""
@@ -84,6 +103,16 @@ class NameResolution:
 
     def find_class(self, node: ast.expr, scope: Scope) -> Scope | None:
         """The class of an expression's value, or of its elements; None when it is not known, or not among what was scanned."""
+        key = node, scope
+        if key in self._open:
+            return None
+        self._open.add(key)
+        try:
+            return self._find_class(node, scope)
+        finally:
+            self._open.discard(key)
+
+    def _find_class(self, node: ast.expr, scope: Scope) -> Scope | None:
         match node:
             case ast.Name(id="self"):
                 return scope.owner
@@ -124,8 +153,43 @@ class NameResolution:
         found = self.find_function(ast.Name(id=name), scope)
         return found if found is not None and isinstance(found.node, ast.ClassDef) else None
 
+    def list_field_values(self, kind: Scope, name: str) -> list[tuple[ast.expr, Scope]]:
+        """What a field is given in its class, in those that it comes from and in those that come from it; each in its scope."""
+        found: list[tuple[ast.expr, Scope]] = []
+        for one in self._list_family(kind):
+            found += [(value, one) for value in one.bindings.get(name, ())]
+            for function in one.functions.values():
+                found += [(value, function) for value in function.bindings.get(f"self.{name}", ())]
+        return found
+
+    def _list_family(self, kind: Scope) -> list[Scope]:
+        # Each way by itself: what only comes from the same class has fields of its own.
+        return [*_spread(kind, self._list_bases), *_spread(kind, self._list_derived)[1:]]
+
+    def _list_bases(self, kind: Scope) -> list[Scope]:
+        found = (self._find_named_class(name, kind.parent or kind) for name in list_bases(kind))
+        return [one for one in found if one is not None]
+
+    def _list_derived(self, kind: Scope) -> list[Scope]:
+        return [one for one in self._index.find_derived(kind) if kind in self._list_bases(one)]
+
+    def list_foreign_values(self, kind: Scope, name: str, package: str) -> list[tuple[ast.expr, Scope]]:
+        """What a package gives a field from outside: of objects of that class, and of those whose class is not known."""
+        found = self._index.find_foreign(package, name)
+        return [(one.value, one.scope) for one in found if self.find_class(one.holder, one.scope) in {kind, None}]
+
     def _read_class(self, annotation: ast.expr | None, scope: Scope) -> Scope | None:
         return next((kind for name in list_names(annotation) if (kind := self._find_named_class(name, scope)) is not None), None)
+
+
+def _spread(kind: Scope, list_next: Callable[[Scope], list[Scope]]) -> list[Scope]:
+    """A class and all that is reached from it, each once."""
+    reached, left = [kind], [kind]
+    while left:
+        new = [one for one in dict.fromkeys(list_next(left.pop())) if one not in reached]
+        reached += new
+        left += new
+    return reached
 
 
 def is_enum(kind: Scope) -> bool:

@@ -11,7 +11,8 @@ from typing import Final
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.model.finding import Finding, Severity
 from jivsbench_security.inspection import InspectingCheck, Inspection
-from jivsbench_security.source_code.source_index import CallSite, Module, Scope, SourceIndex, build_index
+from jivsbench_security.source_code.scopes import CallSite, Module, Scope
+from jivsbench_security.source_code.source_index import SourceIndex, build_index
 from jivsbench_security.source_code.text_flow import Kind, TextFlow
 
 METHODS: Final = frozenset(
@@ -53,6 +54,7 @@ _COMMON: Final = frozenset({"copy", "query", "stream"})
 _MAY_CALL: Final = re.compile(
     rf"\.(?:{'|'.join(sorted(_COMMON))})\s*\(|\b(?:{'|'.join(sorted(METHODS - _COMMON))})\b|\b(?:psycopg|psycopg2|sqlalchemy)\b"
 )
+_MOST_PLACES: Final = 6
 _WRONG_ON_PURPOSE: Final = ("/jivsbench/testing/vulnerable",)
 
 
@@ -83,17 +85,16 @@ class SqlSourceCheck(InspectingCheck):
             return Inspection(0, 0, "", untested="the source of the target was not found: it is not installed as files")
         index = build_index(folders, _WRONG_ON_PURPOSE)
         calls = find_sql_calls(index)
-        if index.unreadable:
-            names = ", ".join(path.name for path in index.unreadable[:3])
-            return Inspection(0, 0, "", untested=f"{len(index.unreadable)} files of the source cannot be parsed: {names}")
         counted = Counter(call.kind for call in calls)
-        followed = len(calls) - counted[Kind.OPEN]
+        open_at = [_shorten(call.place, folders) for call in calls if call.kind is Kind.OPEN]
+        unreadable = ", ".join(path.name for path in index.unreadable[:3])
         return Inspection(
             attempted=len(calls),
-            reached=followed,
+            reached=len(calls) - len(open_at),
             reason=f"{len(calls)} calls that take SQL text in {len(index)} files: {counted[Kind.FIXED]} literal or quoted, "
-            f"{counted[Kind.COMPOSED]} composed, {counted[Kind.OPEN]} handed on as they came, {counted[Kind.PASTED]} pasted",
+            f"{counted[Kind.COMPOSED]} composed, {counted[Kind.PASTED]} pasted{_describe_open(open_at)}",
             findings=tuple(self._build_finding(call, folders) for call in calls if call.kind is Kind.PASTED),
+            untested=f"{len(index.unreadable)} files of the source cannot be parsed: {unreadable}" if unreadable else None,
         )
 
     def _build_finding(self, call: SqlCall, folders: Sequence[Path]) -> Finding:
@@ -105,6 +106,13 @@ class SqlSourceCheck(InspectingCheck):
             evidence=f"the text pasted together at {pasted} reaches {call.function}() at {sent}",
             reproducer=pasted,
         )
+
+
+def _describe_open(places: Sequence[str]) -> str:
+    if not places:
+        return ""
+    shown = ", ".join(places[:_MOST_PLACES]) + (", ..." if len(places) > _MOST_PLACES else "")
+    return f"; {len(places)} whose text comes from where it cannot be followed, neither hole nor proof and not reached: {shown}"
 
 
 def find_sql_calls(index: SourceIndex) -> tuple[SqlCall, ...]:
@@ -121,16 +129,25 @@ def find_sql_calls(index: SourceIndex) -> tuple[SqlCall, ...]:
 
 def _judge(flow: TextFlow, site: CallSite, module: Module) -> Iterator[SqlCall]:
     function = _name_sink(site.call.func, site.scope, module)
-    text = _find_text(site.call) if function else None
-    if text is None:
-        return
-    origin = flow.trace(text, site.scope)
-    yield SqlCall(f"{module.path}:{site.call.lineno}", function, origin.kind, origin.place)
+    text = _find_text(site.call, function) if function else None
+    for name, sent in ([(function, text)] if text is not None else []) + _list_handed_on(site.call):
+        origin = flow.follow(sent, site.scope)
+        yield SqlCall(f"{module.path}:{site.call.lineno}", name, origin.kind, origin.place)
 
 
-def _find_text(call: ast.Call) -> ast.expr | None:
-    named = next((keyword.value for keyword in call.keywords if keyword.arg in _KEYWORDS), None)
-    return call.args[0] if call.args else named
+def _find_text(call: ast.Call, function: str) -> ast.expr | None:
+    if call.args:
+        return call.args[0]
+    known = [keyword.value for keyword in call.keywords if keyword.arg in _KEYWORDS]
+    # Whatever a driver calls it: what only drivers have takes its text first.
+    others = [keyword.value for keyword in call.keywords] if function not in _COMMON else []
+    return next(iter((*known, *others)), None)
+
+
+def _list_handed_on(call: ast.Call) -> list[tuple[str, ast.expr]]:
+    """`submit(cursor.execute, text)`: methods that take SQL, and the text that another function is to call them with."""
+    pairs = zip(call.args, call.args[1:], strict=False)
+    return [(one.attr, text) for one, text in pairs if isinstance(one, ast.Attribute) and one.attr in METHODS - _COMMON]
 
 
 def _name_sink(function: ast.expr, scope: Scope, module: Module) -> str:

@@ -5,13 +5,26 @@ together from a literal and something OPEN.
 """
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from jivsbench_security.source_code.known_words import (
+    KEEPING,
+    NUMBERS,
+    NUMERIC_ATTRIBUTES,
+    NUMERIC_FORMATS,
+    PASSING,
+    REVIEWED,
+    SAFE_CALLS,
+    SAFE_METHODS,
+    TEXTS,
+)
 from jivsbench_security.source_code.name_resolution import NameResolution, expand_name, is_enum, list_names
-from jivsbench_security.source_code.source_index import CallSite, Function, Scope, SourceIndex
+from jivsbench_security.source_code.recollection import Recollection
+from jivsbench_security.source_code.scopes import CallSite, Function, Scope
+from jivsbench_security.source_code.source_index import SourceIndex
 
 
 class Kind(IntEnum):
@@ -40,80 +53,6 @@ COMPOSED: Final = Origin(Kind.COMPOSED)
 OPEN: Final = Origin(Kind.OPEN)
 _COMPOSERS: Final = ("psycopg.sql.", "psycopg2.sql.", "sqlalchemy.")
 """Their objects bind or quote what they are given; what takes plain text of them is a sink (`sql_rule`)."""
-_NUMBERS: Final = frozenset({"int", "float", "bool", "complex", "Decimal", "date", "datetime", "timedelta", "time", "UUID"})
-_SAFE_CALLS: Final = frozenset({"int", "float", "bool", "len", "abs", "sum", "ord", "hash", "id", "round", "range", "hex", "oct"})
-_SAFE_METHODS: Final = frozenset(
-    {"hex", "isoformat", "thread_id", "timestamp", "total_seconds", "token_hex", "index", "count", "bit_length"}
-)
-_KEEPING: Final = frozenset(
-    [
-        "strip",
-        "lstrip",
-        "rstrip",
-        "lower",
-        "upper",
-        "casefold",
-        "title",
-        "encode",
-        "decode",
-        "removesuffix",
-        "removeprefix",
-        "splitlines",
-        "split",
-        "partition",
-        "rpartition",
-        "values",
-        "items",
-        "keys",
-        "get",
-        "pop",
-        "copy",
-        "translate",
-        "expandtabs",
-    ]
-)
-_PASSING: Final = frozenset(
-    {
-        "str",
-        "bytes",
-        "list",
-        "tuple",
-        "set",
-        "frozenset",
-        "sorted",
-        "reversed",
-        "dict",
-        "iter",
-        "next",
-        "min",
-        "max",
-        "repr",
-        "zip",
-        "enumerate",
-        "filter",
-        "cast",
-        "chain",
-        "dedent",
-    }
-)
-_NUMERIC_ATTRIBUTES: Final = frozenset({"precision", "scale", "byte_width", "bit_width", "num_rows", "num_columns"})
-_REVIEWED: Final = frozenset(
-    {
-        # A whole statement of the user's, which guards have let through and the server has found to be one query.
-        "jivsbench_mysql.statements.clean_query",
-        "jivsbench_postgres.statements.clean_query",
-        "jivsbench_sqlalchemy.statements.check_query",
-        "jivsbench_sqlite.statements.clean_query",
-        # A number or a moment that was parsed, and then stays as it was written.
-        "jivsbench_mysql.statements.format_value",
-        # Keys as literals that the server wrote itself, texts among them in hexadecimal.
-        "jivsbench_mysql.partitioning.choose_bounds",
-        # Rows to be loaded, quoted a column at a time by Arrow, where nothing can be followed.
-        "jivsbench_mysql.loading._format_rows",
-    }
-)
-"""Functions whose results were read by people. By their full names: no plugin can have one by accident."""
-_NUMERIC_FORMATS: Final = "bcdeEfFgGnoxX%"
 
 
 def join(origins: Iterable[Origin]) -> Origin:
@@ -127,7 +66,15 @@ class TextFlow:
     def __init__(self, index: SourceIndex) -> None:
         self._index = index
         self._names = NameResolution(index)
-        self._known: dict[object, Origin] = {}
+        self._known: Recollection[Origin] = Recollection(lambda left, right: join((left, right)))
+
+    def follow(self, node: ast.expr, scope: Scope) -> Origin:
+        """The origin of a statement's text. What leads further than Python's own stack is OPEN, as what cannot be followed."""
+        try:
+            return self.trace(node, scope)
+        except RecursionError:
+            self._known.forget_open()
+            return OPEN
 
     def trace(self, node: ast.expr | None, scope: Scope) -> Origin:
         """The origin of an expression's value. Iterables have that of their elements."""
@@ -135,11 +82,9 @@ class TextFlow:
             return OPEN
         return self._remember((node, scope), lambda: self._trace(node, scope))
 
-    def _remember(self, key: object, find: Callable[[], Origin]) -> Origin:
-        if key not in self._known:
-            self._known[key] = FIXED  # what leads back to itself adds nothing
-            self._known[key] = find()
-        return self._known[key]
+    def _remember(self, key: Hashable, find: Callable[[], Origin]) -> Origin:
+        # What leads back to itself adds nothing.
+        return self._known.find(key, find, FIXED)
 
     def _trace(self, node: ast.expr, scope: Scope) -> Origin:  # noqa: C901, PLR0912 - one case a kind of expression
         def of(*nodes: ast.expr | None) -> Origin:
@@ -189,20 +134,32 @@ class TextFlow:
         return Origin(Kind.PASTED, f"{scope.module.path}:{getattr(node, 'lineno', 0)}")
 
     def _trace_name(self, name: str, scope: Scope) -> Origin:
+        # Modules may hand a name to each other in a circle: then nobody binds it.
+        asked: set[tuple[Scope, str]] = set()
+        while (scope, name) not in asked:
+            asked.add((scope, name))
+            found = self._trace_bound_name(name, scope)
+            if found is not None:
+                return found
+            dotted = scope.module.imports.get(name)
+            if dotted is None:
+                return OPEN
+            module, _, name = dotted.rpartition(".")
+            imported = self._index.find_module(module)
+            if imported is None:
+                return COMPOSED if f"{dotted}.".startswith(_COMPOSERS) else OPEN
+            scope = imported.scope
+        return OPEN
+
+    def _trace_bound_name(self, name: str, scope: Scope) -> Origin | None:
+        """None for a name that neither this scope nor one around it binds."""
         at: Scope | None = scope
         while at is not None:
             is_seen = at is scope or not isinstance(at.node, ast.ClassDef)
             if is_seen and (name in at.bindings or name in at.pasted):
                 return self._remember((name, at), lambda found=at: self._trace_binding(name, found))  # type: ignore[misc]
             at = at.parent
-        dotted = scope.module.imports.get(name)
-        if dotted is None:
-            return OPEN
-        module, _, last = dotted.rpartition(".")
-        found = self._index.find_module(module)
-        if found is not None:
-            return self._trace_name(last, found.scope)
-        return COMPOSED if f"{dotted}.".startswith(_COMPOSERS) else OPEN
+        return None
 
     def _trace_binding(self, name: str, scope: Scope) -> Origin:
         typed = self._judge_type(scope.annotations.get(name), scope)
@@ -230,7 +187,7 @@ class TextFlow:
         if isinstance(scope.node, ast.Lambda) or name in {"self", "cls"} or not sites:
             return OPEN
         position = scope.parameters.index(name) if name in scope.parameters else -1
-        given = [self._trace_argument(site, name, position - scope.is_method, scope) for site in sites]
+        given = [self._trace_argument(site, name, position - scope.is_bound, scope) for site in sites]
         return join(given)
 
     def _trace_argument(self, site: CallSite, name: str, position: int, scope: Scope) -> Origin:
@@ -245,7 +202,7 @@ class TextFlow:
 
     def _trace_attribute(self, node: ast.Attribute, scope: Scope) -> Origin:
         kind = self._names.find_class(node.value, scope)
-        if node.attr in _NUMERIC_ATTRIBUTES or (kind is not None and is_enum(kind)):
+        if node.attr in NUMERIC_ATTRIBUTES or (kind is not None and is_enum(kind)):
             return FIXED
         if kind is not None:
             package = scope.module.name.partition(".")[0]
@@ -268,26 +225,36 @@ class TextFlow:
             return typed
         if name in kind.functions:
             return self._trace_result(kind.functions[name])
-        found = [self.trace(value, kind) for value in kind.bindings.get(name, ())]
-        for function in kind.functions.values():
-            found += [self.trace(value, function) for value in function.bindings.get(f"self.{name}", ())]
-        if name in kind.annotations and isinstance(kind.node, ast.ClassDef):
-            position = list(kind.annotations).index(name)
-            sites = self._index.find_calls(package, kind.node.name)
-            given = [
-                self._trace_argument(site, name, position, kind)
-                for site in sites
-                if len(site.call.args) > position or site.call.keywords
-            ]
-            found += given or [OPEN]
+        found = [self.trace(value, scope) for value, scope in self._names.list_field_values(kind, name)]
+        if name in kind.annotations:
+            found += self._trace_given(kind, name, package) or [OPEN]
+        if found:
+            found += [self.trace(value, scope) for value, scope in self._names.list_foreign_values(kind, name, package)]
         return join(found) if found else OPEN
+
+    def _trace_given(self, kind: Scope, name: str, package: str) -> list[Origin]:
+        """What this package gives a field of a dataclass when it makes objects, or copies with other values."""
+        position, fields = list(kind.annotations).index(name), set(kind.annotations)
+        made = [
+            self._trace_argument(site, name, position, kind)
+            for site in self._index.find_calls(package, kind.name)
+            if len(site.call.args) > position or site.call.keywords
+        ]
+        copied = [
+            self.trace(keyword.value, site.scope)
+            for function in ("replace", "evolve", "_replace")
+            for site in self._index.find_calls(package, function)
+            for keyword in site.call.keywords
+            if keyword.arg == name and {one.arg for one in site.call.keywords} <= fields
+        ]
+        return made + copied if made else []
 
     def _trace_call(self, node: ast.Call, scope: Scope) -> Origin:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in _SAFE_CALLS or (name in _SAFE_METHODS and isinstance(node.func, ast.Attribute)):
+        if name in SAFE_CALLS or (name in SAFE_METHODS and isinstance(node.func, ast.Attribute)):
             return FIXED
         own = self._names.find_function(node.func, scope)
-        if own is not None and f"{own.module.name}.{name}" in _REVIEWED:
+        if own is not None and f"{own.module.name}.{name}" in REVIEWED:
             return FIXED
         if own is not None and not isinstance(own.node, ast.ClassDef):
             return self._trace_result(own)
@@ -296,8 +263,8 @@ class TextFlow:
             return FIXED if is_arithmetic else self._trace_method(node, node.func, scope)
         if name == "map" and node.args and (mapped := self._names.find_function(node.args[0], scope)) is not None:
             return self._trace_result(mapped)
-        if name in _PASSING:
-            return join(self.trace(one, scope) for one in node.args)
+        if name in PASSING:
+            return join(self.trace(one, scope) for one in (*node.args, *(keyword.value for keyword in node.keywords)))
         return COMPOSED if isinstance(node.func, ast.Name) and self._trace_name(name, scope) == COMPOSED else OPEN
 
     def _trace_method(self, node: ast.Call, function: ast.Attribute, scope: Scope) -> Origin:
@@ -311,8 +278,9 @@ class TextFlow:
             return self._paste(join([on, given]), node, scope) if on.kind is not Kind.OPEN else OPEN
         if name == "replace":
             return self._paste(given, node, scope) if on.kind is Kind.FIXED else on
-        if name in {*_KEEPING, *_PASSING}:
-            return join([on, given]) if name in _PASSING else on
+        if name in {*KEEPING, *PASSING}:
+            default = join(self.trace(one, scope) for one in node.args[1:]) if name in {"get", "pop"} else FIXED
+            return join([on, given]) if name in PASSING else join([on, default])
         return join([on, given]) if on.kind is Kind.FIXED and given.kind is not Kind.PASTED else OPEN
 
     def _trace_result(self, function: Scope) -> Origin:
@@ -329,10 +297,11 @@ class TextFlow:
     def _judge_type(self, annotation: ast.expr | None, scope: Scope) -> Origin | None:
         """What the type alone says: numbers and members of an enumeration hold no text; None when it says nothing."""
         names = [one for one in list_names(annotation) if one != "None"]
-        if names and all(one in _NUMBERS or self._names.is_enum_name(one, scope) for one in names):
+        if names and all(one in NUMBERS or self._names.is_enum_name(one, scope) for one in names):
             return FIXED
-        dotted = [expand_name(one, scope.module) for one in names]
-        return COMPOSED if dotted and any(one.startswith(_COMPOSERS) for one in dotted) else None
+        if TEXTS & set(names):
+            return None
+        return COMPOSED if any(expand_name(one, scope.module).startswith(_COMPOSERS) for one in names) else None
 
 
 def _is_parameter(name: str, scope: Scope) -> bool:
@@ -348,7 +317,7 @@ def _is_parameter(name: str, scope: Scope) -> bool:
 def _is_numeric(spec: ast.expr | None) -> bool:
     match spec:
         case ast.JoinedStr(values=[*_, ast.Constant(value=str(text))]):
-            return bool(text) and text[-1] in _NUMERIC_FORMATS
+            return bool(text) and text[-1] in NUMERIC_FORMATS
         case _:
             return False
 
