@@ -115,6 +115,12 @@ class Extractions:
         begun = [self._begin(body) for body in bodies]
         return [self._wait(path, answer, started) for path, answer in begun]
 
+    def run_until_met(self, bodies: Sequence[Mapping[str, object]]) -> list[Ending]:
+        """As `run_all`; whoever was kept from its turn, by a full pool or a deadline, gets another, alone."""
+        return [
+            ending if ending.is_verdict else self.run(body) for body, ending in zip(bodies, self.run_all(bodies), strict=True)
+        ]
+
     def _begin(self, body: Mapping[str, object]) -> tuple[str | None, Response]:
         """Where the job is found, or None for none; and the last answer."""
         created = self.create(body)

@@ -50,6 +50,57 @@ class Tally:
         self.unmade += other.unmade
 
 
+class Reported(Protocol):
+    """Under what a finding is reported."""
+
+    @property
+    def id(self) -> str:
+        """Id of the check."""
+        ...
+
+    @property
+    def severity(self) -> Severity:
+        """How bad its findings are."""
+        ...
+
+
+class CountedSession:
+    """The tally, findings and remarks of one run against one target."""
+
+    def __init__(self, check: Reported) -> None:
+        self.check = check
+        self.tally = Tally()
+        self.findings: list[Finding] = []
+        self.remarks: list[str] = []
+        """What was seen besides, for the result's line."""
+
+    @property
+    def attempted(self) -> int:
+        """Attacks that were sent."""
+        return self.tally.tried
+
+    @property
+    def reached(self) -> int:
+        """Those that were met."""
+        return self.tally.reached
+
+    @property
+    def unanswered(self) -> int:
+        """Those of which nobody knows."""
+        return self.tally.unanswered
+
+    def describe(self) -> str:
+        """One line for the result."""
+        counts = f"{self.attempted} attacks sent, {self.reached} met by the target, {len(self.findings)} found a hole"
+        unmade = [f"{self.tally.unmade} could not be made here"] if self.tally.unmade else []
+        return "; ".join([counts, *unmade, *self.remarks])
+
+    def add(self, title: str, evidence: str, reproducer: str, severity: Severity | None = None) -> None:
+        """Note a hole, of the check's severity unless another is given; no more than a few."""
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(self.check.id, severity or self.check.severity, title, evidence, reproducer))
+
+
 class AttackSession(Protocol):
     """The counters and findings of one run against one target."""
 

@@ -51,6 +51,13 @@ def open_session(url: Secret) -> psycopg.Connection:
     return session
 
 
+def ask_user(url: Secret) -> str:
+    """Whom the server takes the URL's user for. Raises InvalidRunError when it gives no session."""
+    with open_session(url) as session:
+        row = session.execute("SELECT session_user::text").fetchone()
+        return str(row[0]) if row else ""
+
+
 def find_user(url: Secret) -> str:
     """The user that a URL names; empty for none."""
     return unquote(urlsplit(url.reveal()).username or "")
