@@ -3,16 +3,22 @@
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 
 import psycopg
 import pytest
 
+from jivsbench.api import Response
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench_security.limits.session_state import POISONS, SessionStateCheck, to_state
+from jivsbench_security.hostile_check import Tally
+from jivsbench_security.limits.session_state import POISONS, Scene, SessionStateCheck, to_state
+from jivsbench_security.own_sessions import ask_user, open_session
 from jivsbench_security.sql.identifier_cast import (
     COLUMNS,
     NamePlan,
@@ -23,12 +29,13 @@ from jivsbench_security.sql.identifier_cast import (
     plant_tables,
 )
 from jivsbench_security.sql.identifiers import IdentifierCheck, watch_bystander
-from jivsbench_security.sql.planted_attack import iterate_rows
+from jivsbench_security.sql.planted_attack import PlantedAttack, iterate_rows
 from jivsbench_security.sql.planted_schema import DONE, plant_schema
 from jivsbench_security.sql.read_only import ReadOnlyCheck, try_statement
 from jivsbench_security.sql.smuggling import SmugglingCheck
 from jivsbench_security.sql.smuggling_texts import SMUGGLING
 from jivsbench_security.sql.stacked_statements import StackedStatementsCheck
+from jivsbench_security.sql.transaction_ids import takes_ids
 from jivsbench_security.sql.write_routes import EFFECTS, EXCESS, REMEDIES, ROUTES, STACKED_ROUTES
 
 
@@ -95,29 +102,120 @@ def test_a_statement_is_tried_and_rolled_back(schema):
     assert schema.is_canary_alive()
 
 
+def read_bystander(schema):
+    """A session of the owner's that waits for the lock."""
+    with psycopg.connect(schema.owner_url.reveal()) as session:
+        reader = threading.Thread(target=session.execute, args=(f"SELECT * FROM {schema.name}.bystander".encode(),))
+        reader.start()
+        reader.join(timeout=5.0)
+    assert not reader.is_alive()
+
+
 def test_the_bystander_is_seen_to_be_touched(schema):
     """A session that reads it waits, is told of, and may go on."""
     plant_tables(schema)
-    with watch_bystander(schema) as watch:
+    with watch_bystander(schema, ask_user(schema.owner_url)) as watch:
         watch.begin([NamePlan("asked.for")])
-        with psycopg.connect(schema.owner_url.reveal()) as session:
-            reader = threading.Thread(target=session.execute, args=(f"SELECT * FROM {schema.name}.bystander".encode(),))
-            reader.start()
-            reader.join(timeout=5.0)
+        read_bystander(schema)
 
-    assert not reader.is_alive()
     assert len(watch.touches) == 1
     assert "asked.for" in watch.touches[0]
 
 
 def test_the_bystander_is_left_alone_by_who_reads_others(schema):
-    """No false alarm."""
+    """No false alarm: not by another table, and not by another user, as a backup is."""
     plant_tables(schema)
-    with watch_bystander(schema) as watch:
-        schema.run_statement("SELECT * FROM {schema}.canary")
-        time.sleep(0.1)
+    with ThreadPoolExecutor(1) as beside:
+        with watch_bystander(schema, "somebody_else") as watch:
+            backup = beside.submit(read_bystander, schema)
+            schema.run_statement("SELECT * FROM {schema}.canary")
+            time.sleep(0.2)
+        backup.result()
 
     assert watch.touches == []
+
+
+def test_a_watch_that_broke_off_saw_nothing(schema):
+    """The server ends its session: nobody may say that nothing was touched."""
+    plant_tables(schema)
+    end_it = (
+        "SELECT pg_terminate_backend(l.pid), pg_sleep(0.2) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
+        "WHERE c.relname = 'bystander' AND l.granted AND c.relnamespace = '{schema}'::regnamespace"
+    )
+    with pytest.raises(InvalidRunError, match="broke off"), watch_bystander(schema, "somebody"):
+        schema.run_statement(end_it)
+
+
+def test_a_planted_schema_goes_whoever_holds_it(embedded_postgres_url):
+    """A job that still reads a view, and an owner's session that an attack has ended."""
+    url = Secret(embedded_postgres_url)
+    with closing(open_session(url)) as holder, open_session(url) as other:
+        with plant_schema(url) as planted:
+            holder.execute(f"BEGIN; LOCK TABLE {planted.name}.canary IN ACCESS SHARE MODE".encode())
+            other.execute("SELECT pg_terminate_backend(%s)", (planted.owner.info.backend_pid,))
+        found = other.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", (planted.name,)).fetchone()
+
+    assert found == (0,)
+
+
+def test_a_source_in_which_no_schema_can_be_made_is_not_tested(embedded_postgres_url):
+    """With the reason, and what to do."""
+    with psycopg.connect(embedded_postgres_url, autocommit=True) as owner:
+        owner.execute("CREATE ROLE jivsbench_landless LOGIN PASSWORD 'x'")
+        url = Secret(f"postgresql://jivsbench_landless:x@{embedded_postgres_url.partition('@')[2]}")
+        try:
+            source = DataSource("main", "postgres", url)
+            context = SimpleNamespace(dialect="postgres", seed=1, wire=object(), data_source=lambda: source)
+            result = SmugglingCheck().run(context)
+        finally:
+            owner.execute("DROP ROLE jivsbench_landless")
+
+    assert result.outcome is CheckOutcome.NOT_TESTED
+    assert "may not make a schema" in result.reason
+    assert "give the check a source" in result.reason
+
+
+def test_what_a_server_does_not_have_was_refused_to_nobody(schema):
+    """Only the server's no is a refusal; what was not tried is not counted as met."""
+    attack = PlantedAttack(SmugglingCheck(), SimpleNamespace(target=None), schema)
+    outcomes = {"a": DONE, "b": "42501", "c": "25006", "d": "42883"}
+
+    assert attack.count_outcomes([*outcomes, "e"], outcomes) == {"a"}
+    assert attack.tally == Tally(tried=4, reached=3, refused=2, unmade=1)
+
+
+def test_transaction_ids_of_others_are_not_the_jobs(schema):
+    """On a quiet server whoever takes one is seen; on one that others write to nobody can tell."""
+    takes = "SELECT pg_current_xact_id()"
+    quiet = [takes_ids(schema.owner, lambda text=text: schema.run_statement(text)) for text in (takes, "SELECT 1")]
+    is_over = threading.Event()
+
+    def write() -> None:
+        with open_session(schema.owner_url) as other:
+            while not is_over.is_set():
+                other.execute(takes.encode())
+
+    with ThreadPoolExecutor(1) as beside:
+        busy = beside.submit(write)
+        time.sleep(0.2)
+        found = takes_ids(schema.owner, lambda: time.sleep(0.02))
+        is_over.set()
+        busy.result()
+
+    assert quiet == [True, False]
+    assert found is None
+
+
+def test_a_job_that_did_not_poison_its_session_proves_nothing(schema):
+    """A full pool, say: no leak was seen, and no attack made."""
+    target = SimpleNamespace(call=lambda *_: Response(429, {"slug": "queue-full"}))
+    attack = PlantedAttack(SessionStateCheck(), SimpleNamespace(target=target, source="main"), schema)
+    scene = Scene(attack, "nobody", frozenset())
+    for must_fail in (False, True):
+        with pytest.raises(InvalidRunError, match="queue-full"):
+            scene.poison("poison", POISONS, must_fail=must_fail)
+
+    assert attack.attempted == 0
 
 
 def test_only_the_object_of_exactly_that_name_may_answer():

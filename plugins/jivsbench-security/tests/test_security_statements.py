@@ -77,6 +77,18 @@ def test_the_server_counts_statements(embedded_postgres_url):
         assert [judge.holds_several(text) for text in single] == [False] * len(single)
 
 
+def test_a_judge_whose_session_is_gone_does_not_say_one(embedded_postgres_url):
+    """A text of two statements must not look like one because nobody answers."""
+    with psycopg.connect(embedded_postgres_url, autocommit=True) as session, psycopg.connect(embedded_postgres_url) as other:
+        judge = StatementJudge(session)
+        other.execute("SELECT pg_terminate_backend(%s)", (session.info.backend_pid,))
+
+        with pytest.raises(InvalidRunError, match="broken off"):
+            judge.holds_several(b"SELECT 1; SELECT 2")
+        with pytest.raises(InvalidRunError):
+            StatementJudge(session)
+
+
 def test_a_statement_that_no_harmless_value_has_is_found():
     """Statements that do not name the table are nobody's business; one that differs by more than strings is told."""
     wire = FakeWire()

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -65,6 +66,9 @@ class Client:
         if data is not None:
             sent.setdefault("Content-Type", "application/json")
         try:
+            if self._connection.sock is not None and select.select([self._connection.sock], [], [], 0.0)[0]:
+                # Nothing was asked, so this is the server's end: it lets go of a connection that was idle for long.
+                self._connection.close()
             self._connection.request(method, path, data, sent)
             answer = self._connection.getresponse()
             found = Exchange(method, path, answer.status, tuple(answer.getheaders()), answer.read())

@@ -1,5 +1,6 @@
 """Runs extractions through the target's public API, and reads how they ended."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,13 @@ _FINAL: Final = ("COMPLETED", "FAILED", "CANCELLED")
 _CLIENT_ERRORS: Final = range(400, 500)
 INTERNAL_ERROR: Final = 500
 _NOT_ABOUT_THE_REQUEST: Final = frozenset({401, 403, 404, 408, 409, 429})
-_NOT_ABOUT_THE_VALUE: Final = frozenset({"deadline", "pool-timeout", "cancelled", "verification"})
+_NOT_ABOUT_THE_REQUEST_SLUGS: Final = frozenset(
+    {
+        *("deadline", "pool-timeout", "cancelled", "verification", "resume"),
+        *("queue-full", "shutting-down", "service-restarted", "unknown-job", "job-state"),
+    }
+)
+"""What may happen to any job, whatever it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Ending:
         """True for a clean no: a typed error about the request, before or while it ran."""
         if self.job is not None:
             return self.job.get("state") == "FAILED" and self.slug in CLEAN_SLUGS
-        return self.status in _CLIENT_ERRORS and self.status not in _NOT_ABOUT_THE_REQUEST and self.slug is not None
+        return is_refusal(self.status, self.slug)
 
     @property
     def is_typed(self) -> bool:
@@ -68,9 +75,19 @@ def _slugs(error: type[JivsbenchError]) -> Iterator[str]:
         yield from _slugs(kind)
 
 
-CLEAN_SLUGS: Final = frozenset({*_slugs(UsageError), *_slugs(ExtractionError), "missing-object"}) - _NOT_ABOUT_THE_VALUE
+CLEAN_SLUGS: Final = frozenset({*_slugs(UsageError), *_slugs(ExtractionError), "missing-object"}) - _NOT_ABOUT_THE_REQUEST_SLUGS
 """Errors that say: this request cannot be carried out as written."""
 _KNOWN_SLUGS: Final = frozenset(_slugs(JivsbenchError)) - {JivsbenchError.slug}
+
+
+def is_refusal(status: int, slug: str | None) -> bool:
+    """True for an answer that says: this request is not carried out as it is written."""
+    return (
+        status in _CLIENT_ERRORS
+        and status not in _NOT_ABOUT_THE_REQUEST
+        and slug is not None
+        and slug not in _NOT_ABOUT_THE_REQUEST_SLUGS
+    )
 
 
 def _read_ending(status: int, job: Mapping[str, Any], duration_s: float) -> Ending:
@@ -78,10 +95,11 @@ def _read_ending(status: int, job: Mapping[str, Any], duration_s: float) -> Endi
 
 
 class Extractions:
-    """The extraction endpoints of a target."""
+    """The extraction endpoints of a target. Jobs that were started together are waited for `patience_s` in all, then stopped."""
 
-    def __init__(self, target: TargetApi) -> None:
+    def __init__(self, target: TargetApi, patience_s: float = _PATIENCE_S) -> None:
         self._target = target
+        self._patience_s = patience_s
 
     def create(self, body: Mapping[str, object]) -> Response:
         """Ask for an extraction, without starting it."""
@@ -96,6 +114,12 @@ class Extractions:
         started = time.monotonic()
         begun = [self._begin(body) for body in bodies]
         return [self._wait(path, answer, started) for path, answer in begun]
+
+    def run_until_met(self, bodies: Sequence[Mapping[str, object]]) -> list[Ending]:
+        """As `run_all`; whoever was kept from its turn, by a full pool or a deadline, gets another, alone."""
+        return [
+            ending if ending.is_verdict else self.run(body) for body, ending in zip(bodies, self.run_all(bodies), strict=True)
+        ]
 
     def _begin(self, body: Mapping[str, object]) -> tuple[str | None, Response]:
         """Where the job is found, or None for none; and the last answer."""
@@ -137,13 +161,16 @@ class Extractions:
         return {str(job["id"]): _read_ending(answer.status, job, 0.0) if job["state"] in _FINAL else None for job in jobs}
 
     def _wait(self, path: str | None, answer: Response, started: float) -> Ending:
-        job: Mapping[str, Any] = {}
         while path is not None and answer.status in (200, 202):
-            answer = self._target.call("GET", f"{path}?wait_s={_WAIT_S}")
+            left_s = self._patience_s - (time.monotonic() - started)
+            # Others of its group may have used up the time: then it is looked at, and not waited for.
+            answer = self._target.call("GET", f"{path}?wait_s={max(0, min(_WAIT_S, math.ceil(left_s)))}")
             job = _as_mapping(answer.body)
             if job.get("state") in _FINAL:
                 return _read_ending(answer.status, job, time.monotonic() - started)
-            if time.monotonic() - started > _PATIENCE_S:
+            if left_s <= 0:
+                # Nobody waits for it any more, and it would hold a worker and a connection.
+                self._target.call("POST", f"{path}/stop")
                 break
         return Ending(answer.status, read_slug(answer), None, time.monotonic() - started)
 

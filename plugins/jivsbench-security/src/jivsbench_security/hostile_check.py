@@ -1,13 +1,105 @@
-"""What the checks that send hostile texts have in common: who they are, their two harmless requests, and their result."""
+"""What the checks that send hostile texts have in common: who they are, what they count, harmless requests, their result."""
 
 from abc import ABC
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import ClassVar, Protocol
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar, Final, Protocol
 
 from jivsbench.api import CheckContext, TargetChanges, TargetVariant
 from jivsbench.errors import InvalidRunError, JivsbenchError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+
+MOST_FINDINGS: Final = 6
+"""After so many holes the verdict stands."""
+
+
+class SourceUnfitError(InvalidRunError):
+    """The source is one on which a check cannot work; the text says why, and what would have to be otherwise."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the attacks of one run. An attack that could not be made is none: it is no part of `tried`."""
+
+    tried: int = 0
+    """Attacks that were sent."""
+    reached: int = 0
+    """Those that the target, or the server behind it, met: it carried them out, or said no to them."""
+    refused: int = 0
+    """Those to which it said no."""
+    unmade: int = 0
+    """Attacks for which this source, or this machine, has not what they need."""
+
+    @property
+    def unanswered(self) -> int:
+        """Attacks of which nobody knows whether they were met."""
+        return self.tried - self.reached
+
+    def count(self, times: int = 1, *, is_met: bool, is_refused: bool = False) -> None:
+        """So many attacks were sent, all with the same end."""
+        self.tried += times
+        self.reached += times * (is_met or is_refused)
+        self.refused += times * is_refused
+
+    def add(self, other: "Tally") -> None:
+        """Take over what another run counted."""
+        self.tried += other.tried
+        self.reached += other.reached
+        self.refused += other.refused
+        self.unmade += other.unmade
+
+
+class Reported(Protocol):
+    """Under what a finding is reported."""
+
+    @property
+    def id(self) -> str:
+        """Id of the check."""
+        ...
+
+    @property
+    def severity(self) -> Severity:
+        """How bad its findings are."""
+        ...
+
+
+class CountedSession:
+    """The tally, findings and remarks of one run against one target."""
+
+    def __init__(self, check: Reported) -> None:
+        self.check = check
+        self.tally = Tally()
+        self.findings: list[Finding] = []
+        self.remarks: list[str] = []
+        """What was seen besides, for the result's line."""
+
+    @property
+    def attempted(self) -> int:
+        """Attacks that were sent."""
+        return self.tally.tried
+
+    @property
+    def reached(self) -> int:
+        """Those that were met."""
+        return self.tally.reached
+
+    @property
+    def unanswered(self) -> int:
+        """Those of which nobody knows."""
+        return self.tally.unanswered
+
+    def describe(self) -> str:
+        """One line for the result."""
+        counts = f"{self.attempted} attacks sent, {self.reached} met by the target, {len(self.findings)} found a hole"
+        unmade = [f"{self.tally.unmade} could not be made here"] if self.tally.unmade else []
+        return "; ".join([counts, *unmade, *self.remarks])
+
+    def add(self, title: str, evidence: str, reproducer: str, severity: Severity | None = None) -> None:
+        """Note a hole, of the check's severity unless another is given; no more than a few."""
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(self.check.id, severity or self.check.severity, title, evidence, reproducer))
 
 
 class AttackSession(Protocol):
@@ -51,17 +143,27 @@ class HostileCheck(ABC):
     def _attack(self, context: CheckContext, session: AttackSession, send: Callable[[], None]) -> CheckResult:
         """`send` when a harmless request works, then see whether one still does. Raises InvalidRunError without answers."""
         before = session.run_benign()
-        if before:
-            send()
-        after = session.run_benign() if before else 0
+        after, end = 0, ""
+        try:
+            if before:
+                send()
+                after = session.run_benign()
+        except InvalidRunError as problem:
+            # A hole that was found is one, whatever cannot be shown afterwards.
+            if not session.findings:
+                raise
+            end = f"; it ended early: {problem}"
         if session.unanswered and not session.findings and after:
-            raise InvalidRunError(f"{session.unanswered} of {session.attempted} texts got no answer about the request itself")
+            counted = f"{session.unanswered} of {session.attempted} texts got no answer about the request itself"
+            raise InvalidRunError(
+                f"{counted} ({session.describe()}): run it again while the machine and its servers have less to do"
+            )
         return CheckResult(
             check_id=self.id,
             title=self.title,
             severity=self.severity,
             outcome=CheckOutcome.FAIL if session.findings else CheckOutcome.PASS,
-            reason=session.describe(),
+            reason=session.describe() + end,
             attempted=session.attempted,
             reached=session.reached,
             benign_before=before,
@@ -85,3 +187,16 @@ def started(context: CheckContext, changes: TargetChanges) -> Iterator[CheckCont
         except JivsbenchError as refusal:
             raise InvalidRunError(f"another target of the same kind did not start ({refusal.slug})") from refusal
         yield other
+
+
+def is_answering(context: CheckContext) -> bool:
+    """True when the target tells its profile to whoever may see it."""
+    return context.target.call("GET", "/profile").status == HTTPStatus.OK
+
+
+def ask_profile(context: CheckContext) -> Mapping[str, Any]:
+    """The target's profile in its own words: name, guards, switches. Raises InvalidRunError when it does not tell."""
+    answer = context.target.call("GET", "/profile")
+    if answer.status != HTTPStatus.OK or not isinstance(answer.body, Mapping):
+        raise InvalidRunError(f"the target was asked for its profile and answered {answer.status}: see its log")
+    return answer.body

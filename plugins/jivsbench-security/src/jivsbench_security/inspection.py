@@ -2,14 +2,11 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from jivsbench.api import CheckContext
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
-from jivsbench_security.hostile_check import HostileCheck
-
-MOST_FINDINGS: Final = 6
+from jivsbench_security.hostile_check import MOST_FINDINGS, HostileCheck, is_answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class InspectingCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Look."""
-        before = _answers(context)
+        before = int(is_answering(context))
         seen = self._inspect(context) if before else Inspection(0, 0, "the target did not answer")
         if seen.untested is not None and not seen.findings:
             return self._leave_out(context, CheckOutcome.NOT_TESTED, seen.untested)
@@ -45,7 +42,7 @@ class InspectingCheck(HostileCheck):
             attempted=seen.attempted,
             reached=seen.reached,
             benign_before=before,
-            benign_after=_answers(context),
+            benign_after=int(is_answering(context)),
             findings=seen.findings[:MOST_FINDINGS],
             seed=context.seed,
             cwe=self.cwe,
@@ -54,7 +51,3 @@ class InspectingCheck(HostileCheck):
     @abstractmethod
     def _inspect(self, context: CheckContext) -> Inspection:
         """What is found."""
-
-
-def _answers(context: CheckContext) -> int:
-    return int(context.target.call("GET", "/profile").status == HTTPStatus.OK)

@@ -1,11 +1,14 @@
 """SEC-008: what one borrower leaves in a pooled session. The next one must find it as if it had just been opened."""
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jivsbench.api import TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import Severity
+from jivsbench_security.own_sessions import ask_user, need_sight
 from jivsbench_security.sql.planted_attack import PlantedAttack, PlantedCheck, iterate_rows
 from jivsbench_security.sql.planted_schema import DONE
 
@@ -52,7 +55,20 @@ _ANTIDOTE: Final = {
     "locks": "SELECT pg_catalog.pg_advisory_unlock_all()",
     "channels": "UNLISTEN *",
 }
+_SESSIONS: Final = "SELECT pid::text FROM pg_stat_activity WHERE usename = %s AND pid <> pg_backend_pid()"
+_OUTSIDE: Final = """
+SELECT 'an advisory lock' FROM pg_locks
+ WHERE locktype = 'advisory' AND pid IN ({numbers}) AND objid = (hashtext('{schema}')::int8 & 4294967295)::oid
+ UNION ALL
+SELECT 'its transaction open' FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+ WHERE c.relnamespace = '{schema}'::regnamespace AND l.pid <> pg_backend_pid()
+ UNION ALL
+SELECT 'its failed transaction open' FROM pg_stat_activity WHERE pid IN ({numbers}) AND state = 'idle in transaction (aborted)'
+"""
+"""By what is locked: other programs may have transactions of the same user open."""
 _MOST_VISITS: Final = 6
+_RETURN_WITHIN_S: Final = 1.0
+_LOOK_EVERY_S: Final = 0.02
 _ABORT: Final = "UNION ALL SELECT 'end', (1 / (a.id - 1))::text, '' FROM {schema}.canary a WHERE a.id = 1"
 State = frozenset[tuple[str, str]]
 
@@ -69,62 +85,93 @@ class SessionStateCheck(PlantedCheck):
 
     def _send(self, attack: PlantedAttack) -> None:
         schema = attack.schema
+        user = ask_user(attack.context.reader().url)
+        need_sight(schema.owner, user)
         schema.plant_view("state", _STATE)
         schema.plant_attempts("poison", POISONS)
         schema.plant_attempts("antidote", _ANTIDOTE)
         # The same, in a job that fails when all is done.
         schema.plant_view("poison_failing", f"SELECT label, outcome, pid FROM {{schema}}.poison {_ABORT}")  # noqa: S608 - ours
-        clean = _read_state(attack)[1]
-        _poison(attack, "poison", POISONS, clean)
-        _poison(attack, "poison_failing", POISONS, clean)
-        for number, (label, statement) in enumerate(POISONS.items() if attack.context.is_full else ()):
-            schema.plant_attempts(f"poison_{number}", {label: statement})
-            _poison(attack, f"poison_{number}", {label: statement}, clean)
-        if attack.findings:
-            # Whoever is attacked next is to meet sessions as they were.
-            for _visit in range(_MOST_VISITS):
-                attack.read("antidote")
+        scene = Scene(attack, user, _read_state(attack)[1])
+        try:
+            took = scene.poison("poison", POISONS)
+            attack.remarks.append(f"{len(took)} of {len(POISONS)} poisons took hold in a session")
+            attack.tally.unmade += len(POISONS) - len(took)
+            scene.poison("poison_failing", took, must_fail=True)
+            for number, (label, statement) in enumerate(took.items() if attack.context.is_full else ()):
+                schema.plant_attempts(f"poison_{number}", {label: statement})
+                scene.poison(f"poison_{number}", {label: statement})
+        finally:
+            if attack.findings:
+                # Whoever is attacked next is to meet sessions as they were.
+                for _visit in range(_MOST_VISITS):
+                    attack.read("antidote")
 
 
-def _poison(attack: PlantedAttack, view: str, poisons: Mapping[str, str], clean: State) -> None:
-    """Read the view in one job, then look at what the next jobs find."""
-    there = _list_sessions(attack)
-    rows = attack.read(view)
-    if rows is not None:
-        took = [label for label, outcome in iterate_rows(rows) if outcome in _HELD_ALREADY]
-        if view == "poison":
-            attack.remarks.append(f"{len(took)} of {len(poisons)} poisons took hold in a session")
-        if poisons is POISONS and not took:
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One run: the attack, whose sessions are poisoned, and what a session is like that nobody has poisoned."""
+
+    attack: PlantedAttack
+    user: str
+    clean: State
+
+    def poison(self, view: str, poisons: Mapping[str, str], *, must_fail: bool = False) -> dict[str, str]:
+        """Read the view in one job, then look at what the next jobs find. Which poisons took hold; all, in a job that fails.
+
+        Raises InvalidRunError when the job did not run as it should, or none took hold: then nothing was tested.
+        """
+        there = self._list_sessions()
+        ending = self.attack.extract({"table": self.attack.schema.locate(view)})
+        if not (ending.is_refused if must_fail else ending.is_completed):
+            raise InvalidRunError(f"the job that was to poison a session ended with {ending.slug or ending.status}")
+        rows = [] if must_fail else self.attack.context.read_output(ending.job).to_pylist()
+        held = {label for label, outcome in iterate_rows(rows) if outcome in _HELD_ALREADY}
+        took = {label: text for label, text in poisons.items() if must_fail or label in held}
+        if not took:
             raise InvalidRunError("no session could be poisoned, so nothing was tested")
-    # Which session a failed job had nobody says; it is one of those that there were.
-    poisoned = there if rows is None else {str(row["pid"]) for row in rows}
-    waiting, leaks = _visit_sessions(attack, poisoned, clean)
-    leaks += _look_from_outside(attack, poisoned)
-    for _label in poisons:
-        attack.count(is_met=rows is None or not waiting)
-    if leaks:
-        attack.add(
-            f"the next job inherits what a job left: {leaks[0][:60]}",
-            f"after a job that {'failed' if rows is None else 'completed'}, the same session was found with {'; '.join(leaks)}",
-            "extract a view whose function runs " + next(iter(poisons.values())) + "; then read that setting in the next job",
-        )
+        # Which session a failed job had nobody says; it is one of those that there were.
+        poisoned = there | self._list_sessions() if must_fail else {str(row["pid"]) for row in rows}
+        seen, leaks = self._visit_sessions(poisoned)
+        waiting = (poisoned & self._list_sessions()) - seen
+        self.attack.tally.count(len(took), is_met=not waiting or (must_fail and bool(seen & poisoned)))
+        leaks += self._look_from_outside(poisoned)
+        if leaks:
+            self.attack.add(
+                f"the next job inherits what a job left: {leaks[0][:60]}",
+                f"after a job that {'failed' if must_fail else 'completed'}, the same session was found with {'; '.join(leaks)}",
+                "extract a view whose function runs " + next(iter(took.values())) + "; then read that setting in the next job",
+            )
+        return took
 
+    def _visit_sessions(self, poisoned: set[str]) -> tuple[set[str], list[str]]:
+        """Sessions that were lent to a next job, and what those of them had kept that were poisoned."""
+        seen, leaks = set[str](), list[str]()
+        # The pool lends the session that was returned last, so one visit mostly is enough.
+        for _visit in range(_MOST_VISITS):
+            if not (poisoned & self._list_sessions()) - seen:
+                break
+            pid, state = _read_state(self.attack)
+            if pid in seen:
+                break
+            seen.add(pid)
+            if pid in poisoned:
+                leaks += [f"{label} = {value!r}" for label, value in sorted(state - self.clean)]
+        return seen, leaks
 
-def _visit_sessions(attack: PlantedAttack, poisoned: set[str], clean: State) -> tuple[set[str], list[str]]:
-    """Sessions that are still there and were lent to nobody, and what those that were lent had kept."""
-    waiting, seen, leaks = poisoned & _list_sessions(attack), set[str](), list[str]()
-    # The pool lends the session that was returned last, so one visit mostly is enough.
-    for _visit in range(_MOST_VISITS):
-        if not waiting:
-            break
-        pid, state = _read_state(attack)
-        if pid in poisoned and pid not in seen:
-            leaks += [f"{label} = {value!r}" for label, value in sorted(state - clean)]
-        if pid in seen:
-            break
-        seen.add(pid)
-        waiting = (waiting & _list_sessions(attack)) - seen
-    return waiting, leaks
+    def _look_from_outside(self, poisoned: set[str]) -> list[str]:
+        """What the owner's session sees of the poisoned ones when nobody has borrowed them, and they had time to be returned."""
+        numbers = ", ".join(str(int(pid)) for pid in sorted(poisoned)) or "0"
+        deadline_s = time.monotonic() + _RETURN_WITHIN_S
+        while True:
+            found = self.attack.schema.run_statement(_OUTSIDE.replace("{numbers}", numbers))
+            if not found or time.monotonic() > deadline_s:
+                return [str(evidence) for (evidence,) in found]
+            time.sleep(_LOOK_EVERY_S)
+
+    def _list_sessions(self) -> set[str]:
+        rows = self.attack.schema.owner.execute(_SESSIONS, (self.user,)).fetchall()
+        return {str(pid) for (pid,) in rows}
 
 
 def _read_state(attack: PlantedAttack) -> tuple[str, State]:
@@ -137,22 +184,3 @@ def _read_state(attack: PlantedAttack) -> tuple[str, State]:
 def to_state(rows: list[dict[str, Any]]) -> State:
     """What a session is like, without the number of its process."""
     return frozenset((str(row["label"]), str(row["value"])) for row in rows)
-
-
-def _look_from_outside(attack: PlantedAttack, poisoned: set[str]) -> list[str]:
-    """What the owner's session sees of the poisoned ones while nobody has borrowed them."""
-    numbers = ", ".join(str(int(pid)) for pid in sorted(poisoned)) or "0"
-    found = attack.schema.run_statement(
-        "SELECT 'an advisory lock' FROM pg_locks "  # noqa: S608 - numbers
-        f"WHERE locktype = 'advisory' AND pid IN ({numbers}) AND objid = (hashtext('{{schema}}')::int8 & 4294967295)::oid "
-        "UNION ALL SELECT 'its transaction open' FROM pg_stat_activity "
-        f"WHERE pid IN ({numbers}) AND state LIKE 'idle in transaction%'"
-    )
-    return [str(evidence) for (evidence,) in found]
-
-
-def _list_sessions(attack: PlantedAttack) -> set[str]:
-    rows = attack.schema.run_statement(
-        "SELECT pid::text FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    return {str(pid) for (pid,) in rows}

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from jivsbench.api import CheckContext
-from jivsbench.model.finding import Finding, Severity
+from jivsbench.model.finding import Finding
 from jivsbench_security.extractions import Ending, Extractions
+from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, Reported
 from jivsbench_security.payloads import SLEEP_S, Payload, Victims
 from jivsbench_security.sql.attack import Attack
 from jivsbench_security.sql.injection_tables import BENIGN, CanaryWatch, Row
@@ -20,22 +21,6 @@ _MISFIT: Final = "abc\\"
 """No number, no date, and no pattern: it fails in every place but text, and so shows what the target sends then."""
 _FITTING: Final = {ValueContext.NUMBER: "70", ValueContext.DATE: "2024-01-08"}
 """PostgreSQL reads dates out of many a text (`&#39;${7*7} /*` is one, years first), and then rows are counted, too."""
-MAX_FINDINGS: Final = 6
-"""After so many holes the verdict stands; a target that sleeps on request would otherwise take minutes."""
-
-
-class Reported(Protocol):
-    """Under what a finding is reported."""
-
-    @property
-    def id(self) -> str:
-        """Id of the check."""
-        ...
-
-    @property
-    def severity(self) -> Severity:
-        """How bad its findings are."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +32,11 @@ class Scene:
     watch: CanaryWatch
 
 
-class InjectionSession:
-    """The counters and findings of one run of SEC-001 against one target."""
+class InjectionSession(CountedSession):
+    """One run of SEC-001 against one target."""
 
     def __init__(self, check: Reported, context: CheckContext, scene: Scene) -> None:
-        self._check = check
+        super().__init__(check)
         self._context = context
         self._names = scene.names
         self._rows = scene.rows
@@ -60,15 +45,10 @@ class InjectionSession:
         self._statements = TemplateStatements(context.wire, scene.names.table)
         self._writers: Sequence[Attack] = ()
         self._has_told_statement = False
-        self.attempted = 0
-        self.reached = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
-        counts = f"{self.attempted} payloads sent, {self.reached} met by the target, {len(self.findings)} found a hole"
-        return f"{counts}; {self._statements.describe()}"
+        return f"{super().describe()}; {self._statements.describe()}"
 
     def run_benign(self) -> int:
         """1 when a harmless value finds its row, else 0."""
@@ -87,15 +67,11 @@ class InjectionSession:
     def attack_group(self, attacks: Sequence[Attack]) -> None:
         """Send payloads for one place at the same time, and note what they did."""
         mark = self._statements.mark()
-        for attack, ending in zip(attacks, self._extractions.run_all([self._build(one) for one in attacks]), strict=True):
-            self.attempted += 1
-            if not ending.is_verdict:
-                self.unanswered += 1
-                continue
-            self.reached += 1
-            problem = self._find_problem(attack, ending)
+        for attack, ending in zip(attacks, self._extractions.run_until_met([self._build(one) for one in attacks]), strict=True):
+            self.tally.count(is_met=ending.is_verdict, is_refused=ending.is_refused)
+            problem = self._find_problem(attack, ending) if ending.is_verdict else None
             if problem is not None:
-                self._add(self._shrink(attack, problem), problem)
+                self._tell(self._shrink(attack, problem), problem)
         if self._statements.find_other(attacks[0].context, mark) is not None:
             self._tell_other_statement(attacks)
         writers = [attack for attack in attacks if attack.payload.may_write]
@@ -113,7 +89,7 @@ class InjectionSession:
             other = self._statements.find_other(attack.context, mark)
             if other is not None:
                 self._has_told_statement = True
-                self._add(attack, f"the server got another statement than for a harmless value: {other[:200]}", is_extra=True)
+                self._tell(attack, f"the server got another statement than for a harmless value: {other[:200]}", is_extra=True)
                 return
 
     def look_for_damage(self) -> None:
@@ -122,7 +98,7 @@ class InjectionSession:
         if damage is not None:
             writer = self._writers[-1] if self._writers else Attack(Payload("unknown", ""), ValueContext.TEXT)
             others = f", or by one of {len(self._writers) - 1} others sent with it" if len(self._writers) > 1 else ""
-            self._add(writer, f"{_DAMAGE}: {damage}{others}")
+            self._tell(writer, f"{_DAMAGE}: {damage}{others}")
 
     def _is_damaged(self) -> bool:
         return any(finding.evidence.startswith(_DAMAGE) for finding in self.findings)
@@ -179,16 +155,9 @@ class InjectionSession:
         column = self._context.read_output(ending.job).column(0).to_pylist()
         return sorted(int(str(value)) if str(value).isdecimal() else 0 for value in column)
 
-    def _add(self, attack: Attack, problem: str, *, is_extra: bool = False) -> None:
-        if len(self.findings) >= MAX_FINDINGS and not is_extra:
-            return
-        where = f"{attack.context.column} {attack.context.operator}"
-        self.findings.append(
-            Finding(
-                check_id=self._check.id,
-                severity=self._check.severity,
-                title=f"a filter value changed the query ({attack.payload.technique}, {attack.context.name})",
-                evidence=problem,
-                reproducer=f"filter {where} with the value {attack.payload.text!r}",
-            )
-        )
+    def _tell(self, attack: Attack, problem: str, *, is_extra: bool = False) -> None:
+        if is_extra or len(self.findings) < MOST_FINDINGS:
+            title = f"a filter value changed the query ({attack.payload.technique}, {attack.context.name})"
+            where = f"{attack.context.column} {attack.context.operator}"
+            shown = f"filter {where} with the value {attack.payload.text!r}"
+            self.findings.append(Finding(self.check.id, self.check.severity, title, problem, shown))

@@ -3,15 +3,16 @@
 import datetime as dt
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 
-from jivsbench.api import CheckContext, Connection, TableLoader
+from jivsbench.api import CheckContext, Connection
 from jivsbench.model.table import ExtractionRequest, TableName
 from jivsbench_security.payloads import Victims
+from jivsbench_security.planted_tables import plant_table
 
 BENIGN: Final = "plain row 7"
 _PLAIN_ROWS: Final = 40
@@ -54,21 +55,19 @@ def build_rows(texts: Sequence[str]) -> tuple[Row, ...]:
 
 
 @contextmanager
-def tables_in_place(context: CheckContext, loader: TableLoader, names: Victims, rows: Sequence[Row]) -> Iterator[None]:
-    """Both tables, dropped again whatever happens."""
-    source = context.data_source()
-    table, canary = TableName(names.table), TableName(names.canary)
+def tables_in_place(context: CheckContext, names: Victims, rows: Sequence[Row]) -> Iterator[None]:
+    """Both tables, dropped again whatever happens, with the one that a payload may have made. Raises SourceUnfitError."""
     batch = pa.RecordBatch.from_pylist(
         [{"id": r.id, "label": r.label, "amount": r.amount, "day": r.day} for r in rows], schema=_SCHEMA
     )
     alive = pa.RecordBatch.from_pylist([{"id": key, "note": note} for key, note in _CANARY_ROWS], schema=_CANARY_SCHEMA)
-    try:
-        loader.load_table(source, table, _SCHEMA, iter([batch]), ())
-        loader.load_table(source, canary, _CANARY_SCHEMA, iter([alive]), ())
+    with ExitStack() as exits:
+        exits.enter_context(plant_table(context, names.table, batch))
+        exits.enter_context(plant_table(context, names.canary, alive))
+        loader = context.loader()
+        if loader is not None:
+            exits.callback(loader.drop_table, context.data_source(), TableName(f"{names.canary}_x"))
         yield
-    finally:
-        loader.drop_table(source, table)
-        loader.drop_table(source, canary)
 
 
 class CanaryWatch:

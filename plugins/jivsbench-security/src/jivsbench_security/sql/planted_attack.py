@@ -2,48 +2,38 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any, Final
 
-import psycopg
-
 from jivsbench.api import CheckContext
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
-from jivsbench_security.extractions import IN_FLIGHT, INTERNAL_ERROR, Ending, Extractions, read_slug
-from jivsbench_security.hostile_check import HostileCheck
-from jivsbench_security.sql.injection_session import Reported
-from jivsbench_security.sql.planted_schema import CANARY, CANARY_ROWS, PlantedSchema, plant_schema
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench_security.extractions import IN_FLIGHT, INTERNAL_ERROR, Ending, Extractions, is_refusal, read_slug
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported, SourceUnfitError
+from jivsbench_security.own_sessions import CONNECTOR
+from jivsbench_security.sql.planted_schema import CANARY, CANARY_ROWS, DONE, PlantedSchema, plant_schema
 
 _CREATED: Final = 201
 _REFUSED: Final = frozenset({400, 413, 422})
-_MAX_FINDINGS: Final = 6
+REFUSALS: Final = frozenset({"42501", "25006", "25001"})
+"""SQLSTATEs: the role lacks the right, the transaction is read-only, it cannot be done within one."""
 _MAX_ACCEPTED: Final = 3
 """So many accepted texts are named and followed; the rest is counted, to leave room for what else is found."""
-CONNECTOR: Final = "postgres"
-"""The parts that are switched off in the positive controls are this connector's."""
 
 
-class PlantedAttack:
-    """The counters and findings of one run against one target, and the ways to it."""
+class PlantedAttack(CountedSession):
+    """One run against one target, and the ways to it."""
 
     def __init__(self, check: Reported, context: CheckContext, schema: PlantedSchema) -> None:
-        self._check = check
+        super().__init__(check)
         self.context = context
         self.schema = schema
         self.extractions = Extractions(context.target)
-        self.attempted = 0
-        self.reached = 0
-        self.unanswered = 0
         self.accepted = 0
-        self.findings: list[Finding] = []
-        self.remarks: list[str] = []
-        """What was seen besides, for the result's line."""
 
     def describe(self) -> str:
         """One line for the result."""
-        counts = f"{self.attempted} attacks sent, {self.reached} met by the target, {len(self.findings)} found a hole"
-        accepted = [f"{self.accepted} queries accepted"] if self.accepted else []
-        return "; ".join([counts, *accepted, *self.remarks])
+        accepted = f"; {self.accepted} queries accepted" if self.accepted else ""
+        return super().describe() + accepted
 
     def run_benign(self) -> int:
         """1 when the canary's rows come back through the target, else 0."""
@@ -65,24 +55,39 @@ class PlantedAttack:
         endings = [
             ending
             for start in range(0, len(bodies), IN_FLIGHT)
-            for ending in self.extractions.run_all(bodies[start : start + IN_FLIGHT])
+            for ending in self.extractions.run_until_met(bodies[start : start + IN_FLIGHT])
         ]
         for ending in endings:
-            self.count(is_met=ending.is_verdict)
+            self.tally.count(is_met=ending.is_verdict, is_refused=ending.is_refused)
         return endings
 
-    def count(self, *, is_met: bool) -> None:
-        """One attack was sent; `is_met` when the answer says that it was met."""
-        self.attempted += 1
-        self.reached += is_met
-        self.unanswered += not is_met
+    def count_outcomes(self, labels: Sequence[str], outcomes: Mapping[str, str]) -> set[str]:
+        """Count attempts by what the server said of each. The labels of those that it carried out.
+
+        A function that this server has not, or a word that its version does not know, was refused to nobody.
+        """
+        for label in labels:
+            outcome = outcomes.get(label)
+            if outcome is None or outcome == DONE or outcome in REFUSALS:
+                self.tally.count(is_met=outcome == DONE, is_refused=outcome in REFUSALS)
+            else:
+                self.tally.unmade += 1
+        return {label for label in labels if outcomes.get(label) == DONE}
+
+    def prove_queries_pass(self) -> None:
+        """Raise InvalidRunError when a harmless raw query is refused, too: then it says nothing that hostile ones are."""
+        body = {"source": self.context.source, "query": f"SELECT id, note FROM {self.schema.locate(CANARY)}"}  # noqa: S608 - ours
+        answer = self.extractions.create(body)
+        if answer.status != _CREATED:
+            told = f"the target was sent a harmless raw query and answered {answer.status} {read_slug(answer) or ''}".rstrip()
+            raise InvalidRunError(f"{told}: that it refuses hostile ones shows nothing")
 
     def send_query(self, label: str, text: str, title: str) -> None:
         """Send a text as a raw query: it must be refused before anything runs. One that is accepted is started."""
         body = {"source": self.context.source, "query": text.replace("{schema}", self.schema.name)}
         answer = self.extractions.create(body)
-        is_refused = answer.status in _REFUSED and read_slug(answer) is not None
-        self.count(is_met=is_refused or answer.status in (_CREATED, INTERNAL_ERROR))
+        is_refused = answer.status in _REFUSED and is_refusal(answer.status, read_slug(answer))
+        self.tally.count(is_met=answer.status in (_CREATED, INTERNAL_ERROR), is_refused=is_refused)
         shown = f"POST /api/v1/extractions with the query {body['query'][:300]!r}"
         if answer.status == _CREATED:
             self.accepted += 1
@@ -97,12 +102,6 @@ class PlantedAttack:
             return f"COMPLETED with {ending.job.get('rows_written')} rows"
         return f"with the error {ending.slug}"
 
-    def add(self, title: str, evidence: str, reproducer: str, severity: Severity | None = None) -> None:
-        """Note a hole; after six of them the verdict stands."""
-        if len(self.findings) < _MAX_FINDINGS:
-            severity = severity or self._check.severity
-            self.findings.append(Finding(self._check.id, severity, title, evidence, reproducer))
-
 
 class PlantedCheck(HostileCheck):
     """A check that plants a schema of its own in a PostgreSQL source, and reads it through the target."""
@@ -116,13 +115,12 @@ class PlantedCheck(HostileCheck):
             return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
         if context.data_source().tables is not None:
             return self._leave_out(context, CheckOutcome.NOT_TESTED, "the source's list of tables leaves out the check's own")
-        with ExitStack() as exits:
-            try:
-                schema = exits.enter_context(plant_schema(context.data_source().url))
-            except psycopg.errors.InsufficientPrivilege:
-                return self._leave_out(context, CheckOutcome.NOT_TESTED, "the source's user may not make a schema for the check")
-            attack = PlantedAttack(self, context, schema)
-            return self._attack(context, attack, lambda: self._send(attack))
+        try:
+            with plant_schema(context.data_source().url) as schema:
+                attack = PlantedAttack(self, context, schema)
+                return self._attack(context, attack, lambda: self._send(attack))
+        except SourceUnfitError as problem:
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, str(problem))
 
     @abstractmethod
     def _send(self, attack: PlantedAttack) -> None:

@@ -4,10 +4,9 @@ A guard sees the name of a view and nothing more. What its functions try happens
 guard, and the server says how it ended: that is how a check finds out what the session and the role behind the guard allow.
 """
 
-import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,11 +14,11 @@ import psycopg
 from psycopg import sql
 
 from jivsbench.model.secret import Secret
+from jivsbench_security.own_sessions import making, open_session
 
 CANARY: Final = "canary"
 CANARY_ROWS: Final = ((1, "alive"), (2, "untouched"))
 DONE: Final = "done"
-_DRIVER: Final = re.compile(r"^(\w+)\+\w+://")
 _ATTEMPT: Final = """
 CREATE FUNCTION {schema}.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $attempt$
 BEGIN
@@ -29,6 +28,11 @@ EXCEPTION WHEN OTHERS THEN
   RETURN SQLSTATE;
 END
 $attempt$
+"""
+_END_HOLDERS: Final = """
+SELECT pg_catalog.pg_terminate_backend(l.pid)
+  FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
+ WHERE c.relnamespace = %s::regnamespace AND l.pid <> pg_catalog.pg_backend_pid()
 """
 
 
@@ -77,27 +81,36 @@ class PlantedSchema:
             return False
 
 
-def connect(url: Secret) -> psycopg.Connection:
-    """A session of the check's own, which no statement keeps for long."""
-    text = _DRIVER.sub(r"\1://", url.reveal())
-    session = psycopg.connect(text, autocommit=True, prepare_threshold=None, connect_timeout=5)
-    session.execute("SET statement_timeout = '15s'")
-    session.execute("SET lock_timeout = '5s'")
-    return session
-
-
 @contextmanager
 def plant_schema(url: Secret) -> Iterator[PlantedSchema]:
-    """The schema, gone at the end of the block. Raises psycopg's InsufficientPrivilege when the user may not make one."""
-    with connect(url) as owner:
+    """The schema, gone at the end of the block. Raises SourceUnfitError when the user may not make one."""
+    with open_session(url) as owner:
         schema = PlantedSchema(owner, url, f"jivsbench_{secrets.token_hex(5)}")
-        schema.run_statement("CREATE SCHEMA {schema}")
+        with making("a schema"):
+            schema.run_statement("CREATE SCHEMA {schema}")
         try:
             schema.run_statement("GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
             schema.run_statement("CREATE TABLE {schema}.canary (id int PRIMARY KEY, note text NOT NULL)")
             schema.run_statement("INSERT INTO {schema}.canary VALUES (1, 'alive'), (2, 'untouched')")
             schema.run_statement("GRANT SELECT ON {schema}.canary TO PUBLIC")
             schema.run_statement(_ATTEMPT)
+            # Some servers take this from everybody by default privileges.
+            schema.run_statement("GRANT EXECUTE ON FUNCTION {schema}.attempt(text) TO PUBLIC")
             yield schema
         finally:
-            schema.run_statement("DROP SCHEMA {schema} CASCADE")
+            _take_away(schema)
+
+
+def _take_away(schema: PlantedSchema) -> None:
+    """Also when the attack has ended the owner's session, or a session of the target still holds something of the schema."""
+    with open_session(schema.owner_url) as session:
+        try:
+            _drop(session, schema.name)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                session.execute(_END_HOLDERS, (schema.name,))
+            _drop(session, schema.name)
+
+
+def _drop(session: psycopg.Connection, name: str) -> None:
+    session.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))

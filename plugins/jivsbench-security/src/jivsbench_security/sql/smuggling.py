@@ -5,7 +5,6 @@ from typing import Final
 from jivsbench.api import TargetVariant
 from jivsbench.model.finding import Severity
 from jivsbench_security.sql.planted_attack import PlantedAttack, PlantedCheck, iterate_rows
-from jivsbench_security.sql.planted_schema import DONE
 from jivsbench_security.sql.smuggling_texts import SMUGGLING
 
 _TITLE: Final = "a query that smuggles was accepted"
@@ -23,14 +22,14 @@ class SmugglingCheck(PlantedCheck):
     vulnerable = TargetVariant("vulnerable-deny-list", plugins=("jivsbench.testing.vulnerable.deny_list",))
 
     def _send(self, attack: PlantedAttack) -> None:
+        attack.prove_queries_pass()
         for one in SMUGGLING:
             attack.send_query(one.label, one.text, _TITLE)
         bound = {one.label: one.text for one in SMUGGLING if one.is_role_bound}
         attack.schema.plant_attempts("smuggled", bound)
         outcomes = dict(iterate_rows(attack.read("smuggled")))
-        allowed = [label for label in bound if outcomes.get(label) == DONE]
-        for label in bound:
-            attack.count(is_met=label in outcomes)
+        carried_out = attack.count_outcomes(list(bound), outcomes)
+        allowed = [label for label in bound if label in carried_out]
         if allowed:
             attack.add(
                 f"the target's role may do what no extraction needs: {', '.join(allowed)[:80]}",

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Final
 
 from jivsbench.api import CheckContext, TargetVariant, Wire
-from jivsbench.errors import ExtractionError, InvalidRunError, JivsbenchError
+from jivsbench.errors import EnvironmentProblem, ExtractionError, InvalidRunError, JivsbenchError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.table import ExtractionRequest, Partition, TableSchema
 from jivsbench_security.corpora import load_hostile
@@ -111,6 +111,7 @@ class StackedStatementsCheck(PlantedCheck):
             for place, build in enumerate(PLACES.values())
             for number in range(len(texts) if context.is_full else _FAST_EACH)
         ]
+        attack.prove_queries_pass()
         attack.extract_all(sent)
         stacked = [one for one in load_hostile("postgres") if one.group.startswith("stacked")]
         for one in islice(stacked, None if context.is_full else _FAST_QUERIES):
@@ -118,16 +119,14 @@ class StackedStatementsCheck(PlantedCheck):
         for second in _SECOND:
             attack.send_query("stacked", f"{_HARMLESS}; {second}", _TITLE)
         _try_connector(attack)
-        _judge_wire(attack, wire, mark)
         if not attack.schema.is_canary_alive():
             attack.add("the canary table changed", "a second statement was carried out", "one of the texts of this check")
+        _judge_wire(attack, wire, mark)
 
 
 def _judge_wire(attack: PlantedAttack, wire: Wire, mark: int) -> None:
     """Each text that the target sent since the mark, judged by the server's own parser."""
     judge = StatementJudge(attack.schema.owner)
-    if not wire.is_complete:
-        raise InvalidRunError("the recorder did not keep everything that the target sent")
     sent = list(dict.fromkeys(read_texts(wire.since(mark))))
     several = [one for one in sent if judge.holds_several(one.text)]
     simple = sum(one.is_simple for one in sent)
@@ -138,6 +137,8 @@ def _judge_wire(attack: PlantedAttack, wire: Wire, mark: int) -> None:
             attack.add("several statements reached the server in one text, by the simple protocol", "so the server says", shown)
     if several and not any(one.is_simple for one in several):
         attack.remarks.append(f"{len(several)} of several statements, all by the extended protocol, which refuses them (42601)")
+    if not wire.is_complete:
+        raise InvalidRunError("the recorder did not keep everything that the target sent")
 
 
 def _try_connector(attack: PlantedAttack) -> None:
@@ -149,7 +150,7 @@ def _try_connector(attack: PlantedAttack) -> None:
             with attack.context.oracle() as connection:
                 connection.begin()
                 outcome = _try(lambda act=act, connection=connection, request=request: act(connection, request))  # type: ignore[misc]
-            attack.count(is_met=True)
+            attack.tally.count(is_met=outcome is None, is_refused=outcome is not None)
             if outcome is None or _SYNTAX_ERROR not in outcome:
                 found = "carried it out" if outcome is None else f"answered {outcome[:200]}"
                 attack.add(f"the connector's {step} did not have the server refuse two statements", found, text)
@@ -160,6 +161,11 @@ def _try(act: Callable[[], object]) -> str | None:
         act()
     except ExtractionError as refusal:
         return str(refusal)
+    except EnvironmentProblem as other:
+        # The server did not get to judge the text: it is away, or has no slot or no rights for this session.
+        raise InvalidRunError(
+            f"the connector alone got no session with the source to try a text of two statements: {other.slug}"
+        ) from other
     except JivsbenchError as other:
         return type(other).__name__
     return None

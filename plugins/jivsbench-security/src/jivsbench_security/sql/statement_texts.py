@@ -9,9 +9,13 @@ import psycopg
 from psycopg import pq
 
 from jivsbench.api import WireMessage
+from jivsbench.errors import InvalidRunError
 
 _SIMPLE: Final = "Q"
 _PARSE: Final = "P"
+_BROKEN_OFF: Final = "the session in which statements are judged has broken off"
+_GONE: Final = (b"57P", b"08")
+"""The server ended the session, or the connection failed."""
 _MULTIPLE: Final = "exec_parse_message"
 """The server's function that refuses a text of several statements. Its name is the same in every language of the server."""
 # Strings, names, dollar quotes and comments each end where the server says that they end ("Lexical Structure" in the manual).
@@ -52,16 +56,28 @@ def strip_values(text: bytes) -> str:
 
 
 class StatementJudge:
-    """Asks a PostgreSQL server whether a text holds more than one statement. Nothing is run."""
+    """Asks a PostgreSQL server whether a text holds more than one statement. Nothing is run.
+
+    Raises InvalidRunError for a server that does not tell several statements from a slip of the pen, as those do that only
+    speak PostgreSQL's protocol, and for a session that is gone.
+    """
 
     def __init__(self, session: psycopg.Connection) -> None:
         self._pgconn = session.pgconn
+        if not self.holds_several(b"SELECT 1; SELECT 2") or self.holds_several(b"SELECT 1 1"):
+            raise InvalidRunError(
+                "the server does not say of a text that it holds several statements: nobody can judge what it got"
+            )
 
     def holds_several(self, text: bytes) -> bool:
         """True when the server's own parser finds several."""
         if b"\0" in text:
             return False
-        result = self._pgconn.prepare(b"", text)
-        function = result.error_field(pq.DiagnosticField.SOURCE_FUNCTION)
-        is_syntax = result.error_field(pq.DiagnosticField.SQLSTATE) == b"42601"
-        return is_syntax and function == _MULTIPLE.encode()
+        try:
+            result = self._pgconn.prepare(b"", text)
+        except psycopg.OperationalError:
+            raise InvalidRunError(_BROKEN_OFF) from None
+        state = result.error_field(pq.DiagnosticField.SQLSTATE)
+        if result.status != pq.ExecStatus.COMMAND_OK and (state is None or state.startswith(_GONE)):
+            raise InvalidRunError(_BROKEN_OFF)
+        return state == b"42601" and result.error_field(pq.DiagnosticField.SOURCE_FUNCTION) == _MULTIPLE.encode()

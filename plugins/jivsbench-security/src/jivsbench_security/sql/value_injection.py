@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from jivsbench.api import CheckContext, TargetVariant
-from jivsbench.errors import AccessDeniedError, OutputError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import MOST_FINDINGS, HostileCheck, SourceUnfitError
 from jivsbench_security.payloads import Payload, Victims
 from jivsbench_security.sql.attack import Attack, group_attacks, plan_attacks, plan_full_attacks
-from jivsbench_security.sql.injection_session import MAX_FINDINGS, InjectionSession, Scene
+from jivsbench_security.sql.injection_session import InjectionSession, Scene
 from jivsbench_security.sql.injection_tables import CanaryWatch, Row, build_rows, choose_names, tables_in_place
 from jivsbench_security.sql.value_contexts import ValueContext
 
@@ -34,9 +33,6 @@ class ValueInjectionCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack. Needs a source into which the check may load its tables."""
-        loader = context.loader()
-        if loader is None:
-            return self._leave_out(context, CheckOutcome.NOT_TESTED, "the connector cannot write the tables that the check needs")
         names = choose_names()
         # The names of the tables differ from run to run, the choice of payloads does not.
         choice = random.Random(context.seed)  # noqa: S311 - repeatable, not secret
@@ -44,12 +40,10 @@ class ValueInjectionCheck(HostileCheck):
         attacks = (*own, *(Attack(Payload("corpus", text), ValueContext.TEXT) for text in context.corpus))
         rows = build_rows([attack.payload.text for attack in attacks[:: max(1, len(attacks) // _ROWS_OF_PAYLOADS)]])
         try:
-            with tables_in_place(context, loader, names, rows):
+            with tables_in_place(context, names, rows):
                 return self._attack_tables(context, names, rows, attacks)
-        except (AccessDeniedError, OutputError):
-            return self._leave_out(
-                context, CheckOutcome.NOT_TESTED, "the source's user may not write the tables that the check needs"
-            )
+        except SourceUnfitError as problem:
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, str(problem))
 
     def _attack_tables(
         self, context: CheckContext, names: Victims, rows: Sequence[Row], attacks: Sequence[Attack]
@@ -61,7 +55,7 @@ class ValueInjectionCheck(HostileCheck):
                 session.learn_templates()
                 for group in group_attacks(attacks, _GROUP):
                     session.attack_group(group)
-                    if len(session.findings) >= MAX_FINDINGS:
+                    if len(session.findings) >= MOST_FINDINGS:
                         break
                 session.look_for_damage()
 

@@ -28,7 +28,7 @@ ROUTES: Final = (
     WriteRoute("do block", "DO $$ BEGIN DELETE FROM {schema}.canary; END $$"),
     WriteRoute("select into", "SELECT 1 AS id INTO {schema}.loot"),
     WriteRoute("create table as", "CREATE TABLE {schema}.loot AS SELECT 1 AS id"),
-    WriteRoute("create table", "CREATE TABLE public.jivsbench_loot (id int)"),
+    WriteRoute("create table", "CREATE TABLE public.{schema}_loot (id int)"),
     WriteRoute("temporary table", "CREATE TEMPORARY TABLE loot (id int)"),
     WriteRoute("create schema", "CREATE SCHEMA {schema}_x"),
     WriteRoute("create function", "CREATE FUNCTION {schema}.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
@@ -110,7 +110,7 @@ EFFECTS: Final = """
 SELECT 'a large object was made' FROM pg_largeobject_metadata WHERE oid = {large_object}
  UNION ALL
 SELECT 'the relation ' || c.oid::regclass || ' was made' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relname = 'jivsbench_loot' OR (c.relname = 'loot' AND n.nspname = '{schema}')
+ WHERE c.relname = '{schema}_loot' OR (c.relname = 'loot' AND n.nspname = '{schema}')
  UNION ALL
 SELECT 'a schema was made' FROM pg_namespace WHERE nspname = '{schema}_x'
  UNION ALL
@@ -123,7 +123,7 @@ SELECT 'the sequence moved' FROM {schema}.numbers WHERE is_called OR last_value 
 """What the routes would leave behind."""
 REMEDIES: Final = (
     "SELECT lo_unlink(oid) FROM pg_largeobject_metadata WHERE oid = {large_object}",
-    "DROP TABLE IF EXISTS public.jivsbench_loot",
+    "DROP TABLE IF EXISTS public.{schema}_loot",
     "DROP SCHEMA IF EXISTS {schema}_x",
     "DROP ROLE IF EXISTS {schema}_x",
     """
