@@ -11,13 +11,13 @@ from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.progress import Listener, Step
 from jivsbench.app.targets import Target
 from jivsbench.errors import InvalidRunError
+from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.behaviour import Capacity, Plateau
 from jivsbench.model.record import ArmRecord, Plan
 from jivsbench.model.scenario import Arrival, Block, Stage
-from jivsbench.report.bundle import make_folder
 
 PLATEAU_S: Final = 60.0
 LEAST_PLATEAU_S: Final = 5.0
@@ -56,7 +56,7 @@ def _plan_search(arm: ArmRecord) -> CapacitySearch:
 
 def _play(spec: LoadSpec, target: Target, place: Path, how: tuple[float, float, float], listener: Listener) -> Plateau:
     rate, length_s, limit_ns = how
-    make_folder(place, may_exist=False)
+    make_private_folder(place, may_exist=False)
     stages = (Stage(length_s, is_step=True, rate_per_s=rate),)
     blocks = (Block(0, 0, target.profile.name, length_s * _WASHOUT_SHARE),)
     path = place / INTERVALS_FILENAME

@@ -22,6 +22,7 @@ from jivsbench.checks.context import HttpTarget
 from jivsbench.config.workloads import list_derived_kinds
 from jivsbench.dataset import CHUNK_ROWS, SCHEMA, Dataset
 from jivsbench.errors import EnvironmentProblem
+from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.mixed import derived_table
 from jivsbench.model.scenario import OfferedSource, SourceKind, WorkloadSpec
 from jivsbench.model.secret import Secret
@@ -99,7 +100,7 @@ def _label(kind: SourceKind, sizes: Sequence[int]) -> str:
 
 def _write_files(sizes: Sequence[int], folder: Path) -> Path:
     root = folder / "mix-files"
-    root.mkdir(mode=0o700)
+    make_private_folder(root, may_exist=False)
     for size in sizes:
         with pa_csv.CSVWriter(root / derived_table(SourceKind.FILES, size), SCHEMA) as writer:
             for batch in _first_rows(size, _dataset(sizes)):

@@ -12,6 +12,7 @@ from jivsbench.extract.extractor import JOB_ID, Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.incremental import Series, extract_increment
 from jivsbench.extract.manifest import IncrementMode
+from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.extract.resume import read_finished
 from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.job import ExtractionResult
@@ -76,7 +77,7 @@ def _build_extractor(
             f"--to names a folder, in which the files get names of their own: of letters, digits, - and _, not {folder.name!r}"
         )
     try:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_missing_folders(folder.parent)
     except OSError as exc:
         raise OutputError(f"the folder {folder.parent} cannot be made ({exc.strerror}): name another with --to") from exc
     check_mask_key(mask_key)

@@ -29,6 +29,7 @@ from jivsbench.app.targets import Stack, Target, start_targets
 from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
 from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
+from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.aborting import AbortWatch
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
@@ -52,7 +53,7 @@ from jivsbench.model.record import (
     ServerRecord,
 )
 from jivsbench.model.scenario import Question
-from jivsbench.report.bundle import make_folder, write_plan
+from jivsbench.report.bundle import write_plan
 from jivsbench.report.manifest import MANIFEST_FILENAME
 
 
@@ -86,7 +87,7 @@ def new_folder(parent: Path, subject: str) -> Path:
     """A new folder below another, named by the moment and a word. Raises OutputError."""
     folder = parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{subject}-{secrets.token_hex(2)}"
     try:
-        make_folder(folder, may_exist=False)
+        make_private_folder(folder, may_exist=False)
     except OSError as exc:
         raise OutputError(
             f"the run needs the folder {folder}, which cannot be made ({exc.strerror}): choose another with --reports-dir"

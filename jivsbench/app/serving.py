@@ -13,6 +13,7 @@ from jivsbench.app.targets import build_service_spec
 from jivsbench.config import Settings, find_profile
 from jivsbench.errors import OutputError
 from jivsbench.extract.guards import require_guards
+from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.model.secret import Secret
 from jivsbench.plugins import Registry
 from jivsbench.service.server import serve
@@ -45,7 +46,7 @@ def serve_alone(settings: Settings, registry: Registry, options: ServeOptions, l
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_missing_folders(folder)
     except OSError as exc:
         raise OutputError(f"extractions were to be written to {folder}, which cannot be made ({exc.strerror})") from exc
 

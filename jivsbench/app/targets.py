@@ -14,6 +14,7 @@ from jivsbench.api import UNCHANGED, TargetChanges, TargetVariant
 from jivsbench.app.servers import Workbench
 from jivsbench.errors import EnvironmentProblem
 from jivsbench.extract.credentials import format_new_key
+from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRuntime
@@ -116,7 +117,7 @@ def start_target(  # noqa: PLR0917 - six different types
 ) -> Iterator[Target]:
     """One target, gone at the end of the block."""
     output_dir = work / f"{profile.name}-{variant.name}"
-    output_dir.mkdir(mode=0o700)
+    make_private_folder(output_dir, may_exist=False)
     spec = build_service_spec(bench, profile, output_dir, variant=variant, host=host)
     spec = replace(
         spec,

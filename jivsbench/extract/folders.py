@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jivsbench.errors import OutputError
+from jivsbench.extract.private_folders import make_missing_folders
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -170,7 +171,7 @@ def _opened_parent(folder: Path) -> Iterator[int]:
     try:
         descriptor = os.open(folder, _FOLDER)
     except FileNotFoundError:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_missing_folders(folder)
         descriptor = os.open(folder, _FOLDER)
     try:
         yield descriptor

@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
 from jivsbench.extract.jobs.database_url import parse_database_url
+from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.model.gate import WHOLE
 from jivsbench.model.history import HistoryRun, HistoryValue, SeriesKey
 from jivsbench.model.secret import Secret, format_url_without_secret
@@ -167,7 +168,7 @@ def _as_row(run: HistoryRun) -> dict[str, object]:
 
 def _make_file(folder: Path) -> Path:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_missing_folders(folder)
         path = folder / FILENAME
         path.touch(mode=0o600)
     except OSError as exc:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from jivsbench.errors import ConfigError, OutputError
+from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord, RunStart
 from jivsbench.model.summary import Report
 from jivsbench.report.manifest import MANIFEST_FILENAME, format_manifest, hash_folder, read_manifest
@@ -26,14 +27,6 @@ RUN_FILENAME: Final = "run.json"
 PLAN_FILENAME: Final = "plan.json"
 START_FILENAME: Final = "start.json"
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-
-
-def make_folder(folder: Path, *, may_exist: bool = True) -> None:
-    """Make a folder, and those above it that are missing, for the owner alone. Raises OSError."""
-    # `parents=True` would make the upper ones for everybody whom the umask lets in.
-    if not folder.parent.exists():
-        make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=may_exist)
 
 
 def write_reports(folder: Path, reports: Iterable[Report]) -> None:
@@ -119,7 +112,7 @@ def _write(folder: Path, filename: str, content: bytes) -> None:
     if Path(filename).name != filename or filename in ("", ".", ".."):
         raise OutputError(f"a reporter asked for the file name {filename!r}, which leads out of {folder}: use a plain name")
     try:
-        make_folder(folder)
+        make_missing_folders(folder)
         _replace(folder, filename, content)
     except OSError as exc:
         reason = "the disk is full" if exc.errno in _DISK_FULL else f"it cannot be written ({exc.strerror})"

@@ -25,6 +25,7 @@ from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
 from jivsbench.extract.metadata_cache import MetadataCache
+from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.extract.runner import JobRunner
 from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.profile import Profile
@@ -220,7 +221,7 @@ def _take_over(folder: Path, key: CredentialKey | None) -> tuple[int, AuditTrail
 def _make_output_dir(path: str) -> Path:
     folder = Path(path)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_missing_folders(folder)
     except OSError as exc:
         raise OutputError(f"extractions were to be written to {folder}, which cannot be made ({exc.strerror})") from exc
     return folder.resolve()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.errors import AuditError, ConfigError
+from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.model.audit import START, check_line, format_line
 
 _LOG = logging.getLogger(__name__)
@@ -94,8 +95,7 @@ def open_trail(output_dir: Path, key: AuditKey | None) -> AuditTrail:
     folder = output_dir / AUDIT_FOLDER
     path = folder / f"trail-{key.key_id if key else _NO_KEY}.jsonl"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        make_private_folder(folder)
         descriptor = os.open(path, _APPEND, 0o600)
         os.fchmod(descriptor, 0o600)
         last = _read_last_line(descriptor)

@@ -375,6 +375,7 @@ def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
 
 def test_a_key_that_cannot_be_is_refused(tmp_path: Path) -> None:
     """A file of another size, and a folder that is a file: the path is named."""
+    (tmp_path / ".cache.key").touch(mode=0o600)
     (tmp_path / ".cache.key").write_bytes(b"short")
     (tmp_path / "file").touch()
 

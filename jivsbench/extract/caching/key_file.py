@@ -3,13 +3,16 @@
 It never enters the cache. Whoever can read this file can read the outputs themselves; see docs/decisions/0008.
 """
 
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Final
 
 from jivsbench.errors import OutputError
 from jivsbench.extract.caching.sealing import KEY_BYTES
+from jivsbench.extract.private_folders import make_missing_folders
 
 _NAME: Final = ".cache.key"
 
@@ -18,15 +21,24 @@ def read_cache_key(folder: Path) -> bytes:
     """The key in that folder, made when there is none. Raises OutputError for one that cannot be read or made."""
     path = folder / _NAME
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
+        make_missing_folders(folder)
+        if not os.path.lexists(path):
             _make_key(path)
-        key = path.read_bytes()
+        key = _read_own(path)
     except OSError as exc:
         raise OutputError(f"the cache's key was to be kept in {path}, which cannot be used ({exc.strerror})") from exc
     if len(key) != KEY_BYTES:
         raise OutputError(f"the cache's key in {path} has {len(key)} bytes instead of {KEY_BYTES}: remove it, a new one is made")
     return key
+
+
+def _read_own(path: Path) -> bytes:
+    """What is in the file, unless somebody else may know it: whoever knows the key can write entries that are believed."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
+        facts = os.fstat(file.fileno())
+        if path.is_symlink() or facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
+            raise PermissionError(errno.EPERM, "others may know it: remove it, a new one is made")
+        return file.read()
 
 
 def _make_key(path: Path) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from jivsbench.errors import EnvironmentProblem, OutputError, PoolTimeoutError
 from jivsbench.extract.jobs.database_url import parse_database_url
 from jivsbench.extract.jobs.migrations import upgrade
+from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.model.profile import MetadataPoolLimits
 from jivsbench.model.secret import Secret, format_url_without_secret
 
@@ -119,7 +120,7 @@ def open_database(url: Secret | None, folder: Path, limits: MetadataPoolLimits, 
 def _make_private_file(folder: Path) -> Path:
     path = folder / _FILE
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         # It may have been made by someone less careful; SQLite gives its WAL the mode of the file.
         path.chmod(0o600)
