@@ -88,6 +88,7 @@ class AttackedTargets:
             checks = folder / "checks"
             make_private_folder(checks, may_exist=False)
             rendering = self._build_rendering(source, (*variant.plugins, *changes.plugins), checks, log)
+            rendering = replace(rendering, plugins_lock=Path(spec.plugins_lock) if spec.plugins_lock else None)
             errand = self._build_errand(checks, changes.cache_url or servers.cache_url)
             context = self._build_context(variant, target, log, wire, errand, rendering)
             exits.callback(context.neighbours.close)
