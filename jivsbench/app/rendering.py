@@ -32,7 +32,6 @@ class Rendering:
     log: Path
     plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
-    plugins_lock: Path | None = None
 
     def render(self, rounds: Rounds) -> tuple[Path, ...]:
         """A folder of reports for each round of texts. Raises InvalidRunError when a child could not render them."""
@@ -50,7 +49,6 @@ class Rendering:
             "folders": [str(folder) for folder in folders],
             "plugins": self.plugins,
             "disabled": self.disabled_plugins,
-            "lock": str(self.plugins_lock) if self.plugins_lock else None,
         }
         child = start_python_child(
             "rendering", "jivsbench.app.rendering", log=self.log, message=json.dumps(task), reads_stdout=False
@@ -75,8 +73,7 @@ def render_specimens(registry: Registry, labels: Labels, rounds: Rounds, folders
 def main() -> int:
     """The child: reads its task from standard input."""
     task: dict[str, Any] = json.loads(sys.stdin.readline())
-    locked = Path(task["lock"]) if task["lock"] else None
-    registry = load_registry(extra_modules=task["plugins"], disabled=task["disabled"], plugins_lock=locked)
+    registry = load_registry(extra_modules=task["plugins"], disabled=task["disabled"])
     render_specimens(registry, Labels(**task["labels"]), task["rounds"], [Path(folder) for folder in task["folders"]])
     return 0
 

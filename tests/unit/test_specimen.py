@@ -1,15 +1,13 @@
-import sys
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
-from jivsbench.app.environments import ask_environment
 from jivsbench.app.rendering import Rendering
 from jivsbench.app.specimen import Labels, build_specimen
 from jivsbench.checks.context import render_nowhere
-from jivsbench.errors import EnvironmentProblem, InvalidRunError
-from jivsbench.plugins import find_wanted, format_lock, load_registry, lock
+from jivsbench.errors import InvalidRunError
+from jivsbench.plugins import load_registry
 from jivsbench.report.bundle import read_record
 
 TEXTS = [f"text {number} <b>" for number in range(40)]
@@ -70,40 +68,3 @@ def test_with_plugins_another_process_renders(tmp_path: Path) -> None:
         Rendering(load_registry(), LABELS, tmp_path, tmp_path / "log", ("no.such.module",)).render([TEXTS])
     with pytest.raises(InvalidRunError, match="nobody renders"):
         render_nowhere([TEXTS])
-
-
-def test_the_process_that_renders_loads_what_the_lock_allows(tmp_path: Path) -> None:
-    """A plugin that is not locked is not imported there either; one of a locked package is."""
-    lock_file = tmp_path / "plugins.lock"
-    lock_file.write_text(format_lock(lock(find_wanted())))
-    (tmp_path / "stranger.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w').close()")
-    careless = ("jivsbench.testing.vulnerable.careless_pages",)
-    allowed = Rendering(
-        load_registry(),
-        LABELS,
-        tmp_path,
-        tmp_path / "log",
-        ("jivsbench.testing.vulnerable.careless_pages",),
-        plugins_lock=lock_file,
-    )
-    refused = replace(allowed, plugins=("stranger",))
-
-    assert "text 39 <b>" in (allowed.render([TEXTS])[0] / "report.html").read_text()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(tmp_path))
-        with pytest.raises(InvalidRunError, match="ended with 1"):
-            refused.render([TEXTS])
-    assert not (tmp_path / "imported").exists()
-    assert "'stranger' (module) is not in" in (tmp_path / "log").read_text()
-
-
-def test_another_environment_is_asked_under_the_lock(tmp_path: Path) -> None:
-    """To ask what is installed there is to load it."""
-    lock_file = tmp_path / "plugins.lock"
-    lock_file.write_text(format_lock(lock(find_wanted())))
-    python = Path(sys.executable)
-
-    assert ask_environment(python, (), (), lock_file).plugins
-    lock_file.write_text(lock_file.read_text().replace('version = "', 'version = "9'))
-    with pytest.raises(EnvironmentProblem, match="PluginLoadError"):
-        ask_environment(python, (), (), lock_file)
