@@ -53,7 +53,7 @@ class Installation:
     packages: tuple[Path, ...] = ()
     """Folders that hold installed distributions (`site-packages`)."""
     sources: tuple[Path, ...] = ()
-    """Folders with the Python source of the host and of every loaded plugin."""
+    """The Python source of the host and of every loaded plugin: folders, or the file of a plugin that is a single one."""
     configurations: tuple[Path, ...] = ()
     """Configuration files that are in force, and files of the same folder that set secrets for it."""
     locks: tuple[Path, ...] = ()

@@ -24,7 +24,6 @@ from jivsbench.checks.runner import run_checks
 from jivsbench.checks.score import score
 from jivsbench.config.controls import load_catalogue
 from jivsbench.errors import EmbeddedServerError, EnvironmentProblem
-from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.inputs import Waiver
 from jivsbench.model.profile import Profile
@@ -86,7 +85,7 @@ class AttackedTargets:
             # Not by the variant's name: a check may start several of one variant.
             folder = Path(tempfile.mkdtemp(prefix=f"{variant.name}-", dir=self._work))
             output_dir = folder / "outputs"
-            make_private_folder(output_dir, may_exist=False)
+            output_dir.mkdir(mode=0o700)
             spec = build_service_spec(bench, self._profile, output_dir, variant=variant)
             spec = replace(
                 spec,
@@ -99,7 +98,7 @@ class AttackedTargets:
                 spec = replace(spec, plugins_lock=None)
             target = exits.enter_context(serve_spec(spec, log, stack, changes))
             checks = folder / "checks"
-            make_private_folder(checks, may_exist=False)
+            checks.mkdir(mode=0o700)
             rendering = self._build_rendering(source, (*variant.plugins, *changes.plugins), checks, log)
             errand = self._build_errand(checks, changes.cache_url or servers.cache_url)
             context = self._build_context(variant, target, log, wire, errand, rendering)

@@ -187,7 +187,8 @@ def _choose(settings: Settings, registry: Registry, choice: ArmChoice) -> tuple[
     plugins, disabled = choice.plugins, choice.disabled_plugins
     if choice.environment is not None:
         python = find_python(choice.environment)
-        runtime = ask_environment(python, (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled))
+        named, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
+        runtime = ask_environment(python, named, without, settings.plugins_lock)
         return profile, Stack(python, runtime, plugins, disabled)
     if not (plugins or disabled):
         require_guards(profile, registry.guards)

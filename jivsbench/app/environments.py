@@ -12,9 +12,11 @@ from jivsbench.model.record import ArmRuntime
 _ANSWER_LIMIT_S: Final = 60.0
 _ASK: Final = """
 import dataclasses, json, platform, sys
+from pathlib import Path
 import jivsbench
 from jivsbench.plugins import load_registry
-plugins = load_registry(extra_modules=sys.argv[1].split(), disabled=sys.argv[2].split()).plugins
+lock = {"plugins_lock": Path(sys.argv[3])} if sys.argv[3] else {}
+plugins = load_registry(extra_modules=sys.argv[1].split(), disabled=sys.argv[2].split(), **lock).plugins
 print(json.dumps({
     "jivsbench_version": jivsbench.__version__,
     "python_version": platform.python_version(),
@@ -35,9 +37,11 @@ def find_python(environment: Path) -> Path:
     )
 
 
-def ask_environment(python: Path, plugins: tuple[str, ...], disabled: tuple[str, ...]) -> ArmRuntime:
-    """What is installed there. Raises EnvironmentProblem when jivsbench cannot be used there."""
-    argv = [str(python), "-I", "-c", _ASK, " ".join(plugins), " ".join(disabled)]
+def ask_environment(
+    python: Path, plugins: tuple[str, ...], disabled: tuple[str, ...], plugins_lock: Path | None = None
+) -> ArmRuntime:
+    """What is installed there. Raises EnvironmentProblem when jivsbench cannot be used there, or the lock forbids it."""
+    argv = [str(python), "-I", "-c", _ASK, " ".join(plugins), " ".join(disabled), str(plugins_lock or "")]
     try:
         done = subprocess.run(  # noqa: S603 - the interpreter that the user named
             argv, capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,7 @@ import jivsbench
 from jivsbench.api import PROJECT, Installation
 from jivsbench.app.servers import Workbench
 from jivsbench.config import CONFIG_FILENAME, Settings
-from jivsbench.plugins import find_wanted
+from jivsbench.plugins import find_package, find_wanted
 
 _CONFIGURATIONS: Final = (CONFIG_FILENAME, ".env", "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _LOCKS: Final = ("uv.lock", "requirements.txt")
@@ -25,7 +24,7 @@ def describe_installation(bench: Workbench, advisories: Sequence[Path] = ()) -> 
     folder = bench.settings.plugins_lock_path.parent
     return Installation(
         packages=list_package_folders(),
-        sources=(Path(jivsbench.__file__).parent, *_list_plugin_folders(bench.settings)),
+        sources=(Path(jivsbench.__file__).parent, *list_plugin_sources(bench.settings)),
         configurations=_find(folder, _CONFIGURATIONS),
         locks=_find(folder, _LOCKS),
         advisories=tuple(advisories),
@@ -59,8 +58,8 @@ def _find(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
     return tuple(folder / name for name in names if (folder / name).is_file())
 
 
-def _list_plugin_folders(settings: Settings) -> tuple[Path, ...]:
-    """Of each plugin the outermost package, without importing it; none for the host's own."""
+def list_plugin_sources(settings: Settings) -> tuple[Path, ...]:
+    """Of each plugin the outermost package, or its single file, without importing it; none for the host's own."""
     wanted = find_wanted(extra_modules=settings.plugins, disabled=settings.disabled_plugins)
-    specs = [find_spec(package) for package in dict.fromkeys(plugin.package for plugin in wanted) if package != PROJECT]
-    return tuple(Path(spec.origin).parent for spec in specs if spec is not None and spec.origin)
+    packages = [package for plugin in wanted if (package := find_package(plugin.module)) is not None and package.name != PROJECT]
+    return tuple(dict.fromkeys(path for package in packages for path in package.places))

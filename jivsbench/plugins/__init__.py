@@ -3,6 +3,7 @@
 from jivsbench.plugins.candidates import ENTRY_POINT_GROUP
 from jivsbench.plugins.loading import DISABLE_VARIABLE, build_plugin_manager, find_wanted
 from jivsbench.plugins.locking import format_lock, lock
+from jivsbench.plugins.package_files import find_package
 from jivsbench.plugins.registry import Registry, load_registry
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "ENTRY_POINT_GROUP",
     "Registry",
     "build_plugin_manager",
+    "find_package",
     "find_wanted",
     "format_lock",
     "load_registry",

@@ -26,11 +26,6 @@ class Candidate:
         """How messages name it: plugin, distribution, version."""
         return format_label(self.name, self.origin, self.version)
 
-    @property
-    def package(self) -> str:
-        """The outermost package of its module: what its hash covers."""
-        return self.module.partition(".")[0]
-
     def is_named_by(self, names: Collection[str]) -> bool:
         """True when the plugin, or the distribution that brings it, is among `names`."""
         return self.name in names or _normalize(self.origin) in {_normalize(name) for name in names}

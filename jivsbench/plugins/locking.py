@@ -8,17 +8,16 @@ sources of the same age; whoever can write those can change jivsbench itself.
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
 from jivsbench.errors import ConfigError, PluginLoadError
 from jivsbench.plugins.candidates import MODULE_ORIGIN, Candidate
+from jivsbench.plugins.package_files import PackageFiles, find_package
 
 _FORMAT: Final = 1
-_IGNORED: Final = frozenset({"__pycache__"})
 _AGAIN: Final = "look at what has changed, then lock again with `jivsbench plugins lock`"
 _HEAD: Final = """\
 # The plugins that jivsbench may load: made by `jivsbench plugins lock`, looked at before any of them is imported.
@@ -27,7 +26,7 @@ _HEAD: Final = """\
 
 @dataclass(frozen=True, slots=True)
 class LockedPlugin:
-    """One plugin that may be loaded; `sha256` is that of all files of its outermost package, names included."""
+    """One plugin that may be loaded; `sha256` is that of all files of its package, names included."""
 
     name: str
     distribution: str
@@ -38,7 +37,7 @@ class LockedPlugin:
 def lock(candidates: Sequence[Candidate]) -> tuple[LockedPlugin, ...]:
     """What these plugins are now. Raises PluginLoadError for one whose files cannot be found."""
     hashes = _Hashes()
-    found = [LockedPlugin(one.name, one.origin, one.version, hashes.of(one)) for one in candidates]
+    found = [LockedPlugin(one.name, one.origin, one.version, hashes.of(_find_files(one))) for one in candidates]
     return tuple(sorted(found, key=lambda plugin: plugin.name))
 
 
@@ -70,11 +69,12 @@ def check_lock(path: Path, candidates: Sequence[Candidate]) -> None:
     hashes = _Hashes()
     verified = set()
     for candidate in (one for one in candidates if one.name in locked):
-        _compare(candidate, locked[candidate.name], hashes.of(candidate), path)
-        verified.add(candidate.package)
-    for candidate in candidates:
+        package = _find_files(candidate)
+        _compare(candidate, locked[candidate.name], hashes.of(package), path)
+        verified.add(package)
+    for candidate in (one for one in candidates if one.name not in locked):
         # A module named besides is as good as the package that it lies in.
-        if candidate.name not in locked and not (candidate.origin == MODULE_ORIGIN and candidate.package in verified):
+        if candidate.origin != MODULE_ORIGIN or find_package(candidate.module) not in verified:
             raise PluginLoadError(f"plugin {candidate.label} is not in {path}, so it is not loaded: remove it, or {_AGAIN}")
     missing = sorted(set(locked) - {candidate.name for candidate in candidates})
     if missing:
@@ -100,39 +100,25 @@ class _Hashes:
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
-    def of(self, candidate: Candidate) -> str:
-        if candidate.package not in self._known:
-            self._known[candidate.package] = _hash_package(candidate)
-        return self._known[candidate.package]
+    def of(self, package: PackageFiles) -> str:
+        if package.name not in self._known:
+            self._known[package.name] = _hash_files(package)
+        return self._known[package.name]
 
 
-def _hash_package(candidate: Candidate) -> str:
+def _hash_files(package: PackageFiles) -> str:
     whole = hashlib.sha256()
-    count = 0
-    for name, path in sorted(_list_files(candidate)):
+    for name, path in sorted(package):
         with path.open("rb") as file:
             # Names cannot hold NUL, and a digest has one length: no two trees give the same bytes.
             whole.update(name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
-        count += 1
-    if not count:
-        raise PluginLoadError(
-            f"the files of plugin {candidate.label} cannot be found, so it cannot be locked: install it as files"
-        )
     return whole.hexdigest()
 
 
-def _list_files(candidate: Candidate) -> Iterator[tuple[str, Path]]:
-    # The finder of paths alone: it imports nothing, and no other finder could have been put before it by a plugin.
-    spec = PathFinder.find_spec(candidate.package)
-    if spec is None:
-        return
-    if spec.submodule_search_locations is None:
-        if spec.origin:
-            yield Path(spec.origin).name, Path(spec.origin)
-        return
-    for number, folder in enumerate(spec.submodule_search_locations):
-        root = Path(folder)
-        for path in root.rglob("*"):
-            inside = path.relative_to(root)
-            if path.is_file() and not _IGNORED.intersection(inside.parts):
-                yield f"{number}/{inside.as_posix()}", path
+def _find_files(candidate: Candidate) -> PackageFiles:
+    package = find_package(candidate.module)
+    if package is None:
+        raise PluginLoadError(
+            f"the files of plugin {candidate.label} cannot be found, so it cannot be locked: install it as files"
+        )
+    return package

@@ -67,7 +67,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     site.write_lock()
     assert not site.marker.exists()
     yield site
-    for name in [name for name in sys.modules if name.startswith(("acme_plugin", "evil_plugin", "single"))]:
+    for name in [name for name in sys.modules if name.startswith(("acme", "evil_plugin", "single", "emptyland"))]:
         del sys.modules[name]
 
 
@@ -210,3 +210,109 @@ def test_the_command_locks_and_every_other_command_obeys(site: Site, tmp_path: P
     assert isinstance(runner.invoke(root, ["plugins"]).exception, PluginLoadError)
     assert runner.invoke(root, ["plugins", "lock"]).exit_code == 0
     assert runner.invoke(root, ["plugins"]).exit_code == 0
+
+
+def make_namespace(site: Site) -> tuple[Path, Path]:
+    """Two packages that share a name with no `__init__.py`, as distributions of one maker do: a plugin, and another's."""
+    plugin, other = site.folder / "acmeland" / "plugin", site.folder / "acmeland" / "other"
+    for folder in (plugin, other):
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(PLUGIN.format(marker=str(site.folder / f"{folder.name} was imported")))
+    metadata = site.folder / "acmeland-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acmeland\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[jivsbench]\nacmeland = acmeland.plugin\n")
+    return plugin, other
+
+
+def load_both(site: Site, *modules: str):
+    """Load the site's plugin and that of the namespace, under the lock."""
+    disabled = [name for name in site.others() if name != "acmeland"]
+    return load_registry(disabled=disabled, extra_modules=modules, plugins_lock=site.lock)
+
+
+def lock_both(site: Site) -> None:
+    """The lock of both."""
+    disabled = [name for name in site.others() if name != "acmeland"]
+    site.lock.write_text(format_lock(lock(find_wanted(disabled=disabled))))
+
+
+def test_what_lies_beside_a_plugin_in_a_namespace_is_not_part_of_it(site: Site) -> None:
+    """Another distribution of the same maker may come, change and go."""
+    _, other = make_namespace(site)
+    lock_both(site)
+    (other / "more.py").write_text("")
+    (site.folder / "acmeland" / "third").mkdir()
+
+    assert [plugin.name for plugin in load_both(site).plugins] == ["acme", "acmeland"]
+
+
+def test_a_plugin_in_a_namespace_is_refused_when_it_changed(site: Site) -> None:
+    """As every other."""
+    plugin, _ = make_namespace(site)
+    lock_both(site)
+    (plugin / "more.py").write_text("")
+
+    with pytest.raises(PluginLoadError, match=r"'acmeland'.*is not the one in"):
+        load_both(site)
+
+
+def test_another_package_of_a_locked_namespace_is_not_locked_with_it(site: Site) -> None:
+    """Anybody can put one into a namespace."""
+    make_namespace(site)
+    lock_both(site)
+
+    with pytest.raises(PluginLoadError, match=r"'acmeland.other' \(module\) is not in"):
+        load_both(site, "acmeland.other")
+    assert not (site.folder / "other was imported").exists()
+
+
+def test_a_single_file_is_locked_by_itself(site: Site) -> None:
+    """In the folder of all packages, and in a namespace: what lies beside it is not part of it."""
+    namespace = site.folder / "singleland"
+    namespace.mkdir()
+    (namespace / "one.py").write_text("")
+    (site.folder / "single.py").write_text("")
+    site.write_lock("single", "singleland.one")
+    (namespace / "two.py").write_text("")
+
+    assert len(site.load("single", "singleland.one").plugins) == 3
+    with pytest.raises(PluginLoadError, match=r"'singleland.two' \(module\) is not in"):
+        site.load("single", "singleland.one", "singleland.two")
+    (namespace / "one.py").write_text("LIMIT = 1\n")
+    with pytest.raises(PluginLoadError, match=r"'singleland.one' \(module\) is not the one in"):
+        site.load("single", "singleland.one")
+
+
+def test_a_package_in_the_place_of_a_locked_file_is_another(site: Site) -> None:
+    """Python takes the package, and the file that was locked stays as it was."""
+    (site.folder / "single.py").write_text("")
+    site.write_lock("single")
+    (site.folder / "single").mkdir()
+    (site.folder / "single" / "__init__.py").write_text("")
+
+    with pytest.raises(PluginLoadError, match=r"'single' \(module\) is not the one in"):
+        site.load("single")
+
+
+def test_what_a_link_in_a_plugin_leads_to_is_part_of_it(site: Site) -> None:
+    """Python imports from there as well; a circle of links ends."""
+    elsewhere = site.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "__init__.py").write_text("")
+    (site.package / "linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(site.package)
+    site.write_lock()
+    (elsewhere / "__init__.py").write_text("LIMIT = 1\n")
+
+    with pytest.raises(PluginLoadError, match=r"'acme'.*is not the one in"):
+        site.load()
+    assert not site.marker.exists()
+
+
+def test_a_namespace_alone_is_no_plugin(site: Site) -> None:
+    """It has no file, so nothing could be locked."""
+    (site.folder / "emptyland").mkdir()
+
+    with pytest.raises(PluginLoadError, match=r"the files of plugin 'emptyland' \(module\) cannot be found"):
+        site.write_lock("emptyland")

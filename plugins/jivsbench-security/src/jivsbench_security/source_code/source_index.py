@@ -114,10 +114,10 @@ def build_index(folders: Iterable[Path], left_out: Iterable[str] = ()) -> Source
     index = SourceIndex()
     endings = tuple(left_out)
     for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
+        for path in [folder] if folder.is_file() else sorted(folder.rglob("*.py")):
             if not (endings and str(path.parent).endswith(endings)):
-                parts = path.relative_to(folder).with_suffix("").parts
-                index.add(".".join((folder.name, *parts)).removesuffix(".__init__"), path, path.read_text("utf-8", "replace"))
+                parts = path.relative_to(folder.parent).with_suffix("").parts
+                index.add(".".join(parts).removesuffix(".__init__"), path, path.read_text("utf-8", "replace"))
     return index
 
 
