@@ -172,7 +172,7 @@ def test_a_crash_on_the_target_is_a_finding_of_the_checks_severity():
     ],
 )
 def test_a_crash_because_a_server_is_down_is_invalid(target, error):
-    """By the error itself, or by asking the source and the cache afterwards; so is one that this machine was too busy to start."""
+    """By the error itself, or by asking the source and the cache afterwards; so is a target that did not start in time."""
     result = crash_on(target, error)
 
     assert (result.outcome, result.findings) == (CheckOutcome.INVALID, ())
