@@ -295,6 +295,8 @@ def test_progress_is_told_before_each_step():
         (TargetVariant("a", cache="x"), TargetVariant("b", cache="y"), None),
         (TargetVariant("a", guards=()), TargetVariant("b", guards=("g",)), None),
         (TargetVariant("a"), TargetVariant("b", is_alone=True), None),
+        (TargetVariant("a", is_alone=True), TargetVariant("a", is_alone=True), None),
+        (TargetVariant("a"), TargetVariant("a"), TargetVariant("a")),
         (TargetVariant("a", cache_server="stock"), TargetVariant("b", cache_server="confined"), None),
         (TargetVariant("a", cache_server="stock"), TargetVariant("b"), TargetVariant("shared-a", cache_server="stock")),
     ],
