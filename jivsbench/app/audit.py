@@ -9,11 +9,15 @@ from jivsbench.analysis.contradictions import audit_claims, compare_workloads
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.recomputation import compare_values, recompute_arms, recompute_monitor, recompute_summary
 from jivsbench.analysis.run_claims import list_claims
+from jivsbench.app.checks import score_results
 from jivsbench.app.conclusion import find_run
+from jivsbench.checks.runner import find_shortfall
 from jivsbench.config.mappings import load_mapping
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.monitor import MONITOR_FILENAME, read_looks
 from jivsbench.model.claims import Audit, Claims, Relation, Rule, join_audits
+from jivsbench.model.finding import CheckOutcome
+from jivsbench.model.record import RunRecord
 from jivsbench.plugins import Registry
 from jivsbench.report.bundle import PLAN_FILENAME, RUN_FILENAME, read_run
 from jivsbench.report.manifest import find_changes, read_manifest
@@ -65,10 +69,21 @@ def _recompute(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relat
         yield from recompute_arms(record, lambda: read_intervals(folder / INTERVALS_FILENAME, is_cut_off=record.is_partial))
     if (folder / MONITOR_FILENAME).is_file():
         yield from recompute_monitor(record, read_looks(folder / MONITOR_FILENAME))
+    yield from _recompute_security(record)
     yield from recompute_summary(record, summary, verdict.inputs)
     gates = tuple(result.gate for result in verdict.gates)
     yield compare_values("verdict", verdict, judge(record, summary, gates, verdict.inputs))
     yield from _compare_files(folder, run, registry)
+
+
+def _recompute_security(record: RunRecord) -> Iterator[Relation]:
+    """The score with its caps and its letter from the outcomes and findings; and that whatever passed had something to pass."""
+    yield compare_values("security score", record.score, score_results(record.checks))
+    for check in record.checks:
+        if check.outcome is CheckOutcome.PASS:
+            shortfall = find_shortfall(check)
+            told = shortfall or "attacks reached the target between harmless requests"
+            yield Relation(Rule.RECOMPUTED, f"check {check.check_id} {check.outcome}", told, shortfall is None)
 
 
 def _verify_manifest(folder: Path) -> Iterator[Relation]:

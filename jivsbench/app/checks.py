@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from jivsbench.analysis.standards import list_not_run
@@ -15,11 +15,10 @@ from jivsbench.app.installation import describe_installation, plant_installation
 from jivsbench.app.progress import Step
 from jivsbench.app.rendering import Rendering
 from jivsbench.app.servers import Servers, Workbench
-from jivsbench.app.specimen import Labels
-from jivsbench.app.targets import SAME, Stack, Target, build_service_spec, serve_spec
+from jivsbench.app.targets import Target, build_service_spec, serve_spec
 from jivsbench.checks.context import Errand, HttpCheckContext, Reach
 from jivsbench.checks.missing_guard import missing_guard_result
-from jivsbench.checks.recorder import WireRecorder, record_source
+from jivsbench.checks.recorder import record_source
 from jivsbench.checks.runner import run_checks
 from jivsbench.checks.score import score
 from jivsbench.config.controls import load_catalogue
@@ -73,7 +72,7 @@ class AttackedTargets:
         self._logs = logs
 
     @contextmanager
-    def launch(self, variant: TargetVariant, changes: TargetChanges = UNCHANGED, stack: Stack = SAME) -> Iterator[CheckContext]:
+    def launch(self, variant: TargetVariant, changes: TargetChanges = UNCHANGED) -> Iterator[CheckContext]:
         """A running target of a variant, and what a check needs to attack it."""
         with ExitStack() as exits:
             source = self._bench.servers.source
@@ -81,56 +80,48 @@ class AttackedTargets:
                 source = replace(source, url=changes.source_url)
             passing, wire = exits.enter_context(record_source(source))
             servers = replace(exits.enter_context(_serve_cache(self._bench.servers, variant)), source=passing)
-            bench = replace(self._bench, servers=servers)
             # Not by the variant's name: a check may start several of one variant.
             folder = Path(tempfile.mkdtemp(prefix=f"{variant.name}-", dir=self._work))
-            output_dir = folder / "outputs"
-            output_dir.mkdir(mode=0o700)
-            spec = build_service_spec(bench, self._profile, output_dir, variant=variant)
-            spec = replace(
-                spec,
-                plugins=(*spec.plugins, *stack.plugins),
-                disabled_plugins=(*spec.disabled_plugins, *stack.disabled_plugins),
-            )
-            log = self._logs / f"attacked-{variant.name}.log"
+            checks = folder / "checks"
+            for one in (checks, folder / "outputs"):
+                one.mkdir(mode=0o700)
+            spec = build_service_spec(replace(self._bench, servers=servers), self._profile, folder / "outputs", variant=variant)
             spec = _change_spec(spec, changes)
             if variant.is_unlocked:
                 spec = replace(spec, plugins_lock=None)
-            target = exits.enter_context(serve_spec(spec, log, stack, changes))
-            checks = folder / "checks"
-            checks.mkdir(mode=0o700)
-            rendering = self._build_rendering(source, (*variant.plugins, *changes.plugins), checks, log)
-            errand = self._build_errand(checks, changes.cache_url or servers.cache_url)
-            context = self._build_context(variant, target, log, wire, errand, rendering)
+            log = self._logs / f"attacked-{variant.name}.log"
+            target = exits.enter_context(serve_spec(spec, log, changes=changes))
+            context = HttpCheckContext(
+                _find_reach(target, log),
+                self._build_errand(checks, changes.cache_url or servers.cache_url),
+                partial(self.launch, variant),
+                plant_installation(self._installation, variant.installations, checks),
+                wire,
+                self._build_rendering(source, spec, (*variant.plugins, *changes.plugins), checks, log).render,
+            )
             exits.callback(context.close)
             yield context
 
-    def _build_context(  # noqa: PLR0917 - six different types
-        self,
-        variant: TargetVariant,
-        target: Target,
-        log: Path,
-        wire: WireRecorder | None,
-        errand: Errand,
-        rendering: Rendering,
-    ) -> HttpCheckContext:
-        service = target.service
-        return HttpCheckContext(
-            Reach(service.base_url, Secret(service.admin_token), service.pid, log, target.output_dir, target.credential_key),
-            errand,
-            partial(self.launch, variant, stack=target.stack),
-            self._install(variant, errand.folder),
-            wire,
-            rendering.render,
-        )
+    @cached_property
+    def _installation(self) -> Installation:
+        """The same for all targets, and slow to find."""
+        return describe_installation(self._bench, self._security.advisories)
 
-    def _build_rendering(self, source: DataSource, plugins: tuple[str, ...], folder: Path, log: Path) -> Rendering:
-        """Reports as this installation renders them; with plugins besides, another process does."""
+    def _build_rendering(
+        self, source: DataSource, spec: ServiceSpec, plugins: tuple[str, ...], folder: Path, log: Path
+    ) -> Rendering:
+        """Reports as this installation renders them; with plugins besides, another process does, as its target loads them."""
         cache_url = self._bench.servers.cache_url
-        labels = Labels(format_url_without_secret(source.url), format_url_without_secret(cache_url) if cache_url else "")
-        settings = self._bench.settings
-        extra = (*settings.plugins, *plugins) if plugins else ()
-        return Rendering(self._bench.registry, labels, folder, log, extra, settings.disabled_plugins)
+        return Rendering(
+            self._bench.registry,
+            format_url_without_secret(source.url),
+            format_url_without_secret(cache_url) if cache_url else "",
+            folder,
+            log,
+            spec.plugins if plugins else (),
+            spec.disabled_plugins,
+            spec.plugins_lock,
+        )
 
     def _build_errand(self, folder: Path, cache_url: Secret | None) -> Errand:
         servers, security = self._bench.servers, self._security
@@ -146,20 +137,21 @@ class AttackedTargets:
             cache_url=cache_url,
         )
 
-    def _install(self, variant: TargetVariant, folder: Path) -> Installation:
-        real = describe_installation(self._bench, self._security.advisories)
-        return plant_installation(real, variant.installations, folder)
 
-
-def attack(bench: Workbench, profile: Profile, security: Security, logs: Path, stack: Stack = SAME) -> tuple[CheckResult, ...]:
+def attack(bench: Workbench, profile: Profile, security: Security, logs: Path) -> tuple[CheckResult, ...]:
     """Run the checks against a target of the profile that is started for them; their controls get targets of their own."""
     work = Path(tempfile.mkdtemp(prefix="jivsbench-attacked-"))
     targets = AttackedTargets(bench, profile, security, work, logs)
     try:
-        with targets.launch(TargetVariant("target"), stack=stack) as target:
+        with targets.launch(TargetVariant("target")) as target:
             return run_checks(security.checks, targets.launch, target, lambda text: bench.listener(Step(text)))
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _find_reach(target: Target, log: Path) -> Reach:
+    service = target.service
+    return Reach(service.base_url, Secret(service.admin_token), service.pid, log, target.output_dir, target.credential_key)
 
 
 @contextmanager

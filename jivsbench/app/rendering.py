@@ -4,17 +4,18 @@ A plugin may replace a part of the host, and must not do so in the process that 
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from jivsbench.app.conclusion import conclude
-from jivsbench.app.specimen import Labels, build_specimen
-from jivsbench.children import start_python_child
+from jivsbench.app.specimen import build_specimen
+from jivsbench.children import start_python_child, stop_with_parent
 from jivsbench.errors import InvalidRunError
 from jivsbench.plugins import Registry, load_registry
 
@@ -27,11 +28,14 @@ class Rendering:
     """Where reports are rendered, by which reporters, and with which plugins besides."""
 
     registry: Registry
-    labels: Labels
+    source_label: str
+    cache_label: str
     folder: Path
     log: Path
     plugins: tuple[str, ...] = ()
+    """Modules; with any, a child renders and loads them."""
     disabled_plugins: tuple[str, ...] = ()
+    plugins_lock: str | None = None
 
     def render(self, rounds: Rounds) -> tuple[Path, ...]:
         """A folder of reports for each round of texts. Raises InvalidRunError when a child could not render them."""
@@ -39,16 +43,17 @@ class Rendering:
         if self.plugins:
             self._render_elsewhere(rounds, folders)
         else:
-            render_specimens(self.registry, self.labels, rounds, folders)
+            render_specimens(self.registry, (self.source_label, self.cache_label), rounds, folders)
         return folders
 
     def _render_elsewhere(self, rounds: Rounds, folders: Sequence[Path]) -> None:
         task = {
-            "labels": asdict(self.labels),
+            "labels": (self.source_label, self.cache_label),
             "rounds": [list(texts) for texts in rounds],
             "folders": [str(folder) for folder in folders],
             "plugins": self.plugins,
             "disabled": self.disabled_plugins,
+            "lock": self.plugins_lock,
         }
         child = start_python_child(
             "rendering", "jivsbench.app.rendering", log=self.log, message=json.dumps(task), reads_stdout=False
@@ -60,21 +65,24 @@ class Rendering:
         finally:
             child.stop()
         if status != 0:
-            raise InvalidRunError(f"the process that renders the reports ended with {status}: see {self.log}")
+            raise InvalidRunError(f"the process that renders the reports ended with {status}: see {self.log.name}")
 
 
-def render_specimens(registry: Registry, labels: Labels, rounds: Rounds, folders: Sequence[Path]) -> None:
-    """Conclude a specimen a round, as every run is concluded; nobody is told of it."""
+def render_specimens(registry: Registry, labels: tuple[str, str], rounds: Rounds, folders: Sequence[Path]) -> None:
+    """Conclude a specimen a round, as every run is concluded; nobody is told of it. `labels` are those of source and cache."""
     unheard = replace(registry, listeners=())
     for texts, folder in zip(rounds, folders, strict=True):
-        conclude(build_specimen(texts, labels), folder, unheard)
+        conclude(build_specimen(texts, *labels), folder, unheard)
 
 
 def main() -> int:
-    """The child: reads its task from standard input."""
+    """The child: reads its task from standard input, and ends with whoever holds the other end of that."""
     task: dict[str, Any] = json.loads(sys.stdin.readline())
-    registry = load_registry(extra_modules=task["plugins"], disabled=task["disabled"])
-    render_specimens(registry, Labels(**task["labels"]), task["rounds"], [Path(folder) for folder in task["folders"]])
+    # A plugin may never return, so nothing is asked of the thread that renders.
+    stop_with_parent(sys.stdin, lambda: os._exit(1))
+    lock = Path(task["lock"]) if task["lock"] else None
+    registry = load_registry(extra_modules=task["plugins"], disabled=task["disabled"], plugins_lock=lock)
+    render_specimens(registry, tuple(task["labels"]), task["rounds"], [Path(folder) for folder in task["folders"]])
     return 0
 
 

@@ -161,7 +161,7 @@ def _measure(  # noqa: PLR0917 - six different types, in the order of the data's
                 arm, target = measured.arms[-1], targets[-1]
                 measured.capacity = search_capacity(plan, arm, target, spec=spec, folder=folder, listener=bench.listener)
             if security.checks and not measured.aborted:
-                measured.checks = attack(bench, targets[-1].profile, security, folder, targets[-1].stack)
+                measured.checks = attack(bench, targets[-1].profile, security, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -1,8 +1,7 @@
 """`sbom`: what this installation is made of, as CycloneDX. Read from what is installed, not from what a lock says should be."""
 
 import hashlib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +14,7 @@ from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from jivsbench.api import PROJECT
 from jivsbench.errors import ConfigError, OutputError
@@ -44,12 +44,13 @@ def build_sbom(folders: Sequence[Path]) -> str:
     found = _read_distributions(folders)
     if not found:
         raise ConfigError(f"no distribution is installed in {', '.join(map(str, folders))}: name a folder like site-packages")
-    needed = _find_needed(found)
+    needed = _follow(found, _find_plugins(found))
     components = {name: _describe(one, is_needed=name in needed or not needed) for name, one in found.items()}
     bom = Bom(components=[one for name, one in components.items() if name != PROJECT])
     bom.metadata.component = components.get(PROJECT)
-    for name, one in found.items():
-        bom.register_dependency(components[name], [components[other] for other in _list_required(one) if other in components])
+    for name, extras in _follow(found, found).items():
+        wanted = dict.fromkeys(canonicalize_name(one.name) for one in _list_required(found[name], extras))
+        bom.register_dependency(components[name], [components[other] for other in wanted if other in components])
     return JsonV1Dot6(bom).output_as_string(indent=2)
 
 
@@ -69,36 +70,46 @@ def _read_distributions(folders: Sequence[Path]) -> Mapping[str, _Installed]:
     for one in metadata.distributions(path=[str(folder) for folder in folders]):
         known = _Installed(one, one.metadata)
         if known.read("Name"):
-            found.setdefault(_normalize(known.read("Name")), known)
+            found.setdefault(canonicalize_name(known.read("Name")), known)
     return dict(sorted(found.items()))
 
 
-def _find_needed(found: Mapping[str, _Installed]) -> frozenset[str]:
-    """The host, its plugins, and all that they ask for."""
-    left = [name for name, one in found.items() if any(point.group == PROJECT for point in one.distribution.entry_points)]
-    seen: set[str] = set()
+def _find_plugins(found: Mapping[str, _Installed]) -> list[str]:
+    """The host and its plugins."""
+    return [name for name, one in found.items() if any(point.group == PROJECT for point in one.distribution.entry_points)]
+
+
+def _follow(found: Mapping[str, _Installed], roots: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """What some distributions need, themselves included, by name, each with the extras of it that are asked for.
+
+    Which extras of a root somebody asked for is written down nowhere.
+    """
+    asked: dict[str, frozenset[str]] = {}
+    left = [(name, frozenset({""})) for name in roots]
     while left:
-        name = left.pop()
-        if name in found and name not in seen:
-            seen.add(name)
-            left += _list_required(found[name])
-    return frozenset(seen)
+        name, extras = left.pop()
+        known = asked.get(name, frozenset())
+        if name in found and not extras <= known:
+            asked[name] = known | extras
+            left += [
+                (canonicalize_name(one.name), frozenset({"", *one.extras})) for one in _list_required(found[name], asked[name])
+            ]
+    return asked
 
 
-def _list_required(one: _Installed) -> Iterable[str]:
+def _list_required(one: _Installed, extras: Iterable[str]) -> Iterator[Requirement]:
     for text in one.fields.get_all("Requires-Dist") or ():
         try:
             wanted = Requirement(text)
         except InvalidRequirement:
             continue
-        # Which extras somebody asked for is written down nowhere.
-        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
-            yield _normalize(wanted.name)
+        if wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in extras):
+            yield wanted
 
 
 def _describe(one: _Installed, *, is_needed: bool) -> Component:
-    name, version = _normalize(one.read("Name")), one.read("Version")
-    record = one.distribution.read_text("RECORD")
+    name, version = canonicalize_name(one.read("Name")), one.read("Version")
+    record = _read_record(one.distribution)
     declared = one.read("License-Expression") or one.read("License")
     return Component(
         name=name,
@@ -110,13 +121,12 @@ def _describe(one: _Installed, *, is_needed: bool) -> Component:
         scope=ComponentScope.REQUIRED if is_needed else ComponentScope.OPTIONAL,
         licenses=[LicenseFactory().make_from_string(declared)] if 0 < len(declared) <= _LONGEST_LICENSE else [],
         # As a property: the digest of the component itself would be that of its wheel, which is not here any more.
-        properties=[Property(name=_RECORD_DIGEST, value=_digest(record))] if record else [],
+        properties=[Property(name=_RECORD_DIGEST, value=hashlib.sha256(record).hexdigest())] if record else [],
     )
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _normalize(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _read_record(distribution: metadata.Distribution) -> bytes | None:
+    """The list of files as it lies on disk: read as a text, its line ends would not be those that were digested elsewhere."""
+    lists = (file for file in distribution.files or () if file.name == "RECORD" and file.parent.suffix == ".dist-info")
+    found = next(lists, None)
+    return None if found is None else Path(str(found.locate())).read_bytes()

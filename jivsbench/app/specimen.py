@@ -5,7 +5,7 @@ Never offered as a result: it is rendered into a folder of a check's own, and go
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from jivsbench import __version__
@@ -43,17 +43,9 @@ _KEPT: Final = frozenset({"started_at", "metric", "statistic", "operation"})
 _ORDER: Final = ("legacy", "optimized", "optimized", "legacy")
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What the host writes for the servers of a run."""
-
-    source: str
-    cache: str
-
-
-def build_specimen(texts: Sequence[str], labels: Labels) -> RunRecord:
+def build_specimen(texts: Sequence[str], source_label: str, cache_label: str) -> RunRecord:
     """A comparison whose every text is one of `texts`: each of them at least once, names that belong together alike."""
-    record = replace(_build_record(labels), checks=tuple(_build_check(text) for text in texts))
+    record = replace(_build_record(), checks=tuple(_build_check(text) for text in texts))
     plugins = tuple(PluginFacts(text, text, text, (text,), (text,)) for text in texts)
     record = replace(record, environment=replace(record.environment, plugins=plugins))
     chosen = itertools.cycle(texts)
@@ -61,7 +53,7 @@ def build_specimen(texts: Sequence[str], labels: Labels) -> RunRecord:
     assert isinstance(spoiled, RunRecord)
     plan = spoiled.plan
     # The labels stay readable behind the text: what the host itself says of its servers is looked at too.
-    plan = replace(plan, source_label=f"{next(chosen)} {labels.source}", cache_label=f"{next(chosen)} {labels.cache}")
+    plan = replace(plan, source_label=f"{next(chosen)} {source_label}", cache_label=f"{next(chosen)} {cache_label}")
     return replace(spoiled, plan=plan)
 
 
@@ -98,7 +90,7 @@ def _spoil(value: Any, choose: _Choice) -> Any:
     return replace(value, **changed)
 
 
-def _build_record(labels: Labels) -> RunRecord:
+def _build_record() -> RunRecord:
     profiles = (LEGACY, OPTIMIZED)
     blocks = tuple(Block(index, index // 2, arm, 0.5) for index, arm in enumerate(_ORDER))
     gates = (
@@ -115,8 +107,8 @@ def _build_record(labels: Labels) -> RunRecord:
         seed=1,
         time_scale=1.0,
         table_rows=1000,
-        source_label=labels.source,
-        cache_label=labels.cache,
+        source_label="source",
+        cache_label="cache",
         sources=(OfferedSource(SourceKind.FILES, "files", "files of the run"),),
     )
     return RunRecord(

@@ -78,11 +78,13 @@ def share_controls(checks: Sequence[SecurityCheck]) -> list[tuple[TargetVariant,
 
 def join_variants(left: TargetVariant, right: TargetVariant) -> TargetVariant | None:
     """One target with the holes of both; None when they ask for different parts, or one of them for a target of its own."""
+    if left.is_alone or right.is_alone:
+        return None
     if left == right:
         return left
     replaced = ((left.guards, right.guards), (left.connector, right.connector), (left.cache, right.cache))
     servers = (left.cache_server, right.cache_server)
-    if left.is_alone or right.is_alone or any(None not in pair and pair[0] != pair[1] for pair in (*replaced, servers)):
+    if any(None not in pair and pair[0] != pair[1] for pair in (*replaced, servers)):
         return None
     return TargetVariant(
         left.name if left.name.startswith(_SHARED) else f"{_SHARED}{left.name}",

@@ -165,7 +165,7 @@ _MEANINGS = {
     Rule.PERCENT: "percent and fraction are not mixed",
     Rule.PROVENANCE: "every figure says where it comes from, and none is simulated or estimated",
     Rule.SUMS: "counts of parts add up to the count of the whole",
-    Rule.RECOMPUTED: "every figure of the report follows from the raw histograms",
+    Rule.RECOMPUTED: "every figure of the report follows from the raw histograms, the score from the outcomes",
     Rule.MANIFEST: "every file has the SHA-256 that was taken when it was written",
 }
 

@@ -16,7 +16,7 @@ class Control:
     id: str
     text: str
     not_by_attack: str = ""
-    """Why no attack can show it; empty when one can."""
+    """Why no attack here shows it; empty when one does."""
     does_not_apply: str = ""
     """Why it has no meaning for an extraction service; empty when it has one."""
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from jivsbench import __version__
+from jivsbench.app.checks import score_results
 from jivsbench.app.conclusion import conclude, render_again
 from jivsbench.cli.audit import audit
 from jivsbench.cli.root import root
@@ -15,10 +16,12 @@ from jivsbench.errors import ConfigError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.load.intervals import format_interval
 from jivsbench.load.monitor import MonitorLine
+from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.plugins import load_registry
-from jivsbench.report.bundle import write_plan
+from jivsbench.report.bundle import read_record, write_plan
 from jivsbench.report.manifest import MANIFEST_FILENAME, find_changes, read_manifest
 from tests.property.test_audit_properties import GATES, build_bundle
+from tests.unit.analysis_records import build_check
 
 FILES = Path(__file__).parent / "result_files"
 
@@ -36,6 +39,7 @@ def bundle(tmp_path):
     adapter = TypeAdapter(MonitorLine)
     (folder / "monitor.jsonl").write_bytes(b"".join(adapter.dump_json(MonitorLine(*look)) + b"\n" for look in looks))
     record = replace(record, environment=replace(record.environment, jivsbench_version=__version__))
+    record = replace(record, score=score_results(record.checks))
     conclude(record, folder, load_registry(), GATES)
     return folder
 
@@ -99,6 +103,46 @@ def test_new_sums_do_not_hide_a_changed_sample(bundle):
 
     assert status == ExitCode.GATE_FAILED
     assert "CONTRADICTION (recomputed) arm optimized, operations" in output
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda score: replace(score, score=99.0, uncapped=99.0),
+        lambda score: replace(score, letter="A+"),
+        lambda score: replace(score, cap=None, capped_by=None),
+        lambda score: replace(score, not_run=0),
+        lambda score: replace(score, shares=()),
+        lambda _score: None,
+    ],
+    ids=["number", "letter", "cap", "not run", "sum", "none at all"],
+)
+def test_a_forged_score_is_found(bundle, forge):
+    """Even with verdict, reports and sums made anew to fit: the outcomes and findings are still against it."""
+    record = read_record(bundle)
+    failed = build_check("SEC-005", Severity.CRITICAL, CheckOutcome.FAIL, [Severity.CRITICAL])
+    checks = (*record.checks, build_check("SEC-001"), failed)
+    honest = replace(record, checks=checks, score=score_results(checks))
+    conclude(honest, bundle, load_registry(), GATES)
+    assert call(bundle)[0] == ExitCode.PASSED
+    (bundle / MANIFEST_FILENAME).unlink()
+    conclude(replace(honest, score=forge(honest.score)), bundle, load_registry(), GATES)
+
+    status, output = call(bundle)
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (recomputed) security score" in output
+
+
+def test_a_check_that_passed_without_an_attack_is_found(bundle):
+    """Nothing was sent, so nothing was blocked."""
+    record = read_record(bundle)
+    checks = (replace(build_check("SEC-001"), attempted=0, reached=0),)
+    (bundle / MANIFEST_FILENAME).unlink()
+    conclude(replace(record, checks=checks, score=score_results(checks)), bundle, load_registry(), GATES)
+
+    status, output = call(bundle)
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (recomputed) check SEC-001 PASS: none of 0 attacks reached the target" in output
 
 
 def test_rendering_again_keeps_the_first_sums_and_refuses_a_changed_run(bundle):

@@ -172,7 +172,7 @@ def test_a_crash_on_the_target_is_a_finding_of_the_checks_severity():
     ],
 )
 def test_a_crash_because_a_server_is_down_is_invalid(target, error):
-    """By the error itself, or by asking the source and the cache afterwards; and one that a busy machine could not start."""
+    """By the error itself, or by asking the source and the cache afterwards; so is a target that did not start in time."""
     result = crash_on(target, error)
 
     assert (result.outcome, result.findings) == (CheckOutcome.INVALID, ())
@@ -295,6 +295,8 @@ def test_progress_is_told_before_each_step():
         (TargetVariant("a", cache="x"), TargetVariant("b", cache="y"), None),
         (TargetVariant("a", guards=()), TargetVariant("b", guards=("g",)), None),
         (TargetVariant("a"), TargetVariant("b", is_alone=True), None),
+        (TargetVariant("a", is_alone=True), TargetVariant("a", is_alone=True), None),
+        (TargetVariant("a"), TargetVariant("a"), TargetVariant("a")),
         (TargetVariant("a", cache_server="stock"), TargetVariant("b", cache_server="confined"), None),
         (TargetVariant("a", cache_server="stock"), TargetVariant("b"), TargetVariant("shared-a", cache_server="stock")),
     ],
