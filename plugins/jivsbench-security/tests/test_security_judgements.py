@@ -174,7 +174,7 @@ class ClosedPortTarget:
         (folder / ".audit" / "trail-x.jsonl").write_bytes(b"".join(write_trail()))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.output_dir, self.token, self.credential_key = folder, Secret("t" * 20), Secret("00" * 32)
+        self.output_dir, self.token, self.credential_key = folder, Secret("t" * 20), Secret(bytes(range(32)).hex())
         self.source, self.table, self.dialect, self.is_full = "main", "rows", "postgres", False
 
 
