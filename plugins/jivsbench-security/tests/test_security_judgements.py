@@ -1,16 +1,32 @@
 import hashlib
 import hmac
 import json
+import socket
+import threading
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
 
 import pytest
 
-from jivsbench.model.audit import START, format_line, review_trail
-from jivsbench_security.exchanges import API, Exchange
+from jivsbench.api import CheckContext
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.audit import START, TrailReview, format_line, review_trail
+from jivsbench.model.secret import Secret
+from jivsbench_security.exchanges import API, Client, Exchange
 from jivsbench_security.leaks.canaries import draw_canary
 from jivsbench_security.leaks.error_hygiene import list_disclosures
-from jivsbench_security.trails.log_lines import find_forgery, find_malformed
-from jivsbench_security.trails.trail_attacks import Sent, find_omission, follow_chain, list_alterations
+from jivsbench_security.trails.log_lines import LogMark, find_forgery, find_malformed, find_miscount
+from jivsbench_security.trails.trail_attacks import (
+    Sent,
+    TrailSession,
+    find_omission,
+    follow_chain,
+    judge_chain,
+    list_alterations,
+    read_lines,
+)
 from jivsbench_security.trails.trail_key import derive_trail_key
 
 KEY = b"k" * 32
@@ -120,3 +136,97 @@ def test_errors_that_tell_too_much_are_noticed() -> None:
     assert "no correlation id" in judge("x", header="")[0]
     assert "not in the problem document" in judge("x", body_id="2")[0]
     assert list(list_disclosures(Exchange("GET", "/", 0, (), b""), [canary])) == []
+
+
+def test_a_trail_is_altered_only_once_it_passes_for_whole() -> None:
+    """Every alteration of a sound one is found; one with a broken chain, and one that is too short, prove nothing."""
+    lines = write_trail()
+
+    altered, problems = judge_chain(lines, KEY)
+    assert (altered >= 10, problems) == (True, [])
+    assert judge_chain(lines, b"another")[1][0][0] == "the trail as it is"
+    with pytest.raises(InvalidRunError, match="3 lines"):
+        judge_chain(lines[:3], KEY)
+
+
+def test_a_reviewer_that_finds_fault_with_everything_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would find every alteration."""
+    monkeypatch.setattr("jivsbench_security.trails.trail_attacks.review_trail", lambda *_: TrailReview(0, START, "always"))
+
+    assert judge_chain(write_trail(), KEY) == (0, [("the trail as it is", "nobody altered it, and it passes for altered")])
+
+
+def test_a_line_that_is_being_written_is_not_read(tmp_path: Path) -> None:
+    """Half of it is no JSON, and no sign of tampering."""
+    file = tmp_path / "trail.jsonl"
+    file.write_bytes(b'{"a":1}\n{"b":')
+
+    assert read_lines(file) == [b'{"a":1}\n']
+    file.write_bytes(b'{"b":')
+    assert read_lines(file) == []
+
+
+class ClosedPortTarget:
+    """A context whose target answers nothing, and has a trail."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / ".audit").mkdir()
+        (folder / ".audit" / "trail-x.jsonl").write_bytes(b"".join(write_trail()))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.output_dir, self.token, self.credential_key = folder, Secret("t" * 20), Secret(bytes(range(32)).hex())
+        self.source, self.table, self.dialect, self.is_full = "main", "rows", "postgres", False
+
+
+def test_an_attack_without_an_answer_is_no_hole(tmp_path: Path) -> None:
+    """Nobody knows whether it was refused."""
+    session = TrailSession("SEC-036", cast("CheckContext", ClosedPortTarget(tmp_path)))
+    session.attack()
+
+    assert session.findings == []
+    assert session.unanswered == len(session._sent) > 0
+    assert session.reached == 0
+
+
+def test_a_request_that_comes_into_the_log_late_is_awaited(tmp_path: Path) -> None:
+    """And what else the service says meanwhile is no second line of it."""
+    log = tmp_path / "log"
+    log.touch()
+    mark = LogMark(log)
+    told = json.dumps(LINE).encode() + b"\n" + json.dumps(LINE | {"path": f"{API}/x\n"}).encode() + b"\n"
+    writer = threading.Timer(0.2, log.write_bytes, [told])
+    writer.start()
+    lines = mark.await_path()
+    writer.join()
+
+    assert find_miscount(lines, "x\n") is None
+    assert find_miscount(lines, "y") is not None
+    assert find_miscount([*lines, lines[-1]], "x\n") == "one request made 2 lines with a path"
+    assert find_miscount([], "x") == "one request made 0 lines with a path"
+
+
+def test_a_path_of_a_corpus_that_is_no_utf_8_is_what_the_service_makes_of_it() -> None:
+    """Single bytes are letters to nobody."""
+    line = json.dumps(LINE | {"path": f"{API}/a\ufffd"}).encode()
+
+    assert find_miscount([line], "a\udcff") is None
+
+
+def test_a_server_that_answers_before_the_body_is_heard() -> None:
+    """As one does that refuses a large body: its answer is the answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(100)
+                client.sendall(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                time.sleep(0.1)
+
+        server = threading.Thread(target=refuse)
+        server.start()
+        with Client(f"http://127.0.0.1:{listener.getsockname()[1]}", Secret("x" * 20)) as client:
+            answer = client.send("POST", "/", b"x" * (16 << 20))
+        server.join()
+
+    assert answer.status == 413

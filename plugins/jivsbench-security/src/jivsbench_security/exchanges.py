@@ -72,11 +72,24 @@ class Client:
             self._connection.request(method, path, data, sent)
             answer = self._connection.getresponse()
             found = Exchange(method, path, answer.status, tuple(answer.getheaders()), answer.read())
+        except (BrokenPipeError, ConnectionResetError):
+            found = self._read_early_answer(method, path)
+            self._connection.close()
         except (OSError, http.client.HTTPException):
             self._connection.close()
             found = Exchange(method, path, 0, (), b"")
         self.exchanges.append(found)
         return found
+
+    def _read_early_answer(self, method: str, path: str) -> Exchange:
+        """What a server said that did not want to hear all of a body; status 0 when it said nothing."""
+        if self._connection.sock is None:
+            return Exchange(method, path, 0, (), b"")
+        try:
+            answer = self._connection.getresponse()
+            return Exchange(method, path, answer.status, tuple(answer.getheaders()), answer.read())
+        except (OSError, http.client.HTTPException):
+            return Exchange(method, path, 0, (), b"")
 
     def run(self, body: Mapping[str, object], wait_s: int = 30) -> Exchange:
         """Create an extraction, start it and wait; the last answer. A refusal ends it early."""

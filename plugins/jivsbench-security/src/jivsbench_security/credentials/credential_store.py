@@ -33,6 +33,7 @@ _HOW_ALTERED: Final = "POST /api/v1/data-sources, change `url` of its row in the
 _HOW_SEALED: Final = "PUT /api/v1/data-sources/{name} with one URL, often"
 _HOW_STORED: Final = "POST /api/v1/data-sources, then search the output folder"
 _LARGEST_FILE_BYTES: Final = 256 << 20
+_PATIENCE_S: Final = 30.0
 
 
 class CredentialStoreCheck(HostileCheck):
@@ -47,7 +48,7 @@ class CredentialStoreCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack. Needs a target that keeps its job store in its output folder."""
-        store = next(context.output_dir.glob(_STORE), None)
+        store = next(filter(_holds_sources, context.output_dir.glob(_STORE)), None)
         if store is None:
             return self._leave_out(context, CheckOutcome.NOT_TESTED, "the job store is not a file in the target's output folder")
         with _Session(self, context, store).prepared() as session:
@@ -67,12 +68,16 @@ class _Source:
 
     @property
     def url(self) -> str:
-        return f"postgresql://reader:{self.password}@{SERVER_ADDRESS}:{self.front.port}/shop"
+        return self.write_url("shop")
+
+    def write_url(self, database: str) -> str:
+        """The same server and password, for another database."""
+        return f"postgresql://reader:{self.password}@{SERVER_ADDRESS}:{self.front.port}/{database}"
 
     @property
-    def has_reached(self) -> bool:
-        """True when its server has got its password."""
-        return self.front.count_heard(self.password, Line.TRUSTED) > 0
+    def visits(self) -> int:
+        """How often its server has got its password."""
+        return self.front.count_heard(self.password, Line.TRUSTED)
 
 
 class _Session:
@@ -112,8 +117,9 @@ class _Session:
     def run_benign(self) -> int:
         """1 when a source that nobody altered is used: before, the first one; afterwards the one that had been altered."""
         source = self._sources[0] if not self.attempted else self._sources[1]
+        before = source.visits
         self._test(source)
-        return int(source.has_reached)
+        return int(source.visits > before)
 
     def attack(self) -> None:
         """Alter, exchange, encrypt again and again, and search."""
@@ -138,16 +144,14 @@ class _Session:
             self._write(victim, sound)
 
     def _judge(self, victim: _Source, tampering: Tampering) -> None:
-        self.attempted += 1
         before = self._count_connections()
         slug = self._test(victim)
         is_used = self._count_connections() > before
-        self.reached += is_used or slug == _REFUSED
-        self.unanswered += not is_used and slug != _REFUSED
+        self._count(is_met=is_used or slug == _REFUSED)
         if is_used:
             self._add("an altered URL was used", f"the target connected with {tampering.what}", _HOW_ALTERED)
             # It now remembers what it used, until it is told anew.
-            self._update(victim)
+            self._update(victim, victim.url)
 
     def _exchange_names(self) -> None:
         """The rows of two sources get each other's name."""
@@ -160,30 +164,32 @@ class _Session:
             self._rename(*names)
 
     def _seal_often(self) -> None:
-        """The same URL, sent again and again."""
-        lender, nonces = self._sources[2], set()
-        times = _SEALINGS_FULL if self._context.is_full else _SEALINGS
-        for _ in range(times):
-            self.attempted += 1
-            self.reached += self._update(lender) == _OK
-            nonces.add(read_nonce(self._read(lender)))
-        if len(nonces) < times:
-            self._add("a nonce came twice", f"{times} encryptions have {len(nonces)} nonces", _HOW_SEALED)
+        """Two URLs in turn, sent again and again: what does not change need not be encrypted anew."""
+        lender, nonces, sealed = self._sources[2], set(), 0
+        for number in range(_SEALINGS_FULL if self._context.is_full else _SEALINGS):
+            is_taken = self._update(lender, lender.write_url(f"shop{number % 2}")) == _OK
+            self._count(is_met=is_taken)
+            if is_taken:
+                sealed += 1
+                nonces.add(read_nonce(self._read(lender)))
+        if len(nonces) < sealed:
+            self._add("a nonce came twice", f"{sealed} encryptions have {len(nonces)} nonces", _HOW_SEALED)
 
     def _search(self) -> None:
         """No password stands in any file of the target's, in any usual encoding."""
         wanted = [form for one in self._sources for form in find_encodings(one.password)]
         files = [path for path in self._context.output_dir.rglob("*") if path.is_file() and not path.is_symlink()]
         for path in (*files, self._context.log):
-            self.attempted += 1
             try:
                 with path.open("rb") as stream:
-                    content = stream.read(_LARGEST_FILE_BYTES)
-            except OSError:
+                    content = stream.read(_LARGEST_FILE_BYTES + 1)
+            except FileNotFoundError:
                 # Gone since: nothing can be found in it.
-                self.attempted -= 1
                 continue
-            self.reached += 1
+            except OSError:
+                self._count(is_met=False)
+                continue
+            self._count(is_met=len(content) <= _LARGEST_FILE_BYTES)
             if any(form in content for form in wanted):
                 self._add("a password stands in a file", f"{path.name} holds the password of a stored source", _HOW_STORED)
 
@@ -192,8 +198,13 @@ class _Session:
             "POST", "/data-sources", {"name": source.name, "connector": "postgres", "url": source.url}
         ).status
 
-    def _update(self, source: _Source) -> int:
-        body = {"connector": "postgres", "url": source.url}
+    def _count(self, *, is_met: bool) -> None:
+        self.attempted += 1
+        self.reached += is_met
+        self.unanswered += not is_met
+
+    def _update(self, source: _Source, url: str) -> int:
+        body = {"connector": "postgres", "url": url}
         return self._context.target.call("PUT", f"/data-sources/{source.name}", body).status
 
     def _test(self, source: _Source) -> str:
@@ -203,23 +214,29 @@ class _Session:
         return sum(len(one.front.met) for one in self._sources)
 
     def _read(self, source: _Source) -> str:
-        with closing(self._open()) as database:
+        with self._opened() as database:
             row = database.execute("SELECT url FROM data_sources WHERE is_active AND name = ?", [source.name]).fetchone()
         if row is None or not row[0]:
             raise InvalidRunError("the job store holds nothing of a data source that was just added: is it the target's own?")
         return str(row[0])
 
     def _write(self, source: _Source, text: str) -> None:
-        with closing(self._open()) as database, database:
+        with self._opened() as database:
             database.execute("UPDATE data_sources SET url = ? WHERE is_active AND name = ?", [text, source.name])
 
     def _rename(self, left: str, right: str) -> None:
-        with closing(self._open()) as database, database:
+        with self._opened() as database:
             for old, new in ((left, f"{left}-away"), (right, left), (f"{left}-away", right)):
                 database.execute("UPDATE data_sources SET name = ? WHERE is_active AND name = ?", [new, old])
 
-    def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._store, timeout=5.0)
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The store, in a transaction. Raises InvalidRunError when that is not possible: the target writes into it as well."""
+        try:
+            with closing(sqlite3.connect(self._store, timeout=_PATIENCE_S)) as database, database:
+                yield database
+        except sqlite3.Error as problem:
+            raise InvalidRunError(f"the target's job store cannot be altered now ({type(problem).__name__})") from problem
 
     def _add(self, title: str, evidence: str, how: str) -> None:
         if len(self.findings) < _MOST_FINDINGS:
@@ -232,3 +249,12 @@ class _Session:
                     reproducer=how,
                 )
             )
+
+
+def _holds_sources(file: Path) -> bool:
+    """True for a job store; the output folder may hold databases of other kinds."""
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=_PATIENCE_S)) as database:
+            return bool(database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'data_sources'").fetchone()[0])
+    except sqlite3.Error:
+        return False

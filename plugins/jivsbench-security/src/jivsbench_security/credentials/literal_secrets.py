@@ -18,9 +18,13 @@ _OPTION: Final = re.compile(
     re.IGNORECASE,
 )
 _URL: Final = re.compile(r"""(?P<key>[A-Za-z][\w+.-]*)://[^\s/?#"'@]*:(?P<value>(?:\$\{[^}]*\}|[^\s/?#"'@])+)@""")
+_NAMING_ONE: Final = r"[\w-]*(?:password|passwd|passphrase|pwd|secret|token|credentials?|auth|key|url|dsn)_file"
 _FILE: Final = re.compile(
-    r"""^\s*(?:-\s*)?(?:export\s+)?["']?(?P<key>[\w-]*(?:_file)|file)["']?\s*[=:]\s*["']?(?P<value>[^\s"'#]+)""", re.IGNORECASE
+    rf"""^\s*(?:-\s*)?(?:export\s+)?["']?(?P<key>{_NAMING_ONE}|file)["']?\s*[=:]\s*["']?(?P<value>[^\s"'#]+)""", re.IGNORECASE
 )
+_SECTION: Final = re.compile(r"(?P<name>[\w.-]+):\s*(?:#.*)?$")
+_BARE: Final = "file"
+"""In a compose file's section of secrets; elsewhere it may be the name of anything."""
 _REFERENCE: Final = re.compile(r"\$\{(?P<name>\w+)(?::?[?+][^}]*)?\}|\$\w+|\{\{.*\}\}|!\w+.*")
 _DEFAULT: Final = re.compile(r"\$\{\w+:?-(?P<default>[^}]+)\}")
 _NO_SECRETS: Final = frozenset({"", "true", "false", "yes", "no", "null", "none", "~", "on", "off", "|", ">", "[", "{"})
@@ -51,11 +55,18 @@ def find_literals(text: str) -> tuple[Literal, ...]:
 
 
 def find_named_files(text: str) -> tuple[NamedFile, ...]:
-    """The files that lines such as `key_file = "x"`, `PASSWORD_FILE: x` and `file: ./x` name."""
-    found = ((number, _FILE.match(line)) for number, line in enumerate(text.splitlines(), 1))
-    return tuple(
-        NamedFile(number, match["key"], match["value"]) for number, match in found if match and "$" not in match["value"]
-    )
+    """The files that lines such as `key_file = "x"` and `PASSWORD_FILE: x` name, and `file: ./x` below `secrets:`."""
+    return tuple(_iterate_named_files(text))
+
+
+def _iterate_named_files(text: str) -> Iterator[NamedFile]:
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if (head := _SECTION.match(line)) is not None:
+            section = head["name"]
+        match = _FILE.match(line)
+        if match and "$" not in match["value"] and (match["key"].lower() != _BARE or section == "secrets"):
+            yield NamedFile(number, match["key"], match["value"])
 
 
 def _find_in_line(line: str) -> str | None:

@@ -24,6 +24,8 @@ _AT_A_TIME: Final = 2
 _MOST_FINDINGS: Final = 6
 _READ: Final = frozenset({0, 4})
 """How the command ends that has followed a trail: it holds, or it is empty."""
+_REFUSED: Final = 2
+"""How it ends for a mistake of its user's, such as a file that others can read."""
 _MOST_BYTES: Final = 1 << 20
 _DOCKER_FOLDER: Final = Path("/run/secrets")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -80,15 +82,20 @@ class _Session:
         self.attempted += 1
         try:
             with path.open("rb") as stream:
-                text = stream.read(_MOST_BYTES).decode("utf-8", "replace")
+                content = stream.read(_MOST_BYTES + 1)
         except OSError:
             self.unanswered += 1
             return
+        if len(content) > _MOST_BYTES:
+            # Nobody knows what is in the rest of it.
+            self.unanswered += 1
+            return
+        text = content.decode("utf-8", "replace")
         self.reached += 1
         for literal in find_literals(text):
             self._add("a secret stands in a configuration file", f"{path.name}:{literal.line}: {literal.key} is written out")
         for named in find_named_files(text):
-            place = path.parent / Path(named.path).expanduser()
+            place = path.parent / os.path.expanduser(named.path)  # noqa: PTH111 - which stays as it is for a user who is none
             if _is_open_to_others(place):
                 mode = stat.S_IMODE(place.stat().st_mode)
                 self._add("others can read a secret file", f"{path.name}:{named.line}: {named.key} has mode {mode:04o}")
@@ -99,6 +106,8 @@ class _Session:
         variables = _VARIABLES_FULL if is_full else _VARIABLES_FULL[1:2]
         modes = _MODES_FULL if is_full else _MODES
         tries = [(variable, mode) for variable in variables for mode in (_SOUND_MODE, *modes)]
+        trail = self._folder / "trail-no-key.jsonl"
+        trail.touch()
         with ThreadPoolExecutor(_AT_A_TIME) as callers:
             for (variable, mode), is_taken in zip(tries, callers.map(lambda one: self._is_taken(*one), tries), strict=True):
                 self.attempted += 1
@@ -106,29 +115,33 @@ class _Session:
                 if mode == _SOUND_MODE and not is_taken:
                     raise InvalidRunError(f"{variable}_FILE is not taken with mode 0600, so its refusal says nothing")
                 if mode != _SOUND_MODE and is_taken:
-                    self._add("a secret file that others can read is taken", f"{variable}_FILE with mode {mode:04o}")
+                    evidence = f"{variable}_FILE with mode {mode:04o}"
+                    self._add("a secret file that others can read is taken", evidence, f"jivsbench trail FILE, and {evidence}")
 
     def _is_taken(self, variable: str, mode: int) -> bool:
-        """True when the command ends well. It follows an empty audit trail: the quickest that needs its secrets."""
+        """True when the command takes the file. It follows an empty audit trail: the quickest that needs its secrets."""
         file = self._folder / f"{variable.lower()}-{mode:04o}"
         file.write_text(secrets.token_hex(32))
         file.chmod(mode)
-        trail = self._folder / "trail-no-key.jsonl"
-        trail.touch()
+        if stat.S_IMODE(file.stat().st_mode) != mode:
+            raise InvalidRunError("the file system does not keep the mode of a file, so no secret file can be shown to it")
         # No configuration of the folder that the check runs in.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("JIVSBENCH_")}
-        ended = subprocess.run(  # noqa: S603 - this interpreter, with arguments of the check's own
-            [sys.executable, "-m", "jivsbench", "trail", str(trail)],
-            env={**environment, f"{variable}_FILE": str(file)},
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-        return ended.returncode in _READ
+        try:
+            ended = subprocess.run(
+                [sys.executable, "-m", "jivsbench", "trail", "trail-no-key.jsonl"],
+                env={**environment, f"{variable}_FILE": str(file)},
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise InvalidRunError(f"the command did not end within {_TIMEOUT_S:g} s, so it took no secret file") from None
+        return read_end(ended.returncode, ended.stderr.decode(errors="replace"), variable)
 
-    def _add(self, title: str, evidence: str) -> None:
+    def _add(self, title: str, evidence: str, reproducer: str = "") -> None:
         if len(self.findings) < _MOST_FINDINGS:
             self.findings.append(
                 Finding(
@@ -136,9 +149,20 @@ class _Session:
                     severity=self._check.severity,
                     title=title,
                     evidence=evidence,
-                    reproducer=evidence.partition(" ")[0].rstrip(":"),
+                    reproducer=reproducer or evidence.partition(" ")[0].rstrip(":"),
                 )
             )
+
+
+def read_end(status: int, told: str, variable: str) -> bool:
+    """True for a secret file that was taken, False for one that was refused. Raises InvalidRunError for any other end."""
+    if status in _READ:
+        return True
+    if status == _REFUSED and f"{variable}_FILE" in told:
+        return False
+    raise InvalidRunError(
+        f"the command ended with {status} and said nothing of {variable}_FILE, so it neither took nor refused it"
+    )
 
 
 def _is_open_to_others(path: Path) -> bool:

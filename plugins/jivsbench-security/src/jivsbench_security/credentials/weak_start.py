@@ -7,7 +7,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jivsbench.api import CheckContext, TargetChanges, TargetVariant
@@ -33,6 +33,8 @@ class WeakStart:
 
     label: str
     changes: TargetChanges
+    what: str = ""
+    """As a refusal calls it: a start that fails for another reason has refused no secret."""
 
 
 class WeakSecretCheck(HostileCheck):
@@ -69,24 +71,40 @@ class _Session:
         return int(self._context.target.call("GET", "/profile").status == _OK)
 
     def attack(self) -> None:
-        """All starts, or one of each kind."""
+        """All starts, or one of each kind: two bad secrets of different kinds together, as long as neither is refused."""
         choice = random.Random(self._context.seed)  # noqa: S311 - repeatable, not secret
         starts = choose_starts(choice, _STARTS_FULL if self._context.is_full else None)
+        # Neighbours are of different kinds.
+        pairs = [starts[place : place + 2] for place in range(0, len(starts), 2)]
         with ThreadPoolExecutor(_AT_A_TIME) as starters:
-            for start, slug in zip(starts, starters.map(self._start, starts), strict=True):
-                self.attempted += 1
-                self.reached += slug == "" or slug in _REFUSALS
-                self.unanswered += slug != "" and slug not in _REFUSALS
-                if slug == "" and len(self.findings) < _MOST_FINDINGS:
-                    self._add(start)
+            for answers in starters.map(self._start_all, pairs):
+                for start, refusal in answers:
+                    self._take(start, refusal)
 
-    def _start(self, start: WeakStart) -> str:
-        """Slug of the refusal; empty when it started."""
+    def _start_all(self, starts: Sequence[WeakStart]) -> list[tuple[WeakStart, JivsbenchError | None]]:
+        """What each was refused with; None when it went on. A refusal answers for the secret that it names."""
+        left, answers = list(starts), []
+        while left:
+            refusal = self._start(join_starts(left))
+            met = [start for start in left if refusal is not None and is_refusal(start, refusal)][:1] or left
+            answers += [(start, refusal) for start in met]
+            left = [start for start in left if start not in met]
+        return answers
+
+    def _start(self, start: WeakStart) -> JivsbenchError | None:
         try:
             with self._context.launch(start.changes):
-                return ""
+                return None
         except JivsbenchError as refusal:
-            return refusal.slug
+            return refusal
+
+    def _take(self, start: WeakStart, refusal: JivsbenchError | None) -> None:
+        is_met = refusal is None or is_refusal(start, refusal)
+        self.attempted += 1
+        self.reached += is_met
+        self.unanswered += not is_met
+        if refusal is None and len(self.findings) < _MOST_FINDINGS:
+            self._add(start)
 
     def _add(self, start: WeakStart) -> None:
         self.findings.append(
@@ -100,6 +118,22 @@ class _Session:
         )
 
 
+def is_refusal(start: WeakStart, refusal: JivsbenchError) -> bool:
+    """True when the secret is what a target did not start with; a port or a database may be another reason."""
+    return refusal.slug in _REFUSALS and start.what in str(refusal).lower()
+
+
+def join_starts(starts: Sequence[WeakStart]) -> WeakStart:
+    """One start with the bad secrets of all of them, each of another kind."""
+    given = {
+        name: secret
+        for start in starts
+        for name in ("admin_token", "credential_key", "mask_key")
+        if (secret := getattr(start.changes, name)) is not None
+    }
+    return WeakStart(" and ".join(start.label for start in starts), replace(TargetChanges(), **given))
+
+
 def choose_starts(choice: random.Random, number: int | None) -> Sequence[WeakStart]:
     """So many starts, in turn of every kind of secret; None: one of each kind."""
     kinds = [choice.sample(kind, len(kind)) for kind in (list(_list_tokens()), list(_list_keys()), list(_list_mask_keys()))]
@@ -108,24 +142,29 @@ def choose_starts(choice: random.Random, number: int | None) -> Sequence[WeakSta
 
 
 def _list_tokens() -> Iterator[WeakStart]:
-    return _label("JIVSBENCH_ADMIN_TOKEN", list_tokens(), lambda secret: TargetChanges(admin_token=secret))
+    return _label("JIVSBENCH_ADMIN_TOKEN", list_tokens(), "token", lambda secret: TargetChanges(admin_token=secret))
 
 
 def _list_keys() -> Iterator[WeakStart]:
-    yield from _label("JIVSBENCH_CREDENTIAL_KEY", list_keys(), lambda secret: TargetChanges(credential_key=secret))
+    yield from _label(
+        "JIVSBENCH_CREDENTIAL_KEY", list_keys(), "credential key", lambda secret: TargetChanges(credential_key=secret)
+    )
     for size in (_JUST_TOO_SHORT_BYTES, 2 * _JUST_TOO_SHORT_BYTES + 1):
         yield WeakStart(
-            f"JIVSBENCH_CREDENTIAL_KEY of {size} random bytes", TargetChanges(credential_key=Secret(secrets.token_hex(size)))
+            f"JIVSBENCH_CREDENTIAL_KEY of {size} random bytes",
+            TargetChanges(credential_key=Secret(secrets.token_hex(size))),
+            "credential key",
         )
 
 
 def _list_mask_keys() -> Iterator[WeakStart]:
-    yield from _label("JIVSBENCH_MASKING_KEY", list_tokens(), lambda secret: TargetChanges(mask_key=secret))
+    yield from _label("JIVSBENCH_MASKING_KEY", list_tokens(), "masking key", lambda secret: TargetChanges(mask_key=secret))
     yield WeakStart(
         f"JIVSBENCH_MASKING_KEY of {_JUST_TOO_SHORT_BYTES} random bytes",
         TargetChanges(mask_key=Secret(secrets.token_hex(_JUST_TOO_SHORT_BYTES))),
+        "masking key",
     )
 
 
-def _label(name: str, texts: Iterator[str], change: Callable[[Secret], TargetChanges]) -> Iterator[WeakStart]:
-    return (WeakStart(f"{name}={text!r}", change(Secret(text))) for text in texts)
+def _label(name: str, texts: Iterator[str], what: str, change: Callable[[Secret], TargetChanges]) -> Iterator[WeakStart]:
+    return (WeakStart(f"{name}={text!r}", change(Secret(text)), what) for text in texts)

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,9 @@ _LONGEST_NAME: Final = 200
 _MAX_FINDINGS: Final = 6
 _SHOWN: Final = 160
 _UNAUTHORIZED: Final = 401
+_LATE_S: Final = 3.0
+"""How long after its answer a request may come into the log."""
+_PAUSE_S: Final = 0.02
 _LEVELS: Final = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e]*")
 # What the grammar draws seldom, and must be there each time.
@@ -75,10 +79,10 @@ class LogSession:
 
     def run_benign(self) -> int:
         """1 when a harmless refusal is one line of the log with its path."""
-        mark = _Mark(self._context.log)
+        mark = LogMark(self._context.log)
         path = f"{API}/harmless"
         self._client.send("GET", path, token="")
-        return sum(line.get("path") == path for line in _read_sound(mark.read()))
+        return sum(line.get("path") == path for line in _read_sound(mark.await_path()))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -103,23 +107,24 @@ class LogSession:
 
     def _send(self, place: str, text: str, send: Callable[[str], int]) -> None:
         self.attempted += 1
-        marks = (_Mark(self._context.log), *map(_Mark, sorted((self._context.output_dir / ".audit").glob("*.jsonl"))))
+        marks = (LogMark(self._context.log), *map(LogMark, sorted((self._context.output_dir / ".audit").glob("*.jsonl"))))
         status = send(text)
         self.unanswered += not status
-        lines = marks[0].read()
+        is_told = place.startswith("path") and status == _UNAUTHORIZED
+        lines = marks[0].await_path() if is_told else marks[0].read()
         problem = next((found for line in lines if (found := find_forgery(line)) is not None), None)
         if problem is None:
             trail = [line for mark in marks[1:] for line in mark.read()]
             problem = next((f"audit trail: {found}" for line in trail if (found := find_malformed(line)) is not None), None)
-        if problem is None and place.startswith("path") and status == _UNAUTHORIZED:
-            problem = _find_miscount(lines, text)
+        if problem is None and is_told:
+            problem = find_miscount(lines, text)
         if problem is not None and len(self.findings) < _MAX_FINDINGS:
             shown = json.dumps(text[:_SHOWN])
             title = "a text makes lines of the log, or gets there as it is"
             self.findings.append(Finding(self._check_id, Severity.LOW, title, f"{place}: {problem}", f"send as {place}: {shown}"))
 
     def _send_path(self, text: str) -> int:
-        return self._client.send("GET", f"{API}/{quote(text, safe='')}", token="").status
+        return self._client.send("GET", f"{API}/{_quote(text)}", token="").status
 
     def _send_table(self, text: str) -> int:
         name = text[:_LONGEST_NAME].replace(".", "_") or "_"
@@ -137,11 +142,11 @@ class LogSession:
         return self._client.send("GET", f"{API}/profile", headers=headers, token="").status
 
     def _send_source(self, text: str) -> int:
-        body = {"name": text[:_LONGEST_NAME], "connector": text, "url": f"postgresql://{quote(text)}@127.0.0.1:1/x"}
+        body = {"name": text[:_LONGEST_NAME], "connector": text, "url": f"postgresql://{_quote(text)}@127.0.0.1:1/x"}
         return self._client.send("POST", f"{API}/data-sources", body).status
 
 
-class _Mark:
+class LogMark:
     """A place in a file that grows."""
 
     def __init__(self, file: Path) -> None:
@@ -153,6 +158,16 @@ class _Mark:
         with self._file.open("rb") as stream:
             stream.seek(self._start)
             return stream.read().split(b"\n")[:-1]
+
+    def await_path(self) -> list[bytes]:
+        """The same, once a line tells a path, or is none of the service's; what was there after 3 s otherwise."""
+        give_up_at_s = time.monotonic() + _LATE_S
+        while True:
+            lines = self.read()
+            is_there = any(b'"path"' in line or find_forgery(line) is not None for line in lines)
+            if is_there or time.monotonic() > give_up_at_s:
+                return lines
+            time.sleep(_PAUSE_S)
 
 
 def find_malformed(line: bytes) -> str | None:
@@ -180,12 +195,18 @@ def find_forgery(line: bytes) -> str | None:
     return "a line was forged" if fields.get("logger") == "forged" else None
 
 
-def _find_miscount(lines: Sequence[bytes], text: str) -> str | None:
-    """Exactly one line tells of the request, with its path as it was meant."""
+def find_miscount(lines: Sequence[bytes], text: str) -> str | None:
+    """Exactly one line tells of the request, with its path as it was meant. The service may say other things meanwhile."""
     told = [line["path"] for line in _read_sound(lines) if "path" in line]
-    if len(lines) != 1 or len(told) != 1:
-        return f"one request made {len(lines)} lines"
-    return None if told[0] == f"{API}/{text}" else "the path in the log is not the one that was asked for"
+    if len(told) != 1:
+        return f"one request made {len(told)} lines with a path"
+    # Bytes that are no UTF-8, as a corpus may bring them, are no letters of a path.
+    meant = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return None if told[0] == f"{API}/{meant}" else "the path in the log is not the one that was asked for"
+
+
+def _quote(text: str) -> str:
+    return quote(text, safe="", errors="surrogateescape")
 
 
 def _read_sound(lines: Sequence[bytes]) -> list[dict[str, Any]]:

@@ -6,8 +6,10 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,8 @@ from jivsbench_security.trails.trail_key import derive_trail_key
 _FAST_STATEMENTS: Final = 12
 _MAX_FINDINGS: Final = 6
 _LATE_S: Final = 2.0
+"""So long without a new line, and nothing more is awaited."""
+_LEAST_LINES: Final = 4
 _REFUSED: Final = range(400, 600)
 _DIGEST: Final = "digest"
 
@@ -101,7 +105,11 @@ class TrailSession:
         mark = secrets.token_hex(8)
         body = {"source": self._context.source, "table": self._context.table, "row_limit": 1}
         answer = self._client.send("POST", f"{API}/extractions", body, headers={CORRELATION: mark})
-        return int(answer.status == 201 and any(event.get("correlation_id") == mark for event in self._read_events()))  # noqa: PLR2004
+        if answer.status != HTTPStatus.CREATED:
+            return 0
+        # Nobody is to start it later.
+        self._client.send("POST", f"{API}/extractions/{answer.document.get('id')}/stop")
+        return int(mark in self._await_events({mark}))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -111,13 +119,17 @@ class TrailSession:
         """Send everything, then look at the trail, then at copies of it that were altered."""
         for request in self._list_requests():
             self._send(request)
-        events = self._await_refusals()
+        refused = {sent.correlation_id for sent in self._sent if sent.answer.status in _REFUSED}
+        events = self._await_events(refused, "refused")
         for sent in self._sent:
+            if not sent.answer.status:
+                # Not known whether it was refused; it counts as unanswered.
+                continue
             if sent.answer.status not in _REFUSED:
                 self._add("an attack was not refused", sent.name, f"the answer was {sent.answer.status}")
             elif (problem := find_omission(events.get(sent.correlation_id), sent)) is not None:
                 self._add("a refused attack is not in the trail as it was", sent.name, problem)
-        content = b"".join(file.read_bytes() for file in self._list_files())
+        content = b"".join(line for file in self._list_files() for line in read_lines(file))
         told = (
             self._secret,
             Canary("the target's token", self._context.token.reveal()),
@@ -156,31 +168,34 @@ class TrailSession:
             self.unanswered += 1
         self._sent.append(Sent(request.name, mark, at, request.token is None, answer))
 
-    def _await_refusals(self) -> dict[str, Mapping[str, Any]]:
-        """Refusals by correlation id. They are written down once the answer is out, so the last may be a moment late."""
-        give_up_at_s = time.monotonic() + _LATE_S
+    def _await_events(self, wanted: AbstractSet[str], kind: str | None = None) -> dict[str, Mapping[str, Any]]:
+        """Events by correlation id. Some are written once the answer is out: as long as lines come, more may come."""
+        found: dict[str, Mapping[str, Any]] = {}
+        lines, give_up_at_s = 0, 0.0
         while True:
-            events = {str(event.get("correlation_id")): event for event in self._read_events() if event.get("event") == "refused"}
-            if time.monotonic() > give_up_at_s or self._sent[-1].correlation_id in events:
-                return events
+            events = list(self._read_events())
+            if len(events) > lines:
+                lines, give_up_at_s = len(events), time.monotonic() + _LATE_S
+            found = {str(event.get("correlation_id")): event for event in events if kind is None or event.get("event") == kind}
+            if wanted <= found.keys() or time.monotonic() > give_up_at_s:
+                return found
             time.sleep(_LATE_S / 100)
 
     def _alter_copies(self) -> None:
-        key = derive_trail_key(self._context.credential_key.reveal())
-        (file, *others) = self._list_files()
-        lines = file.read_bytes().splitlines(keepends=True)
-        if others or not follow_chain(lines, key):
-            self._add("the trail does not hold", file.name, "its lines are not signed one after the other with the key")
-            return
-        for name, altered in list_alterations(lines):
-            self._altered += 1
-            head = json.loads(lines[-1])[_DIGEST]
-            if review_trail(altered, key, head).is_intact:
-                self._add("an altered trail passes for whole", name, f"{len(altered)} lines held")
+        """Of the trail that the attacks are in; those of other keys, or of an earlier service, may lie beside it."""
+        marks = [sent.correlation_id.encode() for sent in self._sent]
+        trails = [read_lines(file) for file in self._list_files()]
+        for lines in trails:
+            if not any(mark in line for line in lines for mark in marks):
+                continue
+            altered, problems = judge_chain(lines, derive_trail_key(self._context.credential_key.reveal()))
+            self._altered += altered
+            for name, problem in problems:
+                self._add("the trail does not hold", name, problem)
 
     def _read_events(self) -> Iterator[Mapping[str, Any]]:
         for file in self._list_files():
-            for line in file.read_bytes().splitlines():
+            for line in read_lines(file):
                 yield json.loads(line)
 
     def _list_files(self) -> list[Path]:
@@ -212,6 +227,29 @@ def find_omission(event: Mapping[str, Any] | None, sent: Sent) -> str | None:
         return "when it was is not told"
     # Written to the millisecond, and never later than the answer, which may take as long as a request may.
     return None if -1 <= late_s <= 60 else f"it is dated {late_s:.0f} s away"  # noqa: PLR2004
+
+
+def read_lines(file: Path) -> list[bytes]:
+    """The whole lines of a file that grows, with their ends; what is being written is none yet."""
+    content = file.read_bytes()
+    return content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+
+
+def judge_chain(lines: Sequence[bytes], key: bytes) -> tuple[int, list[tuple[str, str]]]:
+    """How many alterations of a trail were tried, and by name what is wrong. Raises InvalidRunError for one that is too short.
+
+    Who finds fault with everything would find every alteration: the trail itself has to pass for whole.
+    """
+    if len(lines) < _LEAST_LINES:
+        raise InvalidRunError(f"the trail has {len(lines)} lines, and nothing can be altered in so few")
+    if not follow_chain(lines, key):
+        return 0, [("the trail as it is", "its lines are not signed one after the other with the key")]
+    head = json.loads(lines[-1])[_DIGEST]
+    if not review_trail(lines, key, head).is_intact:
+        return 0, [("the trail as it is", "nobody altered it, and it passes for altered")]
+    alterations = [(name, altered) for name, altered in list_alterations(lines) if altered != lines]
+    passing = [(name, altered) for name, altered in alterations if review_trail(altered, key, head).is_intact]
+    return len(alterations), [(name, f"altered, it passes for whole: {len(altered)} lines held") for name, altered in passing]
 
 
 def follow_chain(lines: Sequence[bytes], key: bytes) -> bool:
