@@ -206,7 +206,7 @@ def _compare_size(file: RecordedFile) -> str:
 
 
 def find_strays(files: Sequence[RecordedFile], others: Iterable[RecordedFile] = ()) -> tuple[str, ...]:
-    """Code that no RECORD names: in these files' packages, beside them under their names, and where Python runs it at every start.
+    """Code that no RECORD names: in these files' packages, beside them by their names, and where Python runs it at every start.
 
     `others` are files of other distributions, which may share a package with them.
     """
@@ -218,8 +218,8 @@ def find_strays(files: Sequence[RecordedFile], others: Iterable[RecordedFile] = 
             tops.setdefault(file.distribution.folder, set()).add(top)
     inside = (
         f"{place}/{name}"
-        for folder, names in sorted(tops.items())
-        for top in sorted(names)
+        for folder, inner in sorted(tops.items())
+        for top in sorted(inner)
         for place, _folders, names in os.walk(f"{folder}/{top}")
         for name in names
         if is_code(f"{os.path.basename(place)}/{name}")  # noqa: PTH119 - as above
