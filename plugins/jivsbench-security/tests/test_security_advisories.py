@@ -4,12 +4,14 @@ import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from jivsbench.model.finding import Severity
+from jivsbench.testing.vulnerable.known_holes import plant_affected
 from jivsbench_security.supply_chain.advisories import AdvisoryBase, read_advisories
-from jivsbench_security.supply_chain.known_holes import is_severe, judge_age
+from jivsbench_security.supply_chain.known_holes import KnownHolesCheck, is_severe, judge_age
 from jivsbench_security.supply_chain.severities import score_vector
 
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
@@ -107,6 +109,55 @@ def test_advisories_must_be_of_this_week() -> None:
     assert judge_age(base, NOW + timedelta(days=6)) is None
     assert "more than 7 days" in (judge_age(base, NOW + timedelta(days=7)) or "")
     assert "in the future" in (judge_age(base, NOW - timedelta(days=3)) or "")
+
+
+def test_an_advisory_of_today_makes_no_old_base_young() -> None:
+    """The age is that of the largest part."""
+    base = AdvisoryBase()
+    for number in range(3):
+        base.add(record(id=f"A-{number}", modified="2025-01-01T00:00:00Z"))
+    base.begin_part()
+    base.add(record(id="OWN-1"))
+
+    assert "more than 7 days" in (judge_age(base, NOW) or "")
+
+
+def test_a_local_build_is_affected_as_what_it_was_built_from() -> None:
+    """`1.5+cpu` is 1.5; and what begins at a place that no version names begins at the first."""
+    listed = record(affected=affect(ranges=[], versions=["1.5"]))
+    odd = record(affected=affect(ranges=[{"type": "ECOSYSTEM", "events": [{"introduced": "r12"}, {"fixed": "2.0"}]}]))
+
+    assert match("1.5+cpu", listed)
+    assert not match("1.6+cpu", listed)
+    assert match("0.1", odd)
+    assert not match("2.0", odd)
+
+
+def test_what_cannot_be_read_is_an_error_of_one_kind(tmp_path: Path) -> None:
+    """A broken archive, one with too large an entry, records of another shape: nothing is passed over in silence."""
+    with zipfile.ZipFile(tmp_path / "all.ZIP", "w") as archive:
+        archive.writestr("A-1.json", json.dumps(record()))
+    assert read_advisories([tmp_path / "all.ZIP"]).count == 1
+    whole = (tmp_path / "all.ZIP").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole.replace(b"ECOSYSTEM", b"ECOSYSTEN", 1))
+    (tmp_path / "shape.json").write_text(json.dumps(record(database_specific=[1])))
+    with zipfile.ZipFile(tmp_path / "large.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("A-1.json", b" " * (65 << 20))
+    for name in ("cut.zip", "shape.json", "large.zip"):
+        with pytest.raises(ValueError, match=r"OSV format|MiB"):
+            read_advisories([tmp_path / name])
+
+
+def test_an_advisory_whose_ranges_are_none_leaves_the_check_untested(tmp_path: Path) -> None:
+    """It does not crash, which would read as a hole of the target's."""
+    place = plant_affected(tmp_path)
+    advisory = json.loads(place.advisories[0].read_text())
+    advisory["affected"][0]["ranges"] = ["nonsense"]
+    place.advisories[0].write_text(json.dumps(advisory))
+
+    seen = KnownHolesCheck()._inspect(SimpleNamespace(installation=place))
+    assert seen.untested is not None
+    assert "OSV format" in seen.untested
 
 
 def test_files_folders_and_archives_are_read_alike(tmp_path: Path) -> None:

@@ -1,20 +1,30 @@
 """The checks' own servers: what they hear is heard, and each is wrong in the way that it says."""
 
 import contextlib
+import os
 import random
+import resource
 import socket
 import ssl
+import time
 import warnings
+from dataclasses import replace
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 import redis
 
+from jivsbench.api import Response
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.credentials.ciphertexts import find_encodings, list_tamperings
 from jivsbench_security.servers.certificates import Certificates
-from jivsbench_security.servers.fronts import HOSTILE, Line, allow_tls_1_0
+from jivsbench_security.servers.fronts import HOSTILE, Line, allow_tls_1_0, list_testable
 from jivsbench_security.servers.postgres_front import PostgresFront
 from jivsbench_security.servers.redis_front import RedisFront
+from jivsbench_security.tls.database_tls import DatabaseTlsCheck
+from jivsbench_security.tls.gaps import admit_gap
 
 PASSWORD = "s3cret-canary"
 WRONG = {
@@ -64,6 +74,83 @@ def test_a_server_is_wrong_as_it_says(certificates: Certificates, line: Line) ->
             context.wrap_socket(sock, server_hostname="127.0.0.1")
 
     assert any(word in str(caught.value).lower() for word in WRONG[line].split("|")), str(caught.value)
+
+
+def test_a_server_goes_on_when_there_was_no_file_for_a_client(certificates: Certificates) -> None:
+    """It lost its ear once by that, and whoever came afterwards had "refused" to say its password."""
+    with PostgresFront(Line.NO_TLS, certificates) as front, socket.socket() as client:
+        client.settimeout(5)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        opened: list[int] = []
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 20, before[1]))
+            with contextlib.suppress(OSError):
+                while True:
+                    opened.append(os.dup(client.fileno()))
+            client.connect(("127.0.0.1", front.port))
+            time.sleep(0.2)
+        finally:
+            for one in opened:
+                os.close(one)
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        client.sendall((8).to_bytes(4, "big") + (80877103).to_bytes(4, "big"))
+
+        assert client.recv(1) == b"N"
+
+
+def test_a_machine_without_tls_1_0_leaves_the_check_untested(certificates: Certificates, monkeypatch) -> None:
+    """Five of six is no PASS; a hole is a hole all the same."""
+    assert list_testable(certificates) == HOSTILE
+    monkeypatch.setattr(ssl, "HAS_TLSv1", False)
+    lines = list_testable(certificates)
+    passed = CheckResult("SEC-016", "t", Severity.HIGH, CheckOutcome.PASS, "10 log-ins")
+
+    assert set(HOSTILE) - set(lines) == {Line.OLD_TLS}
+    assert admit_gap(passed, HOSTILE) == passed
+    assert admit_gap(passed, lines).outcome is CheckOutcome.NOT_TESTED
+    assert "TLS 1.0 alone" in admit_gap(passed, lines).reason
+    assert admit_gap(replace(passed, outcome=CheckOutcome.FAIL), lines).outcome is CheckOutcome.FAIL
+
+
+class LazyTarget:
+    """Stores every source, and connects to those alone that ask for `mode`, and refuses what it stores of others or not."""
+
+    def __init__(self, mode: str, refusal: int = 0) -> None:
+        self._mode, self._refusal = mode, refusal
+        self._urls: dict[str, str] = {}
+
+    def call(self, method: str, path: str, body=None) -> Response:
+        """As the API, as far as the check asks for it."""
+        if path == "/data-sources":
+            if self._mode not in body["url"] and self._refusal:
+                return Response(self._refusal, {"slug": "config"})
+            self._urls[body["name"]] = body["url"]
+            return Response(201, {})
+        url = self._urls[path.split("/")[2]]
+        if method == "POST" and self._mode in url:
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(f"{url}&connect_timeout=5").close()
+        return Response(503, {"slug": "source-unreachable"})
+
+
+@pytest.mark.parametrize(
+    ("target", "outcome"),
+    [
+        (LazyTarget("sslmode=verify-full"), "6 of 12 texts got no answer"),
+        (LazyTarget("sslmode=verify-full", refusal=422), CheckOutcome.PASS),
+        (LazyTarget("sslmode=verify-full", refusal=503), "6 of 12 texts got no answer"),
+        (LazyTarget(""), CheckOutcome.FAIL),
+    ],
+)
+def test_a_server_that_was_never_asked_has_refused_nobody(tmp_path, target, outcome) -> None:
+    """A log-in counts when the server was met, or when the URL was refused for what it says; else nothing was tested."""
+    context = SimpleNamespace(dialect="postgres", seed=1, target=target, make_folder=lambda: tmp_path)
+    if not isinstance(outcome, CheckOutcome):
+        with pytest.raises(InvalidRunError, match=outcome):
+            DatabaseTlsCheck().run(context)
+    else:
+        result = DatabaseTlsCheck().run(context)
+        assert (result.outcome, result.reached) == (outcome, 12)
 
 
 def test_tls_1_0_is_really_spoken(certificates: Certificates) -> None:

@@ -18,8 +18,10 @@ from typing import Final, Self
 from jivsbench_security.servers.certificates import SERVER_ADDRESS, Certificates
 
 _PATIENCE_S: Final = 3.0
+_PAUSE_S: Final = 0.05
 _KEPT_BYTES: Final = 65_536
 _CHUNK_BYTES: Final = 4096
+_ROUND_TRIPS: Final = 3
 
 
 class Line(StrEnum):
@@ -65,6 +67,31 @@ def allow_tls_1_0(context: ssl.SSLContext) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1
 
 
+def list_testable(certificates: Certificates) -> tuple[Line, ...]:
+    """The hostile servers that this machine can be: not every OpenSSL still speaks TLS 1.0."""
+    return tuple(line for line in HOSTILE if line is not Line.OLD_TLS or _speaks_tls_1_0(certificates))
+
+
+def _speaks_tls_1_0(certificates: Certificates) -> bool:
+    """A whole handshake, without a network."""
+    if not ssl.HAS_TLSv1:
+        return False
+    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_context.check_hostname, client_context.verify_mode = False, ssl.CERT_NONE
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        allow_tls_1_0(client_context)
+        server = build_context(Line.OLD_TLS, certificates).wrap_bio(there, back, server_side=True)
+        client = client_context.wrap_bio(back, there)
+        for _ in range(_ROUND_TRIPS):
+            for side in (client, server):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+    except (ssl.SSLError, ValueError):
+        return False
+    return client.version() == "TLSv1"
+
+
 class Front(ABC):
     """Listens on a free port of 127.0.0.1; each connection has a thread. A context manager."""
 
@@ -73,6 +100,7 @@ class Front(ABC):
         self._contexts = {one: build_context(one, certificates) for one in self._list_lines() if one.has_tls}
         self._trusted_port = trusted_port
         self._lock = threading.Lock()
+        self._is_closed = threading.Event()
         self._met: list[Line] = []
         self._heard: dict[Line, bytes] = {}
         self._open: dict[int, socket.socket] = {}
@@ -112,6 +140,7 @@ class Front(ABC):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._is_closed.set()
         # A thread that waits in accept() is woken by this, and by no close.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -121,12 +150,16 @@ class Front(ABC):
             thread.join(_PATIENCE_S)
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while not self._is_closed.is_set():
+            try:
                 client, _ = self._listener.accept()
-                thread = threading.Thread(target=self._serve, args=(client, self._choose()), daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            except OSError:
+                # Closed; or this process has no file left for the moment, and the client waits meanwhile.
+                self._is_closed.wait(_PAUSE_S)
+                continue
+            thread = threading.Thread(target=self._serve, args=(client, self._choose()), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _choose(self) -> Line:
         """What the server is for the next connection."""

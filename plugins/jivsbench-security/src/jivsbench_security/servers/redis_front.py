@@ -28,13 +28,13 @@ class RedisFront(Front):
     """Trusted, until it is told what it is for each of the next connections: then those are answered together."""
 
     def __init__(self, certificates: Certificates, lines: Iterable[Line], trusted_port: int | None = None) -> None:
-        self._lines = (Line.TRUSTED, *lines)
+        self.hostile: Final = tuple(lines)
         self._next: deque[Line] = deque()
         self._together = threading.Barrier(1)
         super().__init__(Line.TRUSTED, certificates, trusted_port)
 
     def _list_lines(self) -> tuple[Line, ...]:
-        return self._lines
+        return (Line.TRUSTED, *self.hostile)
 
     def turn_hostile(self, lines: Iterable[Line]) -> None:
         """Be each of these for one of the next connections; every client has to connect anew."""

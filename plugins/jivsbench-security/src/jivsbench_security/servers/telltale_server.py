@@ -10,6 +10,7 @@ _LENGTH_BYTES: Final = 4
 _SSL_REQUESTS: Final = frozenset({80877103, 80877104})
 _MOST_BYTES: Final = 10_000
 _PATIENCE_S: Final = 5.0
+_PAUSE_S: Final = 0.01
 
 
 class TelltaleServer:
@@ -37,7 +38,9 @@ class TelltaleServer:
         while not self._is_closed.is_set():
             try:
                 client, _ = self._listener.accept()
-            except TimeoutError:
+            except OSError:
+                # Nobody came; or this process has no file left for the moment.
+                self._is_closed.wait(_PAUSE_S)
                 continue
             with client, contextlib.suppress(OSError, ValueError):
                 client.settimeout(_PATIENCE_S)

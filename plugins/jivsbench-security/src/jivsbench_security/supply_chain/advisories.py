@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,9 +39,25 @@ class AdvisoryBase:
     def __init__(self) -> None:
         self._by_name: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._severities: dict[str, Severity] = {}
-        self.count = 0
-        self.newest: datetime | None = None
-        """When the youngest of them was written or changed: at least so old is the base."""
+        self._parts: list[tuple[int, datetime | None]] = [(0, None)]
+        """Of each file, folder or archive: how many, and the youngest."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(count for count, _ in self._parts)
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the youngest advisory of the largest part was written or changed: at least so old is the base.
+
+        One advisory of today beside a base of last year makes that one no younger.
+        """
+        return max(self._parts, key=lambda part: part[0])[1]
+
+    def begin_part(self) -> None:
+        """What comes from here on is from another file, folder or archive."""
+        self._parts.append((0, None))
 
     def add(self, record: object) -> None:
         """Take in one record; what is about another ecosystem, or no record, is passed over."""
@@ -49,13 +66,13 @@ class AdvisoryBase:
         names = {canonicalize_name(str(one["package"].get("name", ""))) for one in _list_affected(record)}
         if not names:
             return
-        self.count += 1
-        changed = _read_moment(record.get("modified"))
-        self.newest = max((one for one in (self.newest, changed) if one is not None), default=None)
+        count, newest = self._parts[-1]
+        known = [one for one in (newest, _read_moment(record.get("modified"))) if one is not None]
+        self._parts[-1] = count + 1, max(known, default=None)
         severity = read_severity(record)
         if severity is not None:
-            for known in (record["id"], *record.get("aliases", ())):
-                self._severities[known] = max(severity, self._severities.get(known, severity), key=lambda one: one.weight)
+            for one in _list_ids(record):
+                self._severities[one] = max(severity, self._severities.get(one, severity), key=lambda stated: stated.weight)
         if not record.get("withdrawn"):
             for name in names:
                 self._by_name[name].append(record)
@@ -76,36 +93,54 @@ class AdvisoryBase:
         return name in self._by_name
 
     def _find_severity(self, record: Mapping[str, Any]) -> Severity | None:
-        stated = [self._severities[one] for one in (record["id"], *record.get("aliases", ())) if one in self._severities]
+        stated = [self._severities[one] for one in _list_ids(record) if one in self._severities]
         return max(stated, key=lambda one: one.weight, default=None)
 
 
 def read_advisories(paths: Iterable[Path]) -> AdvisoryBase:
-    """All records in files, folders and zip archives of JSON. Raises ValueError for what cannot be read."""
+    """All records in files, folders and zip archives of JSON. Raises ValueError and OSError for what cannot be read."""
     base = AdvisoryBase()
     for path in paths:
-        for text in _read_texts(path):
-            value = json.loads(text)
-            for record in value if isinstance(value, list) else [value]:
-                base.add(record)
-                if base.count > _MOST_RECORDS:
-                    raise ValueError(f"more than {_MOST_RECORDS} advisories")
+        base.begin_part()
+        try:
+            _read_into(base, path)
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, AttributeError, TypeError) as problem:
+            raise ValueError(f"{path.name} is not in the OSV format ({type(problem).__name__})") from problem
     return base
+
+
+def _read_into(base: AdvisoryBase, path: Path) -> None:
+    for text in _read_texts(path):
+        value = json.loads(text)
+        for record in value if isinstance(value, list) else [value]:
+            base.add(record)
+            if base.count > _MOST_RECORDS:
+                raise ValueError(f"more than {_MOST_RECORDS} advisories")
 
 
 def _read_texts(path: Path) -> Iterator[bytes]:
     if path.is_dir():
-        for file in sorted(path.rglob("*.json")):
-            yield from _read_texts(file)
-    elif path.suffix == ".zip":
+        for file in sorted(path.rglob("*")):
+            if file.suffix.lower() in {".json", ".zip"}:
+                yield from _read_texts(file)
+    elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                if entry.filename.endswith(".json") and entry.file_size <= _MOST_BYTES:
+                if entry.filename.endswith(".json"):
+                    _check_size(entry.filename, entry.file_size)
                     yield archive.read(entry)
-    elif path.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"{path.name} has more than {_MOST_BYTES >> 20} MiB")
     else:
+        _check_size(path.name, path.stat().st_size)
         yield path.read_bytes()
+
+
+def _check_size(name: str, size_bytes: int) -> None:
+    if size_bytes > _MOST_BYTES:
+        raise ValueError(f"{name} has more than {_MOST_BYTES >> 20} MiB")
+
+
+def _list_ids(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return record["id"], *(record.get("aliases") or ())
 
 
 def _list_affected(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -114,8 +149,12 @@ def _list_affected(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _is_affected(affected: Mapping[str, Any], text: str, version: Version) -> bool:
-    """The specification's evaluation: named among the versions, or within one of the ranges."""
-    if any(one == text or _read_version(one) == version for one in affected.get("versions") or ()):
+    """The specification's evaluation: named among the versions, or within one of the ranges.
+
+    A local build (`2.0+cpu`) is affected as the version that it was built from.
+    """
+    versions = {version, Version(version.public)}
+    if any(one == text or _read_version(one) in versions for one in affected.get("versions") or ()):
         return True
     return any(
         _is_within(one.get("events") or (), version) for one in affected.get("ranges") or () if one.get("type") == "ECOSYSTEM"
@@ -123,7 +162,8 @@ def _is_affected(affected: Mapping[str, Any], text: str, version: Version) -> bo
 
 
 def _is_within(events: Iterable[Mapping[str, str]], version: Version) -> bool:
-    placed = [(place, kind) for event in events for kind, text in event.items() if (place := _read_version(text)) is not None]
+    found = [(_read_version(text) or _place(kind), kind) for event in events for kind, text in event.items()]
+    placed = [(place, kind) for place, kind in found if place is not None]
     is_affected = False
     for place, kind in sorted(placed, key=lambda one: (one[0], one[1] != "introduced")):
         if kind == "introduced" and version >= place:
@@ -140,6 +180,11 @@ def _find_fix(affected: Mapping[str, Any], version: Version) -> str | None:
     ]
     fixes = [place for event in events if (place := _read_version(event.get("fixed", ""))) is not None and place > version]
     return str(min(fixes)) if fixes else None
+
+
+def _place(kind: str) -> Version | None:
+    """Where something begins that no version of PyPI names: at the first of all. Where it ends stays unknown."""
+    return Version("0.dev0") if kind == "introduced" else None
 
 
 def _read_version(text: str) -> Version | None:

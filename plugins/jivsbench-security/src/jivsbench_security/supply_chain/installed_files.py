@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, canonicalize_version
 
 from jivsbench.api import CheckContext, Installation, TargetVariant
 from jivsbench.model.finding import Finding, Severity
@@ -19,9 +19,9 @@ from jivsbench_security.supply_chain.distributions import (
     RecordedFile,
     find_mismatches,
     find_needed,
+    find_resized,
     find_strays,
     list_distributions,
-    list_start_hooks,
     read_record,
 )
 from jivsbench_security.supply_chain.lock_files import Pin, read_lock
@@ -60,25 +60,36 @@ class InstalledFilesCheck(InspectingCheck):
             return Inspection(0, 0, "", untested="no installed distribution was found: the target is not installed as a package")
         files = [file for one in needed for file in read_record(one)]
         hashed = [file for file in files if file.digest and (context.is_full or file.size_bytes < _FAST_BYTES)]
-        pins = [pin for path in place.locks for pin in read_lock(path)]
+        pins, unpinned = _read_locks(place.locks)
         with ThreadPoolExecutor(1) as beside:
             listed = beside.submit(make_list, place, context.make_folder())
-            faults = (
-                *_judge_files(files, hashed, found, needed),
-                *_judge_origins(needed),
-                *_judge_pins(needed, pins),
-                *_judge_list(found, listed.result()),
-            )
+            faults = (*_judge_files(files, hashed, found, needed), *_judge_origins(needed), *_judge_pins(needed, pins))
+            try:
+                faults, unlisted = (*faults, *_judge_list(found, listed.result())), None
+            except subprocess.TimeoutExpired:
+                unlisted = f"`jivsbench sbom` had not listed the components after {_LIST_TIMEOUT_S:g} s"
+        tried = len(hashed) + len(pins) + len(found)
         return Inspection(
-            attempted=len(hashed) + len(pins) + len(found),
-            reached=len(hashed) + len(pins) + len(found),
+            attempted=tried,
+            reached=tried if unlisted is None else tried - len(found),
             reason=_describe(needed, files, hashed, pins, len(found)),
             findings=tuple(self._build_finding(fault) for fault in faults),
-            untested=None if place.locks else "files match their RECORDs; there is no uv.lock or requirements.txt beside",
+            untested=unlisted or unpinned,
         )
 
     def _build_finding(self, fault: _Fault) -> Finding:
         return Finding(self.id, self.severity, fault.title, fault.evidence, fault.place)
+
+
+def _read_locks(paths: Sequence[Path]) -> tuple[list[Pin], str | None]:
+    """What the locks pin, and why they say nothing of what is installed, when there is such a reason."""
+    if not paths:
+        return [], "files match their RECORDs; there is no uv.lock or requirements.txt beside"
+    try:
+        pins = [pin for path in paths for pin in read_lock(path)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        return [], f"files match their RECORDs; a lock beside cannot be read ({type(problem).__name__})"
+    return pins, None if pins else f"files match their RECORDs; {', '.join(path.name for path in paths)} names no requirement"
 
 
 def _describe(
@@ -92,7 +103,8 @@ def _describe(
     left = sum(bool(file.digest) for file in files) - len(hashed)
     return (
         f"{len(hashed)} files of {len(needed) - own} distributions compared with their RECORD"
-        f"{f' ({left} large ones left to the full form)' if left else ''}; {own} editable ones have no digests; "
+        f"{f' ({left} large ones by their size alone, the rest is left to the full form)' if left else ''}; "
+        f"what Python compiled itself is not compared; {own} editable ones have no digests; "
         f"{sum(pin.problem is None for pin in pins)} of {len(pins)} locked requirements are the project's own or have a SHA-256; "
         f"{listed} distributions looked for in the CycloneDX list"
     )
@@ -101,14 +113,18 @@ def _describe(
 def _judge_files(
     files: Sequence[RecordedFile], hashed: Sequence[RecordedFile], found: Sequence[Distribution], needed: Sequence[Distribution]
 ) -> Iterator[_Fault]:
-    for wrong in find_mismatches(hashed):
+    looked_at = {file.path for file in hashed}
+    bare_code = [file for file in files if file.is_code and not file.digest]
+    large = [file for file in files if file.digest and file.path not in looked_at]
+    for wrong in (*find_mismatches([*hashed, *bare_code]), *find_resized(large)):
         one = wrong.file.distribution
         yield _Fault(
             "an installed file is not the one that was installed",
             f"{one.name} {one.version}: {wrong.file.name}: {wrong.reason}",
             wrong.file.name,
         )
-    for path in sorted(set(find_strays(files)) - list_start_hooks(one for one in found if one not in needed)):
+    others = [file for one in found if one not in needed for file in read_record(one)]
+    for path in find_strays(files, others):
         yield _Fault(
             "code lies among the installed files that no distribution brought",
             f"no RECORD names {Path(path).name}",
@@ -133,12 +149,18 @@ def _judge_pins(needed: Sequence[Distribution], pins: Sequence[Pin]) -> Iterator
     for pin in pins:
         if pin.problem is not None:
             yield _Fault("a requirement is not pinned with a hash", f"{pin.name} {pin.version} {pin.problem}", f"{pin.name}")
-    locked = {(pin.name, pin.version) for pin in pins}
+    locked = {(pin.name, canonicalize_version(pin.version)) for pin in pins}
     for one in needed:
-        if pins and not one.is_editable and not one.is_of_host and (one.name, one.version) not in locked:
+        if pins and not one.is_editable and not one.is_of_host and not _is_locked(one, locked):
             yield _Fault(
                 "what is installed is not what is locked", f"{one.name} {one.version} is installed and not in the lock", one.name
             )
+
+
+def _is_locked(one: Distribution, locked: Collection[tuple[str, str]]) -> bool:
+    """A local build (`2.0+cpu`) is what the lock says when its index has it under the plain number too."""
+    versions = one.version, one.version.partition("+")[0]
+    return any((one.name, canonicalize_version(version)) in locked for version in versions)
 
 
 def _judge_list(found: Sequence[Distribution], listed: frozenset[tuple[str, str]] | None) -> Iterator[_Fault]:
@@ -153,7 +175,7 @@ def _judge_list(found: Sequence[Distribution], listed: frozenset[tuple[str, str]
 
 
 def make_list(place: Installation, folder: Path) -> frozenset[tuple[str, str]] | None:
-    """Names and versions that `jivsbench sbom` lists; None when it lists nothing that is CycloneDX 1.6."""
+    """Names and versions that `jivsbench sbom` lists; None when it lists nothing that is CycloneDX 1.6. Raises TimeoutExpired."""
     options = [text for one in place.packages for text in ("--packages", str(one))]
     try:
         made = subprocess.run(  # noqa: S603 - our own command
@@ -168,5 +190,5 @@ def make_list(place: Installation, folder: Path) -> frozenset[tuple[str, str]] |
             return None
         components = [*values["components"], *([values["metadata"]["component"]] if "component" in values["metadata"] else [])]
         return frozenset((canonicalize_name(one["name"]), str(one["version"])) for one in components)
-    except (subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None

@@ -35,7 +35,7 @@ class KnownHolesCheck(InspectingCheck):
             return _leave_out("no advisories were given: name a file, folder or zip in the OSV format with --advisories")
         try:
             base = read_advisories(place.advisories)
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as problem:
+        except (OSError, ValueError) as problem:
             return _leave_out(f"the advisories cannot be read ({type(problem).__name__}): they must be in the OSV format")
         stale = judge_age(base, datetime.now(UTC))
         if stale is not None:
@@ -43,7 +43,10 @@ class KnownHolesCheck(InspectingCheck):
         found = list_distributions(place.packages)
         if not found:
             return _leave_out("no installed distribution was found: the target is not installed as a package")
-        return self._look_up(base, found)
+        try:
+            return self._look_up(base, found)
+        except (AttributeError, TypeError, KeyError) as problem:
+            return _leave_out(f"an advisory cannot be read ({type(problem).__name__}): they must be in the OSV format")
 
     def _look_up(self, base: AdvisoryBase, found: Sequence[Distribution]) -> Inspection:
         matches: list[Match] = []
