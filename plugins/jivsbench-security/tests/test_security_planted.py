@@ -31,6 +31,7 @@ from jivsbench_security.sql.identifier_cast import (
 from jivsbench_security.sql.identifiers import IdentifierCheck, watch_bystander
 from jivsbench_security.sql.planted_attack import PlantedAttack, iterate_rows
 from jivsbench_security.sql.planted_schema import DONE, plant_schema
+from jivsbench_security.sql.raw_query import RawQueryCheck
 from jivsbench_security.sql.read_only import ReadOnlyCheck, try_statement
 from jivsbench_security.sql.smuggling import SmugglingCheck
 from jivsbench_security.sql.smuggling_texts import SMUGGLING
@@ -260,6 +261,13 @@ def test_other_sources_are_left_out_with_a_reason(check):
     assert files.outcome is CheckOutcome.NOT_APPLICABLE
     assert listed.reason
     assert foreign.reason != listed.reason
+
+
+def test_sql_that_the_corpus_does_not_speak_is_not_tested():
+    """It could be attacked: leaving it out is no answer. A source without SQL has nothing to attack."""
+    outcomes = [RawQueryCheck().run(SimpleNamespace(dialect=dialect, seed=1)).outcome for dialect in ("cobol", "")]
+
+    assert outcomes == [CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE]
 
 
 def test_a_row_that_is_read_twice_counts_once():

@@ -68,6 +68,8 @@ class Reported(Protocol):
 class CountedSession:
     """The tally, findings and remarks of one run against one target."""
 
+    most_findings: ClassVar[int] = MOST_FINDINGS
+
     def __init__(self, check: Reported) -> None:
         self.check = check
         self.tally = Tally()
@@ -98,7 +100,7 @@ class CountedSession:
 
     def add(self, title: str, evidence: str, reproducer: str, severity: Severity | None = None) -> None:
         """Note a hole, of the check's severity unless another is given; no more than a few."""
-        if len(self.findings) < MOST_FINDINGS:
+        if len(self.findings) < self.most_findings:
             self.findings.append(Finding(self.check.id, severity or self.check.severity, title, evidence, reproducer))
 
 

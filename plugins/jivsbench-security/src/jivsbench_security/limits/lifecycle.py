@@ -13,10 +13,12 @@ from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import Severity
 from jivsbench_security.extractions import Extractions
+from jivsbench_security.hostile_check import Reported
 from jivsbench_security.limits.failing_closed import BREAKABLE
 from jivsbench_security.limits.flights import GONE_WITHIN_S, LOOK_EVERY_S, Flight, Watch
 from jivsbench_security.limits.owner_session import Login, OwnerSession
 from jivsbench_security.limits.source_check import SourceCheck, SourceSession
+from jivsbench_security.second_sources import describe_source, second_source
 
 _END_WITHIN_S: Final = 5.0
 _NO_ORPHAN_AFTER_S: Final = 2.0
@@ -24,45 +26,26 @@ _SLEEP_S: Final = 25
 _JOBS: Final = 12
 """More than there are workers: some run, and the others wait."""
 _START_WITHIN_S: Final = 3.0
+_BUSY: Final = frozenset({"pool-timeout", "deadline", "queue-full"})
+"""Ends of a job that come of a machine that is too slow."""
 _OK: Final = range(200, 300)
 _SLOW: Final = f"SELECT 1 AS id, pg_catalog.pg_sleep({_SLEEP_S})::text AS slept"
 _ROWS: Final = "SELECT n AS id FROM pg_catalog.generate_series(1, 7) AS n"
 
 
-class LifecycleCheck(SourceCheck):
-    """Changes and removes a data source in use, and ends a service that is busy."""
-
-    id = "SEC-035"
-    title = "Lifecycle: old credentials are let go of at once, and a service that ends leaves nothing behind"
-    severity = Severity.MEDIUM
-    cwe = ("CWE-404", "CWE-772", "CWE-613")
-    # The one that it ends: nobody else needs it after SEC-029.
-    changes = BREAKABLE
-    # Pools that are keyed by name alone, and an end that ends nothing.
-    vulnerable = TargetVariant("vulnerable-stale", plugins=("jivsbench.testing.vulnerable.stale_pool",))
-
-    def build_session(self, context: CheckContext, target: CheckContext, owner: OwnerSession) -> SourceSession:
-        """The run against one target."""
-        return _Session(self, context, target, owner)
-
-
 class _Session(SourceSession):
     """Benign requests go to the target under test, since the attacked one is ended."""
 
-    def __init__(self, check: LifecycleCheck, context: CheckContext, doomed: CheckContext, owner: OwnerSession) -> None:
-        super().__init__(check, context, owner)
-        self._doomed = doomed
+    def __init__(self, check: Reported, context: CheckContext, target: CheckContext, owner: OwnerSession) -> None:
+        super().__init__(check, context, context, owner)
+        self._doomed = target
 
     def attack(self) -> None:
         old, new = self.owner.make_login("old"), self.owner.make_login("new")
         slow, rows = self.owner.make_view("slow", _SLOW), self.owner.make_view("rows", _ROWS)
-        name = f"{self.owner.token}_source"
-        self._ask("POST", "/data-sources", {"name": name, **_describe(self.target, old)})
-        try:
+        with second_source(self.target, f"{self.owner.token}_source", url=old.url) as name:
             self._rotate(name, old, new, slow, rows)
             self._remove(name, new, slow, rows)
-        finally:
-            self.target.target.call("DELETE", f"/data-sources/{name}")
         self._end(self._doomed, signal.SIGTERM, old, slow)
         if self.target.is_full:
             with self.target.launch(BREAKABLE) as another:
@@ -72,10 +55,15 @@ class _Session(SourceSession):
         """A query runs and a connection is idle when the source gets another user."""
         change = f"PUT /api/v1/data-sources/{name} with another user, while a job runs"
         flight = self._occupy(name, slow, rows)
-        self._ask("PUT", f"/data-sources/{name}", _describe(self.target, new))
+        if flight is None:
+            return
+        self._ask("PUT", f"/data-sources/{name}", describe_source(self.target, new.url))
         self._judge_gone("a changed data source keeps its old user's sessions", old, change)
-        if not self.extractions.run({"source": name, "table": rows}).is_completed:
-            self.add("a changed data source cannot be read", "a job with the new user did not complete", change)
+        again = self.extractions.run_until_met([{"source": name, "table": rows}])[0]
+        if again.slug in _BUSY:
+            self.tally.count(is_met=False)
+        elif not again.is_completed:
+            self.add("a changed data source cannot be read", f"a job with the new user ended with {again.slug}", change)
         elif self.owner.count_sessions(old):
             self.add("a changed data source uses its old user again", "a session of the old user is back", change)
         self._judge_ended(flight, change)
@@ -84,24 +72,28 @@ class _Session(SourceSession):
         """The same when it is removed."""
         change = f"DELETE /api/v1/data-sources/{name}, while a job runs"
         flight = self._occupy(name, slow, rows)
+        if flight is None:
+            return
         self._ask("DELETE", f"/data-sources/{name}", None)
         self._judge_gone("a removed data source keeps its sessions", login, change)
         if self.extractions.run({"source": name, "table": rows}).is_completed:
             self.add("a removed data source can still be read", "a job that was created after it completed", change)
         self._judge_ended(flight, change)
 
-    def _occupy(self, name: str, slow: str, rows: str) -> Flight:
-        """One session of the source's user at work, and one idle."""
+    def _occupy(self, name: str, slow: str, rows: str) -> Flight | None:
+        """One session of the source's user at work, and one idle; None when it did not come to that in time."""
         flight = self.watch.begin("slow", {"source": name, "table": slow}, slow, GONE_WITHIN_S)
         is_busy = self._wait(lambda: self.watch.look([flight]), _START_WITHIN_S)
-        quick = self.extractions.run({"source": name, "table": rows})
-        self.attempted += 1
-        self.reached += is_busy and quick.is_completed
-        return flight
+        is_occupied = is_busy and self.extractions.run({"source": name, "table": rows}).is_completed
+        self.tally.count(is_met=is_occupied)
+        if is_occupied:
+            return flight
+        self.watch.stop([flight])
+        return None
 
     def _judge_gone(self, title: str, login: Login, change: str) -> None:
-        if not self._wait(lambda: not self.owner.count_sessions(login), GONE_WITHIN_S + self.lenience.allowed_s):
-            left = self.owner.count_sessions(login)
+        left = self._await_none(login, GONE_WITHIN_S)
+        if left:
             self.add(title, f"{left} sessions are left after {GONE_WITHIN_S:g} s", change)
 
     def _judge_ended(self, flight: Flight, change: str) -> None:
@@ -113,23 +105,26 @@ class _Session(SourceSession):
 
     def _end(self, doomed: CheckContext, number: signal.Signals, login: Login, slow: str) -> None:
         """More jobs than workers when the signal comes."""
-        self.attempted += 1
-        name = f"{self.owner.token}_{number.name.lower()}"
-        doomed.target.call("POST", "/data-sources", {"name": name, **_describe(doomed, login)})
-        extractions = Extractions(doomed.target)
-        watch = Watch(extractions, self.owner, self.lenience)
-        flights = [watch.begin("slow", {"source": name, "table": slow}, slow, _END_WITHIN_S) for _ in range(_JOBS)]
-        if not self._wait(lambda: watch.look(flights), _START_WITHIN_S):
-            return
-        self.reached += 1
+        with second_source(doomed, f"{self.owner.token}_{number.name.lower()}", url=login.url) as name:
+            watch = Watch(Extractions(doomed.target), self.owner, self.lenience)
+            flights = [watch.begin("slow", {"source": name, "table": slow}, slow, _END_WITHIN_S) for _ in range(_JOBS)]
+            is_busy = self._wait(lambda: watch.look(flights), _START_WITHIN_S)
+            self.tally.count(is_met=is_busy)
+            if not is_busy:
+                watch.stop(flights)
+                return
+            self._signal(doomed, number, login, flights)
+
+    def _signal(self, doomed: CheckContext, number: signal.Signals, login: Login, flights: list[Flight]) -> None:
+        """The end of the process, of its sessions and of its files."""
         process = psutil.Process(doomed.pid)
         os.kill(doomed.pid, number)
         signalled = f"{number.name} to a service with {_JOBS} jobs that sleep {_SLEEP_S} s"
         if not self._wait(lambda: has_ended(process), _END_WITHIN_S + self.lenience.allowed_s):
             self.add("a service does not end in time", f"it still ran {_END_WITHIN_S:g} s after the signal", signalled)
             os.kill(doomed.pid, signal.SIGKILL)
-        if not self._wait(lambda: not self.owner.count_sessions(login), _NO_ORPHAN_AFTER_S + self.lenience.allowed_s):
-            left = self.owner.count_sessions(login)
+        left = self._await_none(login, _NO_ORPHAN_AFTER_S)
+        if left:
             self.add("a service leaves sessions behind", f"{left} are left {_NO_ORPHAN_AFTER_S:g} s after its end", signalled)
         left_files = find_files(doomed.output_dir, [flight.job_id for flight in flights])
         if left_files:
@@ -137,6 +132,18 @@ class _Session(SourceSession):
                 "a service leaves files of unfinished jobs behind", f"{len(left_files)}, e.g. {left_files[0].name}", signalled
             )
         self.owner.end_sessions()
+
+    def _await_none(self, login: Login, within_s: float) -> int:
+        """Sessions that a user still has after a while; 0 as soon as there are none."""
+        left = 0
+
+        def are_gone() -> bool:
+            nonlocal left
+            left = self.owner.count_sessions(login)
+            return not left
+
+        self._wait(are_gone, within_s + self.lenience.allowed_s)
+        return left
 
     def _wait(self, is_so: Callable[[], bool], timeout_s: float) -> bool:
         deadline_s = time.monotonic() + timeout_s
@@ -151,8 +158,18 @@ class _Session(SourceSession):
             raise InvalidRunError("a data source of the check's own could not be added, changed or removed")
 
 
-def _describe(context: CheckContext, login: Login) -> dict[str, object]:
-    return {"connector": context.reader().connector, "url": login.url.reveal()}
+class LifecycleCheck(SourceCheck):
+    """Changes and removes a data source in use, and ends a service that is busy."""
+
+    id = "SEC-035"
+    title = "Lifecycle: old credentials are let go of at once, and a service that ends leaves nothing behind"
+    severity = Severity.MEDIUM
+    cwe = ("CWE-404", "CWE-772", "CWE-613")
+    # The one that it ends: nobody else needs it after SEC-029.
+    changes = BREAKABLE
+    # Pools that are keyed by name alone, and an end that ends nothing.
+    vulnerable = TargetVariant("vulnerable-stale", plugins=("jivsbench.testing.vulnerable.stale_pool",))
+    session = _Session
 
 
 def has_ended(process: psutil.Process) -> bool:

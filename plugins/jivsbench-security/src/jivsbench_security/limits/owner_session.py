@@ -5,7 +5,7 @@ For PostgreSQL alone. Whatever it makes has a name that no other run uses, and i
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,11 +14,12 @@ import psycopg
 from psycopg import sql
 
 from jivsbench.api import CheckContext
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.secret import Secret
+from jivsbench_security.hostile_check import SourceUnfitError
+from jivsbench_security.own_sessions import ask_user, making, need_sight, open_session
 
 _TOKEN_BYTES: Final = 5
-_CONNECT_TIMEOUT_S: Final = 5
-_STATEMENT_TIMEOUT_MS: Final = 10_000
 # A FETCH names no table; but its transaction holds a lock on each that it reads.
 _BUSY: Final = """
 SELECT a.pid, concat_ws(' ', a.query, l.names), a.state = 'active',
@@ -36,10 +37,6 @@ SELECT pg_catalog.pg_terminate_backend(pid)
   FROM pg_catalog.pg_stat_activity
  WHERE pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend' AND (query LIKE %s OR usename LIKE %s)
 """
-
-
-class SourceUnfitError(Exception):
-    """The source is one on which such a check cannot work; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +61,53 @@ class Login:
 class OwnerSession:
     """What a check may do to the source and see of it. `open_owner_session` makes one."""
 
-    def __init__(self, connection: psycopg.Connection, reader_url: Secret) -> None:
+    def __init__(self, connection: psycopg.Connection, context: CheckContext) -> None:
         self._connection = connection
-        self._reader_url = reader_url
-        self._reader = urlsplit(reader_url.reveal()).username or ""
+        self._owner_url = context.data_source().url
+        self._reader_url = context.reader().url
         self._views: list[str] = []
         self._roles: list[str] = []
         self.token = f"jivsbench_attack_{secrets.token_hex(_TOKEN_BYTES)}"
         """Starts the name of whatever is made."""
 
     def make_view(self, kind: str, query: str) -> str:
-        """A view over a query of the check's own, which the target's user and every login of this run may read. Its name."""
+        """A view over a query of the check's own, which everybody may read. Its name. Raises SourceUnfitError."""
         name = f"{self.token}_{kind}"
-        self._views.append(name)
-        self._run(sql.SQL("CREATE VIEW {} AS {}").format(sql.Identifier(name), sql.SQL(query)))
-        for role in (self._reader, *self._roles):
-            if role:
-                self._run(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(name), sql.Identifier(role)))
+        with making("the views that the check needs"):
+            self._connection.execute(sql.SQL("CREATE VIEW {} AS {}").format(sql.Identifier(name), sql.SQL(query)))
+            self._views.append(name)
+            self._connection.execute(sql.SQL("GRANT SELECT ON {} TO PUBLIC").format(sql.Identifier(name)))
+        if len(self._views) == 1:
+            self._need_way(name)
         return name
 
+    def _need_way(self, view: str) -> None:
+        with open_session(self._reader_url) as session:
+            try:
+                row = session.execute("SELECT to_regclass(%s) IS NOT NULL", (view,)).fetchone()
+            except psycopg.errors.InsufficientPrivilege:
+                row = None
+        if row is None or not row[0]:
+            told = "the target's user does not find what the source's owner makes"
+            raise SourceUnfitError(f"{told}: give both the same search_path, and the user USAGE on the owner's schema")
+
     def make_login(self, kind: str) -> Login:
-        """A user who may log in and read the views that are made after it."""
+        """A user who may log in and read the views. Raises SourceUnfitError when there can be none."""
         role, password = f"{self.token}_{kind}", secrets.token_urlsafe(24)
-        self._run(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
+        with making("the users that the check needs"):
+            self._connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
+            )
         self._roles.append(role)
         parts = urlsplit(self._reader_url.reveal())
         place = parts.netloc.rpartition("@")[2]
-        return Login(role, Secret(parts._replace(netloc=f"{role}:{password}@{place}").geturl()))
+        login = Login(role, Secret(parts._replace(netloc=f"{role}:{password}@{place}").geturl()))
+        try:
+            open_session(login.url).close()
+        except InvalidRunError:
+            told = "the source does not let in a user whom the check has made"
+            raise SourceUnfitError(f"{told}: see its pg_hba.conf, and whether it has a free slot") from None
+        return login
 
     def look(self) -> tuple[SessionState, ...]:
         """Sessions whose statement, or whose locks, name something of this run."""
@@ -102,50 +119,46 @@ class OwnerSession:
         row = self._connection.execute(_OF_ROLE, (login.role,)).fetchone()
         return int(row[0]) if row else 0
 
-    def count_rows(self, table: str) -> int:
-        """Rows of a table, by the server's own count."""
-        parts = table.split(".")
-        row = self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*parts))).fetchone()
+    def count_rows(self, table: str, most: int) -> int:
+        """Rows of a table by the server's own count, which stops at `most`."""
+        name = sql.Identifier(*table.split("."))
+        statement = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS part").format(name, most)
+        row = self._connection.execute(statement).fetchone()
         return int(row[0]) if row else 0
 
     def end_sessions(self) -> None:
-        """End what still runs of this run, whoever left it there."""
-        self._connection.execute(_END, (f"%{self.token}%", f"{self.token}%"))
+        """End what still runs of this run, whoever left it there, as far as the owner may."""
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            self._connection.execute(_END, (f"%{self.token}%", f"{self.token}%"))
 
     def close(self) -> None:
-        """Take back everything that was made, and log off."""
-        with self._connection:
+        """Take back everything that was made, and log off. Raises InvalidRunError when something stays."""
+        self._connection.close()
+        # By another session: an attack may have ended this one.
+        with open_session(self._owner_url) as self._connection:
             self.end_sessions()
-            for name in self._views:
-                self._run(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
-            for role in self._roles:
-                self._run(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
-
-    def _run(self, statement: sql.Composed) -> None:
-        try:
-            self._connection.execute(statement)
-        except psycopg.errors.InsufficientPrivilege:
-            raise SourceUnfitError("the source's owner may not make the views and users that the check needs") from None
+            try:
+                for name in self._views:
+                    self._connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
+                for role in self._roles:
+                    self._connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+            except psycopg.Error as error:
+                told = f"views and users named {self.token}_* could not be taken away (SQLSTATE {error.sqlstate})"
+                raise InvalidRunError(f"{told}: drop them by hand") from None
 
 
 @contextmanager
 def open_owner_session(context: CheckContext) -> Iterator[OwnerSession]:
-    """A session as the source's owner. Raises SourceUnfitError for another server than PostgreSQL, or one that refuses."""
+    """A session as the source's owner. Raises SourceUnfitError for another server, and for an owner who does not see enough."""
     if context.dialect != "postgres":
         raise SourceUnfitError("what the target's sessions do on the server is watched on PostgreSQL alone")
-    owner, reader = context.data_source().url, context.reader().url
-    try:
-        connection = psycopg.connect(
-            owner.reveal(),
-            autocommit=True,
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
-        )
-    except psycopg.Error:
-        # The text of the error can hold a part of the URL.
-        raise SourceUnfitError("the source's owner could not log in") from None
-    session = OwnerSession(connection, reader)
-    try:
-        yield session
-    finally:
-        session.close()
+    if context.reader().tables is not None:
+        raise SourceUnfitError("the source's list of tables leaves out the check's own")
+    user = ask_user(context.reader().url)
+    with closing(open_session(context.data_source().url)) as connection:
+        need_sight(connection, user)
+        session = OwnerSession(connection, context)
+        try:
+            yield session
+        finally:
+            session.close()

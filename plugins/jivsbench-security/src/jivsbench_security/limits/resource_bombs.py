@@ -10,9 +10,8 @@ import psutil
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import Severity
-from jivsbench_security.extractions import Extractions
+from jivsbench_security.extractions import Extractions, is_refusal, read_slug
 from jivsbench_security.limits.flights import MOST_LENIENCE_S, Flight, Watch, find_overrun
-from jivsbench_security.limits.owner_session import OwnerSession
 from jivsbench_security.limits.source_check import JOB_TIMEOUT_S, SourceCheck, SourceSession
 
 _GRACE_S: Final = 1.0
@@ -27,7 +26,14 @@ _WARM_UPS: Final = 4
 _LARGE_LIMIT_S: Final = 30.0
 _REQUESTS: Final = 100
 _MOST_SLOWDOWN: Final = 1.5
-_REFUSED: Final = range(400, 500)
+_BURST: Final = frozenset({0, 201, 500})
+"""No answer to what is large, a job made of it, and a fault of the target's own: it was met, and not refused."""
+_NEVER_RAN: Final = frozenset(
+    {
+        *("pool-timeout", "queue-full", "source-unreachable", "access-denied", "missing-object", "deadline", "cancelled"),
+    }
+)
+"""Ends that a job may come to before its first statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +67,8 @@ def build_endless() -> tuple[Bomb, ...]:
     )
 
 
-class ResourceBombCheck(SourceCheck):
-    """Reads from views that are large or never end, and watches the target's memory."""
-
-    id = "SEC-009"
-    title = "Resource bombs: each ends in time with a typed error, and the target's memory stays as it is"
-    severity = Severity.HIGH
-    cwe = ("CWE-400", "CWE-770")
-    # Every row is held until the last one has come, however many and however long they are.
-    vulnerable = TargetVariant("vulnerable-fetchall", plugins=("jivsbench.testing.vulnerable.fetchall",))
-
-    def build_session(self, context: CheckContext, target: CheckContext, owner: OwnerSession) -> SourceSession:
-        """The run against one target."""
-        return _Session(self, context, target, owner)
-
-
 class _Session(SourceSession):
-    def __init__(self, check: ResourceBombCheck, context: CheckContext, target: CheckContext, owner: OwnerSession) -> None:
-        super().__init__(check, target, owner)
-        self._context = context
-        self._most_growth_bytes = 0
+    _most_growth_bytes = 0
 
     def describe(self) -> str:
         """One line for the result."""
@@ -88,14 +76,14 @@ class _Session(SourceSession):
 
     def attack(self) -> None:
         # The limits of the target under test, so that there is time to fill its memory; one at a time, to tell which does.
-        for bomb in build_large(_FULL_VALUE_BYTES if self._context.is_full else _VALUE_BYTES):
-            self._explode(self._context, (bomb,), _LARGE_LIMIT_S)
-        self._explode(self.target, build_endless(), JOB_TIMEOUT_S)
+        for bomb in build_large(_FULL_VALUE_BYTES if self.context.is_full else _VALUE_BYTES):
+            self._explode(self.context, (bomb,), _LARGE_LIMIT_S)
+        self._explode(self.target, build_endless(), JOB_TIMEOUT_S, is_endless=True)
         self._send_long_list()
-        if self._context.is_full:
+        if self.context.is_full:
             self._compare_latency(build_endless())
 
-    def _explode(self, target: CheckContext, bombs: tuple[Bomb, ...], limit_s: float) -> None:
+    def _explode(self, target: CheckContext, bombs: tuple[Bomb, ...], limit_s: float, *, is_endless: bool = False) -> None:
         extractions = Extractions(target.target)
         self._warm_up(extractions)
         watch = Watch(extractions, self.owner, self.lenience)
@@ -105,11 +93,10 @@ class _Session(SourceSession):
         watch.follow(flights, limit_s + _GRACE_S + MOST_LENIENCE_S, until=lambda: memory.is_over, on_look=memory.look)
         self._most_growth_bytes = max(self._most_growth_bytes, memory.growth_bytes)
         if memory.is_over:
-            grown, most = _format_mib(memory.growth_bytes), _format_mib(memory.most_bytes)
-            told = f"{bombs[0].meaning}: the target grew by {grown} at least, {most} are allowed"
+            told = f"{bombs[0].meaning}: {memory.describe()}"
             self.add("a resource bomb fills the target's memory", told, self._show(bombs[0]))
         for bomb, flight in zip(bombs, flights, strict=True):
-            self._judge(bomb, flight, was_given_up=memory.is_over)
+            self._judge(bomb, flight, is_endless=is_endless, was_given_up=memory.is_over)
 
     def _warm_up(self, extractions: Extractions) -> None:
         """What the first jobs of a process load must not count as growth: as many at a time as the attack has."""
@@ -121,27 +108,28 @@ class _Session(SourceSession):
         while any(extractions.look(job_id) is None for job_id in ids) and time.monotonic() < give_up_s:
             self.lenience.sleep()
 
-    def _judge(self, bomb: Bomb, flight: Flight, *, was_given_up: bool) -> None:
-        self.attempted += 1
-        was_met = flight.was_seen or (flight.ending is not None and flight.ending.slug != "pool-timeout")
-        self.reached += was_met
-        overrun = find_overrun(flight, self.lenience, _GRACE_S) if was_met else None
-        if overrun is not None and not was_given_up:
-            self.add("a resource bomb was not stopped as it should", f"{bomb.meaning}: {overrun}", self._show(bomb))
+    def _judge(self, bomb: Bomb, flight: Flight, *, is_endless: bool, was_given_up: bool) -> None:
+        was_met = flight.was_seen or (flight.ending is not None and flight.ending.slug not in _NEVER_RAN)
+        self.tally.count(is_met=was_met)
+        told = find_overrun(flight, self.lenience, _GRACE_S) if was_met and not was_given_up else None
+        if told is None and is_endless and flight.ending is not None and flight.ending.is_completed:
+            told = "the job was completed, though what it reads has no end"
+        if told is not None:
+            self.add("a resource bomb was not stopped as it should", f"{bomb.meaning}: {told}", self._show(bomb))
 
     def _show(self, bomb: Bomb) -> str:
         return f"CREATE VIEW bomb AS {bomb.query[:300]}; POST /api/v1/extractions {{'table': 'bomb'}}"
 
     def _send_long_list(self) -> None:
         """The request itself is the bomb: a filter with 200,000 values."""
-        self.attempted += 1
         column = {"column": "id", "operator": "in", "values": list(range(_ITEMS))}
         body = {"source": self.target.source, "table": self.target.table, "filters": [column]}
         started_s = time.monotonic()
         answer = self.extractions.create(body)
         took_s = time.monotonic() - started_s
-        self.reached += answer.status != 0
-        if answer.status not in _REFUSED or took_s > JOB_TIMEOUT_S + self.lenience.allowed_s:
+        is_refused = is_refusal(answer.status, read_slug(answer))
+        self.tally.count(is_met=answer.status in _BURST, is_refused=is_refused)
+        if answer.status in _BURST or (is_refused and took_s > JOB_TIMEOUT_S + self.lenience.allowed_s):
             told = f"{_ITEMS} values in one filter: the answer was {answer.status} after {took_s:.1f} s"
             self.add("a resource bomb was not refused", told, f"POST /api/v1/extractions with {_ITEMS} values in a filter")
 
@@ -150,47 +138,75 @@ class _Session(SourceSession):
         body = {"source": self.target.source, "table": self.target.table, "row_limit": 1}
         views = [f"{self.owner.token}_{bomb.name}" for bomb in bombs]
         alone = [self._time(body) for _ in range(_REQUESTS)]
-        beside: list[float] = []
+        beside: list[float | None] = []
         for turn in range(_REQUESTS):
+            if len(beside) >= _REQUESTS:
+                break
             view = views[turn % len(views)]
             flight = self.watch.begin(view, self.build_body(view), view, JOB_TIMEOUT_S)
             while len(beside) < _REQUESTS and self.extractions.look(flight.job_id) is None:
                 beside.append(self._time(body))
             self.watch.follow([flight], JOB_TIMEOUT_S + MOST_LENIENCE_S)
-        self.attempted += 1
-        self.reached += len(beside) >= _REQUESTS
-        before_s, during_s = _find_p95(alone), _find_p95(beside)
-        if during_s > _MOST_SLOWDOWN * before_s:
+        before_s, during_s = (_find_p95([one for one in times if one is not None]) for times in (alone, beside))
+        self.tally.count(is_met=before_s is not None and during_s is not None)
+        if before_s is not None and during_s is not None and during_s > _MOST_SLOWDOWN * before_s:
             told = f"p95 of other jobs is {during_s * 1000:.0f} ms beside a bomb and {before_s * 1000:.0f} ms alone"
             self.add("resource bombs slow other jobs down", told, self._show(bombs[0]), Severity.MEDIUM)
 
-    def _time(self, body: dict[str, object]) -> float:
-        return self.extractions.run(body).duration_s
+    def _time(self, body: dict[str, object]) -> float | None:
+        """How long a job took; None for one that was not carried out, whose time says nothing."""
+        ending = self.extractions.run(body)
+        return ending.duration_s if ending.is_completed else None
+
+
+class ResourceBombCheck(SourceCheck):
+    """Reads from views that are large or never end, and watches the target's memory."""
+
+    id = "SEC-009"
+    title = "Resource bombs: each ends in time with a typed error, and the target's memory stays as it is"
+    severity = Severity.HIGH
+    cwe = ("CWE-400", "CWE-770")
+    # Every row is held until the last one has come, however many and however long they are.
+    vulnerable = TargetVariant("vulnerable-fetchall", plugins=("jivsbench.testing.vulnerable.fetchall",))
+    session = _Session
 
 
 class MemoryWatch:
-    """How much the resident memory of a process grows, by the system's word."""
+    """How much the resident memory of a process grows, by the system's word; one that is gone has had too much."""
 
     def __init__(self, pid: int, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         """It may grow by so much."""
         self.growth_bytes = 0
+        self.is_gone = False
+        """True when the process has ended."""
         self._process = psutil.Process(pid)
         self._before_bytes = self._read()
 
     @property
     def is_over(self) -> bool:
-        """True when it grew by more than it may."""
-        return self.growth_bytes > self.most_bytes
+        """True when it grew by more than it may, or ended."""
+        return self.is_gone or self.growth_bytes > self.most_bytes
+
+    def describe(self) -> str:
+        """What happened, as a clause."""
+        if self.is_gone:
+            return f"the target's process ended, after it had grown by {_format_mib(self.growth_bytes)}"
+        return f"the target grew by {_format_mib(self.growth_bytes)} at least, {_format_mib(self.most_bytes)} are allowed"
 
     def look(self) -> None:
         """Note how much it has grown."""
-        self.growth_bytes = max(self.growth_bytes, self._read() - self._before_bytes)
+        try:
+            self.growth_bytes = max(self.growth_bytes, self._read() - self._before_bytes)
+        except psutil.NoSuchProcess:
+            self.is_gone = True
 
     def _read(self) -> int:
         try:
+            if self._process.status() == psutil.STATUS_ZOMBIE:
+                raise psutil.NoSuchProcess(self._process.pid)
             return int(self._process.memory_info().rss)
-        except psutil.Error:
+        except psutil.AccessDenied:
             raise InvalidRunError("the memory of the target's process cannot be read") from None
 
 
@@ -198,5 +214,7 @@ def _format_mib(size_bytes: int) -> str:
     return f"{size_bytes / (1 << 20):.0f} MiB"
 
 
-def _find_p95(durations_s: list[float]) -> float:
+def _find_p95(durations_s: list[float]) -> float | None:
+    if len(durations_s) < _REQUESTS:
+        return None
     return statistics.quantiles(durations_s, n=20)[-1]

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from jivsbench.api import CheckContext, TargetChanges, TargetVariant
+from jivsbench.api import TargetVariant
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import Severity
 from jivsbench_security.extractions import Extractions
 from jivsbench_security.limits.flights import MOST_LENIENCE_S, Flight, find_overrun
-from jivsbench_security.limits.owner_session import OwnerSession
 from jivsbench_security.limits.source_check import JOB_TIMEOUT_S, QUERY_TIMEOUT_S, TIGHT, SourceCheck, SourceSession
 
 _SLEEP_S: Final = 5 * QUERY_TIMEOUT_S
@@ -29,54 +29,35 @@ _REASONS: Final = {
 }
 
 
-class TimeLimitCheck(SourceCheck):
-    """Reads from views that sleep."""
-
-    id = "SEC-007"
-    title = "Time limits: long statements and long jobs are ended on the server"
-    severity = Severity.HIGH
-    cwe = ("CWE-770", "CWE-400")
-    # No limit for a statement, and none for a job.
-    vulnerable = TargetVariant("vulnerable-timeless", plugins=("jivsbench.testing.vulnerable.timeless",))
-
-    def build_session(self, context: CheckContext, target: CheckContext, owner: OwnerSession) -> SourceSession:
-        """The run against one target."""
-        return _Session(self, context, target, owner)
-
-
 class _Session(SourceSession):
-    def __init__(self, check: TimeLimitCheck, context: CheckContext, target: CheckContext, owner: OwnerSession) -> None:
-        super().__init__(check, target, owner)
-        self._context = context
-
     def attack(self) -> None:
         self._look_at_the_limit()
         views = {"sleep": _SLEEP, "trickle": _TRICKLE, "statements": _MANY_STATEMENTS, "lift": _LIFT, "lifted": _SLEEP}
         names = {name: self.owner.make_view(name, query) for name, query in views.items()}
         self._send(names)
-        if self._context.is_full:
+        if self.context.is_full:
             # The other way to read rows, whichever it is: a named cursor's limit counts anew at each fetch.
             for batching in (True, False):
-                with self._context.launch(_build_changes(batching=batching)) as target:
-                    other = _Session(self.check, self._context, target, self.owner)  # type: ignore[arg-type]
-                    other.lenience = self.lenience
+                with self.context.launch(replace(TIGHT, batching=batching)) as target:
+                    other = _Session(self.check, self.context, target, self.owner)
+                    if not other.run_benign():
+                        raise InvalidRunError("another target of the same kind carries out no harmless request")
                     other._send(names)
-                self.attempted += other.attempted
-                self.reached += other.reached
+                self.tally.add(other.tally)
                 self.findings += other.findings
+                self.lenience.note(other.lenience.worst_s)
 
     def _look_at_the_limit(self) -> None:
         """Of the target under test itself: what its sessions have, by the word of the server."""
         view = self.owner.make_view("limit", _LIMIT)
-        self.attempted += 1
-        ending = Extractions(self._context.target).run(self.build_body(view))
+        ending = Extractions(self.context.target).run(self.build_body(view))
+        self.tally.count(is_met=ending.is_completed)
         if not ending.is_completed:
             return
-        self.reached += 1
-        limit_ms = self._context.read_output(ending.job).column("limit_ms")[0].as_py()
+        limit_ms = self.context.read_output(ending.job).column("limit_ms")[0].as_py()
         if not 0 < limit_ms <= _LONGEST_LIMIT_MS:
             told = f"statement_timeout is {limit_ms} ms in its sessions: 1 to {_LONGEST_LIMIT_MS} were expected (0 is none)"
-            self.add("statements of the target have no limit, or a long one", told, self.build_body(view))
+            self.tell("statements of the target have no limit, or a long one", told, self.build_body(view))
 
     def _send(self, names: dict[str, str]) -> None:
         lifted = self.extractions.run(self.build_body(names["lift"])).is_completed
@@ -87,19 +68,26 @@ class _Session(SourceSession):
             self.watch.begin(name, self.build_body(names[name]), names[name], limits.get(name, QUERY_TIMEOUT_S)) for name in order
         ]
         self.watch.follow(flights, JOB_TIMEOUT_S + _GRACE_S + MOST_LENIENCE_S)
-        self.attempted += len(flights)
         for flight in flights:
-            self.reached += flight.was_seen and (lifted or flight.name != "lifted")
+            self.tally.count(is_met=flight.was_seen and (lifted or flight.name != "lifted"))
             self._judge(flight, names[flight.name])
 
     def _judge(self, flight: Flight, view: str) -> None:
         overrun = find_overrun(flight, self.lenience, _GRACE_S) if flight.was_seen else None
         if overrun is not None:
-            self.add("a time limit did not hold", f"{_REASONS[flight.name]}: {overrun}", self.build_body(view))
+            self.tell("a time limit did not hold", f"{_REASONS[flight.name]}: {overrun}", self.build_body(view))
         elif flight.ending is not None and flight.ending.is_completed:
             told = f"{_REASONS[flight.name]}: the job was completed, though it asks for more time than it has"
-            self.add("a time limit did not hold", told, self.build_body(view))
+            self.tell("a time limit did not hold", told, self.build_body(view))
 
 
-def _build_changes(*, batching: bool) -> TargetChanges:
-    return replace(TIGHT, batching=batching)
+class TimeLimitCheck(SourceCheck):
+    """Reads from views that sleep."""
+
+    id = "SEC-007"
+    title = "Time limits: long statements and long jobs are ended on the server"
+    severity = Severity.HIGH
+    cwe = ("CWE-770", "CWE-400")
+    # No limit for a statement, and none for a job.
+    vulnerable = TargetVariant("vulnerable-timeless", plugins=("jivsbench.testing.vulnerable.timeless",))
+    session = _Session

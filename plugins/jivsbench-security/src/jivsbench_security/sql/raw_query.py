@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from jivsbench.api import CheckContext, LabelledStatement, Response, TargetVariant
-from jivsbench.errors import ExtractionError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.table import ExtractionRequest, TableName, add_up_counts, parse_table_name
 from jivsbench_security.corpora import Statement, load_hostile, load_legitimate
-from jivsbench_security.extractions import INTERNAL_ERROR, Extractions, read_slug
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.extractions import INTERNAL_ERROR, Extractions, is_refusal, read_slug
+from jivsbench_security.hostile_check import CountedSession, HostileCheck
 
 _CREATED: Final = 201
 _REFUSED: Final = 422
 _TOO_LARGE: Final = 413
 _CAP_BYTES: Final = 64 * 1024
-_MAX_FINDINGS: Final = 50
 
 
 class RawQueryCheck(HostileCheck):
@@ -35,8 +34,11 @@ class RawQueryCheck(HostileCheck):
     def run(self, context: CheckContext) -> CheckResult:
         """Attack."""
         hostile = load_hostile(context.dialect)
+        if not context.dialect:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the source knows no SQL")
         if not hostile:
-            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the source knows no SQL that the corpus speaks")
+            reason = f"the corpus holds no statements in the source's SQL, {context.dialect}"
+            return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
         session = _Session(self, context)
 
         def send() -> None:
@@ -44,6 +46,8 @@ class RawQueryCheck(HostileCheck):
             if context.data_source().tables is None:
                 # With a list of tables, refusing the corpus's tables would be right.
                 session.send_legitimate(load_legitimate(context.dialect))
+            else:
+                session.remarks.append("the source has a list of tables: no legitimate query over others was sent")
 
         return self._attack(context, session, send)
 
@@ -63,27 +67,21 @@ def build_oversized() -> tuple[Statement, ...]:
     )
 
 
-class _Session:
-    """The counters and findings of one run against one target."""
+class _Session(CountedSession):
+    """One run against one target."""
+
+    most_findings = 50
 
     def __init__(self, check: RawQueryCheck, context: CheckContext) -> None:
-        self._check = check
+        super().__init__(check)
         self._context = context
         self._extractions = Extractions(context.target)
         self._hostile = 0
-        self._legitimate = 0
-        self.reached = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
-
-    @property
-    def attempted(self) -> int:
-        """Queries sent, of both kinds."""
-        return self._hostile + self._legitimate
 
     def describe(self) -> str:
         """One line for the result."""
-        return f"{self._hostile} hostile and {self._legitimate} legitimate queries sent, {len(self.findings)} judged wrongly"
+        sent = f"{self._hostile} hostile and {self.attempted - self._hostile} legitimate queries sent"
+        return "; ".join([f"{sent}, {len(self.findings)} judged wrongly", *self.remarks])
 
     def run_benign(self) -> int:
         """How many of a few legitimate queries over the seeded table brought back what the oracle says."""
@@ -96,50 +94,35 @@ class _Session:
         for statement in statements:
             self._hostile += 1
             answer = self._create(statement)
+            is_refused = answer.status == _TOO_LARGE or (
+                answer.status == _REFUSED and is_refusal(answer.status, read_slug(answer))
+            )
+            self._count(statement, answer, is_refused=is_refused)
             if answer.status == _CREATED:
-                self.reached += 1
-                self._add(statement, Severity.CRITICAL, "a hostile query was accepted", answer)
-            elif answer.status == _TOO_LARGE or (answer.status == _REFUSED and read_slug(answer) is not None):
-                self.reached += 1
-            else:
-                self._note_other(statement, answer)
+                self._tell(statement, Severity.CRITICAL, "a hostile query was accepted", answer)
 
     def send_legitimate(self, statements: Sequence[Statement]) -> None:
         """Each must be accepted."""
         for statement in statements:
-            self._legitimate += 1
             answer = self._create(statement)
-            if answer.status == _CREATED:
-                self.reached += 1
-            elif answer.status == _REFUSED:
-                self.reached += 1
-                self._add(statement, Severity.MEDIUM, "a legitimate query was refused", answer)
-            else:
-                self._note_other(statement, answer)
+            is_refused = answer.status == _REFUSED
+            self._count(statement, answer, is_refused=is_refused)
+            if is_refused:
+                self._tell(statement, Severity.MEDIUM, "a legitimate query was refused", answer)
 
-    def _note_other(self, statement: Statement, answer: Response) -> None:
-        if answer.status == INTERNAL_ERROR:
-            self.reached += 1
-            self._add(statement, Severity.HIGH, "a query made the target fail as if by its own fault", answer)
-        else:
-            self.unanswered += 1
+    def _count(self, statement: Statement, answer: Response, *, is_refused: bool) -> None:
+        is_crash = answer.status == INTERNAL_ERROR
+        self.tally.count(is_met=is_crash or answer.status == _CREATED, is_refused=is_refused)
+        if is_crash:
+            self._tell(statement, Severity.HIGH, "a query made the target fail as if by its own fault", answer)
 
     def _create(self, statement: Statement) -> Response:
         return self._extractions.create({"source": self._context.source, "query": statement.sql})
 
-    def _add(self, statement: Statement, severity: Severity, title: str, answer: Response) -> None:
-        if len(self.findings) >= _MAX_FINDINGS:
-            return
+    def _tell(self, statement: Statement, severity: Severity, title: str, answer: Response) -> None:
+        evidence = f"{statement.name}: POST /extractions answered {answer.status} {read_slug(answer) or ''}".rstrip()
         body = json.dumps({"source": self._context.source, "query": statement.sql[:500]})
-        self.findings.append(
-            Finding(
-                check_id=self._check.id,
-                severity=severity,
-                title=title,
-                evidence=f"{statement.name}: POST /extractions answered {answer.status} {read_slug(answer) or ''}".rstrip(),
-                reproducer=f"POST /api/v1/extractions {body}",
-            )
-        )
+        self.add(title, evidence, f"POST /api/v1/extractions {body}", severity)
 
     def _comes_back(self, query: str, wanted: int) -> bool:
         ending = self._extractions.run({"source": self._context.source, "query": query})
@@ -152,7 +135,7 @@ class _Session:
             schema = connection.schema(request)
             found = add_up_counts(connection.fingerprint(part) for part in connection.partitions(request, schema, 1))
         if found is None:
-            raise ExtractionError(f"the source cannot count the rows of {table}: what a query should yield is not known")
+            raise InvalidRunError(f"the source cannot count the rows of {table}: what a query should yield is not known")
         return found
 
 
