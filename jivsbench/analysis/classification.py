@@ -49,4 +49,5 @@ def _wilson_lower(part: int, whole: int) -> float | None:
     p, z2 = part / whole, _Z_95**2
     middle = p + z2 / (2 * whole)
     spread = _Z_95 * math.sqrt(p * (1 - p) / whole + z2 / (4 * whole**2))
-    return max(0.0, (middle - spread) / (1 + z2 / whole))
+    # Of nothing refused both terms are the same, and may differ in their last digit: the end never lies above the share.
+    return min(p, max(0.0, (middle - spread) / (1 + z2 / whole)))

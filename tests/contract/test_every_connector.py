@@ -9,7 +9,6 @@ import pytest
 from jivsbench.api import Connector
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench.model.table import TableName
 from jivsbench.testing.connector_contract import ConnectorContract
 from jivsbench.testing.contract_table import LoadedTable, build_contract_table, new_table_name
 from jivsbench.testing.fakes import FakeConnector
@@ -17,7 +16,7 @@ from jivsbench.testing.reading_contract import Counts
 from tests.contract.installed import registry
 from tests.contract.json_api import JsonApi
 from tests.contract.sqlalchemy_tables import write_contract_table
-from tests.contract.written_files import WRITERS, fit_workbook
+from tests.contract.written_files import fit_workbook, write_file
 
 COVERED = {
     "files": "TestFilesCsv",
@@ -130,17 +129,19 @@ class OfSqlAlchemy(ConnectorContract):
     def connector(self) -> Connector:
         return find_connector(self.name)
 
-    @pytest.fixture
-    def writer_url(self) -> str:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def writer_url(cls) -> str:
         raise NotImplementedError("SQLAlchemy's own URL of the place, for somebody who may write")
 
     @pytest.fixture
     def source(self, writer_url: str) -> DataSource:
         return DataSource("contract", self.name, Secret(f"sqlalchemy+{writer_url}"))
 
-    @pytest.fixture
-    def loaded(self, writer_url: str) -> Iterator[LoadedTable]:
-        with write_contract_table(writer_url, self.collation) as table:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loaded(cls, writer_url: str) -> Iterator[LoadedTable]:
+        with write_contract_table(writer_url, cls.collation) as table:
             yield table
 
 
@@ -149,9 +150,10 @@ class TestSqlAlchemySqlite(OfSqlAlchemy):
     name = "sqlalchemy-sqlite"
     slow_query = TestSqlite.slow_query
 
-    @pytest.fixture
-    def writer_url(self, tmp_path: Path) -> str:
-        return f"sqlite+pysqlite:///{tmp_path}/contract.db"
+    @pytest.fixture(scope="class")
+    @classmethod
+    def writer_url(cls, tmp_path_factory: pytest.TempPathFactory) -> str:
+        return f"sqlite+pysqlite:///{tmp_path_factory.mktemp('contract')}/contract.db"
 
 
 @pytest.mark.no_cover
@@ -159,8 +161,9 @@ class TestSqlAlchemyPostgres(OfSqlAlchemy):
     name = "sqlalchemy-postgresql"
     slow_query = TestPostgres.slow_query
 
-    @pytest.fixture
-    def writer_url(self, embedded_postgres_url: str) -> str:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def writer_url(cls, embedded_postgres_url: str) -> str:
         return embedded_postgres_url.replace("postgresql://", "postgresql+psycopg://")
 
 
@@ -172,8 +175,9 @@ class TestSqlAlchemyMariaDb(OfSqlAlchemy):
     # Other collations ignore case, and blanks at the end.
     collation = "utf8mb4_nopad_bin"
 
-    @pytest.fixture
-    def writer_url(self, mariadb_database_url: str) -> str:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def writer_url(cls, mariadb_database_url: str) -> str:
         return mariadb_database_url.replace("mysql+", "mariadb+")
 
 
@@ -184,12 +188,17 @@ class TestSqlAlchemyMySql(TestSqlAlchemyMariaDb):
 
     name = "sqlalchemy-mysql"
 
-    @pytest.fixture
-    def writer_url(self, mariadb_database_url: str) -> str:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def writer_url(cls, mariadb_database_url: str) -> str:
         return mariadb_database_url
 
 
+# Read by a plugin alone, and the contract is covered above.
+@pytest.mark.no_cover
 class TestFilesCsv(ConnectorContract):
+    """Each format is written once: no test changes a file."""
+
     suffix = ".csv"
     counts = Counts.WITHOUT_FILTERS
 
@@ -197,15 +206,19 @@ class TestFilesCsv(ConnectorContract):
     def connector(self) -> Connector:
         return find_connector("files")
 
-    @pytest.fixture
-    def source(self, tmp_path: Path) -> DataSource:
-        return DataSource("contract", "files", Secret(f"files://{tmp_path}"))
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return tmp_path_factory.mktemp("contract")
 
     @pytest.fixture
-    def loaded(self, tmp_path: Path) -> LoadedTable:
-        name, rows = new_table_name().name + self.suffix, build_contract_table()
-        WRITERS[self.suffix](rows, tmp_path / name)
-        return LoadedTable(TableName(name), rows)
+    def source(self, folder: Path) -> DataSource:
+        return DataSource("contract", "files", Secret(f"files://{folder}"))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loaded(cls, folder: Path) -> LoadedTable:
+        return write_file(build_contract_table(), folder, cls.suffix)
 
 
 class TestFilesParquet(TestFilesCsv):
@@ -226,23 +239,23 @@ class TestFilesXml(TestFilesCsv):
     counts = Counts.NEVER
 
     @pytest.fixture
-    def source(self, tmp_path: Path) -> DataSource:
-        return DataSource("contract", "files", Secret(f"files://{tmp_path}?record=row"))
+    def source(self, folder: Path) -> DataSource:
+        return DataSource("contract", "files", Secret(f"files://{folder}?record=row"))
 
     @pytest.fixture
-    def unreachable(self, tmp_path: Path) -> DataSource:
-        return DataSource("contract", "files", Secret(f"files://{tmp_path}/does/not/exist?record=row"))
+    def unreachable(self, folder: Path) -> DataSource:
+        return DataSource("contract", "files", Secret(f"files://{folder}/does/not/exist?record=row"))
 
 
 class TestFilesWorkbook(TestFilesCsv):
     suffix = ".xlsx"
     counts = Counts.NEVER
 
-    @pytest.fixture
-    def loaded(self, tmp_path: Path) -> LoadedTable:
-        name, rows = new_table_name().name + self.suffix, fit_workbook(build_contract_table())
-        WRITERS[self.suffix](rows, tmp_path / name)
-        return LoadedTable(TableName(name), rows)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loaded(cls, folder: Path) -> LoadedTable:
+        # Three batches: openpyxl takes a tenth of a millisecond a cell, and every test reads the whole sheet.
+        return write_file(fit_workbook(build_contract_table(600)), folder, cls.suffix)
 
 
 class TestFake(ConnectorContract):

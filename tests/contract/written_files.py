@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from jivsbench.model.table import TableName
+from jivsbench.testing.contract_table import LoadedTable, new_table_name
+
 DECLARED = """[columns]
 id = "int64"
 name = "string"
@@ -90,3 +93,10 @@ WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
     ".xml": write_xml,
     ".xlsx": write_workbook,
 }
+
+
+def write_file(rows: pa.Table, folder: Path, suffix: str) -> LoadedTable:
+    """The rows as a new file of that format in `folder`."""
+    name = new_table_name().name + suffix
+    WRITERS[suffix](rows, folder / name)
+    return LoadedTable(TableName(name), rows)

@@ -36,6 +36,12 @@ def test_all_of_three_hundred_is_not_certainty() -> None:
     assert Classification(300, 0, 0, 200).recall_least == pytest.approx(0.98736, abs=1e-4)
 
 
+@pytest.mark.parametrize("hostile", [69, 75, 125, 138, 150, 161])
+def test_of_nothing_caught_the_least_is_nothing(hostile: int) -> None:
+    """Where two equal terms differ in their last digit, the lower end would lie above the share itself."""
+    assert Classification(0, hostile, 0, 1).recall_least == 0.0
+
+
 @pytest.mark.parametrize("dialect", ["postgres", "sqlite"])
 def test_the_guard_judges_every_statement_as_it_is_labelled(dialect) -> None:
     """No hostile statement is accepted and no legitimate one refused; no harmless twin needs a place on a list."""

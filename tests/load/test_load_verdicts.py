@@ -1,5 +1,6 @@
 """The verdicts on something real and small: a process that leaks, a service with so many servers."""
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -80,45 +81,41 @@ def test_a_real_process_that_only_works_does_not_grow() -> None:
 
 
 class _Servers:
-    """A real service of `count` servers, each busy for 5 ms with one call at a time."""
+    """A real service of `count` servers, each busy for 50 ms with one call at a time."""
 
     def __init__(self, count: int) -> None:
         self._free = threading.Semaphore(count)
-        self.done = 0
+        self.done = itertools.count()
 
     def call(self) -> None:
         with self._free:
-            time.sleep(0.005)
-            self.done += 1
+            time.sleep(0.05)
+            next(self.done)
 
 
-def _load(service: _Servers, users: Sequence[int], seconds: float) -> list[LoadPoint]:
-    """Throughput of a closed loop of real threads at each number of users."""
-    points = []
-    for count in users:
-        stop = threading.Event()
+def _count_calls(users: Sequence[int], seconds: float) -> list[LoadPoint]:
+    """Calls per second of closed loops of real threads, each at a service of eight servers of its own, all at the same time."""
+    services, stop = {count: _Servers(8) for count in users}, threading.Event()
 
-        def work(stop: threading.Event = stop) -> None:
-            while not stop.is_set():
-                service.call()
+    def work(service: _Servers) -> None:
+        while not stop.is_set():
+            service.call()
 
-        threads = [threading.Thread(target=work) for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        before, start = service.done, time.monotonic()
-        time.sleep(seconds)
-        rate = (service.done - before) / (time.monotonic() - start)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        points.append(LoadPoint(float(count), rate, 1))
-    return points
+    threads = [threading.Thread(target=work, args=(services[count],)) for count in users for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    before, start = [next(services[count].done) for count in users], time.monotonic()
+    time.sleep(seconds)
+    after, took_s = [next(services[count].done) for count in users], time.monotonic() - start
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return [LoadPoint(float(count), (a - b - 1) / took_s, 1) for count, b, a in zip(users, before, after, strict=True)]
 
 
 def test_the_knee_of_a_real_service_is_its_number_of_servers() -> None:
-    """Eight servers: the interval holds 8, whichever curve lies closer."""
-    points = _load(_Servers(8), (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32), 0.25)
-    fit = fit_knee(points, 1)
+    """Eight servers: the interval holds 8. A slow moment of the machine is every load's, as all are played at once."""
+    fit = fit_knee(_count_calls((1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32), 4.0), 1)
 
     assert fit.model in (KneeModel.SERVERS, KneeModel.EITHER), fit
     assert fit.low is not None
