@@ -27,7 +27,7 @@ from jivsbench.extract.guards import require_guards
 from jivsbench.model.comparison import ComparisonRule, Criterion
 from jivsbench.model.gate import WHOLE, Gate
 from jivsbench.model.gate_text import check_gate, check_question, format_gate
-from jivsbench.model.metrics import CATALOGUE, find_metric
+from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Metric, find_metric
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, ArmRuntime, Environment
 from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
@@ -188,15 +188,16 @@ def build_rule(judging: Judging, pairs: int) -> ComparisonRule:
 
 def parse_criterion(text: str, *, of_blocks: bool = True) -> Criterion:
     """`job.response mean` and the like. Raises UnknownNameError for what blocks (or, if not `of_blocks`, runs) do not have."""
-    known = {
-        f"{metric.name} {statistic}": Criterion(metric.name, statistic)
-        for metric in CATALOGUE
-        for statistic in (metric.paired if of_blocks else metric.statistics)
-    }
-    normal = " ".join(text.split())
-    if normal not in known:
-        raise UnknownNameError.among("criterion of a comparison", text, known)
-    return known[normal]
+    name, _, statistic = " ".join(text.split()).partition(" ")
+    metric = find_metric(name)
+    if metric is not None and metric is not OPERATION_METRIC and statistic in _list_statistics(metric, of_blocks=of_blocks):
+        return Criterion(name, statistic)
+    known = [f"{one.name} {statistic}" for one in CATALOGUE for statistic in _list_statistics(one, of_blocks=of_blocks)]
+    raise UnknownNameError.among("criterion of a comparison" if of_blocks else "figure of a run", text, known)
+
+
+def _list_statistics(metric: Metric, *, of_blocks: bool) -> tuple[str, ...]:
+    return metric.paired if of_blocks else metric.statistics
 
 
 def choose_arms(settings: Settings, registry: Registry, choices: Sequence[ArmChoice]) -> Arms:
