@@ -120,7 +120,9 @@ def load_comparison_gates(name: str, registry: Registry) -> tuple[Gate, ...]:
         check_question(gate, ())
         metric = find_metric(gate.metric)
         if gate.window != WHOLE:
-            raise GateError(f"gate {format_gate(gate)!r}: the blocks of a comparison have no windows: leave out {str(gate.window)!r}")
+            raise GateError(
+                f"gate {format_gate(gate)!r}: the blocks of a comparison have no windows: leave out {str(gate.window)!r}"
+            )
         if gate.metric.startswith("findings.") or (metric is not None and metric.input_option):
             raise GateError(
                 f"gate {format_gate(gate)!r}: comparing neither attacks a target nor reads files: keep it in another gate file, "

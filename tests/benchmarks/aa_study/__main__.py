@@ -81,7 +81,9 @@ def _is_whole(study: Study) -> bool:
 
 def _describe_load(study: Study) -> str:
     load = study.load
-    return f"{load.rows:,}-row extractions by {load.users} user, profile {PROFILE}, {load.pairs} pairs of {load.block_s:g} s blocks"
+    return (
+        f"{load.rows:,}-row extractions by {load.users} user, profile {PROFILE}, {load.pairs} pairs of {load.block_s:g} s blocks"
+    )
 
 
 def _parse() -> argparse.Namespace:
