@@ -81,7 +81,7 @@ def _check_rates(part: Part) -> Iterator[Relation]:
     duration = part.get(Quantity.DURATION_S)
     for counted, per_s in _RATES:
         count, rate = part.get(counted), part.get(per_s)
-        if count and rate and duration and duration.value > 0:
+        if count and rate and duration and duration.value > 0 and duration.implied_by != (count, rate):
             found = Bounds.of(count).over(Bounds.of(duration))
             per_second = count.value / duration.value
             text = (
@@ -94,8 +94,9 @@ def _check_rates(part: Part) -> Iterator[Relation]:
 def _check_errors(part: Part) -> Iterator[Relation]:
     failed, tried, ratio = (part.get(name) for name in (Quantity.FAILED, Quantity.TRIED, Quantity.ERROR_RATIO))
     if failed and tried:
-        text = f"{show(failed)} of {show(tried)}"
-        yield Relation(Rule.SUMS, part.name, f"{text}: no more can fail than were tried", _at_most(failed, tried))
+        if failed not in (tried.implied_by or ()):
+            text = f"{show(failed)} of {show(tried)}: no more can fail than were tried"
+            yield Relation(Rule.SUMS, part.name, text, _at_most(failed, tried))
         if ratio and tried.value > 0:
             yield _check_share(Rule.ERROR_RATIO, part, (failed, tried), ratio)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from jivsbench.analysis.block_sums import BlockSums
+from jivsbench.analysis.block_sums import BlockSums, BlockTimes
 from jivsbench.model.record import BlockRow, JobTotals, Plan
 from jivsbench.model.sample import ErrorClass, Interval, OperationKind, count_errors
 from jivsbench.model.scenario import Block, BlockPhase
@@ -55,22 +55,7 @@ class _CutBlock:
         self._sums.add(interval)
 
     def build(self) -> BlockRow:
-        block, sums, response = self._block, self._sums, self._sums.response.build()
-        start_ns = self._first * _NS_PER_S
-        drained_ns = (self._last + 1) * _NS_PER_S
+        start_ns, drained_ns = self._first * _NS_PER_S, (self._last + 1) * _NS_PER_S
         end_ns = drained_ns if self._closed is None else self._closed * _NS_PER_S
-        return BlockRow(
-            index=block.index,
-            pair=block.pair,
-            arm=block.arm,
-            start_ns=start_ns,
-            measured_ns=min(start_ns + round(block.washout_s * _NS_PER_S), end_ns),
-            end_ns=end_ns,
-            drained_ns=drained_ns,
-            jobs=sums.jobs,
-            rows=sums.rows,
-            errors=sums.errors,
-            job_mean_ns=response.mean_ns(),
-            job_p50_ns=response.percentile_ns(50),
-            job_p95_ns=response.percentile_ns(95),
-        )
+        times = BlockTimes(start_ns, start_ns + round(self._block.washout_s * _NS_PER_S), end_ns, drained_ns)
+        return self._sums.build_row(self._block, times)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
-from jivsbench.analysis.block_sums import BlockSums
+from jivsbench.analysis.block_sums import BlockSums, BlockTimes
 from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.summary import summarize
 from jivsbench.analysis.validity import find_invalidities
@@ -16,6 +16,7 @@ from jivsbench.model.gate import WHOLE
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunRecord
 from jivsbench.model.sample import Interval
+from jivsbench.model.scenario import Block
 from jivsbench.model.summary import Figure, Summary
 
 _SHOWN: Final = 3
@@ -100,20 +101,12 @@ def _recompute_blocks(arm: ArmRecord, intervals: Iterable[Interval]) -> Iterator
 
 def _rebuild(block: BlockRow, sums: BlockSums) -> BlockRow:
     """The block as the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
-    response = sums.response.build()
+    times = BlockTimes(block.start_ns, block.measured_ns, block.end_ns, block.drained_ns)
+    rebuilt = sums.build_row(Block(block.index, block.pair, block.arm, washout_s=0.0), times, block.cpu_s)
     rows = block.rows if sums.failed_jobs and block.rows <= sums.rows else sums.rows
     # Files of versions that did not measure a block's CPU time have no rows beside it.
     keeps = block.cpu_s is None or (sums.all_failed_jobs and block.cpu_rows <= sums.all_rows)
-    return replace(
-        block,
-        jobs=sums.jobs,
-        rows=rows,
-        errors=sums.errors,
-        job_mean_ns=response.mean_ns(),
-        job_p50_ns=response.percentile_ns(50),
-        job_p95_ns=response.percentile_ns(95),
-        cpu_rows=block.cpu_rows if keeps else sums.all_rows,
-    )
+    return replace(rebuilt, rows=rows, cpu_rows=block.cpu_rows if keeps else sums.all_rows)
 
 
 def _name(figure: Figure) -> str:

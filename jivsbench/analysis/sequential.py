@@ -20,7 +20,7 @@ _WEAK = "one run after another, so without an interval: what the machine did mea
 def list_sequential_effects(baseline: tuple[RunRecord, Summary], candidate: tuple[RunRecord, Summary]) -> tuple[Effect, ...]:
     """The ratio of every figure that a change can be judged of. Raises UsageError when workload or machine differ."""
     # Another release of a server or of Python is often what the gate is asked about; another CPU never is.
-    found = find_differences(baseline[0], candidate[0])
+    found = find_differences(baseline, candidate)
     differences = [difference.text for difference in found if difference.allowance is not Allowance.MACHINE]
     differences += _compare_machines(baseline[0], candidate[0])
     if differences:

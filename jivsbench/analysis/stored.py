@@ -10,13 +10,12 @@ from enum import StrEnum
 from typing import Final
 
 from jivsbench.analysis.readings import choose_memory_kind
-from jivsbench.analysis.summary import summarize
 from jivsbench.model.comparison import ComparisonOutcome, Criterion
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction, convert_unit, find_metric
 from jivsbench.model.record import Environment, Plan, RunRecord
 from jivsbench.model.scenario import Arrival, WorkloadSpec
-from jivsbench.model.summary import Figure
+from jivsbench.model.summary import Figure, Summary
 
 DRIFT_CAVEAT: Final = (
     "the runs were measured one after the other, so whatever the machine did in between looks like an effect: "
@@ -64,8 +63,12 @@ class StoredResult:
     reason: str
 
 
-def find_differences(a: RunRecord, b: RunRecord, figures: Sequence[Criterion] = DEFAULT_FIGURES) -> tuple[Difference, ...]:
+Measured = tuple[RunRecord, Summary]
+
+
+def find_differences(one: Measured, other: Measured, figures: Sequence[Criterion] = DEFAULT_FIGURES) -> tuple[Difference, ...]:
     """Everything that forbids to compare the two runs, unless it is allowed."""
+    a, b = one[0], other[0]
     workload = (
         *_pair_fields("workload's", a.plan.scenario.workload, b.plan.scenario.workload),
         ("stages", _describe_stages(a.plan), _describe_stages(b.plan)),
@@ -74,22 +77,22 @@ def find_differences(a: RunRecord, b: RunRecord, figures: Sequence[Criterion] = 
     )
     found = [_tell(Allowance.WORKLOAD, *item) for item in workload if item[1] != item[2]]
     found += [
-        _tell(Allowance.MACHINE, name, mine, other)
-        for (name, mine), (_, other) in zip(_describe(a.environment), _describe(b.environment), strict=True)
-        if mine != other
+        _tell(Allowance.MACHINE, name, mine, theirs)
+        for (name, mine), (_, theirs) in zip(_describe(a.environment), _describe(b.environment), strict=True)
+        if mine != theirs
     ]
     kinds = [choose_memory_kind(record.arms) for record in (a, b)]
     if kinds[0] is not kinds[1]:
         found.append(_tell(Allowance.UNITS, "kind of memory", *kinds))
     for figure in figures:
-        units = [known.unit for known in (_find(record, figure) for record in (a, b)) if known is not None]
+        units = [known.unit for known in (_find(run, figure) for run in (one, other)) if known is not None]
         if len(set(units)) > 1:
             found.append(_tell(Allowance.UNITS, f"unit of {figure}", *units))
     return tuple(found)
 
 
 def compare_stored(
-    a: RunRecord, b: RunRecord, figures: Sequence[Criterion], margin_ratio: float, *, drift_allowed: bool
+    a: Measured, b: Measured, figures: Sequence[Criterion], margin_ratio: float, *, drift_allowed: bool
 ) -> tuple[StoredResult, ...]:
     """Both runs figure by figure. INCONCLUSIVE throughout, unless the user has ruled out drift."""
     return tuple(
@@ -123,8 +126,9 @@ def _judge(figure: Criterion, before: float, after: float, margin_ratio: float) 
     return ComparisonOutcome.WORSE if is_worse else ComparisonOutcome.BETTER
 
 
-def _find(record: RunRecord, figure: Criterion) -> Figure | None:
-    return summarize(record).figure(record.plan.candidate, figure.metric, figure.statistic)
+def _find(run: Measured, figure: Criterion) -> Figure | None:
+    record, summary = run
+    return summary.figure(record.plan.candidate, figure.metric, figure.statistic)
 
 
 def _pair_fields(owner: str, a: WorkloadSpec, b: WorkloadSpec) -> tuple[tuple[str, object, object], ...]:

@@ -18,7 +18,7 @@ from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.app.targets import SAME
 from jivsbench.config import Settings, find_profile
 from jivsbench.dataset import TABLE
-from jivsbench.errors import InterruptedRunError, InvalidRunError, UnknownNameError, UsageError
+from jivsbench.errors import InterruptedRunError, InvalidRunError, JivsbenchError, UnknownNameError, UsageError
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.ablation import CLAIMS, Ledger, LedgerRow
 from jivsbench.model.profile import LEGACY, Profile
@@ -54,8 +54,8 @@ class Ablated:
 def ablate(settings: Settings, registry: Registry, options: AblationOptions, listener: Listener) -> tuple[Ledger, Path]:
     """Turn off each switch and each guard in turn. Returns the ledger and the folder that holds it with all bundles.
 
-    Every round has new processes, and the order within a round is drawn anew. Raises InvalidRunError when no round was valid, and
-    InterruptedRunError, after the ledger of the rounds before is written, when the user pressed Ctrl-C.
+    Every round has new processes, and the order within a round is drawn anew. Raises InvalidRunError when no round was valid.
+    Whatever ends it early, Ctrl-C (InterruptedRunError) or a target that does not start, leaves the ledger of the rounds before.
     """
     full = find_profile(settings, options.profile)
     guards = tuple(guard.name for guard in require_guards(full, registry.guards))
@@ -68,18 +68,21 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
     folder = new_folder(settings.reports_dir / _FOLDER, options.profile)
     own = replace(settings, reports_dir=folder)
     played: dict[str, list[RunRecord]] = {variant.name: [] for variant in variants}
-    is_interrupted = False
+    ended: JivsbenchError | KeyboardInterrupt | None = None
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(own, registry, servers, listener)
         environment, table_rows = prepare(bench, str(TABLE), options.data_rows)
         try:
             _play(Ground(bench, environment, table_rows), full, variants, played, options, seed)
-        except InterruptedRunError:
-            is_interrupted = True
+        except (JivsbenchError, KeyboardInterrupt) as exc:
+            ended = exc
+    is_interrupted = isinstance(ended, InterruptedRunError | KeyboardInterrupt)
     if all(record.invalid for records in played.values() for record in records):
         if is_interrupted:
             raise InterruptedRunError(f"interrupted before any round had ended: its bundle is in {folder}")
-        raise InvalidRunError(f"no round was valid: see the bundles in {folder}, and ablate when the machine is less busy")
+        raise ended or InvalidRunError(
+            f"no round was valid: see the bundles in {folder}, and ablate when the machine is less busy"
+        )
     ledger = Ledger(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine_label=environment.machine_label,
@@ -91,11 +94,14 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
         seed=seed,
         rows=tuple(_build_row(variant, played[variant.name]) for variant in variants),
         already_off=tuple(name for name in _list_switches() if getattr(full.switches, name) == getattr(LEGACY.switches, name)),
-        is_partial=is_interrupted,
+        is_partial=ended is not None,
     )
     write_reports(folder, render_ledger(ledger))
     if is_interrupted:
         raise InterruptedRunError(f"interrupted: what the rounds before had measured is in {folder / 'ledger.md'}")
+    if ended is not None:
+        listener(Note(f"what the rounds before had measured is in {folder / 'ledger.md'}"))
+        raise ended
     return ledger, folder
 
 

@@ -72,7 +72,8 @@ def list_promotions(reports_dir: Path) -> tuple[Promotion, ...]:
 def find_baseline(reports_dir: Path, name: str) -> Path:
     """The folder of a scenario's baseline, or of any run by its path or id; its sums are verified first."""
     place = reports_dir / "baselines" / name
-    if not place.is_dir():
+    # A path would lead out of the folder of baselines, to whatever it names.
+    if place not in (reports_dir / "baselines").glob("*") or not place.is_dir():
         run = find_run(reports_dir, name)
         if run.exists():
             return run

@@ -19,12 +19,15 @@ from jivsbench.app.run import carry_out
 from jivsbench.app.scenarios import DEMO_ROWS, prepare
 from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.app.targets import SAME, Stack
-from jivsbench.config import Settings, find_profile
+from jivsbench.config import Settings, find_profile, scenario_folders
+from jivsbench.config.gate_files import load_gates
 from jivsbench.dataset import TABLE
-from jivsbench.errors import UnknownNameError, UsageError
+from jivsbench.errors import GateError, UnknownNameError, UsageError
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.comparison import ComparisonRule, Criterion
-from jivsbench.model.metrics import CATALOGUE
+from jivsbench.model.gate import WHOLE, Gate
+from jivsbench.model.gate_text import check_gate, check_question, format_gate
+from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Metric, find_metric
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, ArmRuntime, Environment
 from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
@@ -64,6 +67,7 @@ class Judging:
     """How the blocks are judged."""
 
     criteria: tuple[str, ...] = (DEFAULT_CRITERION,)
+    """Without any, nothing but gates judges it."""
     margin_ratio: float = 0.05
     alpha_ratio: float = 0.05
     looks: int = 4
@@ -78,6 +82,8 @@ class ComparisonOptions:
     judging: Judging = Judging()
     seed: int | None = None
     data_rows: int = DEMO_ROWS
+    gates: str | None = None
+    """A scenario or a gate file, by whose gates it is judged as well. Then all pairs are played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,10 @@ class Arms:
 
 def compare_live(settings: Settings, registry: Registry, options: ComparisonOptions, listener: Listener) -> Outcome:
     """Compare two live targets. Everything the user wrote is checked before a server starts."""
-    rule = build_rule(options.judging, options.load.pairs)
+    gates = load_comparison_gates(options.gates, registry) if options.gates else ()
+    # A gate asks for an interval that knows of no looks: it holds only where nothing but the plan ends the load.
+    judging = replace(options.judging, looks=1) if gates else options.judging
+    rule = build_rule(judging, options.load.pairs) if judging.criteria else None
     arms = choose_arms(settings, registry, options.arms)
     seed = draw_seed(options.seed)
     if options.arms[0] == options.arms[1]:
@@ -99,7 +108,27 @@ def compare_live(settings: Settings, registry: Registry, options: ComparisonOpti
         bench = Workbench(settings, registry, servers, listener)
         environment, table_rows = prepare(bench, str(TABLE), options.data_rows)
         listener(Note(f"the order within each pair is drawn from the seed {seed}: --seed {seed} draws the same one again"))
-        return play_comparison(Ground(bench, environment, table_rows), arms, options.load, rule, seed)
+        return play_comparison(Ground(bench, environment, table_rows), arms, options.load, rule, seed, gates)
+
+
+def load_comparison_gates(name: str, registry: Registry) -> tuple[Gate, ...]:
+    """The gates of a scenario or gate file. Raises GateError for what a comparison of live targets does not measure."""
+    gates = load_gates(name, scenario_folders())
+    operations = frozenset(operation for workload in registry.workloads for operation in workload.operations)
+    for gate in gates:
+        check_gate(gate, operations, is_comparison=True)
+        check_question(gate, ())
+        metric = find_metric(gate.metric)
+        if gate.window != WHOLE:
+            raise GateError(
+                f"gate {format_gate(gate)!r}: the blocks of a comparison have no windows: leave out {str(gate.window)!r}"
+            )
+        if gate.metric.startswith("findings.") or (metric is not None and metric.input_option):
+            raise GateError(
+                f"gate {format_gate(gate)!r}: comparing neither attacks a target nor reads files: keep it in another gate file, "
+                "and judge the run by that with 'jivsbench gate'"
+            )
+    return gates
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +140,12 @@ class Ground:
     table_rows: int
 
 
-def play_comparison(ground: Ground, arms: Arms, load: Load, rule: ComparisonRule | None, seed: int) -> Outcome:
-    """One comparison on servers that are up, with targets of its own. Without a rule all pairs are played and none is judged."""
+def play_comparison(  # noqa: PLR0917 - six different types
+    ground: Ground, arms: Arms, load: Load, rule: ComparisonRule | None, seed: int, gates: tuple[Gate, ...] = ()
+) -> Outcome:
+    """One comparison on servers that are up, with targets of its own. Without a rule all pairs are played, whatever they say."""
     plan = plan_comparison(
-        build_scenario(load),
+        replace(build_scenario(load), gates=gates),
         *arms.profiles,
         ground.bench.servers,
         ground.table_rows,
@@ -159,15 +190,16 @@ def build_rule(judging: Judging, pairs: int) -> ComparisonRule:
 
 def parse_criterion(text: str, *, of_blocks: bool = True) -> Criterion:
     """`job.response mean` and the like. Raises UnknownNameError for what blocks (or, if not `of_blocks`, runs) do not have."""
-    known = {
-        f"{metric.name} {statistic}": Criterion(metric.name, statistic)
-        for metric in CATALOGUE
-        for statistic in (metric.paired if of_blocks else metric.statistics)
-    }
-    normal = " ".join(text.split())
-    if normal not in known:
-        raise UnknownNameError.among("criterion of a comparison", text, known)
-    return known[normal]
+    name, _, statistic = " ".join(text.split()).partition(" ")
+    metric = find_metric(name)
+    if metric is not None and metric is not OPERATION_METRIC and statistic in _list_statistics(metric, of_blocks=of_blocks):
+        return Criterion(name, statistic)
+    known = [f"{one.name} {statistic}" for one in CATALOGUE for statistic in _list_statistics(one, of_blocks=of_blocks)]
+    raise UnknownNameError.among("criterion of a comparison" if of_blocks else "figure of a run", text, known)
+
+
+def _list_statistics(metric: Metric, *, of_blocks: bool) -> tuple[str, ...]:
+    return metric.paired if of_blocks else metric.statistics
 
 
 def choose_arms(settings: Settings, registry: Registry, choices: Sequence[ArmChoice]) -> Arms:

@@ -14,7 +14,7 @@ from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.plugins import Registry
-from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, read_record, seal_folder, write_reports
+from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, read_record, read_run, seal_folder, write_reports
 from jivsbench.report.manifest import find_changes, read_manifest
 
 
@@ -66,6 +66,15 @@ def judge_again(
         summary = replace(summary, effects=effects)
     verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
     return Outcome(folder, record, summary, verdict)
+
+
+def judge_as_written(folder: Path) -> Outcome:
+    """Judge a finished run by the gates, and by whatever was brought from outside, that its own file was judged by."""
+    run = read_run(folder)
+    inputs = run.verdict.inputs
+    summary = summarize(run.record, inputs)
+    verdict = judge(run.record, summary, tuple(result.gate for result in run.verdict.gates), inputs)
+    return Outcome(folder, run.record, summary, verdict)
 
 
 def refuse_invalid(record: RunRecord) -> None:

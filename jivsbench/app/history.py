@@ -1,6 +1,7 @@
 """`history`: stores finished runs and says where their figures changed."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,13 @@ from urllib.parse import quote
 from jivsbench import __version__
 from jivsbench.analysis.change_points import LEAST_RUNS, find_change_points
 from jivsbench.analysis.run_claims import describe_workload
-from jivsbench.app.conclusion import find_run, judge_again
+from jivsbench.app.conclusion import find_run, judge_as_written
 from jivsbench.errors import JivsbenchError
 from jivsbench.history import HistoryStore
 from jivsbench.model.history import HistoryRun, Trend
 from jivsbench.model.record import RunRecord
 from jivsbench.report.bundle import write_reports
-from jivsbench.report.index import render_index
+from jivsbench.report.index import INDEX_FILENAME, render_index
 
 WATCHED: Final = (
     ("throughput.records", "rate"),
@@ -38,8 +39,12 @@ class Stored:
     unreadable: tuple[str, ...]
 
 
-def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str]) -> Stored:
-    """Store these runs, or every run of the reports folder. One that cannot be read is named, and stops no other."""
+def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str], *, told_since_s: float = math.inf) -> Stored:
+    """Store these runs, or every run of the reports folder. One that cannot be read is named, and stops no other.
+
+    Of a run that is stored already its verdict is brought up to date: when it is named, or when its file is younger than
+    `told_since_s` (seconds since 1970), for `gate --write` may have judged it again.
+    """
     folders = [find_run(reports_dir, name) for name in names]
     added: list[str] = []
     known: list[str] = []
@@ -47,19 +52,23 @@ def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str]) -> 
     if not folders:
         # A folder is named by its run: what is stored need not be read again, and a record can be large.
         stored = {run.run_id for run in store.list_runs()}
-        every = sorted(path.parent for path in (reports_dir / "runs").glob("*/run.json"))
-        known = [folder.name for folder in every if folder.name in stored]
-        folders = [folder for folder in every if folder.name not in stored]
+        files = sorted((reports_dir / "runs").glob("*/run.json"))
+        settled = [file for file in files if file.parent.name in stored and file.stat().st_mtime < told_since_s]
+        known = [file.parent.name for file in settled]
+        folders = [file.parent for file in files if file not in settled]
     for folder in folders:
         try:
-            outcome = judge_again(folder)
+            outcome = judge_as_written(folder)
         except JivsbenchError as exc:
             if names:
                 raise
             unreadable.append(str(exc))
             continue
-        is_new = store.add(_shorten(outcome.record, outcome.verdict.outcome.value), outcome.summary.figures)
-        (added if is_new else known).append(outcome.record.run_id)
+        run = _shorten(outcome.record, outcome.verdict.outcome.value)
+        is_new = store.add(run, outcome.summary.figures)
+        if not is_new:
+            store.update_outcome(run)
+        (added if is_new else known).append(run.run_id)
     return Stored(tuple(added), tuple(known), tuple(unreadable))
 
 
@@ -74,7 +83,8 @@ def read_trends(store: HistoryStore, metrics: Sequence[tuple[str, str]] = WATCHE
 
 def write_index(store: HistoryStore, reports_dir: Path) -> tuple[Path, Stored]:
     """index.html in the reports folder, over every run that the history holds; runs of the folder are stored first."""
-    stored = store_runs(store, reports_dir, ())
+    page = reports_dir / INDEX_FILENAME
+    stored = store_runs(store, reports_dir, (), told_since_s=page.stat().st_mtime if page.is_file() else 0.0)
     runs = store.list_runs()
     here = {path.parent.name for path in (reports_dir / "runs").glob("*/report.html")}
     links = {run.run_id: f"runs/{quote(run.run_id)}/report.html" for run in runs if run.run_id in here}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jivsbench.analysis.stored import DEFAULT_FIGURES, Allowance, Difference, StoredResult, compare_stored, find_differences
+from jivsbench.analysis.summary import summarize
 from jivsbench.app.conclusion import find_run, refuse_invalid
 from jivsbench.errors import UsageError
 from jivsbench.model.comparison import Criterion
@@ -25,18 +26,20 @@ def compare_runs(
     reports_dir: Path, names: tuple[str, str], figures: Sequence[Criterion], margin_ratio: float, allow: Sequence[Allowance]
 ) -> StoredComparison:
     """Compare two bundles. Raises UsageError for differences that nobody allowed, InvalidRunError for an invalid run."""
-    a, b = (read_record(find_run(reports_dir, name)) for name in names)
-    for record in (a, b):
+    records = [read_record(find_run(reports_dir, name)) for name in names]
+    for record in records:
         refuse_invalid(record)
+    a, b = ((record, summarize(record)) for record in records)
     chosen = tuple(figures) or DEFAULT_FIGURES
     found = find_differences(a, b, chosen)
     forbidden = [difference for difference in found if difference.allowance not in allow]
     if forbidden:
         flags = " ".join(dict.fromkeys(f"--allow {difference.allowance}" for difference in forbidden))
         raise UsageError(
-            f"runs {a.run_id} and {b.run_id} cannot be compared: {'; '.join(difference.text for difference in forbidden)}: "
+            f"runs {' and '.join(record.run_id for record in records)} cannot be compared: "
+            f"{'; '.join(difference.text for difference in forbidden)}: "
             f"compare runs that share these, or add {flags}"
         )
     results = compare_stored(a, b, chosen, margin_ratio, drift_allowed=Allowance.DRIFT in allow)
-    labels = [f"{record.run_id} {record.plan.candidate}" for record in (a, b)]
+    labels = [f"{record.run_id} {record.plan.candidate}" for record in records]
     return StoredComparison(labels[0], labels[1], results, found)

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     type=click.Choice(["workload", "units", "machine", "drift"]),
     help="What may differ between two stored runs; may be repeated. drift: judge them by the plain ratio.",
 )
+@click.option(
+    "--gates",
+    help="Judge live targets by the gates of this scenario or gate file (.toml), after all pairs; and by --criterion, if given.",
+)
 @load_options(budget="30s", block="250ms", users=1, rows=1000)
 @judging_options
 @source_options
@@ -68,6 +72,8 @@ def compare(
     if runs:
         if len(runs) != len(profiles):
             raise UsageError("two stored runs are compared: name RUN_A and RUN_B, or none for two live targets")
+        if options["gates"]:
+            raise UsageError("gates judge live targets: for stored runs use 'jivsbench gate RUN_B --gates FILE --against RUN_A'")
         return _compare_stored(settings, (runs[0], runs[1]), options, as_json=as_json)
     arms = (
         ArmChoice(profiles[0], a_env, a_plugin, a_disable),
@@ -76,7 +82,8 @@ def compare(
     chosen = ComparisonOptions(
         arms=arms,
         load=read_load(options, options["pairs"]),
-        judging=read_judging(options),
+        judging=read_judging(options, has_gates=options["gates"] is not None),
+        gates=options["gates"],
         seed=options["seed"],
         data_rows=parse_size(options["data_size"]),
     )

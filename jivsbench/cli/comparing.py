@@ -64,12 +64,12 @@ def read_load(options: dict[str, Any], pairs: int | None = None) -> "Load":
     return Load(options["users"], options["rows"], block_s, washout_s, pairs=pairs or fitting)
 
 
-def read_judging(options: dict[str, Any]) -> "Judging":
-    """The judging that the options describe."""
+def read_judging(options: dict[str, Any], *, has_gates: bool = False) -> "Judging":
+    """The judging that the options describe; with gates, by no criterion that nobody named."""
     from jivsbench.app.comparison import DEFAULT_CRITERION, Judging
     from jivsbench.config.percent import parse_percent
 
-    criteria = options["criteria"] or (DEFAULT_CRITERION,)
+    criteria = options["criteria"] or (() if has_gates else (DEFAULT_CRITERION,))
     return Judging(criteria, parse_percent(options["margin"]), parse_percent(options["alpha"]), options["looks"])
 
 

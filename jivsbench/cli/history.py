@@ -90,10 +90,12 @@ def changes(
     as_json: bool,
 ) -> ExitCode:
     """Show where the level of a figure changed, by commit. Runs of other workloads, profiles or machines are never mixed."""
+    from jivsbench.app.comparison import parse_criterion
     from jivsbench.app.history import WATCHED, read_trends
     from jivsbench.cli.terminal import print_json
 
-    wanted = tuple(_parse_metric(metric) for metric in metrics) or WATCHED
+    figures = [parse_criterion(text, of_blocks=False) for text in metrics]
+    wanted = tuple((figure.metric, figure.statistic) for figure in figures) or WATCHED
     with open_store(ctx, database, reports_dir) as store:
         trends = read_trends(store, wanted)
     if as_json:
@@ -113,19 +115,6 @@ def open_store(ctx: click.Context, database: str | None, reports_dir: str | None
 
     url = database or os.environ.get(_ENVIRONMENT)
     return open_history(Secret(url) if url else None, read_settings(ctx, reports_dir=reports_dir).reports_dir)
-
-
-def _parse_metric(text: str) -> tuple[str, str]:
-    from jivsbench.errors import UnknownNameError
-    from jivsbench.model.metrics import CATALOGUE, find_metric
-
-    name, _, statistic = text.partition(" ")
-    metric = find_metric(name)
-    if metric is None:
-        raise UnknownNameError.among("metric", name, [known.name for known in CATALOGUE])
-    if statistic not in metric.statistics:
-        raise UnknownNameError.among(f"statistic of {name}", statistic, metric.statistics)
-    return name, statistic
 
 
 def _describe(trend: "Trend") -> dict[str, object]:

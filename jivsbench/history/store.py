@@ -1,4 +1,4 @@
-"""Keeps one row for each run and one for each of its figures. A run is stored once; storing it again changes nothing."""
+"""Keeps one row for each run and one for each of its figures. A run is stored once; afterwards only its verdict may change."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +19,7 @@ from sqlalchemy import (
     create_engine,
     insert,
     select,
+    update,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -98,6 +99,11 @@ class HistoryStore:
             if rows:
                 connection.execute(insert(_FIGURES), rows)
         return True
+
+    def update_outcome(self, run: HistoryRun) -> None:
+        """The verdict of a run that is stored: whoever answers for what is open may have come later."""
+        with self._transaction() as connection:
+            connection.execute(update(_RUNS).where(_RUNS.c.run_id == run.run_id).values(outcome=run.outcome))
 
     def list_runs(self) -> tuple[HistoryRun, ...]:
         """Every run, the oldest first."""

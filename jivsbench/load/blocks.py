@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from jivsbench.analysis.block_sums import BlockSums
+from jivsbench.analysis.block_sums import BlockSums, BlockTimes
 from jivsbench.model.record import BlockRow
 from jivsbench.model.sample import Interval
 from jivsbench.model.scenario import Block, BlockPhase
@@ -67,22 +67,6 @@ class OpenBlock:
     def build_row(self, origin_ns: int) -> BlockRow:
         """The block as a value, once it is closed and drained."""
         assert self.end_ns is not None, "only a closed block has a row"
-        sums, response = self._sums, self._sums.response.build()
-        return BlockRow(
-            index=self.plan.index,
-            pair=self.plan.pair,
-            arm=self.plan.arm,
-            start_ns=self.start_ns - origin_ns,
-            # A block that is shorter than its washout measured nothing.
-            measured_ns=min(self.measured_ns, self.end_ns) - origin_ns,
-            end_ns=self.end_ns - origin_ns,
-            drained_ns=max(self.last_ns, self.end_ns) - origin_ns,
-            jobs=sums.jobs,
-            rows=sums.rows,
-            errors=sums.errors,
-            job_mean_ns=response.mean_ns(),
-            job_p50_ns=response.percentile_ns(50),
-            job_p95_ns=response.percentile_ns(95),
-            cpu_s=self.cpu_s,
-            cpu_rows=sums.all_rows,
-        )
+        moments = (self.start_ns, self.measured_ns, self.end_ns, self.last_ns)
+        times = BlockTimes(*(moment_ns - origin_ns for moment_ns in moments))
+        return self._sums.build_row(self.plan, times, self.cpu_s)

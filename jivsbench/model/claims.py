@@ -65,6 +65,8 @@ class Stated:
     """True when the file writes a ratio in percent; `value` is the fraction all the same."""
     provenance: str | None = None
     """How it came about, in the file's own words; None when the file does not say."""
+    implied_by: "tuple[Stated, Stated] | None" = None
+    """The two figures that it was computed from, when the file does not state it: of these two it proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Gatling: `js/stats.json`, `js/stats.js` and `js/global_stats.json` of a report.
 
 Counts are exact, response times whole ms, rates three decimals; percentiles come from a t-digest, which is near and not exact.
+Every rate divides by the time of the whole run, which the report itself does not state: that of the whole implies it.
 The four percentiles are those of Gatling's own configuration, 50, 75, 95 and 99, unless somebody changed it.
 """
 
@@ -12,6 +13,7 @@ from jivsbench.model.claims import Claims, Part, Quantity, Stated
 from jivsbench.results.written import build_part, count, figure, implied_duration, percent
 
 NAME: Final = "Gatling statistics"
+_RATE: Final = "meanNumberOfRequestsPerSecond"
 _APPROXIMATE_RATIO: Final = 0.05
 _SCRIPT: Final = re.compile(r"\s*var\s+stats\s*=\s*(\{.*\})", re.DOTALL)
 _BARE_KEY: Final = re.compile(r'([{,]\s*)([A-Za-z_]\w*)\s*:(?=\s*["{\d])')
@@ -41,8 +43,9 @@ def read_gatling(document: Mapping[str, Any]) -> tuple[Claims, ...]:
     """What a report states: the whole, its requests, and the groups of response times."""
     statistics = document.get("stats", document)
     requests = list(_find_requests(document))
-    parts = tuple(_read_statistics(request) for request in requests)
-    whole = _read_statistics(statistics)
+    duration = implied_duration(_read_count(statistics), _read_rate(statistics))
+    parts = tuple(_read_statistics(request, duration) for request in requests)
+    whole = _read_statistics(statistics, duration)
     claims = [Claims(NAME, whole, parts, is_partition=bool(parts), percentile_error_ratio=_APPROXIMATE_RATIO)]
     return (*claims, *(groups for each in (statistics, *requests) for groups in _read_groups(each)))
 
@@ -56,22 +59,32 @@ def _find_requests(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield from _find_requests(child)
 
 
-def _read_statistics(statistics: Mapping[str, Any]) -> Part:
-    def of(key: str, column: str = "total") -> object:
-        values = statistics.get(key)
-        return values.get(column) if isinstance(values, dict) else None
+def _find(statistics: Mapping[str, Any], key: str, column: str = "total") -> object:
+    values = statistics.get(key)
+    return values.get(column) if isinstance(values, dict) else None
 
-    tried, per_s = count("numberOfRequests.total", of("numberOfRequests")), "meanNumberOfRequestsPerSecond"
-    rate = figure(f"{per_s}.total", of(per_s))
+
+def _read_count(statistics: Mapping[str, Any]) -> Stated | None:
+    return count("numberOfRequests.total", _find(statistics, "numberOfRequests"))
+
+
+def _read_rate(statistics: Mapping[str, Any], column: str = "total") -> Stated | None:
+    return figure(f"{_RATE}.{column}", _find(statistics, _RATE, column))
+
+
+def _read_statistics(statistics: Mapping[str, Any], duration: Stated | None) -> Part:
+    def of(key: str, column: str = "total") -> object:
+        return _find(statistics, key, column)
+
     return build_part(
         str(statistics.get("name", "")),
         [
-            (Quantity.TRIED, tried),
+            (Quantity.TRIED, _read_count(statistics)),
             (Quantity.SUCCEEDED, count("numberOfRequests.ok", of("numberOfRequests", "ok"))),
             (Quantity.FAILED, count("numberOfRequests.ko", of("numberOfRequests", "ko"))),
-            (Quantity.TRIED_PER_S, rate),
-            (Quantity.FAILED_PER_S, figure(f"{per_s}.ko", of(per_s, "ko"))),
-            (Quantity.DURATION_S, implied_duration(tried, rate)),
+            (Quantity.TRIED_PER_S, _read_rate(statistics)),
+            (Quantity.FAILED_PER_S, _read_rate(statistics, "ko")),
+            (Quantity.DURATION_S, duration),
             (Quantity.MIN_MS, figure("minResponseTime", of("minResponseTime"))),
             (Quantity.MEAN_MS, figure("meanResponseTime", of("meanResponseTime"))),
             (Quantity.P50_MS, figure("percentiles1", of("percentiles1"))),

@@ -58,11 +58,9 @@ def read_log(rows: Iterable[Mapping[str, str]]) -> tuple[Claims, ...]:
         sample = _read_sample(number, row)
         total.add(sample)
         labels.setdefault(row.get("label") or "", _Total()).add(sample)
-    whole = total.build("all samples")
-    parts = tuple(part.build(name) for name, part in labels.items())
+    parts = tuple(part.build(name) for name, part in (("all samples", total), *labels.items()))
     users = (Workload("this file", (("users", str(total.users)),)),) if total.users else ()
-    claims = [Claims(LOG, whole, parts, is_partition=True, workloads=users, percentile_error_ratio=0.0)]
-    return (*claims, *total.list_impossible())
+    return (Claims(LOG, None, parts, workloads=users), *total.list_impossible())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,6 @@ class _Sample:
     elapsed_ms: int
     latency_ms: int | None
     connect_ms: int | None
-    is_success: bool
     users: int
 
 
@@ -81,9 +78,7 @@ class _Total:
     """Samples counted together. What cannot have happened is kept as it stands."""
 
     tried: int = 0
-    failed: int = 0
     busy_ms: int = 0
-    least_ms: int = 0
     most_ms: int = 0
     first_ms: int = 0
     last_ms: int = 0
@@ -93,10 +88,8 @@ class _Total:
     def add(self, sample: _Sample) -> None:
         end_ms = sample.start_ms + sample.elapsed_ms
         self.first_ms = min(self.first_ms, sample.start_ms) if self.tried else sample.start_ms
-        self.least_ms = min(self.least_ms, sample.elapsed_ms) if self.tried else sample.elapsed_ms
         self.last_ms, self.most_ms = max(self.last_ms, end_ms), max(self.most_ms, sample.elapsed_ms)
         self.tried += 1
-        self.failed += not sample.is_success
         self.busy_ms += sample.elapsed_ms
         self.users = max(self.users, sample.users)
         ladder = [part for part in (sample.connect_ms, sample.latency_ms, sample.elapsed_ms) if part is not None]
@@ -104,13 +97,10 @@ class _Total:
             self.worst.append(sample)
 
     def build(self, name: str) -> Part:
+        """What can fail: counts and means of the same samples agree whatever they say, so they prove nothing."""
         return build_part(
             name,
             [
-                (Quantity.TRIED, Stated("samples", self.tried)),
-                (Quantity.FAILED, Stated("success = false", self.failed)),
-                (Quantity.MIN_MS, Stated("least elapsed", self.least_ms)),
-                (Quantity.MEAN_MS, Stated("mean elapsed", self.busy_ms / self.tried) if self.tried else None),
                 (Quantity.MAX_MS, Stated("greatest elapsed", self.most_ms)),
                 (Quantity.BUSY_S, Stated("sum of elapsed", self.busy_ms / 1000, self.tried / 1000)),
                 (Quantity.DURATION_S, Stated("first start to last end", (self.last_ms - self.first_ms) / 1000, 0.001)),
@@ -150,7 +140,6 @@ def _read_sample(line: int, row: Mapping[str, str]) -> _Sample:
         int(elapsed),
         optional("Latency"),
         optional("Connect"),
-        (row.get("success") or "").casefold() == "true",
         optional("allThreads") or 0,
     )
 

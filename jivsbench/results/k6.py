@@ -95,7 +95,7 @@ def _read_trend(name: str, values: Mapping[str, Any]) -> Iterator[tuple[Quantity
 
 def _read_rate(name: str, values: Mapping[str, Any]) -> Part:
     passes, fails = count(f"{name}.passes", values["passes"]), count(f"{name}.fails", values["fails"])
-    both = Stated("passes + fails", passes.value + fails.value) if passes and fails else None
+    both = Stated("passes + fails", passes.value + fails.value, implied_by=(passes, fails)) if passes and fails else None
     key = "rate" if "rate" in values else "value"
     return build_part(
         name,

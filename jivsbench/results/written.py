@@ -91,7 +91,8 @@ def implied_duration(counted: Stated | None, per_s: Stated | None) -> Stated | N
         return None
     least, most = counted.value / (per_s.value + per_s.slack), counted.value / (per_s.value - per_s.slack)
     middle = counted.value / per_s.value
-    return Stated(f"{counted.name} / {per_s.name}", middle, max(most - middle, middle - least))
+    slack = max(most - middle, middle - least)
+    return Stated(f"{counted.name} / {per_s.name}", middle, slack, implied_by=(counted, per_s))
 
 
 def find_marks(document: object, place: str = "") -> Iterator[str]:

@@ -1,11 +1,13 @@
 """What this machine can show, from the command line; and what a switch gives."""
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pytest
 from bundles import STARVED
-from command import run
+from command import run, start
 
 from jivsbench.exitcodes import ExitCode
 
@@ -73,3 +75,30 @@ def test_the_ledger_shows_what_a_pool_gives(tmp_path: Path, loaded_source: str, 
     assert throughput["ratio_low"] > 1
     assert rows["sqlguard"]["claim"] is None
     assert "| guard sqlguard |" in (Path(tmp_path) / ledger["folder"] / "ledger.md").read_text()
+
+
+@pytest.mark.nightly
+@pytest.mark.no_cover
+def test_ctrl_c_keeps_the_ledger_of_the_rounds_before(tmp_path: Path, loaded_source: str, embedded_valkey_url: str) -> None:
+    """Interrupted in the third round: exit code 130, and a ledger of two rounds that says that it is not whole."""
+    sizes = ("--only", "pool", "--rounds", "9", "--budget", "18s", "--block", "200ms", "--rows", "100", "--users", "1")
+    servers = ("--source-url", loaded_source, "--cache-url", embedded_valkey_url)
+    process = start("ablate", *sizes, *servers, cwd=tmp_path)
+    pattern = "reports/ablation/*/runs/*/intervals.jsonl"
+    give_up_s = time.monotonic() + 120
+    while len(list(tmp_path.glob(pattern))) < 3 and time.monotonic() < give_up_s:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == ExitCode.INTERRUPTED, stderr
+    assert "Traceback" not in stderr
+    if "before any round had ended" in stderr:
+        pytest.skip("this machine was too busy to offer any load in time")
+    (ledger,) = tmp_path.glob("reports/ablation/*/ledger.json")
+    found = json.loads(ledger.read_text())
+    assert found["is_partial"]
+    (row,) = found["rows"]
+    assert row["rounds"] + row["invalid_rounds"] >= 2
+    assert "Stopped before its last round" in ledger.with_suffix(".md").read_text()

@@ -88,3 +88,20 @@ def test_two_installed_versions_are_compared_each_from_its_own_environment(
     assert "jivsbench-postgres" in [plugin["origin"] for plugin in runtimes[1]["plugins"]]
     assert [arm["profile"]["name"] for arm in found["record"]["arms"]] == ["optimized+a", "optimized+b"]
     assert found["record"]["arms"][1]["totals"]["completed"] > 0
+
+
+@pytest.mark.nightly
+@pytest.mark.no_cover
+def test_gates_judge_a_comparison_after_all_of_its_pairs(tmp_path: Path, servers: tuple[str, ...]) -> None:
+    """A limit that nothing misses and one that nothing reaches: the file's two gates and no criterion, all pairs, exit code 1."""
+    (tmp_path / "own.toml").write_text(
+        'gates = ["job.response mean growth <= 10000 %", "throughput.records rate improvement >= 900 %"]\n'
+    )
+    sizes = ("--pairs", "12", "--block", "200ms", "--rows", "100", "--seed", "5")
+    ended = run("compare", "--gates", "own.toml", *sizes, *servers, cwd=tmp_path)
+
+    found = read(ended, tmp_path)
+    assert [gate["outcome"] for gate in found["verdict"]["gates"]] == ["MET", "FAILED"]
+    assert found["verdict"]["criteria"] == []
+    assert len(found["record"]["arms"][0]["blocks"]) == 12
+    assert ended.status == (ExitCode.INVALID if found["record"]["invalid"] else ExitCode.GATE_FAILED)

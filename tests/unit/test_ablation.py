@@ -1,12 +1,17 @@
 """What is turned off, and what the ledger makes of rounds whose effects are planted."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
 from jivsbench.analysis.ablation import measure_switch
+from jivsbench.app import ablation
 from jivsbench.app.ablation import choose_variants
-from jivsbench.errors import UnknownNameError
+from jivsbench.app.comparison import Load
+from jivsbench.app.progress import ignore
+from jivsbench.config import Settings
+from jivsbench.errors import EnvironmentProblem, InterruptedRunError, UnknownNameError
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.ablation import CLAIMS, Ledger, LedgerRow
 from jivsbench.model.profile import LEGACY, OPTIMIZED
@@ -89,3 +94,26 @@ def test_the_ledger_names_claims_as_claims_and_gaps_as_gaps():
     assert '"claim": "+25 % throughput, -80 ms p95"' in content
     assert "Stopped before" not in text
     assert "Stopped before its last round" in render_ledger(replace(ledger, is_partial=True))[0].content.decode()
+
+
+@pytest.mark.parametrize(
+    ("end", "raised"), [(KeyboardInterrupt(), InterruptedRunError), (EnvironmentProblem("no target"), EnvironmentProblem)]
+)
+def test_whatever_ends_the_rounds_early_leaves_their_ledger(tmp_path, monkeypatch, end, raised):
+    """Ctrl-C between two rounds, or a target that does not start: what was measured is written, marked as not whole."""
+
+    def play_some(*arguments):
+        played = arguments[3]
+        played["pool"] += play(2.0, 132.0, 6)
+        raise end
+
+    environment = build_record(build_arm_record()).environment
+    monkeypatch.setattr(ablation, "open_servers", lambda *_: nullcontext())
+    monkeypatch.setattr(ablation, "prepare", lambda *_: (environment, 1))
+    monkeypatch.setattr(ablation, "_play", play_some)
+    options = ablation.AblationOptions("optimized", Load(), ("pool",))
+
+    with pytest.raises(raised):
+        ablation.ablate(Settings(reports_dir=tmp_path), load_registry(), options, ignore)
+    (ledger,) = tmp_path.glob("ablation/*/ledger.md")
+    assert "Stopped before its last round" in ledger.read_text()

@@ -4,6 +4,7 @@ import pytest
 
 from jivsbench.analysis import judge, summarize
 from jivsbench.analysis.stored import DEFAULT_FIGURES, DRIFT_CAVEAT, Allowance, compare_stored, find_differences
+from jivsbench.app import stored_comparison
 from jivsbench.app.stored_comparison import compare_runs
 from jivsbench.errors import InvalidRunError, UsageError
 from jivsbench.model.comparison import ComparisonOutcome
@@ -15,9 +16,19 @@ A = build_record(build_arm_record())
 SLOWER = build_record(build_arm_record(job_ms=150.0))
 
 
+def measured(record):
+    """A run as comparisons take it."""
+    return record, summarize(record)
+
+
+def differ(a, b):
+    """What differs between two runs."""
+    return find_differences(measured(a), measured(b))
+
+
 def results(a, b, *, drift_allowed: bool):
     """Outcome by figure."""
-    found = compare_stored(a, b, DEFAULT_FIGURES, 0.05, drift_allowed=drift_allowed)
+    found = compare_stored(measured(a), measured(b), DEFAULT_FIGURES, 0.05, drift_allowed=drift_allowed)
     return {f"{result.metric} {result.statistic}": result for result in found}
 
 
@@ -53,23 +64,19 @@ def test_other_workloads_machines_and_units_are_differences():
     faster = replace(A, environment=replace(A.environment, cpu_count=64))
     without_pss = change_arm(A, monitor=tuple(replace(row, pss_bytes=None) for row in A.arms[0].monitor))
 
-    assert [(d.allowance, d.text) for d in find_differences(A, other)] == [
-        (Allowance.WORKLOAD, "workload's rows: 1000 against 5000")
-    ]
+    assert [(d.allowance, d.text) for d in differ(A, other)] == [(Allowance.WORKLOAD, "workload's rows: 1000 against 5000")]
     open_loops = [
         replace(
             A, plan=replace(A.plan, scenario=replace(A.plan.scenario, arrival=Arrival.RATE, stages=(Stage(5, rate_per_s=rate),)))
         )
         for rate in (10.0, 20.0)
     ]
-    assert [d.text for d in find_differences(*open_loops)] == [
+    assert [d.text for d in differ(*open_loops)] == [
         "stages: 5 s to 10 iterations/s, even gaps against 5 s to 20 iterations/s, even gaps"
     ]
-    assert [(d.allowance, d.text) for d in find_differences(A, faster)] == [(Allowance.MACHINE, "CPU: 2 x cpu against 64 x cpu")]
-    assert [(d.allowance, d.text) for d in find_differences(A, without_pss)] == [
-        (Allowance.UNITS, "kind of memory: PSS against RSS")
-    ]
-    assert find_differences(A, SLOWER) == ()
+    assert [(d.allowance, d.text) for d in differ(A, faster)] == [(Allowance.MACHINE, "CPU: 2 x cpu against 64 x cpu")]
+    assert [(d.allowance, d.text) for d in differ(A, without_pss)] == [(Allowance.UNITS, "kind of memory: PSS against RSS")]
+    assert differ(A, SLOWER) == ()
 
 
 def write(folder, record):
@@ -98,3 +105,14 @@ def test_an_invalid_run_is_not_compared(tmp_path):
 
     with pytest.raises(InvalidRunError, match="saturated"):
         compare_runs(tmp_path, names, (), 0.05, tuple(Allowance))
+
+
+def test_each_run_is_summed_up_once(tmp_path, monkeypatch):
+    """However many figures are compared: of a run of hours, one summary takes its time."""
+    names = (write(tmp_path / "a", A), write(tmp_path / "b", SLOWER))
+    summed_up = []
+    monkeypatch.setattr(stored_comparison, "summarize", lambda record: summed_up.append(record) or summarize(record))
+
+    compare_runs(tmp_path, names, (), 0.05, (Allowance.DRIFT,))
+
+    assert len(summed_up) == 2

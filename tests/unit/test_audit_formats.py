@@ -5,6 +5,8 @@ out by hand after the formats that these tools document: the layout is theirs, t
 """
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from jivsbench.model.claims import Rule, join_audits
 from jivsbench.results import read_claims
 
 FILES = Path(__file__).parent / "result_files"
+_NUMBER = re.compile(r"(?<![\w.%-])\d+(?:\.\d+)?(?![\w.])")
 NAMES = sorted(path.name for path in FILES.iterdir())
 
 
@@ -71,6 +74,35 @@ def test_a_planted_fault_is_found(tmp_path, name, before, after, rule):
     assert before in text
     found = {relation.rule for relation in audit(tmp_path / name).contradictions}
     assert rule in found
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in ("jmeter_log.csv", "locust.json", "locust_stats_history.csv")]
+)
+def test_what_cannot_fail_is_not_counted_as_checked(tmp_path, name):
+    """Every relation that a file has is broken by some change of one of its numbers: none agrees whatever the file says."""
+    text = (FILES / name).read_text()
+    numbers = list(_NUMBER.finditer(text))
+    broken = set()
+    for number in numbers:
+        for other in (f"{0:.{len(number[0].partition('.')[2])}f}", str(int(float(number[0])) + 10_000_000)):
+            (tmp_path / name).write_text(text[: number.start()] + other + text[number.end() :])
+            with suppress(ConfigError):
+                broken |= {_name(relation) for relation in audit(tmp_path / name).contradictions}
+
+    assert {_name(relation) for relation in audit(FILES / name).relations} - broken == set()
+
+
+def _name(relation):
+    return relation.rule, relation.part, re.sub(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", "#", relation.arithmetic)
+
+
+def test_a_log_of_samples_states_nothing_of_itself_but_how_long_they_took():
+    """Counts and means of the same samples always agree: whether so much fits into the time is the only question."""
+    rules = {(relation.rule, relation.part[:4]) for relation in audit(FILES / "jmeter_log.csv").relations}
+
+    assert rules == {(Rule.LITTLE, "all "), (Rule.LITTLE, "GET "), (Rule.LITTLE, "POST"), (Rule.PARTS, "line")}
 
 
 def test_a_sample_that_cannot_have_happened_is_named_by_its_line(tmp_path):

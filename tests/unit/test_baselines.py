@@ -140,3 +140,14 @@ def test_the_command_says_what_became_of_it(tmp_path):
     assert call("promote", "one", "--owner", "ann") == (ExitCode.PASSED, "one is the baseline of tiny\n")
     assert call("list")[1].startswith("tiny: one (PASSED), by ann on ")
     assert '"run_id": "one"' in call("list", "--json")[1]
+
+
+def test_a_run_is_found_by_its_path_wherever_it_lies(tmp_path, monkeypatch):
+    """An absolute path and a relative one name a run, never a baseline that was changed."""
+    write(tmp_path / "elsewhere", "one", "job.response p95 < 500 ms", roomy)
+    folder = tmp_path / "elsewhere" / "runs" / "one"
+    (folder / "SHA256SUMS").unlink()
+    monkeypatch.chdir(tmp_path)
+
+    assert find_baseline(tmp_path / "reports", str(folder)) == folder
+    assert find_baseline(tmp_path / "reports", "elsewhere/runs/one").resolve() == folder

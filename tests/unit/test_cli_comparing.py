@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from jivsbench.cli.failure import exit_code_of
 from jivsbench.cli.root import root
 from jivsbench.config.percent import parse_percent
-from jivsbench.errors import ConfigError, JivsbenchError
+from jivsbench.errors import ConfigError, GateError, JivsbenchError
 from jivsbench.exitcodes import ExitCode
 
 
@@ -18,6 +18,10 @@ from jivsbench.exitcodes import ExitCode
         (("--margin", "5"), ExitCode.USAGE, "with its sign, such as '5%'"),
         (("--budget", "1s"), ExitCode.USAGE, "2 pairs cannot show 95 % confidence"),
         (("--pairs", "6", "--alpha", "0.1%"), ExitCode.USAGE, "play at least 11, or raise the budget"),
+        (("--gates", "missing.toml"), ExitCode.USAGE, "missing.toml"),
+        (("--gates", "quality-gate"), ExitCode.USAGE, "comparing neither attacks a target nor reads files"),
+        (("--gates", "soak"), ExitCode.USAGE, "answers a question that this scenario does not ask"),
+        (("a", "b", "--gates", "quality-gate"), ExitCode.USAGE, "'jivsbench gate RUN_B --gates FILE --against RUN_A'"),
         (("--washout", "250ms"), ExitCode.USAGE, "measures nothing: make the block longer"),
         (("--profiles", "legacy", "optimised"), ExitCode.USAGE, "did you mean 'optimized'?"),
         (("--a-env", "."), ExitCode.ENVIRONMENT, "it has no bin/python"),
@@ -47,3 +51,13 @@ def test_a_share_without_its_sign_is_refused(text):
     """0.05 could mean either."""
     with pytest.raises(ConfigError, match="such as '5%'"):
         parse_percent(text)
+
+
+def test_a_gate_over_a_window_is_refused_before_anything_starts(tmp_path, monkeypatch):
+    """Blocks of a quarter of a second have no windows of ten."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.toml").write_text('gates = ["http.response p95 < 200 ms for 10s"]')
+    ended = CliRunner().invoke(root, ["compare", "--gates", "own.toml"], standalone_mode=False)
+
+    assert isinstance(ended.exception, GateError)
+    assert "leave out 'for 10s'" in str(ended.exception)

@@ -16,7 +16,9 @@ from jivsbench.config import (
     scenario_folders,
 )
 from jivsbench.errors import ConfigError, GateError, UnknownNameError, UsageError
+from jivsbench.model.gate import GateSeverity
 from jivsbench.model.gate_text import format_gate
+from jivsbench.model.metrics import GROWING
 from jivsbench.model.scenario import Arrival, Gaps, Stage
 
 OPERATIONS = ("create", "start", "wait", "statistics", "job")
@@ -243,3 +245,11 @@ def test_the_scenarios_that_ask_are_read(name: str, questions: int) -> None:
 
     assert len(scenario.questions) == questions
     assert scenario.duration_s / 60 == {"stress": 21, "soak": 130, "spike": 12}[name]
+
+
+def test_the_soak_judges_everything_that_should_not_grow() -> None:
+    """Each gauge that a run watches has a gate; what not every server tells only warns."""
+    gates = {gate.metric: gate.severity for gate in load_scenario("soak", scenario_folders()).gates}
+
+    assert {f"growth.{gauge}" for gauge in GROWING} <= gates.keys()
+    assert gates["growth.backends"] is GateSeverity.WARN

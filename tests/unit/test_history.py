@@ -11,10 +11,11 @@ from jivsbench.app.conclusion import conclude
 from jivsbench.app.history import name_series, read_trends, store_runs, write_index
 from jivsbench.cli.history import history
 from jivsbench.cli.root import root
-from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
+from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError, UnknownNameError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.history import open_history
 from jivsbench.model.gate import Unit, Window, WindowKind
+from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.history import HistoryRun
 from jivsbench.model.secret import Secret
 from jivsbench.model.summary import Figure, Provenance
@@ -197,3 +198,35 @@ def test_the_command_writes_the_index_of_a_reports_folder(tmp_path):
 
     assert result.output.strip() == str(tmp_path / "index.html")
     assert 'href="runs/r1/report.html"' in (tmp_path / "index.html").read_text()
+
+
+def test_the_index_shows_the_verdict_that_the_report_shows(tmp_path):
+    """A miss that somebody answers for is CONDITIONAL there too, also when `gate --write` says so after the first index."""
+    record = build_record(build_arm_record())
+    gate = parse_gate("job.response p95 < 1 ms")
+    record = replace(record, run_id="r1", plan=replace(record.plan, scenario=replace(record.plan.scenario, gates=(gate,))))
+    folder = tmp_path / "runs" / "r1"
+    folder.mkdir(parents=True)
+    conclude(record, folder, load_registry())
+    (tmp_path / "waivers.toml").write_text(
+        '[[waivers]]\ngate = "job.response p95 < 1 ms"\nowner = "ann"\nreason = "known"\nexpires = 2999-01-01\n'
+    )
+    reports = ("--reports-dir", str(tmp_path))
+    verdicts = []
+    for words in (("index",), ("gate", "r1", "--waivers", str(tmp_path / "waivers.toml"), "--write"), ("index",)):
+        CliRunner().invoke(root, [*words, *reports], standalone_mode=False)
+        with open_history(None, tmp_path) as store:
+            verdicts.append(store.list_runs()[0].outcome)
+
+    assert verdicts == ["FAILED", "FAILED", "CONDITIONAL"]
+    assert "CONDITIONAL" in (tmp_path / "index.html").read_text()
+
+
+def test_an_operation_of_a_workload_has_a_history_too(tmp_path):
+    """`create.response p95` is a figure of a run; a wrong name is answered with the nearest one."""
+    with open_history(None, tmp_path) as store:
+        store.add(run(1), [figure(5.0, "create.response")])
+
+    assert "create.response p95: 1 runs" in call("changes", "--metric", "create.response p95", "--reports-dir", tmp_path)[1]
+    with pytest.raises(UnknownNameError, match="did you mean 'job"):
+        call("changes", "--metric", "job.response p59", "--reports-dir", tmp_path)

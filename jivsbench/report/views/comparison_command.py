@@ -20,6 +20,9 @@ def build_comparison_command(record: RunRecord) -> str:
         words += [word for criterion in plan.rule.criteria for word in ("--criterion", str(criterion))]
         words += ["--margin", f"{plan.rule.margin_ratio * 100:g}%", "--alpha", f"{plan.rule.alpha_ratio * 100:g}%"]
         words += ["--looks", str(len(plan.rule.looks))]
+    if plan.scenario.gates:
+        # What the gates are stands in the report; where their file lay does not.
+        words += ["--gates", "gates-of-this-run.toml"]
     for side, arm in zip("ab", record.arms, strict=False):
         words += _list_stack(side, arm, record)
     return shlex.join([*words, "--seed", str(plan.seed)])

@@ -1,59 +1,67 @@
 """How often does a comparison raise a false alarm, and how often does it find what is planted? On real runs, for hours.
 
-`python -m tests.benchmarks.aa_study [--aa 100] [--planted 40] [--planted-5 40] [--limit N] [--folder reports/aa-study]`
+`python -m tests.benchmarks.aa_study [--aa 100] [--planted 40] [--planted-5 40] [--limit N] [--file docs/studies/aa-trials.jsonl]`
 
-Every trial compares two new pairs of processes for 30 s of load. Each is kept when it ends, so the study may be interrupted
-and called again until it says that nothing is left; then docs/studies/aa.json and the words in docs/comparison.md are written.
+Every trial compares two new processes for 30 s of load: processes of the same code differ, and a study that kept its targets
+would count that difference once and call it a hundred trials. Each trial is kept when it ends, in a file that may be committed.
+So the study may be interrupted and called again, on another day or another machine, until it says that nothing is left; then
+docs/studies/aa.json and the words in docs/comparison.md are written.
 """
 
 import argparse
 import json
 import os
-import platform
-import shutil
 import sys
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
-from jivsbench import __version__
 from jivsbench.app.comparison import Load
-from jivsbench.app.environment import read_environment
-from jivsbench.model.source import ServerFacts
+from jivsbench.errors import InterruptedRunError
 from tests.benchmarks.aa_study.playing import PROFILE, Study, TrialFile, find_missing, play
 from tests.benchmarks.aa_study.result import render, summarize
 
 ROOT = Path(__file__).resolve().parents[3]
 RESULT = ROOT / "docs" / "studies" / "aa.json"
+TRIALS = ROOT / "docs" / "studies" / "aa-trials.jsonl"
 PAGE = ROOT / "docs" / "comparison.md"
 BEGIN, END = "<!-- study: begin -->\n", "<!-- study: end -->"
 LEAST = {"aa": 100, "planted": 40, "planted_5": 40}
 
 
 def main() -> int:
-    """Go on with the study. Exit code 0 when it is complete and its result is written, 3 when trials are left."""
+    """Go on with the study. Exit code 0 when it is complete and its result is written, 3 when trials are left, 130 by Ctrl-C."""
     options = _parse()
     study = Study(options.aa, options.planted, options.planted_5, Load(pairs=options.pairs), options.seed)
-    file = TrialFile(options.folder / "trials.jsonl", study)
-    print(f"{len(file.trials)} trials are there already, {len(find_missing(study, file.trials))} are to play", flush=True)
-    bundles = options.folder / "bundles"
-    try:
-        play(study, file, bundles, options.limit, lambda text: print(text, flush=True))
-    finally:
-        if not options.keep_bundles:
-            shutil.rmtree(bundles, ignore_errors=True)
+    file = TrialFile(options.file, study)
     left = len(find_missing(study, file.trials))
-    result = summarize(file.trials) | _describe_machine(study)
+    print(f"{len(file.trials)} trials are there already, {left} are to play, three quarters of a minute each", flush=True)
+    status = 0
+    try:
+        _play(study, file, options)
+    except (KeyboardInterrupt, InterruptedRunError):
+        print("interrupted: the trial that was under way is lost, the others are kept")
+        status = 130
+    left = len(find_missing(study, file.trials))
+    result = summarize(file.trials) | {"workload": _describe_load(study)}
     print(json.dumps(result | {"seeds": f"{study.seed} and on"}, indent=1))
     if left:
         print(f"{left} trials are left: call again to go on; no result is stored before the end")
-        return 3
+        return status or 3
     if not _is_whole(study):
         print(f"a study of fewer than {LEAST} trials is a trial of the study: no result is stored")
-        return 0
+        return status
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     PAGE.write_text(replace_words(PAGE.read_text(), render(result)))
     print(f"stored: {RESULT} and the words in {PAGE}")
-    return 0
+    return status
+
+
+def _play(study: Study, file: TrialFile, options: argparse.Namespace) -> None:
+    kept = options.keep_bundles
+    with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="aa-study-") as folder:
+        play(study, file, Path(folder), options.limit, lambda text: print(text, flush=True), renders=bool(kept))
 
 
 def replace_words(page: str, words: str) -> str:
@@ -71,17 +79,11 @@ def _is_whole(study: Study) -> bool:
     )
 
 
-def _describe_machine(study: Study) -> dict[str, object]:
-    found = read_environment(ServerFacts("", "", "", "", may_write=None), "", ())
+def _describe_load(study: Study) -> str:
     load = study.load
-    return {
-        "machine": f"{found.machine_label}, {found.memory_bytes / 2**30:.0f} GiB",
-        "workload": f"{load.rows:,}-row extractions by {load.users} user, profile {PROFILE}, {load.pairs} pairs of "
-        f"{load.block_s:g} s blocks",
-        "jivsbench_version": __version__,
-        "git_commit": found.git_commit,
-        "python_version": platform.python_version(),
-    }
+    return (
+        f"{load.rows:,}-row extractions by {load.users} user, profile {PROFILE}, {load.pairs} pairs of {load.block_s:g} s blocks"
+    )
 
 
 def _parse() -> argparse.Namespace:
@@ -92,8 +94,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=Load().pairs, help="pairs of blocks of each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, default=sys.maxsize, help="play at most so many trials now")
-    parser.add_argument("--folder", type=Path, default=Path("reports") / "aa-study", help="where the trials are kept")
-    parser.add_argument("--keep-bundles", action="store_true", help="keep the whole bundle of each trial as well")
+    parser.add_argument("--file", type=Path, default=TRIALS, help="where the trials are kept")
+    parser.add_argument("--keep-bundles", type=Path, help="folder for the whole bundle of each trial; without it none is kept")
     return parser.parse_args()
 
 

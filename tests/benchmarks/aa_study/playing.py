@@ -1,13 +1,14 @@
 """Plays the trials, one after the other, and keeps each as a line of a file: what was played is not played again."""
 
 import json
+import math
 import os
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
 from jivsbench.analysis.comparison import judge_comparison
 from jivsbench.app.comparison import ArmChoice, Arms, Ground, Judging, Load, build_rule, choose_arms, play_comparison
@@ -21,12 +22,11 @@ from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.model.sample import OperationKind
 from jivsbench.plugins import load_registry
 from tests.benchmarks.aa_study.result import Trial
-from tests.planted_delay import VARIABLE
+from tests.planted_share import VARIABLE
 
 PROFILE = "optimized"
-PLUGIN = "tests.planted_delay"
+PLUGIN = "tests.planted_share"
 LOOKS = 4
-RECENT = 3
 DATA_ROWS = 20_000
 
 
@@ -42,36 +42,39 @@ class Study:
 
     @property
     def identity(self) -> dict:
-        """What all trials of one file share."""
+        """What all trials of one file share. Machines are none of it: each trial names its own."""
         load = {name: getattr(self.load, name) for name in ("users", "rows", "block_s", "washout_s", "warm_up_s", "pairs")}
-        return {"machine": fingerprint_machine(), "profile": PROFILE, "seed": self.seed, **load}
+        return {"profile": PROFILE, "seed": self.seed, **load}
 
     def list_kinds(self) -> list[float]:
-        """The planted ratio of each trial, mixed, so that what the machine does hits all kinds alike.
+        """The planted ratio of each trial, in one rotation: every stretch of the study holds all kinds in their proportion.
 
-        The first is an equal one: its jobs tell how long the first planted delay must be.
+        What the machine does hits all kinds alike, and a study that is not over yet says something of each.
         """
-        kinds = [0.0] * (self.aa - 1) + [0.1] * self.planted_10 + [0.05] * self.planted_5
-        random.Random(f"kinds:{self.seed}").shuffle(kinds)
-        return [0.0, *kinds]
+        source = random.Random(f"kinds:{self.seed}")
+        counts = {0.0: self.aa, 0.1: self.planted_10, 0.05: self.planted_5}
+        places = [((number + source.random()) / count, kind) for kind, count in counts.items() for number in range(count)]
+        return [kind for _, kind in sorted(places)]
 
 
 class TrialFile:
-    """The lines of a study: its identity, then a trial each."""
+    """The lines of a study: its identity, then a trial each. It may be committed, and gone on with on another day or machine."""
 
     def __init__(self, path: Path, study: Study) -> None:
         self._path = path
         self.trials: list[Trial] = []
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
         if not lines:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(study.identity) + "\n")
             return
         if json.loads(lines[0]) != study.identity:
-            raise SystemExit(f"{path} holds trials of another load, seed or machine: name another folder with --folder")
-        # A line that was being written when the power went is no trial.
-        whole = [line for line in lines[1:] if line.endswith("}")]
-        self.trials = [Trial(**{**found, "invalid": tuple(found["invalid"])}) for found in map(json.loads, whole)]
+            raise SystemExit(f"{path} holds trials of another load or seed: name another file with --file")
+        if not lines[-1].endswith("\n"):
+            # A line that was being written when the power went is no trial, and the next one must not be joined to it.
+            path.write_text("".join(lines[:-1]))
+            lines.pop()
+        self.trials = [_read_trial(line) for line in lines[1:]]
 
     def add(self, trial: Trial) -> None:
         """Keep it, on the disk as well."""
@@ -80,6 +83,11 @@ class TrialFile:
             lines.write(json.dumps(asdict(trial)) + "\n")
             lines.flush()
             os.fsync(lines.fileno())
+
+
+def _read_trial(line: str) -> Trial:
+    found = json.loads(line)
+    return Trial(**{**found, "invalid": tuple(found["invalid"])})
 
 
 def find_missing(study: Study, trials: Sequence[Trial]) -> list[float]:
@@ -94,45 +102,53 @@ def find_missing(study: Study, trials: Sequence[Trial]) -> list[float]:
     return missing
 
 
-def play(study: Study, file: TrialFile, folder: Path, limit: int, tell: Callable[[str], None]) -> None:
-    """Play what is missing, at most `limit` trials."""
+def play(study: Study, file: TrialFile, folder: Path, limit: int, tell: Callable[[str], None], *, renders: bool = False) -> None:
+    """Play what is missing, at most `limit` trials; reports are rendered only if somebody keeps them."""
     settings = Settings(reports_dir=folder)
     registry = load_registry()
+    if not renders:
+        registry = replace(registry, reporters=())
     with open_servers(settings, registry, ignore) as servers:
         bench = Workbench(settings, registry, servers, ignore)
         environment, table_rows = prepare(bench, str(TABLE), DATA_ROWS)
         ground = Ground(bench, environment, table_rows)
-        played = 0
+        played, started_s = 0, time.monotonic()
         while played < limit and (missing := find_missing(study, file.trials)):
-            trial = _play_trial(study, ground, missing[0], file.trials)
-            file.add(trial)
+            file.add(trial := _play_trial(study, ground, missing[0], study.seed + len(file.trials)))
             played += 1
-            tell(f"{len(missing) - (not trial.invalid):4d} to go: {_describe(trial)}")
+            left = len(find_missing(study, file.trials))
+            tell(f"{left:4d} to go, {format_left((time.monotonic() - started_s) / played * left)}: {_describe(trial)}")
 
 
-def _play_trial(study: Study, ground: Ground, planted_ratio: float, before: Sequence[Trial]) -> Trial:
-    seed = study.seed + len(before)
-    delay_us = _choose_delay_us(planted_ratio, before)
-    os.environ[VARIABLE] = str(delay_us)
+def format_left(left_s: float) -> str:
+    """How long the rest will take, if it goes on as before."""
+    minutes = math.ceil(left_s / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _play_trial(study: Study, ground: Ground, planted_ratio: float, seed: int) -> Trial:
+    os.environ[VARIABLE] = str(planted_ratio)
     started_at, load_average = datetime.now(UTC).isoformat(timespec="seconds"), os.getloadavg()[0]
     arms = _choose_arms(ground, has_delay=bool(planted_ratio))
     rule = build_rule(Judging(looks=1), study.load.pairs)
-    outcome = play_comparison(ground, arms, study.load, rule, seed)
-    trial = Trial(planted_ratio, seed, "", "", 0, 0, None, None, None, delay_us, 0, 0.0, 0, 0.0, started_at, load_average)
-    if outcome.record.invalid:
-        return replace(trial, invalid=outcome.record.invalid)
-    return _fill(trial, outcome.record, study)
+    record = play_comparison(ground, arms, study.load, rule, seed).record
+    environment = record.environment
+    trial = Trial(
+        planted_ratio=planted_ratio,
+        seed=seed,
+        started_at=started_at,
+        load_average_1m=load_average,
+        machine=f"{environment.machine_label}, {environment.memory_bytes / 2**30:.0f} GiB, Python {environment.python_version}",
+        machine_id=fingerprint_machine(),
+        version=f"{environment.jivsbench_version} ({environment.git_commit})",
+        invalid=record.invalid,
+    )
+    return trial if record.invalid else _fill(trial, record, study)
 
 
 def _choose_arms(ground: Ground, *, has_delay: bool) -> Arms:
     candidate = ArmChoice(PROFILE, plugins=(PLUGIN,) if has_delay else ())
     return choose_arms(ground.bench.settings, ground.bench.registry, (ArmChoice(PROFILE), candidate))
-
-
-def _choose_delay_us(planted_ratio: float, before: Sequence[Trial]) -> int:
-    """That share of how long jobs took in the last valid trials: the machine's speed changes from hour to hour."""
-    recent = [trial.baseline_mean_ms for trial in before if not trial.invalid][-RECENT:]
-    return round(planted_ratio * median(recent) * 1000) if planted_ratio else 0
 
 
 def _fill(trial: Trial, record: RunRecord, study: Study) -> Trial:

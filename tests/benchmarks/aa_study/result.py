@@ -1,7 +1,7 @@
 """From trials to the stored result and to its words in the docs. Pure: numbers in, numbers and text out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,20 +18,24 @@ class Trial:
 
     planted_ratio: float
     seed: int
-    outcome: str
-    sequential_outcome: str
-    sequential_pairs: int
-    pairs: int
-    ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
-    delay_us: int
-    baseline_jobs: int
-    baseline_mean_ms: float
-    candidate_jobs: int
-    candidate_mean_ms: float
     started_at: str
     load_average_1m: float
+    machine: str
+    """What a reader knows it by."""
+    machine_id: str
+    """What it is known again by (`fingerprint_machine`)."""
+    version: str
+    outcome: str = ""
+    sequential_outcome: str = ""
+    sequential_pairs: int = 0
+    pairs: int = 0
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    baseline_jobs: int = 0
+    baseline_mean_ms: float = 0.0
+    candidate_jobs: int = 0
+    candidate_mean_ms: float = 0.0
     invalid: tuple[str, ...] = ()
 
 
@@ -62,6 +66,9 @@ def summarize(trials: Sequence[Trial]) -> dict[str, object]:
         "invalid_trials": len(trials) - len(valid),
         "seeds": [trial.seed for trial in trials],
         "date": max((trial.started_at[:10] for trial in trials), default=None),
+        "machine": _list_known(trial.machine for trial in trials),
+        "machines": len({trial.machine_id for trial in trials}),
+        "jivsbench_version": _list_known(trial.version for trial in trials),
         "load_average_1m_max": max((trial.load_average_1m for trial in trials), default=None),
     }
 
@@ -117,9 +124,14 @@ def _pooled_effect(trials: Sequence[Trial]) -> float | None:
 
 def _one_after_the_other(trials: Sequence[Trial]) -> float | None:
     """How often the same side of two equal trials, one after the other, differs by more than the margin."""
-    ordered = sorted(trials, key=lambda trial: trial.started_at)
-    ratios = [later.baseline_mean_ms / before.baseline_mean_ms for before, later in pairwise(ordered)]
+    ordered = pairwise(sorted(trials, key=lambda trial: trial.started_at))
+    neighbours = [(before, later) for before, later in ordered if before.machine_id == later.machine_id]
+    ratios = [later.baseline_mean_ms / before.baseline_mean_ms for before, later in neighbours]
     return _share(sum(max(ratio, 1 / ratio) > 1 + MARGIN_RATIO for ratio in ratios), len(ratios))
+
+
+def _list_known(values: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(values))
 
 
 def _share(part: float, whole: int) -> float | None:
