@@ -6,11 +6,11 @@ from jivsbench.config import Settings
 from jivsbench.errors import ConfigError, OutputError
 from jivsbench.extract.credentials import AUDIT_USE, parse_credential_key
 from jivsbench.model.audit import TrailReview, review_trail
-from jivsbench.service.audit import find_key_id
+from jivsbench.service.trail_files import find_key_id, read_lines
 
 
-def review_file(settings: Settings, path: Path, noted_head: str | None) -> TrailReview:
-    """Follow the chain of a file. Raises ConfigError when its lines are signed and the settings lack that key."""
+def review_file(settings: Settings, path: Path, noted_head: str | None, after: str | None = None) -> TrailReview:
+    """Follow the chain of a file, and of the full ones before it. Raises ConfigError when the settings lack its lines' key."""
     key_id = find_key_id(path)
     secret = None
     if key_id is not None:
@@ -22,7 +22,6 @@ def review_file(settings: Settings, path: Path, noted_head: str | None) -> Trail
             )
         secret = key.derive(AUDIT_USE)
     try:
-        with path.open("rb") as file:
-            return review_trail(file, secret, noted_head)
+        return review_trail(read_lines(path), secret, noted_head, after)
     except OSError as exc:
         raise OutputError(f"the audit trail {path} cannot be read ({exc.strerror}): check its name and its permissions") from exc

@@ -12,13 +12,17 @@ from jivsbench.exitcodes import ExitCode
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--head", help="A digest that was noted elsewhere, as the service logs it; it must be in the trail.")
+@click.option("--after", help="The digest of the last line that was moved away with full files.")
 @json_option
 @click.pass_context
-def trail(ctx: click.Context, file: Path, head: str | None, as_json: bool) -> ExitCode:
-    """Is the audit trail FILE of a service what was written? Exit code 1 when lines were changed or removed, 4 when empty."""
+def trail(ctx: click.Context, file: Path, head: str | None, after: str | None, as_json: bool) -> ExitCode:
+    """Is the audit trail FILE of a service what was written? Exit code 1 when lines were changed or removed, 4 when empty.
+
+    The full files before FILE, in the same folder, are looked at with it.
+    """
     from jivsbench.app.trail import review_file
 
-    review = review_file(read_settings(ctx), file, head)
+    review = review_file(read_settings(ctx), file, head, after)
     if as_json:
         from jivsbench.cli.terminal import print_json
 

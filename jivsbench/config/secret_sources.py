@@ -2,16 +2,41 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from jivsbench.config.document import Section
 from jivsbench.errors import ConfigError
+from jivsbench.model.secret import Secret
 
 _LONGEST_SECRET_BYTES: Final = 65_536
+KEY_KEYS: Final = ("key_file", "key_keyring")
+"""Where a section that is about a key says where it is."""
 _DOCKER_FOLDER: Final = Path("/run/secrets")
 _ROOT: Final = 0
+
+
+def read_key(section: Section, env: Mapping[str, str], variable: str) -> Secret | None:
+    """A key: the environment's, else that of `key_file` or `key_keyring`. Whether it is a good one is seen where it is used."""
+    given = read_variable(env, variable)
+    key = only_one(section, KEY_KEYS)
+    text = given or (read_secret(section, key) if key else None)
+    return Secret(text) if text else None
+
+
+def read_secret(section: Section, key: str) -> str:
+    """What a key that ends in `_file` or `_keyring` names. Raises ConfigError."""
+    name = section.required_text(key)
+    return read_from_keyring(name, section.place(key)) if key.endswith("_keyring") else read_secret_file(section, key, name)
+
+
+def only_one(section: Section, keys: Sequence[str]) -> str | None:
+    """The one of some keys that the section has. Raises ConfigError for two."""
+    given = [key for key in keys if key in section]
+    if len(given) > 1:
+        section.fail(given[1], f"there is a {given[0]!r} as well: keep one of them")
+    return given[0] if given else None
 
 
 def read_secret_file(section: Section, key: str, name: str) -> str:

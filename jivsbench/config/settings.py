@@ -8,8 +8,8 @@ from typing import Final
 
 from jivsbench.config.document import Document, Section, read_document
 from jivsbench.config.profiles import NAME, NAME_RULE, read_profiles
-from jivsbench.config.secret_sources import read_from_keyring, read_secret_file, read_variable
-from jivsbench.config.transforms import MASKING_KEYS, read_mask_key, read_transforms
+from jivsbench.config.secret_sources import KEY_KEYS, read_key, read_variable
+from jivsbench.config.transforms import read_transforms
 from jivsbench.config.urls import URL_KEYS, check_url, read_url, scheme_of
 from jivsbench.errors import UnknownNameError
 from jivsbench.model.profile import PROFILES, Profile
@@ -28,8 +28,8 @@ SECTION_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "metadata": URL_KEYS,
     "reports": ("dir",),
     "plugins": ("modules", "disable"),
-    "masking": MASKING_KEYS,
-    "credentials": ("key_file", "key_keyring"),
+    "masking": KEY_KEYS,
+    "credentials": KEY_KEYS,
     "outbound": ("allow",),
 }
 
@@ -107,8 +107,8 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Override
         disabled_plugins=_unique((*(plugins.texts("disable") or ()), *flags.disabled_plugins)),
         profiles=read_profiles(root.section("profiles")),
         transforms=read_transforms(root.sections("transforms")),
-        mask_key=read_mask_key(sections["masking"], env),
-        credential_key=_read_credential_key(sections["credentials"], env),
+        mask_key=read_key(sections["masking"], env, "JIVSBENCH_MASKING_KEY"),
+        credential_key=read_key(sections["credentials"], env, "JIVSBENCH_CREDENTIAL_KEY"),
         plugins_lock_path=root.folder / PLUGINS_LOCK_FILENAME,
         destinations=_read_destinations(sections["outbound"], "outbound" in root),
         admin_token=_secret_of(env, "JIVSBENCH_ADMIN_TOKEN"),
@@ -184,18 +184,6 @@ def _read_server(root: Section, section: Section, name: str, env: Mapping[str, s
     if url is None and name in root:
         section.fail(None, f"it has no 'url': add url or url_file, or leave [{name}] out")
     return url
-
-
-def _read_credential_key(section: Section, env: Mapping[str, str]) -> Secret | None:
-    """The environment's, else that of the file or the keyring. Whether it is a good one is seen where it is used."""
-    given = _secret_of(env, "JIVSBENCH_CREDENTIAL_KEY")
-    key_file, place = section.text("key_file"), section.text("key_keyring")
-    if key_file and place:
-        section.fail("key_keyring", "there is a 'key_file' as well: keep one of them")
-    if given or not (key_file or place):
-        return given
-    text = read_secret_file(section, "key_file", key_file) if key_file else None
-    return Secret(text or read_from_keyring(place or "", section.place("key_keyring")))
 
 
 def _read_destinations(section: Section, is_given: bool) -> tuple[str, ...] | None:  # noqa: FBT001 - as for the source

@@ -1,17 +1,14 @@
-"""`[[transforms]]` and `[masking]`: what `jivsbench extract` does to rows, and the key of its digests."""
+"""`[[transforms]]`: what `jivsbench extract` does to rows."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, TypeVar
 
 from jivsbench.config.document import Section
-from jivsbench.config.secret_sources import read_secret_file, read_variable
 from jivsbench.errors import UnknownNameError
 from jivsbench.model.filters import Filter, Operator
-from jivsbench.model.secret import Secret
 from jivsbench.model.transform import DEFAULT_KEEP, Cast, DropColumns, KeepColumns, KeepRows, Mask, Masking, Rename, Transform
 
-MASKING_KEYS: Final = ("key_file",)
 TRANSFORM_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mask": ("column", "how", "keep"),
     "rename": ("column", "to"),
@@ -20,17 +17,7 @@ TRANSFORM_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "keep": ("columns",),
     "drop": ("columns",),
 }
-_KEY_VARIABLE: Final = "JIVSBENCH_MASKING_KEY"
 _Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-def read_mask_key(section: Section, env: Mapping[str, str]) -> Secret | None:
-    """The key of digests: the environment's, else that of the file."""
-    given = read_variable(env, _KEY_VARIABLE)
-    if given:
-        return Secret(given)
-    name = section.text("key_file")
-    return Secret(read_secret_file(section, "key_file", name)) if name else None
 
 
 def read_transforms(sections: tuple[Section, ...]) -> tuple[Transform, ...]:

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from jivsbench.config.document import Section
-from jivsbench.config.secret_sources import read_from_keyring, read_secret_file, read_variable
+from jivsbench.config.secret_sources import only_one, read_secret, read_variable
 from jivsbench.errors import ConfigError
 from jivsbench.model.secret import Secret
 
@@ -21,9 +21,9 @@ def read_url(section: Section, env: Mapping[str, str]) -> Secret | None:
 
     `password_file` and `password_keyring` give the password alone.
     """
-    key = _only_one(section, ("url", "url_file", "url_keyring"))
-    password_key = _only_one(section, ("password_file", "password_keyring"))
-    text = _expand(section, section.text("url"), env) if key == "url" else _read_secret(section, key)
+    key = only_one(section, ("url", "url_file", "url_keyring"))
+    password_key = only_one(section, ("password_file", "password_keyring"))
+    text = _expand(section, section.text("url"), env) if key == "url" else _read_named(section, key)
     if key is None or text is None:
         if password_key:
             section.fail(password_key, "there is no 'url' that the password could belong to: add it")
@@ -31,24 +31,14 @@ def read_url(section: Section, env: Mapping[str, str]) -> Secret | None:
     problem = _find_problem(text)
     if problem:
         section.fail(key, problem)
-    password = _read_secret(section, password_key)
+    password = _read_named(section, password_key)
     if password_key and password:
         text = _insert_password(section, password_key, text, password)
     return Secret(text)
 
 
-def _only_one(section: Section, keys: tuple[str, ...]) -> str | None:
-    given = [key for key in keys if key in section]
-    if len(given) > 1:
-        section.fail(given[1], f"there is a {given[0]!r} as well: keep one of them")
-    return given[0] if given else None
-
-
-def _read_secret(section: Section, key: str | None) -> str | None:
-    if key is None:
-        return None
-    name = section.required_text(key)
-    return read_from_keyring(name, section.place(key)) if key.endswith("_keyring") else read_secret_file(section, key, name)
+def _read_named(section: Section, key: str | None) -> str | None:
+    return read_secret(section, key) if key else None
 
 
 def check_url(text: str, origin: str) -> Secret:

@@ -13,6 +13,8 @@ from typing import Final, Protocol
 
 from jivsbench.errors import (
     CancelledJobError,
+    DestinationError,
+    GuardRefusedError,
     JivsbenchError,
     JobStateError,
     UnknownJobError,
@@ -25,7 +27,7 @@ from jivsbench.extract.jobs.failures import describe_failure, explain_failure
 from jivsbench.extract.jobs.known_jobs import KnownJobs
 from jivsbench.extract.jobs.status import BulkStatus, DirectStatus, JobStatus
 from jivsbench.extract.jobs.store import JobStore
-from jivsbench.extract.jobs.values import ClaimedJob, JobOutcome, JobRecord, JobStatistics, build_statistics
+from jivsbench.extract.jobs.values import ClaimedJob, JobFailure, JobOutcome, JobRecord, JobStatistics, build_statistics
 from jivsbench.extract.jobs.waiters import Waiters
 from jivsbench.extract.jobs.work_queue import WorkQueue
 from jivsbench.extract.metadata_cache import MetadataCache
@@ -50,6 +52,10 @@ class JobObserver(Protocol):
 
     def extracted(self, result: ExtractionResult) -> None:
         """A job has completed with that result."""
+        ...
+
+    def refused(self, job_id: str, source: str, failure: JobFailure) -> None:
+        """A job has ended because a guard, or the list of destinations, does not allow it any more."""
         ...
 
 
@@ -273,6 +279,8 @@ class JobRunner:
     def _explain(self, job: ClaimedJob, error: Exception, secret: Secret | None) -> JobOutcome:
         failure = describe_failure(error, secret)
         state = JobState.CANCELLED if isinstance(error, CancelledJobError) else JobState.FAILED
+        if isinstance(error, GuardRefusedError | DestinationError):
+            self._observer.refused(job.id, job.request.source, failure)
         facts = {"job": job.id, "source": job.request.source, "slug": failure.slug}
         facts |= {"reason": explain_failure(error, secret).message}
         # Of an error that is not ours the log gets the place as well; its text, which can hold a value, nobody gets.

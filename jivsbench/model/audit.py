@@ -40,20 +40,27 @@ def format_line(fields: Mapping[str, object], number: int, previous: str, key: b
     return _join(encoded, digest), digest
 
 
-def review_trail(lines: Iterable[bytes], key: bytes | None, noted_head: str | None = None) -> TrailReview:
-    """Follow the chain from its first line to the first that does not hold."""
-    number, previous = 0, START
-    is_found = None if noted_head is None else noted_head == START
+def review_trail(
+    lines: Iterable[bytes], key: bytes | None, noted_head: str | None = None, after: str | None = None
+) -> TrailReview:
+    """Follow the chain from its first line to the first that does not hold.
+
+    `after` is the digest of the last line that was moved away; None: the trail has to be there from its very first line.
+    """
+    count, number, previous = 0, 0, after or START
+    is_found = None if noted_head is None else noted_head == previous
     for line in lines:
-        digest = check_line(line, number + 1, previous, key)
+        is_first_left = after is not None and count == 0
+        digest = check_line(line, None if is_first_left else number + 1, previous, key)
         if digest is None:
-            problem = (
-                f"line {number + 1} is not what was written after line {number}: it, or lines before it, were changed or removed"
-            )
-            return TrailReview(number, previous, problem, is_found)
-        number, previous = number + 1, digest
+            told = "the first line is" if is_first_left else f"line {number + 1} is"
+            before = "what was moved away" if is_first_left else f"line {number}"
+            problem = f"{told} not what was written after {before}: it, or lines before it, were changed or removed"
+            return TrailReview(count, previous, problem, is_found)
+        number = json.loads(line)["line"] if is_first_left else number + 1
+        count, previous = count + 1, digest
         is_found = is_found or (None if noted_head is None else digest == noted_head)
-    return TrailReview(number, previous, None, is_found)
+    return TrailReview(count, previous, None, is_found)
 
 
 def check_line(line: bytes, number: int | None, previous: str | None, key: bytes | None) -> str | None:

@@ -8,12 +8,13 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from jivsbench import __version__
-from jivsbench.api import CacheClient, Connector
+from jivsbench.api import CacheClient, Connector, Guard
 from jivsbench.errors import EnvironmentProblem, OutputError, UnknownNameError
 from jivsbench.extract.caching.key_file import read_cache_key
 from jivsbench.extract.credentials import AUDIT_USE, CredentialKey, CredentialVault, parse_credential_key
@@ -34,6 +35,7 @@ from jivsbench.model.source import DataSource
 from jivsbench.plugins import Registry, load_registry
 from jivsbench.service.audit import AuditKey, AuditTrail, open_trail
 from jivsbench.service.auth import Authority
+from jivsbench.service.job_watch import JobWatch
 from jivsbench.service.metrics import Gauges, JobMetrics
 from jivsbench.service.spec import ServiceSpec
 
@@ -88,7 +90,10 @@ class Service:
 
 
 def assemble(spec: ServiceSpec) -> Service:
-    """Build the service; its workers run when this returns. Raises the JivsbenchError that says what is missing."""
+    """Build the service; its workers run when this returns. Raises the JivsbenchError that says what is missing.
+
+    What was opened by then is closed again.
+    """
     registry = load_registry(
         extra_modules=spec.plugins,
         disabled=spec.disabled_plugins,
@@ -96,44 +101,72 @@ def assemble(spec: ServiceSpec) -> Service:
     )
     authority = Authority(tuple((token.token, token.role) for token in spec.tokens))
     key = parse_credential_key(Secret(spec.credential_key)) if spec.credential_key else None
-    vault = CredentialVault(key) if key else None
-    mask_key = Secret(spec.mask_key) if spec.mask_key else None
-    check_mask_key(mask_key)
+    check_mask_key(Secret(spec.mask_key) if spec.mask_key else None)
     guards = require_guards(spec.profile, registry.guards)
     output_dir = _make_output_dir(spec.output_dir)
-    owner = hashlib.sha256(str(output_dir).encode()).hexdigest()[:_OWNER_CHARACTERS]
-    cache_client = _open_cache(spec, registry, owner)
+    with ExitStack() as opened:
+        # First of all, so that nobody else writes to what is opened then.
+        occupied = _occupy(output_dir)
+        opened.callback(os.close, occupied)
+        trail = open_trail(output_dir, AuditKey(key.key_id, key.derive(AUDIT_USE)) if key else None)
+        opened.callback(trail.close)
+        service = _build(spec, _Ground(registry, authority, key, guards, output_dir, occupied, trail), opened)
+        _begin(service, spec)
+        opened.pop_all()
+    return service
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What a service stands on: read and checked before anything of it is built."""
+
+    registry: Registry
+    authority: Authority
+    key: CredentialKey | None
+    guards: tuple[Guard, ...]
+    output_dir: Path
+    occupied: int
+    trail: AuditTrail
+
+
+def _build(spec: ServiceSpec, ground: _Ground, opened: ExitStack) -> Service:
+    owner = hashlib.sha256(str(ground.output_dir).encode()).hexdigest()[:_OWNER_CHARACTERS]
+    cache_client = _open_cache(spec, ground.registry, owner)
+    if cache_client is not None:
+        opened.callback(cache_client.close)
     # In a file, so that entries are read again after a restart, and by nobody else.
-    cache_key = read_cache_key(output_dir) if cache_client else None
+    cache_key = read_cache_key(ground.output_dir) if cache_client else None
     cache = MetadataCache(cache_client, spec.profile.cache_times, key=cache_key)
     database = open_database(
         Secret(spec.metadata_url) if spec.metadata_url else None,
-        output_dir / STORE_FOLDER,
+        ground.output_dir / STORE_FOLDER,
         spec.profile.metadata,
         has_indexes=spec.profile.switches.indexes,
     )
+    opened.callback(database.close)
     jobs = JobStore(database, owner=owner, join_fetch=spec.profile.switches.join_fetch)
-    sources = SourceDirectory(SourceStore(database, vault), cache)
+    sources = SourceDirectory(SourceStore(database, CredentialVault(ground.key) if ground.key else None), cache)
     destinations = Destinations(spec.destinations)
-    connectors = {connector.name: ConfinedConnector(connector, destinations) for connector in registry.connectors}
+    connectors = {connector.name: ConfinedConnector(connector, destinations) for connector in ground.registry.connectors}
     extractor = Extractor(
         connectors=connectors,
-        guards=guards,
+        guards=ground.guards,
         profile=spec.profile,
-        output_dir=output_dir,
+        output_dir=ground.output_dir,
         schemas=cache.schema,
-        mask_key=mask_key,
+        mask_key=Secret(spec.mask_key) if spec.mask_key else None,
     )
-    occupied, trail = _take_over(output_dir, key)
+    opened.callback(extractor.close, _CLOSE_S)
     metrics = JobMetrics()
-    runner = JobRunner(store=jobs, cache=cache, extractor=extractor, sources=sources, profile=spec.profile, observer=metrics)
+    watch = JobWatch(metrics, ground.trail)
+    runner = JobRunner(store=jobs, cache=cache, extractor=extractor, sources=sources, profile=spec.profile, observer=watch)
     service = Service(
         profile=spec.profile,
-        guards=tuple(guard.name for guard in guards),
+        guards=tuple(guard.name for guard in ground.guards),
         connectors=connectors,
         destinations=destinations,
-        authority=authority,
-        trail=trail,
+        authority=ground.authority,
+        trail=ground.trail,
         database=database,
         jobs=jobs,
         sources=sources,
@@ -141,15 +174,9 @@ def assemble(spec: ServiceSpec) -> Service:
         runner=runner,
         metrics=metrics,
         cache_client=cache_client,
-        occupied=occupied,
+        occupied=ground.occupied,
     )
     _register_gauges(service, cache)
-    try:
-        _begin(service, spec)
-    except BaseException:
-        trail.close()
-        os.close(occupied)
-        raise
     return service
 
 
@@ -206,16 +233,6 @@ def _occupy(folder: Path) -> int:
             f"extractions were to be written to {folder}, where another service writes: stop it, or name another folder"
         ) from exc
     return descriptor
-
-
-def _take_over(folder: Path, key: CredentialKey | None) -> tuple[int, AuditTrail]:
-    """Lock the output folder, then go on with its audit trail: only now nobody else can write to it."""
-    occupied = _occupy(folder)
-    try:
-        return occupied, open_trail(folder, AuditKey(key.key_id, key.derive(AUDIT_USE)) if key else None)
-    except BaseException:
-        os.close(occupied)
-        raise
 
 
 def _make_output_dir(path: str) -> Path:

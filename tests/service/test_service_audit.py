@@ -1,6 +1,7 @@
 """The audit trail of a running service: every refused attack is in it, and without it nothing is done."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from jivsbench.extract.credentials import AUDIT_USE, parse_credential_key
@@ -80,3 +81,41 @@ def test_nothing_is_done_that_cannot_be_written_down(shop_file: str, tmp_path: P
     assert (state, still_refused) == ("PENDING", 401)
     assert not (tmp_path / "out" / job).exists()
     assert CANARY not in (tmp_path / "service.log").read_text()
+
+
+def test_what_is_refused_to_a_job_that_runs_is_written_down(shop_file: str, tmp_path: Path) -> None:
+    """A guard that changed its mind after the request was answered: with the job, its source and the reason, and no value."""
+    spec = build_spec(shop_file, tmp_path / "out", connector="sqlite")
+    spec = replace(spec, plugins=("jivsbench.testing.breaking_guard",))
+    body = {"source": "main", "table": "rows_guard_breaks_later"}
+    body["filters"] = [{"column": "id", "operator": "=", "values": [CANARY]}]
+    with running(spec, tmp_path) as bench:
+        job = bench.call("POST", "/extractions", body).body["id"]
+        bench.call("POST", f"/extractions/{job}/start")
+        ended = bench.call("GET", f"/extractions/{job}?wait_s=10").body
+    refused = [event for event in read_events(tmp_path / "out") if event["event"] == "refused"]
+
+    assert (ended["state"], ended["error"]["slug"]) == ("FAILED", "guard-refused")
+    (event,) = refused
+    assert (event["job"], event["source"], event["slug"]) == (job, "main", "guard-refused")
+    assert event["detail"] == ended["error"]["message"]
+    assert CANARY not in json.dumps(event)
+
+
+def test_a_destination_that_a_job_may_not_reach_is_written_down(shop_file: str, tmp_path: Path) -> None:
+    """It was allowed when the job was made, and leads elsewhere now."""
+    place = tmp_path / "shop.db"
+    place.touch()
+    spec = replace(build_spec(shop_file, tmp_path / "out", connector="sqlite"), sources=(), destinations=(str(tmp_path),))
+    with running(spec, tmp_path) as bench:
+        added = bench.call("POST", "/data-sources", {"name": "shop", "connector": "sqlite", "url": f"sqlite:///{place}"})
+        job = bench.call("POST", "/extractions", {"source": "shop", "table": "bench_rows"}).body["id"]
+        place.unlink()
+        place.symlink_to("/etc/passwd")
+        bench.call("POST", f"/extractions/{job}/start")
+        ended = bench.call("GET", f"/extractions/{job}?wait_s=10").body
+    refused = [event for event in read_events(tmp_path / "out") if event["event"] == "refused"]
+
+    assert added.status == 201
+    assert ended["error"]["slug"] == "destination"
+    assert [(event["job"], event["slug"]) for event in refused] == [(job, "destination")]

@@ -15,7 +15,9 @@ from jivsbench.errors import AuditError, ConfigError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.extract.credentials import AUDIT_USE, format_new_key, parse_credential_key
 from jivsbench.model.audit import START, format_line, review_trail
-from jivsbench.service.audit import AUDIT_FOLDER, AuditKey, open_trail
+from jivsbench.service.audit import AUDIT_FOLDER, AuditKey, AuditTrail, open_trail
+from jivsbench.service.trail_files import list_full
+from jivsbench.service.trail_files import read_lines as read_all_lines
 
 KEY = AuditKey("0123456789abcdef", bytes(range(32)))
 
@@ -142,8 +144,6 @@ def test_a_full_disk_stops_everything_and_leaves_no_half_line() -> None:
     """On a real device that is always full."""
     if not Path("/dev/full").exists():
         pytest.skip("this machine has no /dev/full")
-    from jivsbench.service.audit import AuditTrail
-
     trail = AuditTrail(Path("/dev/full"), os.open("/dev/full", os.O_RDWR), KEY, 0, START)
     with pytest.raises(AuditError, match="No space left"):
         trail.record("asked")
@@ -158,6 +158,104 @@ def test_a_link_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AuditError, match="cannot be used"):
         open_trail(tmp_path, KEY)
     assert not (tmp_path / "elsewhere").exists()
+
+
+FULL_BYTES = 2_000
+
+
+def write_files(folder: Path, count: int = 60, key: AuditKey = KEY) -> Path:
+    """A closed trail of so many events, in several files."""
+    trail = open_trail(folder, key, FULL_BYTES)
+    for number in range(count):
+        trail.record("asked", path=f"/api/v1/{number}")
+    trail.close()
+    return trail.path
+
+
+def test_a_full_file_is_followed_by_another_of_the_same_chain(tmp_path: Path) -> None:
+    """Over several openings; no file grows much beyond its size, all are private, and together they are one chain."""
+    mask = os.umask(0)
+    try:
+        path, *_ = [write_files(tmp_path) for _ in range(3)]
+    finally:
+        os.umask(mask)
+    files = [*list_full(path), path]
+
+    assert len(files) > 10
+    assert [file.name for file in files[:2]] == [f"trail-{KEY.key_id}.00000{number}.jsonl" for number in (1, 2)]
+    assert max(file.stat().st_size for file in files) < FULL_BYTES + 500
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
+    assert sorted(path.parent.iterdir()) == sorted(files)
+    review = review_trail(read_all_lines(path), KEY.secret)
+    assert (review.lines, review.is_intact) == (180, True)
+    assert review_trail(read_all_lines(files[3]), KEY.secret).is_intact
+
+
+def test_a_file_that_is_missing_between_others_is_found(tmp_path: Path) -> None:
+    """And so are the first ones, unless it is said after which digest they were moved away."""
+    path = write_files(tmp_path)
+    first, second, third, *_ = list_full(path)
+    noted = json.loads(read_lines(second)[-1])["digest"]
+    middle = second.read_bytes()
+    second.unlink()
+    assert not review_trail(read_all_lines(path), KEY.secret).is_intact
+    second.write_bytes(middle)
+    first.rename(tmp_path / "moved-1")
+    second.rename(tmp_path / "moved-2")
+
+    assert not review_trail(read_all_lines(path), KEY.secret).is_intact
+    assert review_trail(read_all_lines(path), KEY.secret, after=noted).is_intact
+    assert review_trail(read_all_lines(path), KEY.secret, noted, noted).is_intact
+    third.unlink()
+    assert "what was moved away" in str(review_trail(read_all_lines(path), KEY.secret, after=noted).problem)
+
+
+def test_a_trail_goes_on_where_the_last_full_file_ends(tmp_path: Path) -> None:
+    """Though the file that is written to is gone: a chain that begins anew would hide what was in it."""
+    path = write_files(tmp_path)
+    kept = list_full(path)
+    path.unlink()
+    write_files(tmp_path, 3)
+
+    assert review_trail(read_all_lines(path), KEY.secret).is_intact
+    assert json.loads(read_lines(path)[0])["line"] > 30
+    kept[-1].write_bytes(kept[-1].read_bytes()[:-10])
+    path.unlink()
+    with pytest.raises(AuditError, match="altered or cut"):
+        open_trail(tmp_path, KEY)
+
+
+def test_a_change_of_files_that_was_cut_is_undone(tmp_path: Path) -> None:
+    """The process ended between the two names of one file: its lines are there once."""
+    path = write(tmp_path)
+    path.with_name(f"{path.stem}.000001.jsonl").hardlink_to(path)
+    path.with_name(f".{path.name}.next").touch()
+
+    path = write_files(tmp_path)
+
+    review = review_trail(read_all_lines(path), KEY.secret)
+    assert (review.lines, review.is_intact) == (65, True)
+    assert list(path.parent.glob(".*")) == []
+
+
+def test_a_file_that_cannot_be_followed_grows_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Events are not lost because there is no other file; the log says so, and not at each of them."""
+    path = write(tmp_path, 1)
+    path.with_name(f".{path.name}.next").mkdir()
+    write_files(tmp_path)
+
+    assert list_full(path) == ()
+    assert review_trail(read_lines(path), KEY.secret).lines == 61
+    assert 1 <= caplog.text.count("no other could be begun") < 20
+
+
+def test_trails_of_other_keys_are_not_mixed(tmp_path: Path) -> None:
+    """Each key has a chain of its own, in the same folder."""
+    other = AuditKey("fedcba9876543210", bytes(32))
+    path, another = write_files(tmp_path), write_files(tmp_path, 40, other)
+
+    assert review_trail(read_all_lines(path), KEY.secret).lines == 60
+    assert review_trail(read_all_lines(another), other.secret).lines == 40
 
 
 def test_the_command_tells_intact_changed_cut_and_empty_apart(tmp_path: Path) -> None:
@@ -179,6 +277,14 @@ def test_the_command_tells_intact_changed_cut_and_empty_apart(tmp_path: Path) ->
     assert (changed.return_value, "line 2 is not what was written" in changed.output) == (ExitCode.GATE_FAILED, True)
     path.write_bytes(b"")
     assert review().return_value == ExitCode.INVALID
+
+    path.unlink()
+    write_files(tmp_path, 60, AuditKey(key.key_id, key.derive(AUDIT_USE)))
+    assert json.loads(review("--json").output)["lines"] == 60
+    first = list_full(path)[0]
+    digest = json.loads(read_lines(first)[-1])["digest"]
+    first.unlink()
+    assert (review().return_value, review("--after", digest).return_value) == (ExitCode.GATE_FAILED, ExitCode.PASSED)
 
     env.clear()
     assert isinstance(review().exception, ConfigError)

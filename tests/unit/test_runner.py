@@ -47,12 +47,16 @@ class Tally:
     def __init__(self) -> None:
         self.states: Counter[JobState] = Counter()
         self.rows = 0
+        self.refusals: list[tuple[str, str, str]] = []
 
     def entered(self, state) -> None:
         self.states[state] += 1
 
     def extracted(self, result) -> None:
         self.rows += result.rows_written
+
+    def refused(self, job_id, source, failure) -> None:
+        self.refusals.append((job_id, source, failure.slug))
 
 
 class Bench:

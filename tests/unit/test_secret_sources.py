@@ -61,11 +61,23 @@ def test_urls_passwords_and_keys_come_from_the_keyring(tmp_path: Path, use_keyri
     part = load_settings(
         write_config(tmp_path, '[source]\nurl = "postgresql://ann@db/shop"\npassword_keyring = "shop/ann"\n'), {}
     )
-    key = load_settings(write_config(tmp_path, '[credentials]\nkey_keyring = "jivsbench/key"\n'), {})
+    keys = '[credentials]\nkey_keyring = "jivsbench/key"\n[masking]\nkey_keyring = "jivsbench/key"\n'
+    key = load_settings(write_config(tmp_path, keys), {})
 
     assert whole.source.url == Secret("postgresql://ann@db/shop")
     assert part.source.url == Secret("postgresql://ann:p%40ss%2Fword@db/shop")
-    assert key.credential_key == Secret("of the keyring")
+    assert (key.credential_key, key.mask_key) == (Secret("of the keyring"), Secret("of the keyring"))
+
+
+@pytest.mark.parametrize("name", ["credentials", "masking"])
+def test_a_key_has_one_place(tmp_path: Path, name: str) -> None:
+    """Two in the file are a mistake, also while the environment's is taken."""
+    config = write_config(tmp_path, f'[{name}]\nkey_file = "x"\nkey_keyring = "jivsbench/key"\n')
+    variables = {"JIVSBENCH_CREDENTIAL_KEY": "given", "JIVSBENCH_MASKING_KEY": "given"}
+
+    for env in ({}, variables):
+        with pytest.raises(ConfigError, match=rf"{name}\.key_keyring: there is a 'key_file' as well: keep one of them"):
+            load_settings(config, env)
 
 
 @pytest.mark.parametrize(
