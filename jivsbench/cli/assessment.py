@@ -33,6 +33,7 @@ def find_exit_code(found: Assessment) -> ExitCode:
 def build_json(found: Assessment) -> dict[str, Any]:
     """The whole assessment as plain values."""
     return {
+        "is_vulnerable_on_purpose": found.is_vulnerable,
         "score": asdict(found.score) if found.score else None,
         "results": [
             {**asdict(result), "findings": [_describe(found, finding) for finding in result.findings]} for result in found.results
@@ -62,6 +63,8 @@ def _count(coverage: StandardCoverage) -> dict[str, Any]:
 def print_assessment(console: Console, found: Assessment) -> None:
     """The assessment as people read it."""
     security = describe_security(found.results, found.score, found.suppressions)
+    if found.is_vulnerable:
+        console.print("[bold]The target was vulnerable on purpose:[/] nothing here is about a service of yours\n", soft_wrap=True)
     console.print(_build_table(security))
     _print_findings(console, security)
     _print_untested(console, security)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from jivsbench.app.assessment import assess, write_sarif
-from jivsbench.app.checks import choose_checks
+from jivsbench.app.checks import build_vulnerable, choose_checks
 from jivsbench.app.scenarios import DEMO_CHECKS
 from jivsbench.cli.assessment import build_json, find_exit_code, print_assessment
 from jivsbench.cli.root import root
@@ -154,6 +154,27 @@ def test_no_check_installed_is_an_error(command, monkeypatch, tmp_path):
 def test_a_check_that_is_named_twice_runs_once():
     """It would count twice in the score."""
     assert [check.id for check in choose_checks(load_registry(), ["SEC-003", "SEC-001", "SEC-003"])] == ["SEC-003", "SEC-001"]
+
+
+def test_the_vulnerable_target_has_nearly_every_hole():
+    """All but what must be alone share one; two checks alone share theirs."""
+    checks = load_registry().checks
+    whole = build_vulnerable(checks)
+    few = build_vulnerable(choose_checks(load_registry(), ["SEC-001", "SEC-003"]))
+
+    assert len(whole.plugins) >= 30
+    assert set(few.plugins) < set(whole.plugins)
+    assert {whole.name, few.name} == {"vulnerable"}
+
+
+def test_the_vulnerable_target_is_told_and_never_written_down():
+    """Its findings are nobody's: no SARIF, no suppression."""
+    text = show(assess(CHECKS, (), TODAY, is_vulnerable=True))
+    answer = CliRunner().invoke(root, ["check", "--vulnerable", "--sarif", "x.sarif"])
+
+    assert text.startswith("The target was vulnerable on purpose")
+    assert build_json(assess(CHECKS, (), TODAY, is_vulnerable=True))["is_vulnerable_on_purpose"] is True
+    assert isinstance(answer.exception, UsageError)
 
 
 def test_no_result_is_no_crash():
