@@ -91,7 +91,8 @@ def test_what_was_not_run_is_named():
     """A selection has no letter, and says of how many checks nothing is known."""
     text = show(assess([GREEN[0], GREEN[2]], (), TODAY))
 
-    assert "nothing is known of 34 checks: SEC-002, SEC-004" in text
+    assert "34 checks were not run and are not in the score: SEC-002, SEC-004" in text
+    assert "1 check was not run and is not in the score: SEC-036" in show(assess(GREEN[:35], (), TODAY))
     assert "No letter" in text
     assert "34 of them were not run" in text
     assert "grade" not in text
@@ -107,7 +108,8 @@ def test_expired_and_unused_suppressions_are_told():
 
 def test_hostile_text_does_nothing_to_a_terminal():
     """What a check read from its target is shown, not obeyed."""
-    finding = replace(CHECKS[4].findings[0], title=HOSTILE_TEXT, evidence=HOSTILE_TEXT, reproducer="[bold]x[/]")
+    finding = replace(CHECKS[4].findings[0], check_id=HOSTILE_TEXT, title=HOSTILE_TEXT, evidence=HOSTILE_TEXT)
+    finding = replace(finding, reproducer="[bold]x[/]")
     text = show(assess([replace(CHECKS[4], title=HOSTILE_TEXT, reason=HOSTILE_TEXT, findings=(finding,))], (), TODAY), 200)
 
     assert not set(text) & {"\x00", "\x1b", "\u202e"}
