@@ -29,6 +29,8 @@ class Assessment:
     suppressions: Suppressions
     expired: tuple[str, ...]
     """A failure for each suppression past its last day."""
+    is_vulnerable: bool = False
+    """The target was vulnerable on purpose: this says nothing about any service."""
 
     def has(self, outcome: CheckOutcome) -> bool:
         """True when any check ended so."""
@@ -46,7 +48,9 @@ class Assessment:
         return self.suppressions.list_unused(self.results)
 
 
-def assess(results: Sequence[CheckResult], suppressed: Sequence[Waiver] = (), today: str = "") -> Assessment:
+def assess(
+    results: Sequence[CheckResult], suppressed: Sequence[Waiver] = (), today: str = "", *, is_vulnerable: bool = False
+) -> Assessment:
     """Everything that follows from the results on a day, an ISO date; by default today."""
     # Suppressions end with a day of the calendar, not with the moment a clock of some zone shows.
     day = today or date.today().isoformat()  # noqa: DTZ011
@@ -58,6 +62,7 @@ def assess(results: Sequence[CheckResult], suppressed: Sequence[Waiver] = (), to
         not_run=list_not_run(catalogue, results),
         suppressions=Suppressions(suppressed, day),
         expired=tuple(list_expired(suppressed, day)),
+        is_vulnerable=is_vulnerable,
     )
 
 

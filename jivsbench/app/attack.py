@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.app.assessment import Assessment, assess, write_sarif
-from jivsbench.app.checks import Security, add_missing_guard, attack, choose_checks
+from jivsbench.app.checks import PLAIN, Security, add_missing_guard, attack, build_vulnerable, choose_checks
 from jivsbench.app.data import load_dataset, test_source
 from jivsbench.app.progress import Listener
 from jivsbench.app.servers import Workbench, open_servers
@@ -40,6 +40,8 @@ class CheckOptions:
     """Where to write the results as SARIF."""
     advisories: tuple[Path, ...] = ()
     """Advisories in the OSV format."""
+    is_vulnerable: bool = False
+    """Attack the target that is vulnerable on purpose in place of the profile's."""
 
 
 def run_security_checks(settings: Settings, registry: Registry, options: CheckOptions, listener: Listener) -> Assessment:
@@ -53,6 +55,7 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
     security = Security(
         checks, str(TABLE), is_full=options.is_full, seed=options.seed, corpus=corpus, advisories=options.advisories
     )
+    variant = build_vulnerable(checks) if options.is_vulnerable else PLAIN
     work = Path(tempfile.mkdtemp(prefix="jivsbench-checks-"))
     try:
         with open_servers(settings, registry, listener) as servers:
@@ -60,10 +63,10 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
                 load_dataset(registry, servers.owner, Dataset(_ROWS), listener)
             test_source(registry, servers.source)
             bench = Workbench(settings, registry, servers, listener)
-            results = add_missing_guard(profile, attack(bench, profile, security, work))
+            results = add_missing_guard(profile, attack(bench, profile, security, work, variant))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    found = assess(results, suppressed)
+    found = assess(results, suppressed, is_vulnerable=options.is_vulnerable)
     if options.sarif:
         write_sarif(options.sarif, found, earlier)
     return found

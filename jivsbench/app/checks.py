@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Final
 
 from jivsbench.analysis.standards import list_not_run
 from jivsbench.api import UNCHANGED, CheckContext, Installation, SecurityCheck, TargetChanges, TargetVariant
@@ -19,7 +20,7 @@ from jivsbench.app.targets import Target, build_service_spec, serve_spec
 from jivsbench.checks.context import Errand, HttpCheckContext, Reach
 from jivsbench.checks.missing_guard import missing_guard_result
 from jivsbench.checks.recorder import record_source
-from jivsbench.checks.runner import run_checks
+from jivsbench.checks.runner import run_checks, share_controls
 from jivsbench.checks.score import score
 from jivsbench.config.controls import load_catalogue
 from jivsbench.errors import EmbeddedServerError, EnvironmentProblem
@@ -138,12 +139,24 @@ class AttackedTargets:
         )
 
 
-def attack(bench: Workbench, profile: Profile, security: Security, logs: Path) -> tuple[CheckResult, ...]:
+PLAIN: Final = TargetVariant("target")
+"""The target as its profile says."""
+
+
+def build_vulnerable(checks: Sequence[SecurityCheck]) -> TargetVariant:
+    """The one target with as many holes as get along: the first that the controls of these checks share."""
+    variant = share_controls(checks)[0][0]
+    return replace(variant, name="vulnerable")
+
+
+def attack(
+    bench: Workbench, profile: Profile, security: Security, logs: Path, variant: TargetVariant = PLAIN
+) -> tuple[CheckResult, ...]:
     """Run the checks against a target of the profile that is started for them; their controls get targets of their own."""
     work = Path(tempfile.mkdtemp(prefix="jivsbench-attacked-"))
     targets = AttackedTargets(bench, profile, security, work, logs)
     try:
-        with targets.launch(TargetVariant("target")) as target:
+        with targets.launch(variant) as target:
             return run_checks(security.checks, targets.launch, target, lambda text: bench.listener(Step(text)))
     finally:
         shutil.rmtree(work, ignore_errors=True)

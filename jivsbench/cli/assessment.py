@@ -12,7 +12,7 @@ from jivsbench.exitcodes import ExitCode
 from jivsbench.model.finding import CheckOutcome, Finding
 from jivsbench.model.standards import StandardCoverage
 from jivsbench.report.literal import show_literally
-from jivsbench.report.views.security import Security, describe_security
+from jivsbench.report.views.security import SecurityView, describe_security
 
 _COLOURS: Final = {"PASS": "green", "FAIL": "bold red", "INVALID": "magenta"}
 _FIRST_NUMBER: Final = 3
@@ -33,6 +33,7 @@ def find_exit_code(found: Assessment) -> ExitCode:
 def build_json(found: Assessment) -> dict[str, Any]:
     """The whole assessment as plain values."""
     return {
+        "is_vulnerable_on_purpose": found.is_vulnerable,
         "score": asdict(found.score) if found.score else None,
         "results": [
             {**asdict(result), "findings": [_describe(found, finding) for finding in result.findings]} for result in found.results
@@ -62,6 +63,8 @@ def _count(coverage: StandardCoverage) -> dict[str, Any]:
 def print_assessment(console: Console, found: Assessment) -> None:
     """The assessment as people read it."""
     security = describe_security(found.results, found.score, found.suppressions)
+    if found.is_vulnerable:
+        console.print("[bold]The target was vulnerable on purpose:[/] nothing here is about a service of yours\n", soft_wrap=True)
     console.print(_build_table(security))
     _print_findings(console, security)
     _print_untested(console, security)
@@ -78,7 +81,7 @@ def print_assessment(console: Console, found: Assessment) -> None:
         console.print(f"[yellow]note:[/] no finding has the suppressed fingerprint {_show(name)}: remove it", soft_wrap=True)
 
 
-def _build_table(security: Security) -> Table:
+def _build_table(security: SecurityView) -> Table:
     """One line a check, on any terminal: only the last column gives way."""
     heads = ("check", "severity", "outcome", "attacks", "reached", "time")
     lines = sorted(security.lines, key=lambda line: line.check_id)
@@ -95,12 +98,12 @@ def _build_table(security: Security) -> Table:
     return table
 
 
-def _print_findings(console: Console, security: Security) -> None:
+def _print_findings(console: Console, security: SecurityView) -> None:
     if not security.findings:
         return
     console.print(f"\n[bold]Findings[/] ({len(security.findings)}, the worst first)")
     for finding in security.findings[:_SHOWN]:
-        console.print(f"[bold red]{finding.severity}[/] {finding.check_id}  {_show(finding.title)}", soft_wrap=True)
+        console.print(f"[bold red]{finding.severity}[/] {_show(finding.check_id)}  {_show(finding.title)}", soft_wrap=True)
         lines = (
             ("evidence", finding.evidence),
             ("again", finding.reproducer),
@@ -116,17 +119,17 @@ def _print_findings(console: Console, security: Security) -> None:
         console.print(f"  and {left} more: see --json or --sarif")
 
 
-def _print_untested(console: Console, security: Security) -> None:
+def _print_untested(console: Console, security: SecurityView) -> None:
     if security.untested or security.not_run:
         console.print("\n[bold]What was not tested, and why[/]")
     for line in security.untested:
         console.print(f"  {_show(line.check_id)}  {line.outcome}: {_show(line.reason)}", soft_wrap=True)
     if security.not_run:
         names = ", ".join(line.check_id for line in security.not_run)
-        console.print(f"  not run, so nothing is known of {len(security.not_run)} checks: {names}", soft_wrap=True)
+        console.print(f"  {security.not_run_note}: {names}", soft_wrap=True)
 
 
-def _print_score(console: Console, security: Security) -> None:
+def _print_score(console: Console, security: SecurityView) -> None:
     score = security.score
     if not score.value:
         console.print(f"\nno score: nothing counts ({security.counts})", soft_wrap=True)

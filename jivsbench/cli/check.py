@@ -26,6 +26,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Path(exists=True, path_type=Path),
     help="OSV file, folder or zip. May be given again.",
 )
+@click.option("--vulnerable", is_flag=True, help="Attack the target with holes made on purpose instead: the score of those.")
 @source_options
 @json_option
 @click.pass_context
@@ -40,6 +41,7 @@ def check(
     sarif: Path | None,
     baseline: Path | None,
     advisories: tuple[Path, ...],
+    vulnerable: bool,
     source_url: str | None,
     cache_url: str | None,
     as_json: bool,
@@ -52,6 +54,8 @@ def check(
 
     if baseline and not sarif:
         raise UsageError("--baseline says in the SARIF file what is new: name one with --sarif")
+    if vulnerable and (sarif or suppressions):
+        raise UsageError("--vulnerable says nothing about a service of yours: leave --sarif and --suppressions out")
     settings = read_settings(ctx, source_url=source_url, cache_url=cache_url)
     registry = read_registry(settings)
     options = CheckOptions(
@@ -64,6 +68,7 @@ def check(
         baseline=baseline,
         sarif=sarif,
         advisories=advisories,
+        is_vulnerable=vulnerable,
     )
     with Terminal() as terminal:
         found = run_security_checks(settings, registry, options, terminal)

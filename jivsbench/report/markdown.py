@@ -15,7 +15,7 @@ from jivsbench.report.literal import show_on_one_line
 from jivsbench.report.views.badges import Shape
 from jivsbench.report.views.headline import Headline, build_headline
 from jivsbench.report.views.key_figures import KeyFigures, build_key_figures
-from jivsbench.report.views.security import Security, build_security
+from jivsbench.report.views.security import SecurityView, build_security
 
 _MARKS: Final = {
     Shape.CHECK: ":white_check_mark:",
@@ -147,7 +147,7 @@ def _write_checks(record: RunRecord, verdict: Verdict) -> Iterable[str]:
         yield _build_table(["outcome", "check", "severity", "reason"], rows, right=())
 
 
-def _write_score(security: Security) -> Iterable[str]:
+def _write_score(security: SecurityView) -> Iterable[str]:
     score = security.score
     letter = f" **{escape(score.letter)}**," if score.letter else ""
     yield (
@@ -158,7 +158,7 @@ def _write_score(security: Security) -> Iterable[str]:
     yield from (escape(text) for text in (score.cap, score.letter_note) if text)
     if security.not_run:
         names = ", ".join(line.check_id for line in security.not_run)
-        yield escape(f"Not run, and so not measured: {len(security.not_run)} checks ({names}).")
+        yield escape(f"{security.not_run_note}: {names}.")
 
 
 class _Raw(str):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from jivsbench.app.assessment import assess, write_sarif
-from jivsbench.app.checks import choose_checks
+from jivsbench.app.checks import build_vulnerable, choose_checks
 from jivsbench.app.scenarios import DEMO_CHECKS
 from jivsbench.cli.assessment import build_json, find_exit_code, print_assessment
 from jivsbench.cli.root import root
@@ -91,7 +91,8 @@ def test_what_was_not_run_is_named():
     """A selection has no letter, and says of how many checks nothing is known."""
     text = show(assess([GREEN[0], GREEN[2]], (), TODAY))
 
-    assert "nothing is known of 34 checks: SEC-002, SEC-004" in text
+    assert "34 checks were not run and are not in the score: SEC-002, SEC-004" in text
+    assert "1 check was not run and is not in the score: SEC-036" in show(assess(GREEN[:35], (), TODAY))
     assert "No letter" in text
     assert "34 of them were not run" in text
     assert "grade" not in text
@@ -107,7 +108,8 @@ def test_expired_and_unused_suppressions_are_told():
 
 def test_hostile_text_does_nothing_to_a_terminal():
     """What a check read from its target is shown, not obeyed."""
-    finding = replace(CHECKS[4].findings[0], title=HOSTILE_TEXT, evidence=HOSTILE_TEXT, reproducer="[bold]x[/]")
+    finding = replace(CHECKS[4].findings[0], check_id=HOSTILE_TEXT, title=HOSTILE_TEXT, evidence=HOSTILE_TEXT)
+    finding = replace(finding, reproducer="[bold]x[/]")
     text = show(assess([replace(CHECKS[4], title=HOSTILE_TEXT, reason=HOSTILE_TEXT, findings=(finding,))], (), TODAY), 200)
 
     assert not set(text) & {"\x00", "\x1b", "\u202e"}
@@ -154,6 +156,27 @@ def test_no_check_installed_is_an_error(command, monkeypatch, tmp_path):
 def test_a_check_that_is_named_twice_runs_once():
     """It would count twice in the score."""
     assert [check.id for check in choose_checks(load_registry(), ["SEC-003", "SEC-001", "SEC-003"])] == ["SEC-003", "SEC-001"]
+
+
+def test_the_vulnerable_target_has_nearly_every_hole():
+    """All but what must be alone share one; two checks alone share theirs."""
+    checks = load_registry().checks
+    whole = build_vulnerable(checks)
+    few = build_vulnerable(choose_checks(load_registry(), ["SEC-001", "SEC-003"]))
+
+    assert len(whole.plugins) >= 30
+    assert set(few.plugins) < set(whole.plugins)
+    assert {whole.name, few.name} == {"vulnerable"}
+
+
+def test_the_vulnerable_target_is_told_and_never_written_down():
+    """Its findings are nobody's: no SARIF, no suppression."""
+    text = show(assess(CHECKS, (), TODAY, is_vulnerable=True))
+    answer = CliRunner().invoke(root, ["check", "--vulnerable", "--sarif", "x.sarif"])
+
+    assert text.startswith("The target was vulnerable on purpose")
+    assert build_json(assess(CHECKS, (), TODAY, is_vulnerable=True))["is_vulnerable_on_purpose"] is True
+    assert isinstance(answer.exception, UsageError)
 
 
 def test_no_result_is_no_crash():

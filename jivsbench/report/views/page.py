@@ -13,7 +13,7 @@ from jivsbench.report.views.over_time import OverTime, build_over_time, style_ar
 from jivsbench.report.views.pairs import Pairs, build_pairs
 from jivsbench.report.views.phases import Phases, build_phases
 from jivsbench.report.views.resources import Resources, build_resources
-from jivsbench.report.views.security import Security, build_security
+from jivsbench.report.views.security import SecurityView, build_security
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Page:
     resources: Resources
     pairs: Pairs | None
     operations: Operations
-    security: Security
+    security: SecurityView
     facts: Facts
 
 

@@ -75,7 +75,7 @@ class ScoreView:
 
 
 @dataclass(frozen=True, slots=True)
-class Security:
+class SecurityView:
     """The section on security; `lines` and `findings` are sorted, the worst first."""
 
     lines: tuple[CheckLine, ...]
@@ -85,6 +85,18 @@ class Security:
     standards: tuple[StandardView, ...]
     untested: tuple[UntestedLine, ...]
     not_run: tuple[UntestedLine, ...]
+
+    @property
+    def not_run_note(self) -> str:
+        """How many checks were left out; empty when none was."""
+        count = len(self.not_run)
+        if not count:
+            return ""
+        return (
+            "1 check was not run and is not in the score"
+            if count == 1
+            else f"{count} checks were not run and are not in the score"
+        )
 
 
 _ORDER: Final = (
@@ -96,17 +108,17 @@ _ORDER: Final = (
 )
 
 
-def build_security(record: RunRecord, verdict: Verdict | None = None) -> Security:
+def build_security(record: RunRecord, verdict: Verdict | None = None) -> SecurityView:
     """The section of a run; suppressions are those that its verdict was given."""
     return describe_security(record.checks, record.score, build_suppressions(verdict.inputs if verdict else None))
 
 
-def describe_security(results: Sequence[CheckResult], score: SecurityScore | None, suppressions: Suppressions) -> Security:
+def describe_security(results: Sequence[CheckResult], score: SecurityScore | None, suppressions: Suppressions) -> SecurityView:
     """All checks: the worst first, then by severity and id."""
     ordered = sorted(results, key=lambda check: (_ORDER.index(check.outcome), -check.severity.weight, check.check_id))
     catalogue = load_catalogue()
     untested, not_run = list_untested(catalogue, ordered)
-    return Security(
+    return SecurityView(
         lines=tuple(_build_line(check) for check in ordered),
         counts=count_outcomes(results),
         score=_build_score(_withhold_letter(score, len(not_run))),
