@@ -8,6 +8,7 @@ cannot see: where a driver connects to that looks a name up again all the same, 
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from jivsbench.model.source import DataSource, KnownHost
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _CLOUD: Final = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
+_LOOKS_LIKE_A_HOST: Final = re.compile(r"[\w.:%,\[\]/\\-]*")
+"""Names, numbers, several of them, a socket's folder, an instance of a server."""
 _ADVICE: Final = "add it to `allow` under [outbound], if it is meant"
 
 
@@ -42,6 +45,12 @@ class Destinations:
             raise DestinationError(
                 "the source's URL cannot be read, so nobody knows where it leads: write scheme://host/name"
             ) from None
+        if not _LOOKS_LIKE_A_HOST.fullmatch(host):
+            # A password, most likely, whose user and @ are missing: as a name it would come into logs and questions to DNS.
+            raise DestinationError(
+                "no server can be called what stands in the source's URL where its server should be: write "
+                "scheme://user:password@host/name"
+            )
         named = [value for key, value in query if key.lower() in PLACES_IN_QUERY]
         places = [(value, not value.startswith("/")) for value in named]
         if host or not named:

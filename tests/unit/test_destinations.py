@@ -184,3 +184,23 @@ def test_a_connector_reaches_a_link_local_address() -> None:
         with contextlib.closing(confined.connect(source, ReadLimits(connect_timeout_s=0.5))) as session:
             session.test()
             listener.accept()[0].close()
+
+
+@pytest.mark.parametrize("secret", ["s3cret~&x", "pass word", "p!ss", "a=b", "x$y", "50%~off", "ann;secret"])
+def test_a_password_in_the_place_of_a_host_is_asked_of_nobody(secret, monkeypatch):
+    """It is refused before a name server hears of it, and not repeated."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("a name server was asked"))
+    with pytest.raises(DestinationError, match="no server can be called") as caught:
+        Destinations().check(Secret(f"postgresql://{secret}"))
+
+    assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "127.0.0.1,127.0.0.2", "%2Fvar%2Frun%2Fpg", "127.0.0.1\\sql", "", "b%C3%BC"]
+)
+def test_whatever_can_be_a_host_is_taken_for_one(host, monkeypatch):
+    """Numbers, several of them, a socket's folder, an instance, a name of another script."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+
+    Destinations().check(Secret(f"postgresql://{host}/d"))
