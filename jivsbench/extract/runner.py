@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Final, Protocol
 
 from jivsbench.errors import (
@@ -41,6 +42,7 @@ _LOG = logging.getLogger(__name__)
 _STOP_TRIES: Final = 40
 _STOP_PAUSE_S: Final = 0.025
 _CANCEL_GRACE_S: Final = 1.0
+_STORE_GRACE_S: Final = 0.5
 
 
 class JobObserver(Protocol):
@@ -70,6 +72,7 @@ class JobRunner:
         extractor: Extractor,
         sources: SourceDirectory,
         profile: Profile,
+        output_dir: Path,
         observer: JobObserver,
     ) -> None:
         self._store = store
@@ -78,6 +81,7 @@ class JobRunner:
         self._cache = cache
         self._extractor = extractor
         self._sources = sources
+        self._output_dir = output_dir
         self._observer = observer
         self._queue = WorkQueue(profile.queue_limit)
         self.waiters = Waiters()
@@ -161,7 +165,7 @@ class JobRunner:
         self.waiters.close()
 
     def close(self, drain_s: float) -> bool:
-        """Let held jobs end for `drain_s`, then cancel them. True when every worker has gone home."""
+        """Let held jobs end for `drain_s`, then cancel them. True when every worker has gone home and every end is stored."""
         waiting, running = self._queue.close(drain_s)
         for job_id in waiting:
             self._cancel_pending(job_id, "the service ended before the job ran")
@@ -172,9 +176,9 @@ class JobRunner:
         for worker in self._workers:
             if worker.is_alive():
                 worker.join(max(give_up_at_s - time.monotonic(), 0.0))
-        self._status.close()
+        is_stored = self._status.close(_STORE_GRACE_S)
         self.waiters.close()
-        return not any(worker.is_alive() for worker in self._workers)
+        return is_stored and not any(worker.is_alive() for worker in self._workers)
 
     def _still_runs(self, job: JobRecord) -> bool:
         return job.state is JobState.RUNNING and self._queue.is_running(job.id)
@@ -277,7 +281,7 @@ class JobRunner:
         return opened.source
 
     def _explain(self, job: ClaimedJob, error: Exception, secret: Secret | None) -> JobOutcome:
-        failure = describe_failure(error, secret)
+        failure = describe_failure(error, secret, self._output_dir)
         state = JobState.CANCELLED if isinstance(error, CancelledJobError) else JobState.FAILED
         if isinstance(error, GuardRefusedError | DestinationError):
             self._observer.refused(job.id, job.request.source, failure)

@@ -78,15 +78,17 @@ class Service:
         self.destinations.check(source.url)
 
     def close(self) -> None:
-        """Let jobs end, cancel those that do not, close every connection. Takes less than 4 s."""
-        if not self.runner.close(_DRAIN_S):
-            _LOG.error("some jobs did not end when they were cancelled")
-        self.extractor.close(_CLOSE_S)
-        if self.cache_client is not None:
-            self.cache_client.close()
-        self.database.close()
-        self.trail.close()
-        os.close(self.occupied)
+        """Let jobs end, cancel those that do not, close every connection. Takes less than 4.5 s."""
+        with ExitStack() as exits:
+            # From the last to the first; one that cannot be closed leaves none of the others open.
+            exits.callback(os.close, self.occupied)
+            exits.callback(self.trail.close)
+            exits.callback(self.database.close)
+            if self.cache_client is not None:
+                exits.callback(self.cache_client.close)
+            exits.callback(self.extractor.close, _CLOSE_S)
+            if not self.runner.close(_DRAIN_S):
+                _LOG.error("some jobs did not end when they were cancelled, or their end could not be stored")
 
 
 def assemble(spec: ServiceSpec) -> Service:
@@ -159,7 +161,15 @@ def _build(spec: ServiceSpec, ground: _Ground, opened: ExitStack) -> Service:
     opened.callback(extractor.close, _CLOSE_S)
     metrics = JobMetrics()
     watch = JobWatch(metrics, ground.trail)
-    runner = JobRunner(store=jobs, cache=cache, extractor=extractor, sources=sources, profile=spec.profile, observer=watch)
+    runner = JobRunner(
+        store=jobs,
+        cache=cache,
+        extractor=extractor,
+        sources=sources,
+        profile=spec.profile,
+        output_dir=ground.output_dir,
+        observer=watch,
+    )
     service = Service(
         profile=spec.profile,
         guards=tuple(guard.name for guard in ground.guards),

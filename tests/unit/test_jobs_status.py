@@ -65,7 +65,7 @@ def desk(request, tmp_path: Path) -> Iterator[Desk]:
     with open_sqlite(tmp_path) as database:
         built = Desk(database, request.param)
         yield built
-        built.status.close()
+        built.status.close(5.0)
 
 
 @pytest.fixture
@@ -75,14 +75,14 @@ def bulk(tmp_path: Path) -> Iterator[Desk]:
         built = Desk(database, BulkStatus)
         yield built
         built.store.may_store.set()
-        built.status.close()
+        built.status.close(5.0)
 
 
 def test_a_job_goes_from_pending_to_its_end(desk: Desk) -> None:
     """The same record either way, with its beginning and its end, and it is told."""
     claimed = desk.status.claim(desk.create())
     desk.finish(claimed)
-    desk.status.close()
+    desk.status.close(5.0)
 
     (record,) = desk.told
     assert record == desk.store.find(claimed.id)
@@ -116,7 +116,7 @@ def test_a_claimed_job_is_not_cancelled_as_pending(desk: Desk) -> None:
     assert desk.status.cancel_pending(waiting, FAILURE)
     assert desk.status.claim(waiting) is None
     desk.finish(claimed)
-    desk.status.close()
+    desk.status.close(5.0)
     assert desk.store.find(claimed.id).state is JobState.COMPLETED
     assert desk.store.find(waiting).state is JobState.CANCELLED
 
@@ -162,7 +162,7 @@ def test_ends_that_come_together_are_stored_together(bulk: Desk) -> None:
     for job in jobs[1:]:
         bulk.finish(job)
     bulk.store.may_store.set()
-    bulk.status.close()
+    bulk.status.close(5.0)
 
     assert bulk.store.batches == [0, 1, 19]
     assert {bulk.store.find(job.id).state for job in jobs} == {JobState.COMPLETED}
@@ -175,7 +175,7 @@ def test_nobody_is_told_before_the_store_knows(desk: Desk) -> None:
     for _ in range(10):
         claimed = desk.status.claim(desk.create())
         desk.finish(claimed, lambda record, job_id=claimed.id: found.append((record, desk.store.find(job_id))))
-    desk.status.close()
+    desk.status.close(5.0)
 
     assert len(found) == 10
     assert all(told == stored for told, stored in found)
@@ -188,7 +188,7 @@ def test_closing_loses_no_end(bulk: Desk) -> None:
     for job in jobs:
         bulk.finish(job)
     threading.Timer(0.1, bulk.store.may_store.set).start()
-    bulk.status.close()
+    bulk.status.close(5.0)
 
     assert {bulk.store.find(job.id).state for job in jobs} == {JobState.COMPLETED}
     assert len(bulk.told) == 30
@@ -203,7 +203,7 @@ def test_an_end_that_somebody_stored_already_spoils_no_other(bulk: Desk) -> None
     bulk.finish(good)
     bulk.finish(gone)
     bulk.store.may_store.set()
-    bulk.status.close()
+    bulk.status.close(5.0)
 
     assert bulk.store.find(good.id).state is JobState.COMPLETED
     assert bulk.store.find(gone.id).state is JobState.FAILED
@@ -233,7 +233,7 @@ def test_on_a_server_too(embedded_postgres_url: str, tmp_path: Path) -> None:
         jobs = [desk.status.claim(desk.create()) for _ in range(5)]
         for job in jobs:
             desk.finish(job)
-        desk.status.close()
+        desk.status.close(5.0)
 
         assert {build_store(database).find(job.id).state for job in jobs} == {JobState.COMPLETED}
         assert desk.store.batches, "nothing was stored in bulk"

@@ -83,7 +83,13 @@ class Bench:
         )
         self.tally = Tally()
         self.runner = JobRunner(
-            store=self.store, cache=cache, extractor=self.extractor, sources=self.sources, profile=profile, observer=self.tally
+            store=self.store,
+            cache=cache,
+            extractor=self.extractor,
+            sources=self.sources,
+            profile=profile,
+            output_dir=folder / "out",
+            observer=self.tally,
         )
 
     def start_job(self, request=REQUEST) -> str:
@@ -420,3 +426,44 @@ def test_a_store_that_fails_once_does_not_lose_the_worker(tmp_path: Path, monkey
     assert (job.state, job.failure.slug) == (JobState.FAILED, "internal")
     assert "secret" not in job.failure.message
     assert next_job.state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("is_bulk", [True, False])
+def test_a_store_that_does_not_answer_does_not_hold_the_end(tmp_path: Path, monkeypatch, *, is_bulk: bool) -> None:
+    """Whoever ends the service waits for it a moment and no longer; the job is found unfinished at the next start."""
+    answers, asked = threading.Event(), threading.Event()
+
+    def hang(*_arguments):
+        asked.set()
+        answers.wait(20)
+
+    profile = replace(OPTIMIZED, switches=replace(OPTIMIZED.switches, bulk_status=is_bulk))
+    with open_sqlite(tmp_path / "jobs") as database:
+        bench = Bench(database, tmp_path, profile=profile, extractor=ScriptedExtractor(build_result))
+        bench.runner.start()
+        monkeypatch.setattr(bench.store, "store_changes" if is_bulk else "finish", hang)
+        bench.start_job()
+        assert asked.wait(5.0)
+
+        started_s = time.monotonic()
+        assert not bench.runner.close(0.1)
+        took_s = time.monotonic() - started_s
+        answers.set()
+        bench.runner.close(1.0)
+
+    assert took_s < 3.0
+
+
+def test_a_caller_is_told_no_folder_of_the_service(tmp_path: Path, caplog) -> None:
+    """Where outputs lie is the service's business; its log names the folder."""
+    with running(tmp_path) as bench:
+        job = bench.runner.create(REQUEST)
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / job.id).touch()
+        bench.runner.submit(job.id)
+        failure = bench.wait(job.id).failure
+
+    assert failure.slug == "output"
+    assert str(tmp_path) not in failure.message
+    assert "is a link or a file, where the folder of a job should be" in failure.message
+    assert str(tmp_path / "out") in " ".join(str(vars(record)) for record in caplog.records)

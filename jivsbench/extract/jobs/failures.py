@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from jivsbench.errors import JivsbenchError, UnknownNameError
@@ -13,6 +14,7 @@ from jivsbench.model.secret import Secret
 INTERNAL_SLUG: Final = "internal"
 _MESSAGE_LIMIT: Final = 500
 _PLACE: Final = "the source's server"
+_OUTPUTS: Final = "the output folder"
 
 
 def build_unknown_source(asked: str, known: Iterable[str]) -> UnknownNameError:
@@ -22,10 +24,14 @@ def build_unknown_source(asked: str, known: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"no data source has that name: {hint}")
 
 
-def describe_failure(error: Exception, url: Secret | None = None) -> JobFailure:
-    """Slug and one safe line for whoever asked: our own messages without any part of the URL; of others nothing but the class."""
+def describe_failure(error: Exception, url: Secret | None = None, outputs: Path | None = None) -> JobFailure:
+    """Slug and one safe line for whoever asked: our own messages without any part of the URL; of others nothing but the class.
+
+    `outputs` is the folder of all outputs, whose place is the service's business.
+    """
     told = explain_failure(error, url)
-    return JobFailure(told.slug, _hide_place(told.message, url)) if url else told
+    text = told.message.replace(str(outputs), _OUTPUTS) if outputs else told.message
+    return JobFailure(told.slug, _hide_place(text, url) if url else text)
 
 
 def explain_failure(error: Exception, url: Secret | None = None) -> JobFailure:

@@ -49,8 +49,8 @@ class JobStatus(Protocol):
         """RUNNING -> the outcome's state. `told` is called, by some thread, when the store holds it."""
         ...
 
-    def close(self) -> None:
-        """Store what is not stored yet. Nothing is claimed or finished any more."""
+    def close(self, grace_s: float) -> bool:
+        """Store what is not stored yet. Nothing is claimed or finished any more. False when that takes longer than `grace_s`."""
         ...
 
 
@@ -72,8 +72,9 @@ class DirectStatus:
         """In the caller's thread."""
         told(finish_alone(self._store, job, outcome))
 
-    def close(self) -> None:
-        """Nothing is left to store."""
+    def close(self, grace_s: float) -> bool:  # noqa: ARG002 - the protocol's
+        """Nothing is left to store, but what a worker waits for."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +146,14 @@ class BulkStatus:
             self._ended.append(_Ending(job, outcome, told))
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Store the rest; the thread has ended when this returns."""
+    def close(self, grace_s: float) -> bool:
+        """Store the rest; the thread has ended when this is True. A store that does not answer holds nobody up."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(grace_s)
+        return not self._thread.is_alive()
 
     def _keep_storing(self) -> None:
         while True:

@@ -41,9 +41,9 @@ def _find_bottom(error: BaseException) -> BaseException:
 
 
 def _tell_all(describe: Callable[..., Any], heard: deque[str]) -> Callable[..., Any]:
-    def describe_all(error: BaseException, url: object = None) -> Any:
+    def describe_all(error: BaseException, *about: object) -> Any:
         bottom = _find_bottom(error)
-        told = describe(error, url)
+        told = describe(error, *about)
         said = heard.pop() if heard else ""
         return dataclasses.replace(told, message=f"{told.message} ({type(bottom).__module__}: {bottom} {said})")
 
