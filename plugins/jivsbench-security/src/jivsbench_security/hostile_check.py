@@ -49,15 +49,15 @@ class HostileCheck(ABC):
 
     def _attack(self, context: CheckContext, session: AttackSession, send: Callable[[], None]) -> CheckResult:
         """`send` when a harmless request works, then see whether one still does. Raises InvalidRunError without answers."""
-        before = session.run_benign()
-        if before:
-            try:
+        before, after = session.run_benign(), 0
+        try:
+            if before:
                 send()
-            except InvalidRunError:
-                # A hole that was found is one, whatever could not be looked at afterwards.
-                if not session.findings:
-                    raise
-        after = session.run_benign() if before else 0
+                after = session.run_benign()
+        except InvalidRunError:
+            # A hole that was found is one, whatever could not be looked at afterwards.
+            if not session.findings:
+                raise
         if session.unanswered and not session.findings and after:
             raise InvalidRunError(f"{session.unanswered} of {session.attempted} texts got no answer about the request itself")
         return CheckResult(
