@@ -1,11 +1,15 @@
 """The judgements and oracles of the checks of the cache server: each can say no."""
 
 import base64
+import bz2
 import gzip
+import lzma
 import pickle
 import random
 import zlib
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import redis
 
@@ -21,6 +25,21 @@ from jivsbench_security.cache.personal_markers import MarkerSearch, build_people
 PEOPLE = build_people(3, random.Random(7))
 
 
+def write_arrow(text: bytes, codec: str) -> bytes:
+    """A batch of rows as Arrow compresses it."""
+    table, sink = pa.table({"a": [text.decode()] * 20}), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def write_parquet(text: bytes) -> bytes:
+    """The same as a file of Parquet."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": [text.decode()] * 20}), sink, compression="snappy")
+    return sink.getvalue().to_pybytes()
+
+
 @pytest.mark.parametrize(
     "hide",
     [
@@ -32,6 +51,13 @@ PEOPLE = build_people(3, random.Random(7))
         lambda text: base64.b64encode(b"xy" + text + b"z"),
         lambda text: b"head" + zlib.compress(text),
         lambda text: b"head" + gzip.compress(b"more " + text),
+        lambda text: zlib.compress(b"nothing") + b"between" + zlib.compress(text),
+        lambda text: b"head" + bz2.compress(text) + b"more",
+        lambda text: b"head" + lzma.compress(text) + b"more",
+        lambda text: b"head" + pa.compress(text, codec="zstd", asbytes=True) + b"more",
+        lambda text: write_arrow(text, "lz4"),
+        lambda text: write_arrow(text, "zstd"),
+        write_parquet,
         lambda text: text.hex().encode(),
         lambda text: text.decode().encode("utf-16-le"),
     ],

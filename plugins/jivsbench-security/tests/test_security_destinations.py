@@ -1,8 +1,17 @@
 """The URLs of the check of destinations, and that its listeners notice whoever comes."""
 
 import socket
+import threading
+from types import SimpleNamespace
 
+import pytest
+
+from jivsbench.api import Response
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.secret import Secret
+from jivsbench_security.destinations.destination_control import DestinationControlCheck, DestinationSession, list_destinations
 from jivsbench_security.destinations.destination_urls import (
+    HostileUrl,
     Traps,
     list_elsewhere,
     list_neighbours,
@@ -41,3 +50,100 @@ def test_each_way_elsewhere_is_written_once(tmp_path) -> None:
 
     assert len(set(sent)) == len(sent) >= 120
     assert not list(list_overriding("mysql://u:p@127.0.0.1/d", traps))
+
+
+class Target:
+    """Answers each kind of request as it is told to, and calls `on_test` when it is to connect."""
+
+    def __init__(self, stored: Response, tested: int = 503, on_test=lambda: None, changed: int = 422) -> None:
+        self._stored, self._tested, self._on_test, self._changed = stored, tested, on_test, changed
+
+    def call(self, method: str, path: str, _body: object = None) -> Response:
+        """As the API."""
+        if method == "PUT":
+            return Response(self._changed, {"slug": "destination"})
+        if path.endswith("/test"):
+            self._on_test()
+            return Response(self._tested, {})
+        return self._stored if method == "POST" else Response(204, None)
+
+
+HOSTILE = HostileUrl("another host", "postgres", "postgresql://u:p@127.0.0.2/d")
+STORED = Response(201, {})
+
+
+def attack(target: Target, listeners: object, url: str = "postgresql://127.0.0.1/d"):
+    """A session with one target of that kind, and its context."""
+    reader = SimpleNamespace(connector="postgres", url=Secret(url))
+    context = SimpleNamespace(target=target, source="main", reader=lambda: reader)
+    return DestinationSession(DestinationControlCheck(), (context, context), listeners), context
+
+
+def test_a_visit_after_the_answer_is_noticed() -> None:
+    """A target may say that it failed, and connect in the background."""
+    listeners = Listeners()
+    port = listeners.listen(socket.AF_INET, ("127.0.0.1", 0), "an address")
+
+    def visit() -> None:
+        threading.Timer(0.05, lambda: socket.create_connection(("127.0.0.1", port), 2.0).close()).start()
+
+    session, context = attack(Target(STORED, on_test=visit), listeners)
+    with listeners.accepting():
+        session.attack(context, [HOSTILE])
+        assert session.findings == []
+        session.wait_for_late_visits()
+
+    assert [one.evidence for one in session.findings] == ["1 to an address, after it had answered"]
+
+
+@pytest.mark.parametrize(
+    "answer", [Response(403, {}), Response(429, {}), Response(503, {"slug": "credential"}), Response(0, None)]
+)
+def test_a_target_that_takes_no_source_at_all_has_refused_none(answer) -> None:
+    """No right, no key, no time: neither a harmless source nor a hostile one was judged."""
+    session, context = attack(Target(answer), Listeners())
+    session.attack(context, [HOSTILE])
+    session.change(context, HOSTILE)
+
+    assert session.run_benign() == 0
+    assert (session.attempted, session.reached, session.unanswered) == (2, 0, 2)
+
+
+def test_a_refusal_of_the_url_counts() -> None:
+    """In the words of destinations, and as a value that does not fit; a change too."""
+    for refused in (Response(422, {"slug": "config"}), Response(503, {"slug": "destination"})):
+        session, context = attack(Target(refused), Listeners())
+        session.attack(context, [HOSTILE])
+        assert (session.attempted, session.reached, session.unanswered) == (1, 1, 0)
+    session, context = attack(Target(STORED), Listeners())
+    session.change(context, HOSTILE)
+    assert (session.attempted, session.reached, session.unanswered) == (1, 1, 0)
+
+
+def test_names_that_change_are_tried_only_where_they_are_known() -> None:
+    """A target that does not ask the check's name server refuses each of them, for not knowing it."""
+    session, context = attack(Target(Response(503, {"slug": "destination"})), Listeners())
+    with pytest.raises(InvalidRunError, match="name server"):
+        session.find_resolver(context, "rebind-9-postgres.invalid", 1)
+    for known in (STORED, Response(422, {"slug": "unknown-name"})):
+        session, context = attack(Target(known), Listeners())
+        session.find_resolver(context, "rebind-9-postgres.invalid", 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "places"),
+    [
+        ("postgresql://db.test:5432/d", ("db.test",)),
+        ("postgresql:///d?host=/run/postgresql", ("/run/postgresql",)),
+        ("sqlite:////tmp/rows.db", ("/tmp/rows.db",)),
+        ("files:///tmp/rows", ("/tmp/rows",)),
+    ],
+)
+def test_the_list_holds_the_source_and_no_folder_around_it(url, places) -> None:
+    """A database in the folder of temporary files would allow the check's own traps."""
+    _, context = attack(Target(STORED), Listeners(), url)
+    found = list_destinations(context)
+
+    assert found[0] == "127.0.0.1"
+    assert set(places) <= set(found)
+    assert "/tmp" not in found

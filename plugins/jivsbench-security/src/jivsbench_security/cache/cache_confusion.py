@@ -13,7 +13,7 @@ from jivsbench.errors import AccessDeniedError, InvalidRunError, JivsbenchError,
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.table import TableName
 from jivsbench_security.cache.cache_server import open_cache_server
-from jivsbench_security.cache.cached_source import add_source
+from jivsbench_security.cache.cached_source import add_source, drop_afterwards, find_no_cache
 from jivsbench_security.cache.confusion_session import ConfusionSession, Plan
 from jivsbench_security.hostile_check import HostileCheck
 
@@ -42,9 +42,9 @@ class CacheConfusionCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Needs a cache server, and a source into which the check may load a table."""
-        loader = context.loader()
-        if context.cache_url is None:
-            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the target's cache is no server")
+        loader, reason = context.loader(), find_no_cache(context)
+        if reason is not None or context.cache_url is None:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, reason or "")
         if loader is None:
             return self._leave_out(context, CheckOutcome.NOT_TESTED, "the connector cannot write the table that the check needs")
         try:
@@ -72,7 +72,7 @@ def _plan(context: CheckContext) -> Plan:
 def _load_columns(context: CheckContext, loader: TableLoader) -> Iterator[tuple[str, tuple[str, ...]]]:
     """A table of the check's own with as many confusing columns as the server takes, dropped at the end."""
     table = TableName(f"jivsbench_columns_{secrets.token_hex(5)}")
-    try:
+    with drop_afterwards(context, loader, table):
         for columns in (COLUMNS, _FOLDED_COLUMNS):
             batch = pa.RecordBatch.from_pydict({"id": [1], **{name: [1] for name in columns}})
             try:
@@ -86,5 +86,3 @@ def _load_columns(context: CheckContext, loader: TableLoader) -> Iterator[tuple[
         else:
             raise InvalidRunError("the source takes no table with the column names that the check needs")
         yield str(table), columns
-    finally:
-        loader.drop_table(context.data_source(), table)

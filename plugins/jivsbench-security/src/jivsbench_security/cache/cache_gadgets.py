@@ -8,7 +8,7 @@ from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench_security.cache.cache_server import open_cache_server
-from jivsbench_security.cache.cached_source import CachedSource, add_source, count_misses
+from jivsbench_security.cache.cached_source import BUSY, CachedSource, add_source, count_misses, find_no_cache
 from jivsbench_security.cache.gadgets import Gadget, build_gadgets, dress
 from jivsbench_security.cache.poisoning import Poisoning
 from jivsbench_security.hostile_check import HostileCheck
@@ -31,8 +31,9 @@ class CacheGadgetCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack the entries of a data source of the check's own."""
-        if context.cache_url is None:
-            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the target's cache is no server")
+        reason = find_no_cache(context)
+        if reason is not None or context.cache_url is None:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, reason or "")
         with open_cache_server(context.cache_url) as server, add_source(context, server) as source:
             session = GadgetSession(self, source, context.make_folder() / "marker")
             return self._attack(context, session, session.attack)
@@ -47,7 +48,7 @@ class GadgetSession:
         self._marker = marker
         self._poisoning = Poisoning(source)
         self._jobs = self._jobs_met = 0
-        self.unanswered = 0
+        self._jobs_unanswered = 0
         self.findings: list[Finding] = []
 
     @property
@@ -59,6 +60,11 @@ class GadgetSession:
     def reached(self) -> int:
         """Entries that the target met."""
         return self._poisoning.met + self._jobs_met
+
+    @property
+    def unanswered(self) -> int:
+        """Entries of which the target said nothing."""
+        return self._poisoning.unanswered + self._jobs_unanswered
 
     def describe(self) -> str:
         """One line for the result."""
@@ -102,8 +108,11 @@ class GadgetSession:
             server.write(keys[-1], gadget.content)
             self._jobs += 1
             status = self._source.context.target.call("GET", f"/extractions/{job}").status
-            self._jobs_met += status != 0
-            self._judge(gadget, None if status in {0, _NOT_FOUND} else f"a job that does not exist was answered with {status}")
+            is_busy = status in BUSY
+            self._jobs_met += not is_busy
+            self._jobs_unanswered += is_busy
+            wrong = not is_busy and status != _NOT_FOUND
+            self._judge(gadget, f"a job that does not exist was answered with {status}" if wrong else None)
         server.remove(tuple(keys))
 
     def _judge(self, gadget: Gadget, problem: str | None) -> None:

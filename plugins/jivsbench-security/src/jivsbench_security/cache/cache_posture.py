@@ -20,6 +20,7 @@ from jivsbench_security.cache.cache_server import build_client
 from jivsbench_security.extractions import Extractions
 from jivsbench_security.hostile_check import HostileCheck
 
+_STREAM: Final = "MONITOR"
 _PREFIX: Final = KEY_PATTERN.removesuffix("*")
 
 
@@ -54,7 +55,7 @@ POWERS: Final = (
     Power("ACL LIST", ("ACL", "LIST"), ("ACL", "LIST")),
     Power("ACL SETUSER", ("ACL", "SETUSER", "nosuchuser", "nosuchrule"), ("ACL", "SETUSER", "nosuchuser", "nosuchrule")),
     Power("CLIENT LIST", ("CLIENT", "LIST"), ("CLIENT", "LIST", "NOSUCHWORD")),
-    Power("MONITOR", ("MONITOR",)),
+    Power(_STREAM, (_STREAM,)),
     Power("MIGRATE", ("MIGRATE", "127.0.0.1", "1", "nosuchkey", "0", "1"), ("MIGRATE", "127.0.0.1", "x", "nosuchkey", "0", "1")),
     Power("CLUSTER", ("CLUSTER", "INFO"), ("CLUSTER", "INFO")),
     Power("LATENCY", ("LATENCY", "LATEST"), ("LATENCY", "LATEST")),
@@ -84,8 +85,6 @@ class CachePostureCheck(HostileCheck):
         client, stranger = build_client(context.cache_url), build_client(context.cache_url, is_anonymous=True)
         try:
             return self._attack(context, session, lambda: session.ask(client, stranger))
-        except (redis.RedisError, OSError) as problem:
-            raise InvalidRunError(f"the cache server did not answer the check ({type(problem).__name__})") from problem
         finally:
             client.close()
             stranger.close()
@@ -112,26 +111,35 @@ class PostureSession:
         return int(ending.is_completed)
 
     def ask(self, client: Any, stranger: Any) -> None:
-        """Everything, as the target's user and as nobody."""
-        self._ask_as_stranger(stranger)
-        self._ask_for_powers(client)
-        self._ask_for_foreign_keys(client)
-        self._ask_for_limits(client)
+        """Everything, as the target's user and as nobody. Raises InvalidRunError when the server does not answer."""
+        try:
+            self._ask_as_stranger(stranger)
+            self._ask_for_powers(client)
+            self._ask_for_foreign_keys(client)
+            self._ask_for_limits(client)
+        except (redis.RedisError, OSError) as problem:
+            raise InvalidRunError(f"the cache server did not answer the check ({type(problem).__name__})") from problem
 
     def _ask_as_stranger(self, stranger: Any) -> None:
-        self.attempted += 1
+        # A user without a password may be allowed the one and not the other.
+        asked = (("PING",), ("SCAN", "0"), ("GET", f"{_PREFIX}{secrets.token_hex(8)}"))
+        self.attempted += len(asked)
         try:
             with stranger.client() as line:
-                is_let_in = find_refusal(line, ("PING",)) is None
-        except redis.AuthenticationError:
+                answered = [words[0] for words in asked if find_refusal(line, words) is None]
+        except (redis.AuthenticationError, redis.exceptions.NoPermissionError):
             # What the client says first of itself was refused already.
-            is_let_in = False
-        self.reached += 1
-        if is_let_in:
+            answered = []
+        except redis.ResponseError as exc:
+            if not is_refusal(exc):
+                raise
+            answered = []
+        self.reached += len(asked)
+        if answered:
             self._add(
                 Severity.HIGH,
                 "the cache server asks nobody for a password",
-                "PING was answered on a connection without a log-in",
+                f"{', '.join(answered)} was answered on a connection without a log-in",
                 f"redis-cli PING; end it with {write_user()}, that user in the cache's URL, and then `ACL SETUSER default off`",
             )
 
@@ -143,7 +151,13 @@ class PostureSession:
                 find_refusal(line, ("DISCARD",))
             for power in POWERS:
                 self.attempted += 1
-                refusal = try_power(line, power, may_queue=may_queue)
+                if power.name == _STREAM and not may_queue:
+                    # It turns its connection into a stream, which nothing else may have.
+                    with client.client() as stream:
+                        refusal = find_refusal(stream, power.words)
+                        stream.connection.disconnect()
+                else:
+                    refusal = try_power(line, power, may_queue=may_queue)
                 self.reached += 1
                 if refusal is None:
                     allowed.append(power.name)
@@ -202,7 +216,15 @@ def is_refusal(error: redis.ResponseError) -> bool:
     """True for an error about rights, or about a command that the server does not have or has switched off."""
     if isinstance(error, redis.exceptions.NoPermissionError | redis.exceptions.AuthenticationError):
         return True
-    words = ("noperm", "noauth", "wrongpass", "unknown command", "unknown subcommand", "command not allowed. if the enable")
+    words = (
+        "noperm",
+        "noauth",
+        "denied redis is running in protected mode",
+        "wrongpass",
+        "unknown command",
+        "unknown subcommand",
+        "command not allowed. if the enable",
+    )
     text = str(error).lower()
     return any(word in text for word in words) or "authentication required" in text
 
@@ -213,9 +235,6 @@ def try_power(line: Any, power: Power, *, may_queue: bool) -> str | None:
     Where the user may not open a transaction and the command has no wrong form, it is sent as it is: those do no harm.
     """
     if not may_queue or not power.fits_transaction:
-        if power.name == "MONITOR":
-            # It would turn this connection into a stream.
-            return "a user without transactions is not asked"
         return find_refusal(line, power.wrong or power.words)
     find_refusal(line, ("MULTI",))
     refusal = find_refusal(line, power.words)

@@ -19,7 +19,8 @@ _SCHEMES: Final = {"valkey": "redis", "valkeys": "rediss"}
 def build_client(url: Secret, *, is_anonymous: bool = False) -> Any:
     """A client that waits longer than the target does, tries nothing twice, and says no more of itself than it must."""
     parts = urlsplit(url.reveal())
-    query = urlencode([pair for pair in parse_qsl(parts.query) if pair[0] != "socket_timeout"])
+    # Of the target's settings those of TLS alone: redis-py would take the others for its own, or break on them.
+    query = urlencode([pair for pair in parse_qsl(parts.query) if pair[0].startswith("ssl_")])
     netloc = parts.netloc.rpartition("@")[2] if is_anonymous else parts.netloc
     plain = parts._replace(scheme=_SCHEMES.get(parts.scheme, parts.scheme), netloc=netloc, query=query).geturl()
     return redis.Redis.from_url(
@@ -54,19 +55,40 @@ class CacheServer:
     def read(self, keys: tuple[bytes, ...]) -> dict[bytes, bytes]:
         """What is stored under those keys, whatever its type; keys that have gone meanwhile are left out."""
         found: dict[bytes, bytes] = {}
-        for key in keys:
-            with _reading():
-                try:
-                    value = self.client.get(key)
-                except redis.exceptions.NoPermissionError:
-                    # Other people's keys, which the target cannot have written.
-                    continue
-                except redis.ResponseError:
-                    # Not a string. Its serialised form is what shows all types alike.
-                    value = self.client.dump(key)
-            if value is not None:
-                found[key] = value
+        for start in range(0, len(keys), _PAGE):
+            page = keys[start : start + _PAGE]
+            with _reading(), self.client.pipeline(transaction=False) as pipe:
+                for key in page:
+                    pipe.get(key)
+                values = pipe.execute(raise_on_error=False)
+            for key, value in zip(page, values, strict=True):
+                # Other people's keys are not allowed: the target cannot have written them.
+                is_other = isinstance(value, Exception) and not isinstance(value, redis.exceptions.NoPermissionError)
+                content = self._read_other(key, value) if is_other else value
+                if isinstance(content, bytes):
+                    found[key] = content
         return found
+
+    def _read_other(self, key: bytes, error: Exception) -> bytes:
+        """What is no string, an element a line; serialised as the server does it where nothing else is known to read it."""
+        if not isinstance(error, redis.ResponseError):
+            raise InvalidRunError(f"the cache server could not be looked into ({type(error).__name__})")
+        with _reading():
+            kind = self.client.type(key)
+            match kind:
+                case b"hash":
+                    parts = [part for pair in self.client.hgetall(key).items() for part in pair]
+                case b"list":
+                    parts = self.client.lrange(key, 0, -1)
+                case b"set":
+                    parts = sorted(self.client.smembers(key))
+                case b"zset":
+                    parts = self.client.zrange(key, 0, -1)
+                case b"stream":
+                    parts = [part for _, fields in self.client.xrange(key) for pair in fields.items() for part in pair]
+                case _:
+                    parts = [self.client.dump(key) or b""]
+        return b"\n".join(parts)
 
     def lives_ms(self, key: bytes) -> int | None:
         """How long a key will last; -1 for ever, None when it is gone."""
@@ -74,7 +96,7 @@ class CacheServer:
             left = int(self.client.pttl(key))
         return None if left == -2 else left  # noqa: PLR2004 - the protocol's word for a key that is not there
 
-    def write(self, key: bytes, value: bytes, *, lives_s: int = 60) -> None:
+    def write(self, key: bytes, value: bytes, *, lives_s: int = 600) -> None:
         """Put bytes under a key."""
         with _reading():
             self.client.set(key, value, ex=lives_s)

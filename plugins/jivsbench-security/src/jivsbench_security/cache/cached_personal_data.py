@@ -3,22 +3,24 @@
 import random
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Final
 
 import pyarrow as pa
 
 from jivsbench.api import CheckContext, TargetVariant
-from jivsbench.errors import AccessDeniedError, OutputError
+from jivsbench.errors import AccessDeniedError, InvalidRunError, OutputError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.table import TableName
 from jivsbench_security.cache.cache_server import open_cache_server
-from jivsbench_security.cache.cached_source import CachedSource, add_source
+from jivsbench_security.cache.cached_source import CachedSource, add_source, drop_afterwards, find_no_cache
 from jivsbench_security.cache.personal_markers import MarkerSearch, Person, build_people
 from jivsbench_security.hostile_check import HostileCheck
 
 _PEOPLE: Final = 12
 _ASKED: Final = 2
 _MAX_FINDINGS: Final = 6
+_MOST_READ: Final = 5000
 _LONGEST_LIFE_MS: Final = 24 * 3600 * 1000
 """A day: metadata of extractions is of no use for longer."""
 
@@ -35,9 +37,9 @@ class CachedPersonalDataCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Needs a cache server, and a source into which the check may load a table."""
-        loader = context.loader()
-        if context.cache_url is None:
-            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the target's cache is no server")
+        loader, reason = context.loader(), find_no_cache(context)
+        if reason is not None or context.cache_url is None:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, reason or "")
         if loader is None:
             return self._leave_out(context, CheckOutcome.NOT_TESTED, "the connector cannot write the table that the check needs")
         # By the seed and the run: what another run left in a shared cache is not this target's doing.
@@ -46,16 +48,17 @@ class CachedPersonalDataCheck(HostileCheck):
         table = TableName(f"jivsbench_people_{token}")
         batch = pa.RecordBatch.from_pylist([{"id": place, **dict(one.pairs())} for place, one in enumerate(people, start=1)])
         try:
-            loader.load_table(context.data_source(), table, batch.schema, iter([batch]), ())
-            with open_cache_server(context.cache_url) as server, add_source(context, server, tables=(table.name,)) as source:
+            with ExitStack() as exits:
+                exits.enter_context(drop_afterwards(context, loader, table))
+                loader.load_table(context.data_source(), table, batch.schema, iter([batch]), ())
+                server = exits.enter_context(open_cache_server(context.cache_url))
+                source = exits.enter_context(add_source(context, server, tables=(table.name,)))
                 session = PersonalDataSession(self, source, table.name, people)
                 return self._attack(context, session, session.attack)
         except (AccessDeniedError, OutputError):
             return self._leave_out(
                 context, CheckOutcome.NOT_TESTED, "the source's user may not write the table that the check needs"
             )
-        finally:
-            loader.drop_table(context.data_source(), table)
 
 
 class PersonalDataSession:
@@ -67,16 +70,21 @@ class PersonalDataSession:
         self._table = table
         self._people = people
         self._search = MarkerSearch(people)
-        self._before = frozenset(source.server.list_keys())
-        self._seen: dict[bytes, bytes] = {}
+        self._own = {source.name.encode(), table.encode()}
+        """What is in the keys of entries that this check brings about: names, and ids of its jobs."""
+        self._before = source.server.list_keys()
+        # Also what was there before may be added to. On a server that many use, the new keys are what can be looked through.
+        self._seen = source.server.read(self._before) if len(self._before) <= _MOST_READ else {}
+        self._left_out = frozenset(self._before) - frozenset(self._seen)
+        self._looked_at: set[bytes] = set()
         self.attempted = self.reached = self.unanswered = 0
         self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
         return (
-            f"{self.attempted} extractions of {len(self._people)} people's data, {len(self._seen)} entries of the cache looked "
-            f"through, {len(self.findings)} findings"
+            f"{self.attempted} extractions of {len(self._people)} people's data, {len(self._looked_at)} entries of the cache "
+            f"looked through, {len(self.findings)} findings"
         )
 
     def run_benign(self) -> int:
@@ -92,6 +100,8 @@ class PersonalDataSession:
             self.attempted += 1
             ending = self._source.run(body)
             job = ending.job or {}
+            if "id" in job:
+                self._own.add(str(job["id"]).encode())
             for path in ("", "/statistics", "/logs"):
                 self._source.context.target.call("GET", f"/extractions/{job.get('id')}{path}")
             self.reached += ending.is_verdict
@@ -107,11 +117,12 @@ class PersonalDataSession:
     def _look(self, body: Mapping[str, object]) -> set[bytes]:
         """Keys, among those that are new or other than they were at the last look, that hold a marker."""
         server, found = self._source.server, set()
-        keys = tuple(key for key in server.list_keys() if key not in self._before)
+        keys = tuple(key for key in server.list_keys() if key not in self._left_out)
         for key, value in server.read(keys).items():
             if self._seen.get(key) == value:
                 continue
             self._seen[key] = value
+            self._looked_at.add(key)
             for where, content in (("key", key), ("value", value)):
                 what = self._search.find(content)
                 if what is not None:
@@ -121,11 +132,12 @@ class PersonalDataSession:
 
     def _judge_lives(self) -> None:
         """Each entry that this check brought about has an end, and soon enough."""
-        names = (self._source.name.encode(), self._table.encode())
-        for key in self._seen:
+        own = [key for key in self._looked_at if any(name in key for name in self._own)]
+        if not own:
+            raise InvalidRunError("the target put nothing about a data source into its cache server: is it the target's own?")
+        for key in own:
             left_ms = self._source.server.lives_ms(key)
-            is_own = any(name in key for name in names)
-            if is_own and left_ms is not None and not 0 <= left_ms <= _LONGEST_LIFE_MS:
+            if left_ms is not None and not 0 <= left_ms <= _LONGEST_LIFE_MS:
                 life = "for ever" if left_ms < 0 else f"for {left_ms / 3_600_000:.0f} h"
                 self._add("an entry of the cache lies there for too long", f"it stays {life}", {"source": self._source.name})
                 return

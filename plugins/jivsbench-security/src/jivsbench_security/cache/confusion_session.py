@@ -1,6 +1,7 @@
 """Sends the attacks of SEC-024 one by one and judges each answer."""
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -8,8 +9,8 @@ from typing import Final
 
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import Finding
-from jivsbench_security.cache.cached_source import Answers, CachedSource
-from jivsbench_security.cache.poisoning import Poisoning
+from jivsbench_security.cache.cached_source import Answers, CachedSource, count_errors
+from jivsbench_security.cache.poisoning import PAUSE_S, Poisoning
 from jivsbench_security.extractions import INTERNAL_ERROR
 from jivsbench_security.hostile_check import HostileCheck
 
@@ -18,6 +19,7 @@ _MAX_TAMPERED: Final = 2
 _LONGEST_KEY: Final = 1024
 _MEGABYTE: Final = 1 << 20
 _LONG_QUERY: Final = 60_000
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class ConfusionSession:
         self._poisoning = Poisoning(self._source)
         self._asked = self._answered = 0
         self._pairs = 0
-        self.unanswered = 0
+        self._unanswered = 0
         self.findings: list[Finding] = []
 
     @property
@@ -56,6 +58,11 @@ class ConfusionSession:
     def reached(self) -> int:
         """Those that the target met."""
         return self._poisoning.met + self._answered
+
+    @property
+    def unanswered(self) -> int:
+        """Those of which the target said nothing."""
+        return self._poisoning.unanswered + self._unanswered
 
     def describe(self) -> str:
         """One line for the result."""
@@ -111,23 +118,43 @@ class ConfusionSession:
     def _confuse(self) -> None:
         """Lists of columns that careless keys take for each other: each has its own columns, and its own key."""
         wanted = list(list_requests(self._columns, self._plan.requests, self._plan.choice))
-        before = len(self._source.entries())
+        keys, compared = set(self._source.list_keys()), 0
         for columns in wanted:
             self._asked += 1
-            got = self._source.ask_columns({"source": self._source.name, "table": self._table, "columns": list(columns)})
+            try:
+                got, made = self._ask_for(columns, keys)
+            except InvalidRunError:
+                self._unanswered += 1
+                continue
             self._answered += 1
+            self._pairs += compared
+            compared += 1
+            keys |= made
             if got != columns:
                 shown = f"POST /api/v1/extractions with columns {columns!r} after others of the same table"
                 self._add(
                     "a request was answered with the cached schema of another", "the columns were not those asked for", shown
                 )
-                if len(self.findings) >= _MAX_FINDINGS:
-                    return
-        keys = len(self._source.entries()) - before
-        self._pairs = len(wanted) * (len(wanted) - 1) // 2
-        if keys != len(wanted):
-            shown = "POST /api/v1/extractions with lists of columns, then SCAN"
-            self._add("different requests share a key of the cache", f"{len(wanted)} requests made {keys} keys", shown)
+            elif not made:
+                shown = f"POST /api/v1/extractions with columns {columns!r} after others of the same table, then SCAN"
+                self._add("different requests share a key of the cache", "a request never made before made no key", shown)
+            if len(self.findings) >= _MAX_FINDINGS:
+                return
+
+    def _ask_for(self, columns: tuple[str, ...], known: set[bytes]) -> tuple[tuple[str, ...] | None, set[bytes]]:
+        """The columns that came, and the keys that were not there before. Asks again when the target missed its cache server.
+
+        Raises InvalidRunError when it always does.
+        """
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(PAUSE_S)
+            before = count_errors(self._source.context)
+            got = self._source.ask_columns({"source": self._source.name, "table": self._table, "columns": list(columns)})
+            made = set(self._source.list_keys()) - known
+            if made or got != columns or count_errors(self._source.context) == before:
+                return got, made
+        raise InvalidRunError("the target did not reach its cache server")
 
     def _send_long_names(self) -> None:
         """Names of a megabyte are refused, and a long query makes no long key."""
@@ -142,7 +169,7 @@ class ConfusionSession:
             self._asked += 1
             status = source.extractions.create(body).status
             self._answered += status != 0
-            self.unanswered += status == 0
+            self._unanswered += status == 0
             if status == INTERNAL_ERROR:
                 self._add(
                     "a name of a megabyte made the target fail", "status 500", f"POST /api/v1/extractions with {sorted(body)}"

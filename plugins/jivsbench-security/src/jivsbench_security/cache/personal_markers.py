@@ -1,20 +1,29 @@
 """Personal data of people who do not exist, marked so that a piece of it is known wherever it turns up. Pure."""
 
 import base64
-import gzip
+import bz2
 import hashlib
+import lzma
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 _FIRST: Final = ("Mara", "Iona", "Teodor", "Priya", "Joaquin", "Aiko", "Sanna", "Kwame")
 _LAST: Final = ("Quandt", "Vestergaard", "Okonjo", "Ferreira", "Lindqvist", "Marchetti", "Tanaka", "Brandauer")
 _IBAN_LETTERS: Final = "131400"  # "DE00", with letters as numbers from 10 on
 _FIELDS: Final = ("name", "email", "phone", "ssn", "card", "iban")
 _BASE64_SHIFTS: Final = 3
+_MOST_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 10
+_MOST_PLACES: Final = 256
+_PARQUET: Final = b"PAR1"
 _DIGIT_FIELDS: Final = frozenset({"phone", "ssn", "card", "iban"})
 
 
@@ -106,12 +115,42 @@ def encode(kind: str, value: str) -> Iterator[tuple[str, bytes]]:
 
 
 def unpack(content: bytes) -> Iterator[bytes]:
-    """What comes out when the content, or a part that begins like it, is decompressed."""
-    for start, end in ((b"\x1f\x8b", gzip.decompress), (b"\x78", lambda part: zlib.decompressobj().decompress(part, 1 << 20))):
-        place = content.find(start)
-        while place >= 0:
-            try:
-                yield end(content[place:])
-                break
-            except (OSError, EOFError, zlib.error):
-                place = content.find(start, place + 1)
+    """What comes out when the content, or any part that begins like it, is decompressed; and the rows of a Parquet file."""
+    for start, decompress in _COMPRESSIONS:
+        place, tried = content.find(start), 0
+        while place >= 0 and tried < _MOST_PLACES:
+            with suppress(OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+                yield decompress(content[place:])
+            place, tried = content.find(start, place + 1), tried + 1
+    if content.startswith(_PARQUET):
+        with suppress(OSError, pa.ArrowException):
+            yield str(pq.read_table(pa.BufferReader(content)).to_pydict()).encode()
+
+
+def _inflate(part: bytes) -> bytes:
+    # 32: a header of gzip or of zlib, whichever it is.
+    return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(part, _MOST_BYTES)
+
+
+def _stream(codec: str) -> Callable[[bytes], bytes]:
+    """What Arrow decompresses, as far as it comes: behind the end of a frame there may be anything."""
+
+    def decompress(part: bytes) -> bytes:
+        whole = bytearray()
+        with suppress(OSError), pa.CompressedInputStream(pa.BufferReader(part), codec) as stream:
+            while len(whole) < _MOST_BYTES and (more := stream.read(_CHUNK_BYTES)):
+                whole += more
+        return bytes(whole)
+
+    return decompress
+
+
+_COMPRESSIONS: Final[tuple[tuple[bytes, Callable[[bytes], bytes]], ...]] = (
+    (b"\x1f\x8b", _inflate),
+    (b"\x78", _inflate),
+    (b"BZh", lambda part: bz2.BZ2Decompressor().decompress(part, _MOST_BYTES)),
+    (b"\xfd7zXZ\0", lambda part: lzma.LZMADecompressor().decompress(part, _MOST_BYTES)),
+    (b"\x28\xb5\x2f\xfd", _stream("zstd")),
+    (b"\x04\x22\x4d\x18", _stream("lz4")),
+)
+"""How each begins, wherever it lies; Arrow compresses every column of a batch by itself."""

@@ -5,12 +5,14 @@ One that believes it leaves them where they are.
 """
 
 import time
+from contextlib import suppress
 from typing import Final
 
+from jivsbench.errors import InvalidRunError
 from jivsbench_security.cache.cached_source import Answers, CachedSource, count_errors
 
 _TRIES: Final = 5
-_PAUSE_S: Final = 0.7
+PAUSE_S: Final = 0.7
 """Longer than a target keeps away from a cache server that was slow once: until then it reads nothing at all."""
 
 
@@ -22,11 +24,22 @@ class Poisoning:
         self._errors = count_errors(source.context)
         self.written = 0
         self.met = 0
+        self.unanswered = 0
+        """Entries of which the target did not say whether it believes them: it was busy, or did not reach its cache server."""
 
     def poison(self, content: bytes, wanted: Answers, *, with_columns: bool) -> str | None:
         """The same bytes under every key of the source. Returns what is wrong with what the target made of it."""
-        keys = [key for key in self._source.entries() if with_columns or b"schema" not in key]
+        keys = self._list_keys(with_columns=with_columns)
+        if not keys:
+            # What came before may have been left out, or its end has come.
+            self._source.ask_facts()
+            keys = self._list_keys(with_columns=with_columns)
+        if not keys:
+            raise InvalidRunError("the target no longer puts anything about a data source into its cache server")
         return self.replace(dict.fromkeys(keys, content), wanted, with_columns=with_columns)
+
+    def _list_keys(self, *, with_columns: bool) -> list[bytes]:
+        return [key for key in self._source.list_keys() if with_columns or b"schema" not in key]
 
     def replace(self, poisoned: dict[bytes, bytes], wanted: Answers, *, with_columns: bool) -> str | None:
         """These bytes under these keys. Returns what is wrong with what the target made of it."""
@@ -34,24 +47,27 @@ class Poisoning:
         for key, content in poisoned.items():
             server.write(key, content)
         self.written += len(poisoned)
-        left = poisoned
         for attempt in range(_TRIES):
             if attempt:
-                time.sleep(_PAUSE_S)
-            facts = self._source.ask_facts()
-            columns = self._source.ask_columns() if with_columns else wanted.columns
-            if facts != wanted.facts:
-                self.met += len(poisoned)
-                return "the source's facts were answered differently"
-            if columns != wanted.columns:
-                self.met += len(poisoned)
-                return "an extraction failed, or had other columns"
-            now = server.read(tuple(poisoned))
-            left = {key: content for key, content in poisoned.items() if now.get(key) == content}
-            if not left or not self._was_out_of_reach():
-                break
-        self.met += len(poisoned)
-        return f"{len(left)} of {len(poisoned)} entries were still there after they were read" if left else None
+                time.sleep(PAUSE_S)
+            with suppress(InvalidRunError):
+                problem = self._ask(wanted, with_columns=with_columns)
+                now = server.read(tuple(poisoned))
+                left = sum(now.get(key) == content for key, content in poisoned.items())
+                if problem or not left or not self._was_out_of_reach():
+                    self.met += len(poisoned)
+                    still = f"{left} of {len(poisoned)} entries were still there after they were read"
+                    return problem or (still if left else None)
+        self.unanswered += len(poisoned)
+        return None
+
+    def _ask(self, wanted: Answers, *, with_columns: bool) -> str | None:
+        """What the target answers otherwise than before. Raises InvalidRunError when it answers nothing."""
+        if self._source.ask_facts() != wanted.facts:
+            return "the source's facts were answered differently"
+        if with_columns and self._source.ask_columns() != wanted.columns:
+            return "an extraction failed, or had other columns"
+        return None
 
     def _was_out_of_reach(self) -> bool:
         """True when the target has missed its cache server since the last question: then it read nothing."""

@@ -5,16 +5,19 @@ import secrets
 import socket
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from jivsbench.api import CheckContext, TargetChanges, TargetVariant
+from jivsbench.api import CheckContext, Response, TargetChanges, TargetVariant
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench_security.destinations.destination_urls import (
     ALLOWED_HOST,
     FORBIDDEN_HOST,
+    REBOUND,
     HostileUrl,
     Traps,
     list_elsewhere,
@@ -30,6 +33,10 @@ from jivsbench_security.servers.listeners import Listeners, build_redirect, open
 _OK: Final = 200
 _CREATED: Final = 201
 _MAX_FINDINGS: Final = 6
+_LATE_S: Final = 0.3
+_ALWAYS: Final = 1_000_000
+_NO_CONNECTOR: Final = "unknown-name"
+_NOT_ABOUT_THE_URL: Final = frozenset({0, 401, 403, 404, 408, 409, 429})
 _RESOLVER: Final = "jivsbench.testing.lying_resolver"
 
 
@@ -61,9 +68,10 @@ class DestinationControlCheck(HostileCheck):
         """Another target of the same kind, which has a list of destinations, and this one, which may have none."""
         changes = TargetChanges(destinations=list_destinations(context), plugins=(_RESOLVER,))
         with context.launch(changes) as confined:
-            session = DestinationSession(self, context, listeners)
+            session = DestinationSession(self, (context, confined), listeners)
 
             def send() -> None:
+                session.find_resolver(confined, REBOUND.format(count=_ALWAYS, connector="postgres"), traps.port)
                 session.attack(context, list_neighbours())
                 url = context.reader().url.reveal()
                 for urls in (
@@ -73,6 +81,7 @@ class DestinationControlCheck(HostileCheck):
                     session.attack(confined, urls)
                 elsewhere = f"postgresql://u:p@{FORBIDDEN_HOST}:{traps.port}/d"
                 session.change(confined, HostileUrl("a changed source", "postgres", elsewhere))
+                session.wait_for_late_visits()
 
             return self._attack(context, session, send)
 
@@ -80,10 +89,11 @@ class DestinationControlCheck(HostileCheck):
 class DestinationSession:
     """The counters and findings of one run."""
 
-    def __init__(self, check: HostileCheck, context: CheckContext, listeners: Listeners) -> None:
+    def __init__(self, check: HostileCheck, targets: tuple[CheckContext, ...], listeners: Listeners) -> None:
         self._check = check
-        self._context = context
+        self._targets = targets
         self._listeners = listeners
+        self._last: HostileUrl | None = None
         self._connections = 0
         self.attempted = self.reached = self.unanswered = 0
         self.findings: list[Finding] = []
@@ -93,8 +103,34 @@ class DestinationSession:
         return f"{self.attempted} URLs that lead elsewhere, {self._connections} connections, {len(self.findings)} findings"
 
     def run_benign(self) -> int:
-        """The source that is meant is reached."""
-        return int(self._context.target.call("POST", f"/data-sources/{self._context.source}/test").status == _OK)
+        """Each target stores a source that leads where its own does, and reaches it: so it is a place that it refuses."""
+        return int(all(self._reaches_own(context) for context in self._targets))
+
+    def _reaches_own(self, context: CheckContext) -> bool:
+        call, name = context.target.call, _make_name()
+        if call("POST", "/data-sources", _describe_own(context, name)).status != _CREATED:
+            return False
+        is_reached = call("POST", f"/data-sources/{name}/test").status == _OK
+        return call("DELETE", f"/data-sources/{name}").status != 0 and is_reached
+
+    def find_resolver(self, context: CheckContext, host: str, port: int) -> None:
+        """A name that always stands for an allowed address has to be known: else none that changes later was ever looked at.
+
+        Raises InvalidRunError when the target does not ask the lying name server.
+        """
+        name = _make_name()
+        body = {"name": name, "connector": "postgres", "url": f"postgresql://u:p@{host}:{port}/d"}
+        answer = context.target.call("POST", "/data-sources", body)
+        if answer.status == _CREATED:
+            context.target.call("DELETE", f"/data-sources/{name}")
+        elif read_slug(answer) != _NO_CONNECTOR:
+            raise InvalidRunError(f"the check's name server is not asked: a name that it knows was answered with {answer.status}")
+
+    def wait_for_late_visits(self) -> None:
+        """A target may connect after it has answered."""
+        if not self.findings:
+            time.sleep(_LATE_S)
+        self._note_late_visits()
 
     def attack(self, context: CheckContext, urls: Iterable[HostileUrl]) -> None:
         """Each is stored and tested, unless it is refused before."""
@@ -105,27 +141,32 @@ class DestinationSession:
 
     def change(self, context: CheckContext, hostile: HostileUrl) -> None:
         """A source that was stored with a good URL gets another one."""
-        reader, name = context.reader(), f"check-{secrets.token_hex(6)}"
-        good = {"name": name, "connector": reader.connector, "url": reader.url.reveal()}
-        if context.target.call("POST", "/data-sources", good).status != _CREATED:
-            return
+        name = _make_name()
         self.attempted += 1
+        if context.target.call("POST", "/data-sources", _describe_own(context, name)).status != _CREATED:
+            self.unanswered += 1
+            return
         body = {"connector": hostile.connector, "url": hostile.url}
         answer = context.target.call("PUT", f"/data-sources/{name}", body)
-        self.reached += answer.status != 0
+        if read_slug(answer) == _NO_CONNECTOR:
+            self.attempted -= 1
+        elif _says_nothing(answer):
+            self.unanswered += 1
+        else:
+            self.reached += 1
         if answer.status == _OK:
             self._test(context, hostile, name)
         context.target.call("DELETE", f"/data-sources/{name}")
 
     def _offer(self, context: CheckContext, hostile: HostileUrl) -> None:
-        name = f"check-{secrets.token_hex(6)}"
+        name = _make_name()
         body = {"name": name, "connector": hostile.connector, "url": hostile.url}
         answer = context.target.call("POST", "/data-sources", body)
-        if read_slug(answer) == "unknown-name":
+        if read_slug(answer) == _NO_CONNECTOR:
             # That connector is not loaded: nothing to attack.
             return
         self.attempted += 1
-        if answer.status in {0, INTERNAL_ERROR}:
+        if _says_nothing(answer):
             self.unanswered += 1
             return
         self.reached += 1
@@ -138,7 +179,8 @@ class DestinationSession:
 
     def _test(self, context: CheckContext, hostile: HostileUrl, name: str) -> None:
         """Have the target connect, and see where it did."""
-        self._listeners.take_visits()
+        self._note_late_visits()
+        self._last = hostile
         status = context.target.call("POST", f"/data-sources/{name}/test").status
         if hostile.may_open:
             Extractions(context.target).run({"source": name, "table": "anything"})
@@ -149,6 +191,13 @@ class DestinationSession:
         elif status == _OK and not hostile.may_open:
             self._add(hostile, "a source with an overriding URL was opened", f"POST /data-sources/{name}/test answered 200")
 
+    def _note_late_visits(self) -> None:
+        visits = self._listeners.take_visits()
+        self._connections += len(visits)
+        if visits and self._last is not None:
+            title = "the target connected to a place that is not on the list"
+            self._add(self._last, title, f"{len(visits)} to {visits[0]}, after it had answered")
+
     def _add(self, hostile: HostileUrl, title: str, evidence: str) -> None:
         # The source's own URL may be part of it, with its password.
         shown = hostile.name if hostile.name.startswith("option") else f"{hostile.name}: {hostile.url!r}"
@@ -156,11 +205,29 @@ class DestinationSession:
         self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))
 
 
+def _make_name() -> str:
+    return f"check-{secrets.token_hex(6)}"
+
+
+def _describe_own(context: CheckContext, name: str) -> dict[str, object]:
+    reader = context.reader()
+    return {"name": name, "connector": reader.connector, "url": reader.url.reveal()}
+
+
+def _says_nothing(answer: Response) -> bool:
+    """True for an answer that is about who asked, or about the target itself, and not about the URL."""
+    return answer.status in _NOT_ABOUT_THE_URL or (answer.status >= INTERNAL_ERROR and read_slug(answer) != "destination")
+
+
 def list_destinations(context: CheckContext) -> tuple[str, ...]:
     """A list that lets the target reach its source, by way of a recorder perhaps, and nothing that the check sets up."""
     parts = urlsplit(context.reader().url.reveal())
-    own = parts.hostname or str(Path(parts.path.removeprefix("/")).absolute().parent)
-    return tuple(dict.fromkeys((ALLOWED_HOST, own)))
+    named = [value for key, value in parse_qsl(parts.query) if key.lower() in {"host", "hostaddr", "unix_socket", "socket"}]
+    # The file itself: its folder may be the one that the check's own traps lie in. Some URLs begin a whole path with two slashes.
+    path = unquote(parts.path)
+    files = f"/{path.lstrip('/')}", str(Path(path.removeprefix("/")).absolute())
+    own = [parts.hostname] if parts.hostname else named or files
+    return tuple(dict.fromkeys((ALLOWED_HOST, *own, *named)))
 
 
 def _set_traps(listeners: Listeners, folder: Path) -> Traps:

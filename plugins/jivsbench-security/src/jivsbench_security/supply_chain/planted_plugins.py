@@ -1,5 +1,6 @@
 """Plugins that SEC-030 installs into folders of its own: one that behaves, and others that do not."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
@@ -67,16 +68,19 @@ class Plugin:
         (folder / "entry_points.txt").write_text(f"[jivsbench]\n{self.name} = {package}\n", encoding="utf-8")
 
 
-def lock_plugins(site: Path, environment: Mapping[str, str], folder: Path) -> str:
+def lock_plugins(site: Path, environment: Mapping[str, str], folder: Path, timeout_s: float = _LOCK_TIMEOUT_S) -> str:
     """What `jivsbench plugins lock` writes with the site in sight. Raises InvalidRunError."""
-    made = subprocess.run(
-        [sys.executable, "-m", "jivsbench", "plugins", "lock"],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": join_paths(site, environment)},
-        capture_output=True,
-        timeout=_LOCK_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        made = subprocess.run(
+            [sys.executable, "-m", "jivsbench", "plugins", "lock"],
+            cwd=folder,
+            env={**environment, "PYTHONPATH": join_paths(site, environment)},
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise InvalidRunError(f"`jivsbench plugins lock` had not ended after {timeout_s:g} s") from None
     written = folder / "plugins.lock"
     if made.returncode or not written.is_file():
         raise InvalidRunError(f"`jivsbench plugins lock` ended with exit code {made.returncode} and wrote no lock")
@@ -91,4 +95,4 @@ def keep_plugins(lock: str, left_out: Collection[str]) -> str:
 
 def join_paths(site: Path, environment: Mapping[str, str]) -> str:
     """PYTHONPATH with the site before whatever it holds."""
-    return ":".join(filter(None, (str(site), environment.get("PYTHONPATH", ""))))
+    return os.pathsep.join(filter(None, (str(site), environment.get("PYTHONPATH", ""))))

@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.api import PROJECT, CheckContext, TargetChanges, TargetVariant
-from jivsbench.errors import DuplicateNameError, InvalidRunError, JivsbenchError, PluginLoadError
+from jivsbench.errors import (
+    CacheUnreachableError,
+    DuplicateNameError,
+    EmbeddedServerError,
+    EnvironmentProblem,
+    InvalidRunError,
+    JivsbenchError,
+    PluginLoadError,
+    PortInUseError,
+    SourceUnreachableError,
+)
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench_security.hostile_check import HostileCheck
 from jivsbench_security.supply_chain.planted_plugins import (
@@ -30,6 +40,9 @@ from jivsbench_security.supply_chain.planted_plugins import (
     write_evil,
 )
 
+_OF_THE_MACHINE: Final = (SourceUnreachableError, CacheUnreachableError, EmbeddedServerError, PortInUseError, InvalidRunError)
+_TOO_SLOW: Final = "did not accept requests within"
+"""What a launcher says of a target that neither started nor ended."""
 _BEHAVES: Final = "zz_acme"
 """The last by its name, so that a refusal that names it says that the lock is right about all others."""
 _VARIABLE: Final = "JIVSBENCH_CHECK_CANARY"
@@ -91,15 +104,19 @@ class _Session:
                 self.reached += 1
                 self._add(attack, f"the target started all the same{self._tell_trap()}")
                 return
-        except JivsbenchError as refusal:
-            self.reached += 1
-            named = attack.plugins[0].name if attack.named is None else attack.named
-            if not isinstance(refusal, attack.refusals) or named not in str(refusal):
-                self._add(attack, f"the target ended with {type(refusal).__name__}, which does not name {named!r}")
-                return
+        except JivsbenchError as problem:
+            refusal = problem
         trapped = self._tell_trap()
+        named = attack.plugins[0].name if attack.named is None else attack.named
+        is_told = isinstance(refusal, attack.refusals) and named in str(refusal)
+        if not trapped and not is_told and says_nothing(refusal):
+            self.unanswered += 1
+            return
+        self.reached += 1
         if trapped:
             self._add(attack, f"the target was refused, but{trapped}")
+        elif not is_told:
+            self._add(attack, f"the target ended with {type(refusal).__name__}, which does not name {named!r}")
 
     @contextlib.contextmanager
     def _launch(self, attack: _Attack) -> Iterator[CheckContext]:
@@ -137,6 +154,11 @@ class _Session:
         self.findings.append(
             Finding(self.check.id, self.check.severity, title, f"{attack.name}: {evidence}", f"{attack.name}: {shown}")
         )
+
+
+def says_nothing(refusal: JivsbenchError) -> bool:
+    """True for a start that failed for want of a server, or of time: on a slow machine no plugin is to blame for that."""
+    return isinstance(refusal, _OF_THE_MACHINE) or (type(refusal) is EnvironmentProblem and _TOO_SLOW in str(refusal))
 
 
 class PluginTrustCheck(HostileCheck):

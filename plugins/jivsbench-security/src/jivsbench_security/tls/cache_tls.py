@@ -18,6 +18,7 @@ from jivsbench.api import CheckContext, TargetChanges, TargetVariant
 from jivsbench.errors import InvalidRunError, JivsbenchError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.secret import Secret
+from jivsbench_security.cache.cached_source import find_no_cache
 from jivsbench_security.hostile_check import HostileCheck
 from jivsbench_security.servers.certificates import SERVER_ADDRESS, Certificates
 from jivsbench_security.servers.fronts import Line, list_testable
@@ -48,8 +49,9 @@ class CacheTlsCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack. Needs a target with a cache server."""
-        if context.cache_url is None:
-            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, "the target has no cache server to speak TLS to")
+        reason = find_no_cache(context)
+        if reason is not None:
+            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, reason)
         certificates = Certificates.make(context.make_folder())
         lines = list_testable(certificates)
         with RedisFront(certificates, ()) as trusted, RedisFront(certificates, lines, trusted.port) as front:
