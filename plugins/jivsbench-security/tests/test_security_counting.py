@@ -4,6 +4,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import psycopg
@@ -20,7 +21,7 @@ from jivsbench.plugins import load_registry
 from jivsbench_security.exchanges import Client
 from jivsbench_security.extractions import Ending, Extractions
 from jivsbench_security.hostile_check import HostileCheck, SourceUnfitError, Tally, ask_profile
-from jivsbench_security.own_sessions import making, need_sight, open_session
+from jivsbench_security.own_sessions import depending_on_own_sessions, making, need_sight, need_unicode, open_session
 from jivsbench_security.planted_tables import plant_table
 
 HOLE = Finding("SEC-900", Severity.HIGH, "a hole", "seen", "do this")
@@ -111,6 +112,30 @@ def test_jobs_that_nobody_waits_for_any_more_are_stopped() -> None:
     assert not any("wait_s=3" in call for call in target.calls)
 
 
+class BusyTarget(EndlessTarget):
+    """A target that has room for every second job, and for none where `is_full`."""
+
+    is_full = False
+
+    def call(self, method: str, path: str, body: object = None) -> Response:
+        answer = super().call(method, path, body)
+        if path.endswith("/start") and (self.is_full or len(self.calls) % 4 == 0):
+            return Response(429, {"slug": "queue-full"})
+        return replace(answer, body={**answer.body, "state": "COMPLETED"}) if "wait_s" in path else answer
+
+
+def test_a_job_that_others_kept_out_gets_another_turn() -> None:
+    """A target in which nobody gets one, or that hangs, is not asked any further."""
+    endings = Extractions(BusyTarget()).run_until_met([{}, {}])
+    full = BusyTarget()
+    full.is_full = True
+
+    assert [ending.is_completed for ending in endings] == [True, True]
+    for hopeless in (Extractions(full), Extractions(EndlessTarget(), patience_s=0.0)):
+        with pytest.raises(InvalidRunError, match="not one got an answer"):
+            hopeless.run_until_met([{}, {}])
+
+
 def test_a_profile_that_is_not_told_is_no_profile_without_guards() -> None:
     """The target answers, but not with it."""
     told = SimpleNamespace(target=SimpleNamespace(call=lambda *_: Response(200, {"guards": ["sqlguard"]})))
@@ -172,6 +197,27 @@ def test_an_owner_who_sees_no_other_sessions_is_told_what_to_grant(embedded_post
             session.execute("CREATE ROLE jivsbench_more")
     with open_session(Secret(embedded_postgres_url)) as owner:
         need_sight(owner, "another")
+
+
+def test_a_database_without_every_letter_is_unfit(embedded_postgres_url: str) -> None:
+    """What is refused there for its letters is no value that reached the SQL text."""
+    with psycopg.connect(embedded_postgres_url, autocommit=True) as owner:
+        owner.execute("CREATE DATABASE jivsbench_latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0")
+        try:
+            url = Secret(f"{embedded_postgres_url.rpartition('/')[0]}/jivsbench_latin")
+            with open_session(url) as session, pytest.raises(SourceUnfitError, match="is in LATIN1"):
+                need_unicode(session)
+        finally:
+            owner.execute("DROP DATABASE jivsbench_latin")
+    with open_session(Secret(embedded_postgres_url)) as session:
+        need_unicode(session)
+
+
+def test_a_session_of_the_checks_own_that_fails_is_no_finding(embedded_postgres_url: str) -> None:
+    """The server was too busy for it, or ended it."""
+    refused = pytest.raises(InvalidRunError, match="SQLSTATE 57014")
+    with open_session(Secret(embedded_postgres_url)) as session, refused, depending_on_own_sessions():
+        session.execute("SET statement_timeout = 10; SELECT pg_sleep(1)")
 
 
 def test_a_server_that_gives_no_session_makes_no_finding() -> None:

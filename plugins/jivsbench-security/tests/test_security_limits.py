@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import psutil
 import psycopg
 import pytest
+from psycopg import sql
 
 from jivsbench.api import Response
 from jivsbench.errors import InvalidRunError, PluginLoadError, PortInUseError
@@ -157,6 +158,22 @@ def test_an_owner_counts_no_further_than_it_must(embedded_postgres_url: str) -> 
         view = owner.make_view("endless", "SELECT n AS id FROM pg_catalog.generate_series(1, 3) AS n")
 
         assert [owner.count_rows(view, most) for most in (2, 5)] == [2, 3]
+
+
+def test_a_login_is_made_of_a_verifier_and_works(embedded_postgres_url: str) -> None:
+    """A server that logs what changes users logs no password."""
+    with open_owner_session(build_context(embedded_postgres_url)) as owner:
+        sent: list[object] = []
+        run = owner._connection.execute
+        owner._connection.execute = lambda statement, *rest: (sent.append(statement), run(statement, *rest))[1]
+        login = owner.make_login("one")
+        shown = " ".join(one.as_string() if isinstance(one, sql.Composed) else str(one) for one in sent)
+        with open_session(login.url) as session:
+            found = session.execute("SELECT session_user::text").fetchone()
+
+    assert found == (login.role,)
+    assert "SCRAM-SHA-256$" in shown
+    assert login.url.reveal().split(":")[2].partition("@")[0] not in shown
 
 
 def test_what_an_owner_made_goes_though_its_session_was_ended(embedded_postgres_url: str) -> None:

@@ -17,6 +17,7 @@ _CREATED: Final = 201
 _FINAL: Final = ("COMPLETED", "FAILED", "CANCELLED")
 _CLIENT_ERRORS: Final = range(400, 500)
 INTERNAL_ERROR: Final = 500
+_TOO_MANY: Final = 429
 _NOT_ABOUT_THE_REQUEST: Final = frozenset({401, 403, 404, 408, 409, 429})
 _NOT_ABOUT_THE_REQUEST_SLUGS: Final = frozenset(
     {
@@ -50,6 +51,11 @@ class Ending:
         if self.job is not None:
             return self.job.get("state") == "FAILED" and self.slug in CLEAN_SLUGS
         return is_refusal(self.status, self.slug)
+
+    @property
+    def was_kept_out(self) -> bool:
+        """True when others took the room that it needed."""
+        return self.status == _TOO_MANY or self.slug in ("pool-timeout", "queue-full")
 
     @property
     def is_typed(self) -> bool:
@@ -116,10 +122,19 @@ class Extractions:
         return [self._wait(path, answer, started) for path, answer in begun]
 
     def run_until_met(self, bodies: Sequence[Mapping[str, object]]) -> list[Ending]:
-        """As `run_all`; whoever was kept from its turn, by a full pool or a deadline, gets another, alone."""
-        return [
-            ending if ending.is_verdict else self.run(body) for body, ending in zip(bodies, self.run_all(bodies), strict=True)
+        """As `run_all`; whoever was kept from its turn by the others gets another one, alone.
+
+        Raises InvalidRunError when nobody got an answer about its request: the target hangs, and would for each of the next.
+        """
+        endings = [
+            self.run(body) if ending.was_kept_out else ending for body, ending in zip(bodies, self.run_all(bodies), strict=True)
         ]
+        if not any(ending.is_verdict for ending in endings):
+            found = ", ".join(sorted({ending.slug or str(ending.status) for ending in endings}))
+            raise InvalidRunError(
+                f"of {len(bodies)} jobs at a time not one got an answer about its request: they ended with {found}"
+            )
+        return endings
 
     def _begin(self, body: Mapping[str, object]) -> tuple[str | None, Response]:
         """Where the job is found, or None for none; and the last answer."""

@@ -73,6 +73,24 @@ def making(what: str) -> Iterator[None]:
         raise SourceUnfitError(f"{told}: give the check a source whose owner may") from None
 
 
+@contextmanager
+def depending_on_own_sessions() -> Iterator[None]:
+    """Around what needs sessions of a check's own: one that fails says nothing about the target. Raises InvalidRunError then."""
+    try:
+        yield
+    except psycopg.Error as error:
+        told = f"a session of the check's own with the source failed ({type(error).__name__}, SQLSTATE {error.sqlstate})"
+        raise InvalidRunError(f"{told}: run it again while the server has less to do") from error
+
+
+def need_unicode(session: psycopg.Connection) -> None:
+    """Raise SourceUnfitError unless the database takes every letter."""
+    encoding = session.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        told = f"the source's database is in {encoding}, and what the check sends has letters of all alphabets"
+        raise SourceUnfitError(f"{told}: give it one in UTF8")
+
+
 def need_sight(session: psycopg.Connection, user: str) -> None:
     """Raise SourceUnfitError unless the session sees what those of another user do.
 

@@ -10,7 +10,7 @@ from jivsbench.api import CheckContext
 from jivsbench.errors import AccessDeniedError, OutputError
 from jivsbench.model.table import TableName
 from jivsbench_security.hostile_check import SourceUnfitError
-from jivsbench_security.own_sessions import CONNECTOR, making, open_session
+from jivsbench_security.own_sessions import CONNECTOR, making, need_unicode, open_session
 
 
 @contextmanager
@@ -30,6 +30,13 @@ def plant_table(context: CheckContext, name: str, rows: pa.RecordBatch) -> Itera
         yield table
     finally:
         loader.drop_table(source, table)
+
+
+def need_unicode_source(context: CheckContext) -> None:
+    """Raise SourceUnfitError for a PostgreSQL database that does not take every letter."""
+    if context.data_source().connector == CONNECTOR:
+        with open_session(context.data_source().url) as session:
+            need_unicode(session)
 
 
 def _let_all_read(context: CheckContext, table: TableName) -> None:

@@ -95,9 +95,9 @@ class OwnerSession:
         """A user who may log in and read the views. Raises SourceUnfitError when there can be none."""
         role, password = f"{self.token}_{kind}", secrets.token_urlsafe(24)
         with making("the users that the check needs"):
-            self._connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
-            )
+            # Some servers log such statements: what is in it is a verifier, as the server itself keeps it.
+            kept = self._connection.pgconn.encrypt_password(password.encode(), role.encode()).decode()
+            self._connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(kept)))
         self._roles.append(role)
         parts = urlsplit(self._reader_url.reveal())
         place = parts.netloc.rpartition("@")[2]

@@ -52,7 +52,9 @@ class EndWatch:
     def look(self) -> None:
         """At all jobs that there are."""
         asked_s = time.monotonic()
-        for job_id, ending in self._extractions.look_at_all().items():
+        found = self._extractions.look_at_all()
+        self._lenience.note(time.monotonic() - asked_s)
+        for job_id, ending in found.items():
             if ending is None:
                 self.ran_s[job_id] = asked_s
             else:

@@ -13,6 +13,7 @@ from jivsbench_security.extractions import Extractions
 from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported, SourceUnfitError
 from jivsbench_security.limits.flights import Lenience, Watch
 from jivsbench_security.limits.owner_session import OwnerSession, open_owner_session
+from jivsbench_security.own_sessions import depending_on_own_sessions
 
 QUERY_TIMEOUT_S: Final = 0.6
 JOB_TIMEOUT_S: Final = 0.9
@@ -51,7 +52,8 @@ class SourceSession(CountedSession, ABC):
 
     def run_benign(self) -> int:
         """1 when a few rows of the seeded table come back, else 0. Says how fast this machine is, too."""
-        wanted = self.owner.count_rows(self.target.table, _BENIGN_ROWS)
+        with depending_on_own_sessions():
+            wanted = self.owner.count_rows(self.target.table, _BENIGN_ROWS)
         for _ in range(_BENIGN_TRIES):
             started_s = time.monotonic()
             ending = self.extractions.run({"source": self.target.source, "table": self.target.table, "row_limit": _BENIGN_ROWS})
@@ -87,7 +89,12 @@ class SourceCheck(HostileCheck):
         try:
             with open_owner_session(context) as owner:
                 session = self.session(self, context, self._share(context), owner)
-                return self._attack(context, session, session.attack)
+
+                def send() -> None:
+                    with depending_on_own_sessions():
+                        session.attack()
+
+                return self._attack(context, session, send)
         except SourceUnfitError as problem:
             return self._leave_out(context, CheckOutcome.NOT_TESTED, str(problem))
 

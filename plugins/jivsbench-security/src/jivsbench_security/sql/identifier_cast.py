@@ -11,6 +11,7 @@ from typing import Final
 
 from psycopg import sql
 
+from jivsbench_security.own_sessions import need_unicode
 from jivsbench_security.places import Place, generate_for
 from jivsbench_security.sql.planted_schema import PlantedSchema
 
@@ -117,7 +118,8 @@ def plan_names(schema: str, choice: random.Random, *, is_full: bool) -> Iterator
 
 
 def plant_tables(schema: PlantedSchema) -> None:
-    """Every table with its one row; the bystander, which no request may touch, too."""
+    """Every table with its one row; the bystander, which no request may touch, too. Raises SourceUnfitError."""
+    need_unicode(schema.owner)
     for name in (*list_tables(schema.name), BYSTANDER):
         table = sql.Identifier(schema.name, name)
         held = COLUMNS[:1] if name == BYSTANDER else COLUMNS

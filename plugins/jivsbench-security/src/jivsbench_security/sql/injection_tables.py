@@ -10,9 +10,10 @@ from typing import Final
 import pyarrow as pa
 
 from jivsbench.api import CheckContext, Connection
+from jivsbench.errors import MissingObjectError
 from jivsbench.model.table import ExtractionRequest, TableName
 from jivsbench_security.payloads import Victims
-from jivsbench_security.planted_tables import plant_table
+from jivsbench_security.planted_tables import need_unicode_source, plant_table
 
 BENIGN: Final = "plain row 7"
 _PLAIN_ROWS: Final = 40
@@ -57,6 +58,7 @@ def build_rows(texts: Sequence[str]) -> tuple[Row, ...]:
 @contextmanager
 def tables_in_place(context: CheckContext, names: Victims, rows: Sequence[Row]) -> Iterator[None]:
     """Both tables, dropped again whatever happens, with the one that a payload may have made. Raises SourceUnfitError."""
+    need_unicode_source(context)
     batch = pa.RecordBatch.from_pylist(
         [{"id": r.id, "label": r.label, "amount": r.amount, "day": r.day} for r in rows], schema=_SCHEMA
     )
@@ -89,6 +91,8 @@ class CanaryWatch:
                 return "the canary table's rows changed"
             if len(self._read(self._names.table, ("id",))) != self._row_count:
                 return "the attacked table lost or gained rows"
+        except MissingObjectError:
+            return "a table lost a column"
         finally:
             self._connection.reset()
         return None

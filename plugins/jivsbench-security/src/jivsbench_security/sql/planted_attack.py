@@ -9,7 +9,7 @@ from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.extractions import IN_FLIGHT, INTERNAL_ERROR, Ending, Extractions, is_refusal, read_slug
 from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported, SourceUnfitError
-from jivsbench_security.own_sessions import CONNECTOR
+from jivsbench_security.own_sessions import CONNECTOR, depending_on_own_sessions
 from jivsbench_security.sql.planted_schema import CANARY, CANARY_ROWS, DONE, PlantedSchema, plant_schema
 
 _CREATED: Final = 201
@@ -118,7 +118,12 @@ class PlantedCheck(HostileCheck):
         try:
             with plant_schema(context.data_source().url) as schema:
                 attack = PlantedAttack(self, context, schema)
-                return self._attack(context, attack, lambda: self._send(attack))
+
+                def send() -> None:
+                    with depending_on_own_sessions():
+                        self._send(attack)
+
+                return self._attack(context, attack, send)
         except SourceUnfitError as problem:
             return self._leave_out(context, CheckOutcome.NOT_TESTED, str(problem))
 

@@ -13,6 +13,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.secret import Secret
 from jivsbench_security.own_sessions import making, open_session
 
@@ -102,14 +103,21 @@ def plant_schema(url: Secret) -> Iterator[PlantedSchema]:
 
 
 def _take_away(schema: PlantedSchema) -> None:
-    """Also when the attack has ended the owner's session, or a session of the target still holds something of the schema."""
-    with open_session(schema.owner_url) as session:
-        try:
-            _drop(session, schema.name)
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
-            with suppress(psycopg.errors.InsufficientPrivilege):
-                session.execute(_END_HOLDERS, (schema.name,))
-            _drop(session, schema.name)
+    """Also when the attack has ended the owner's session, or a session of the target still holds something of the schema.
+
+    Raises InvalidRunError when it stays.
+    """
+    try:
+        with open_session(schema.owner_url) as session:
+            try:
+                _drop(session, schema.name)
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+                with suppress(psycopg.errors.InsufficientPrivilege):
+                    session.execute(_END_HOLDERS, (schema.name,))
+                _drop(session, schema.name)
+    except psycopg.Error as error:
+        told = f"the schema {schema.name} could not be taken away (SQLSTATE {error.sqlstate})"
+        raise InvalidRunError(f"{told}: drop it by hand") from error
 
 
 def _drop(session: psycopg.Connection, name: str) -> None:
