@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from jivsbench.analysis.consistency import check_consistency, find_contradictions
 from jivsbench.analysis.readings import find_restart, has_readings
 from jivsbench.model.gate import WindowKind
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.sample import OperationKind
-from jivsbench.model.scenario import Block
+from jivsbench.model.scenario import Arrival, Block
 
 MAX_GENERATOR_CPU_RATIO: Final = 0.85
 MAX_LAG_NS: Final = 5e6
@@ -30,6 +31,7 @@ def find_invalidities(record: RunRecord) -> tuple[str, ...]:
     reasons += _judge_blocks(record)
     if not record.aborted:
         reasons += _judge_steadiness(record)
+        reasons += _judge_concurrency(record)
     return tuple(reasons)
 
 
@@ -127,6 +129,15 @@ def _judge_steadiness(record: RunRecord) -> Iterator[str]:
     for arm in record.arms:
         if arm.steady is not None and arm.steady.start_s is None:
             yield f"{arm.profile.name} has no steady window, and a gate judges it: {arm.steady.method}"
+
+
+def _judge_concurrency(record: RunRecord) -> Iterator[str]:
+    """Users that were not at work as planned are another load, whatever each of them measured."""
+    scenario = record.plan.scenario
+    is_closed = scenario.arrival is Arrival.USERS
+    for arm in record.arms:
+        found = check_consistency(arm.totals, arm.steps, scenario.workload.think_time_s, is_closed_loop=is_closed)
+        yield from (f"{arm.profile.name}: {reason}" for reason in find_contradictions(found.checked))
 
 
 def _due_blocks(record: RunRecord) -> Iterator[Block]:

@@ -10,7 +10,7 @@ from jivsbench.api import Connector
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.testing.connector_contract import ConnectorContract
-from jivsbench.testing.contract_table import LoadedTable, build_contract_table, new_table_name
+from jivsbench.testing.contract_table import DEFAULT_ROWS, LoadedTable, build_contract_table, new_table_name
 from jivsbench.testing.fakes import FakeConnector
 from jivsbench.testing.reading_contract import Counts
 from tests.contract.installed import registry
@@ -29,6 +29,8 @@ COVERED = {
     "sqlalchemy-sqlite": "TestSqlAlchemySqlite",
     "sqlite": "TestSqlite",
 }
+SOME_ROWS = 700
+"""Three batches, and three pages, for what is read slowly: every test reads the whole table."""
 NO_SERVER = {"sqlalchemy-mssql", "sqlalchemy-oracle"}
 """No machine of this project has these servers, so nobody has seen them pass: the plugin's README says so."""
 
@@ -108,7 +110,7 @@ class TestRest(ConnectorContract):
 
     @pytest.fixture
     def loaded(self, api: JsonApi) -> LoadedTable:
-        table = LoadedTable(new_table_name(), build_contract_table())
+        table = LoadedTable(new_table_name(), build_contract_table(SOME_ROWS))
         api.resources[table.name.name] = table.rows.to_pylist()
         return table
 
@@ -181,8 +183,8 @@ class TestSqlAlchemyMariaDb(OfSqlAlchemy):
         return mariadb_database_url.replace("mysql+", "mariadb+")
 
 
-@pytest.mark.no_cover
-@pytest.mark.real_server
+# The same server's other name.
+@pytest.mark.nightly
 class TestSqlAlchemyMySql(TestSqlAlchemyMariaDb):
     """MySQL's dialect, on the same server: it speaks the same protocol."""
 
@@ -200,6 +202,7 @@ class TestFilesCsv(ConnectorContract):
     """Each format is written once: no test changes a file."""
 
     suffix = ".csv"
+    size = DEFAULT_ROWS
     counts = Counts.WITHOUT_FILTERS
 
     @pytest.fixture
@@ -218,7 +221,7 @@ class TestFilesCsv(ConnectorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def loaded(cls, folder: Path) -> LoadedTable:
-        return write_file(build_contract_table(), folder, cls.suffix)
+        return write_file(build_contract_table(cls.size), folder, cls.suffix)
 
 
 class TestFilesParquet(TestFilesCsv):
@@ -231,11 +234,13 @@ class TestFilesJsonLines(TestFilesCsv):
 
 class TestFilesJsonArray(TestFilesCsv):
     suffix = ".json"
+    size = SOME_ROWS
     counts = Counts.NEVER
 
 
 class TestFilesXml(TestFilesCsv):
     suffix = ".xml"
+    size = SOME_ROWS
     counts = Counts.NEVER
 
     @pytest.fixture
@@ -254,8 +259,7 @@ class TestFilesWorkbook(TestFilesCsv):
     @pytest.fixture(scope="class")
     @classmethod
     def loaded(cls, folder: Path) -> LoadedTable:
-        # Three batches: openpyxl takes a tenth of a millisecond a cell, and every test reads the whole sheet.
-        return write_file(fit_workbook(build_contract_table(600)), folder, cls.suffix)
+        return write_file(fit_workbook(build_contract_table(SOME_ROWS)), folder, cls.suffix)
 
 
 class TestFake(ConnectorContract):

@@ -52,3 +52,13 @@ def test_what_cannot_be_checked_says_why() -> None:
     for step in (step_row(ramp, rows=1), step_row(_PLATEAU, rows=1, seconds=4), failing):
         assert "no plateau" in _check(step).why_unchecked
         assert _check(step).reasons == ()
+
+
+def test_a_plateau_after_a_peak_is_not_blamed_for_what_the_peak_left() -> None:
+    """180 users of the peak had operations of 1 s under way, which end in a plateau of 20 users: not checked, so not blamed."""
+    steps = list_steps([Stage(10, 200, is_step=True), Stage(10, 20, is_step=True)])
+    peak = replace(step_row(steps[0], rows=1), operations=2000)
+    after = step_row(steps[1], rows=1, busy_s=200 + 180)
+
+    assert [one.step for one in _check(peak, after).checked] == []
+    assert [one.step for one in _check(step_row(_PLATEAU, rows=1), after).checked] == [0, 1]

@@ -3,10 +3,14 @@ from dataclasses import replace
 import pytest
 
 from jivsbench.analysis import find_invalidities
+from jivsbench.analysis.schedule import list_steps
 from jivsbench.analysis.validity import lag_limit_ns
 from jivsbench.model.record import JobTotals
+from jivsbench.model.scenario import Stage
+from tests.planted_load import step_row
 from tests.unit.analysis_records import MS, build_arm_record, build_check, build_comparison, build_look, build_record, change_arm
 
+PLATEAU = list_steps([Stage(10, 20, is_step=True)])[0]
 RUN = build_record(build_arm_record())
 
 
@@ -45,6 +49,10 @@ def test_a_healthy_run_is_valid(record):
         (change_arm(RUN, monitor=(build_look(0, pss_mib=None, cpu_s=None),)), ("monitor read nothing", "1 looks")),
         (change_arm(RUN, monitor=(build_look(0, cpu_s=9), build_look(1, cpu_s=0.5))), ("restarted", "9.00 s to 0.50 s")),
         (change_arm(RUN, monitor=(build_look(0, hits=90), build_look(1, hits=3))), ("restarted", "from 90 to 3")),
+        (
+            change_arm(RUN, steps=(step_row(PLATEAU, rows=1, busy_s=100),)),
+            ("optimized: Little's law does not hold in step 1", "20 users", "took 10 user-seconds", "at most 10%"),
+        ),
         (change_arm(RUN, blocks=()), ("1 of 1 blocks are incomplete",)),
         (
             change_arm(build_comparison(12), blocks=build_comparison(9).arms[1].blocks),
