@@ -8,16 +8,19 @@ instead (`build_parent_death_signal`).
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+_READ_BYTES = 65_536
 
 
 @dataclass(slots=True)
@@ -52,6 +55,25 @@ class Child:
             raise ValueError(f"{self.name} was started without a standard input")
         stream.write(text.encode())
         stream.flush()
+
+    def read_line(self, timeout_s: float) -> bytes:
+        """The first line that the child writes, and nothing else; only for a child started with `reads_stdout`.
+
+        Raises TimeoutError when it is not whole in time, and EOFError when the child ends before.
+        """
+        give_up_at_s = time.monotonic() + timeout_s
+        stream, line = self.stdout.fileno(), b""
+        # Not `select`, which knows the first 1024 files of a process alone.
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        while not line.endswith(b"\n"):
+            if not poll.poll(max(give_up_at_s - time.monotonic(), 0.0) * 1000):
+                raise TimeoutError(f"{self.name} wrote nothing within {timeout_s:g} s")
+            part = os.read(stream, _READ_BYTES)
+            if not part:
+                raise EOFError(f"{self.name} ended without a word")
+            line += part
+        return line
 
     def stop(self, grace_s: float = 5.0, first: signal.Signals = signal.SIGTERM) -> int:
         """End the child and everything in its group: close its input, ask, then kill. Returns its exit status."""

@@ -27,6 +27,8 @@ from jivsbench.errors import EmbeddedServerError
 from jivsbench.model.secret import Secret
 
 PAGE_ROWS: Final = 1000
+_READY_WITHIN_S: Final = 120.0
+"""For a million rows on a busy machine."""
 _PREFIX: Final = "/v1/"
 _VERSION_HEADER: Final = "X-Data-Version"
 _MOST_ROWS_OF_A_PAGE: Final = 10_000
@@ -52,9 +54,10 @@ def start_paged_api(dataset: Dataset, sizes: Sequence[int], log: Path) -> Iterat
     message = TypeAdapter(PagedData).dump_json(data).decode()
     child = start_python_child("paged API", "jivsbench.embedded.paged_api", log=log, message=message)
     try:
-        answer = child.stdout.readline()
-        if not answer:
-            raise EmbeddedServerError(f"the paged API of the REST source did not start: {last_line(log)}")
+        try:
+            answer = child.read_line(_READY_WITHIN_S)
+        except (TimeoutError, EOFError) as exc:
+            raise EmbeddedServerError(f"the paged API of the REST source did not start: {last_line(log)}") from exc
         options = urlencode(
             {
                 "paging": "offset",

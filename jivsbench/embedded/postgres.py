@@ -21,6 +21,7 @@ _OWNER = "jivsbench"
 _READER = "extractor"
 _DATABASE = "bench"
 _ATTEMPTS = 3
+_SETUP_LIMIT_S = 60.0
 _READY_LINE = 7
 """Line of postmaster.pid (from 0) that says `ready`; the same line that pg_ctl waits for."""
 
@@ -150,13 +151,17 @@ def _run(argv: list[str], text: str, user: str | None) -> None:
             text=True,
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=_SETUP_LIMIT_S,
             cwd="/",
             user=user,
             group=primary_group(user),
             extra_groups=[] if user else None,
             env={"PATH": os.defpath, "LC_ALL": "C"},
         )
+    except subprocess.TimeoutExpired as exc:
+        raise EmbeddedServerError(
+            f"the embedded PostgreSQL could not be set up: {Path(argv[0]).name} did not end within {_SETUP_LIMIT_S:g} s"
+        ) from exc
     except subprocess.CalledProcessError as exc:
         found = exc.stderr.strip().splitlines()
         raise EmbeddedServerError(

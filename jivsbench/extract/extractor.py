@@ -16,6 +16,7 @@ from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, Guard
 from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError, MissingObjectError, UsageError
 from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
+from jivsbench.extract.foreign import close_connection
 from jivsbench.extract.guards import review
 from jivsbench.extract.leases import Lease
 from jivsbench.extract.manifest import ManifestIncrement, build_manifest, describe_output, format_manifest
@@ -137,7 +138,7 @@ class Extractor:
         try:
             return connection.test()
         finally:
-            connection.close()
+            close_connection(connection)
 
     def watermark(self, source: DataSource, request: ExtractionRequest, column: str, overlap: int | None) -> Watermark:
         """Ask, with a session of its own and so before any snapshot is taken, where the next increment begins."""
@@ -148,7 +149,7 @@ class Extractor:
                 raise UsageError(f"the connector {source.connector} cannot tell where an increment ends: extract the table whole")
             return connection.watermark(request, column, overlap)
         finally:
-            connection.close()
+            close_connection(connection)
 
     def forget_source(self, name: str) -> None:
         """Close the source's pool at once: its URL or password changed, or it was removed."""

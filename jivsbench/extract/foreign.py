@@ -6,6 +6,8 @@ A driver's message can quote a row, a password or a URL; the lines of code that 
 import logging
 import traceback
 
+from jivsbench.api import Connection
+
 _log = logging.getLogger(__name__)
 
 
@@ -15,3 +17,11 @@ def log_foreign_error(doing: str, problem: BaseException) -> str:
     frames = "".join(traceback.format_tb(problem.__traceback__))
     _log.error("%s: %s was raised here:\n%s", doing, kind, frames)
     return kind
+
+
+def close_connection(connection: Connection) -> None:
+    """Close a plugin's connection. What that raises is logged and goes no further: whoever closes has more to give back."""
+    try:
+        connection.close()
+    except Exception as problem:  # noqa: BLE001 - a plugin that breaks its promise must not take a pool's room with it
+        log_foreign_error("a connection could not be closed", problem)

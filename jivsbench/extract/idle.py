@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from jivsbench.api import Connection
+from jivsbench.extract.foreign import close_connection
 
 VALIDATE_AFTER_S = 0.5
 """A connection idle for longer is asked whether it lives before it is handed out."""
@@ -99,4 +100,4 @@ class IdleStack:
 def close_all(doomed: list[PooledConnection]) -> None:
     """Close connections that left the pool; never under the lock."""
     for pooled in doomed:
-        pooled.connection.close()
+        close_connection(pooled.connection)

@@ -16,6 +16,7 @@ from jivsbench.api import Connector, ReadLimits
 from jivsbench.errors import JivsbenchError
 from jivsbench.extract.capacity import Capacity, nothing_to_close
 from jivsbench.extract.connecting import ConnectAttempts, connect, is_busy, is_final
+from jivsbench.extract.foreign import close_connection
 from jivsbench.extract.idle import IdleStack, PooledConnection, close_all
 from jivsbench.extract.leases import Lease, Waiter, copy_error, end_queries
 from jivsbench.extract.lending import Lender
@@ -76,7 +77,7 @@ class ConnectionPool(Lender[Lease]):
             else:
                 self._forget()
         if not is_kept:
-            pooled.connection.close()
+            close_connection(pooled.connection)
         if starved is not None:
             starved.claim()
         self._capacity.serve()
@@ -109,7 +110,7 @@ class ConnectionPool(Lender[Lease]):
         """Under the lock: give up the connection idle longest; the caller closes it outside."""
         pooled = self._idle.pop_oldest()
         self._forget()
-        return pooled.connection.close
+        return partial(close_connection, pooled.connection)
 
     def maintain(self, now_s: float) -> None:
         """Close what is too old, abandon validations that hang, report leaks, refill to `min_idle`."""
@@ -230,7 +231,7 @@ class ConnectionPool(Lender[Lease]):
             else:
                 self._forget()
         if not is_kept:
-            connection.close()
+            close_connection(connection)
         return None
 
     def _after_failure(self, error: JivsbenchError) -> float | None:

@@ -12,6 +12,7 @@ from jivsbench.api import Connector, ReadLimits
 from jivsbench.errors import JivsbenchError
 from jivsbench.extract.capacity import Capacity
 from jivsbench.extract.connecting import connect
+from jivsbench.extract.foreign import close_connection
 from jivsbench.extract.leases import Lease, Waiter, end_queries
 from jivsbench.extract.lending import Lender
 from jivsbench.extract.totals import build_timeout_error, log_leaks
@@ -46,7 +47,7 @@ class UnpooledSource(Lender[Callable[[], None]]):
 
     def take_back(self, lease: Lease, *, is_clean: bool) -> None:  # noqa: ARG002 - clean or not, it is closed
         """Close the connection."""
-        lease.connection.close()
+        close_connection(lease.connection)
         with self._lock:
             self._leases.discard(lease)
             self.totals.closed += 1

@@ -1,10 +1,7 @@
 """Starts a service as a child process and waits until it accepts requests."""
 
 import json
-import os
 import secrets
-import select
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +13,6 @@ from jivsbench.errors import EnvironmentProblem, JivsbenchError
 from jivsbench.service.auth import Role
 from jivsbench.service.spec import ServiceSpec, TokenSpec, format_spec
 
-_READ_BYTES: Final = 65_536
 _TOKEN_BYTES: Final = 32
 
 
@@ -93,17 +89,12 @@ def start_service(spec: ServiceSpec, log: Path, timeout_s: float = 20.0, surroun
 
 
 def _read_answer(child: Child, timeout_s: float, log: Path) -> bytes:
-    give_up_at_s = time.monotonic() + timeout_s
-    stream, answer = child.stdout.fileno(), b""
-    while not answer.endswith(b"\n"):
-        ready, _, _ = select.select([stream], [], [], max(give_up_at_s - time.monotonic(), 0.0))
-        if not ready:
-            raise EnvironmentProblem(f"the extraction service did not accept requests within {timeout_s:g} s: see {log}")
-        part = os.read(stream, _READ_BYTES)
-        if not part:
-            raise EnvironmentProblem(f"the extraction service ended before it accepted requests: see {log}")
-        answer += part
-    return answer
+    try:
+        return child.read_line(timeout_s)
+    except TimeoutError as exc:
+        raise EnvironmentProblem(f"the extraction service did not accept requests within {timeout_s:g} s: see {log}") from exc
+    except EOFError as exc:
+        raise EnvironmentProblem(f"the extraction service ended before it accepted requests: see {log}") from exc
 
 
 def _raise_error(slug: str, message: str) -> NoReturn:

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 import redis
 
-from jivsbench.embedded import find_postgres_programs, find_valkey_program, start_postgres, start_valkey
+from jivsbench.dataset import Dataset
+from jivsbench.embedded import find_postgres_programs, find_valkey_program, paged_api, start_postgres, start_valkey
 from jivsbench.embedded import postgres as postgres_module
 from jivsbench.errors import EmbeddedServerError
 from jivsbench_redis.cache import RedisCache
@@ -194,3 +195,23 @@ def test_programs_on_the_path_take_the_place_of_the_wheel(tmp_path: Path, monkey
 
     assert find_postgres_programs() == tmp_path
     assert find_valkey_program() == tmp_path / "redis-server"
+
+
+def test_a_step_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that stands still, the program is named, and not what it was told."""
+    monkeypatch.setattr(postgres_module, "_SETUP_LIMIT_S", 0.2)
+
+    with pytest.raises(EmbeddedServerError, match=r"sleep did not end within 0\.2 s") as caught:
+        postgres_module._run(["/bin/sleep", "20"], "CREATE ROLE x PASSWORD 'S3cret'", None)
+    assert "S3cret" not in str(caught.value)
+
+
+def test_a_paged_api_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has as long as told for its rows; then it is ended."""
+    monkeypatch.setattr(paged_api, "_READY_WITHIN_S", 0.01)
+
+    with (
+        pytest.raises(EmbeddedServerError, match="did not start"),
+        paged_api.start_paged_api(Dataset(1_000), [10], tmp_path / "log"),
+    ):
+        pass

@@ -77,3 +77,26 @@ def test_reading_a_stream_that_was_not_opened_is_an_error(tmp_path: Path) -> Non
             child.send("x")
     finally:
         child.stop()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("print('one', flush=True); time.sleep(60)", b"one\n"),
+        ("sys.stdout.write('o'); sys.stdout.flush(); time.sleep(0.1); print('ne', flush=True); time.sleep(60)", b"one\n"),
+        ("time.sleep(60)", TimeoutError),
+        ("sys.stdout.write('half'); sys.stdout.flush(); time.sleep(60)", TimeoutError),
+        ("", EOFError),
+    ],
+)
+def test_an_answer_is_waited_for_as_long_as_told(tmp_path: Path, code: str, expected) -> None:
+    """A whole line, or an error that says whether the child was silent or gone."""
+    child = start_child("teller", [sys.executable, "-c", f"import sys, time; {code}"], log=tmp_path / "log", reads_stdout=True)
+    try:
+        if isinstance(expected, bytes):
+            assert child.read_line(10.0) == expected
+        else:
+            with pytest.raises(expected):
+                child.read_line(10.0 if expected is EOFError else 0.5)
+    finally:
+        child.stop(0.0)

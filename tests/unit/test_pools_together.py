@@ -1,16 +1,31 @@
 """All pools together: the total limit, changed credentials, the thread that maintains them."""
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError, PoolTimeoutError, UnknownNameError
 from jivsbench.extract.capacity import Capacity
+from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.pool_set import PoolSet
+from jivsbench.extract.pools import ConnectionPool
+from jivsbench.extract.unpooled import UnpooledSource
 from jivsbench.model.profile import LEGACY, PoolLimits
-from tests.unit.extract_fakes import FakeConnector, FakeServer, build_pool, build_profile, build_source, wait_until
+from tests.unit.extract_fakes import (
+    REQUEST,
+    FakeConnection,
+    FakeConnector,
+    FakeServer,
+    build_pool,
+    build_profile,
+    build_source,
+    wait_until,
+)
 
 
 def build_set(server: FakeServer, limits: PoolLimits | None = None, **more: object) -> PoolSet:
@@ -205,3 +220,55 @@ def test_without_a_pool_changed_credentials_end_the_running_query():
     assert held.is_revoked
     held.give_back()
     assert server.open_now == 0
+
+
+class BrokenEnd(FakeConnection):
+    """A session whose plugin breaks its promise: to close it raises."""
+
+    fault = "a secret row value"
+
+    def close(self) -> None:
+        super().close()
+        raise KeyError(self.fault)
+
+
+@pytest.mark.parametrize("has_pool", [True, False])
+def test_a_connection_that_cannot_be_closed_holds_no_room(*, has_pool: bool, caplog: pytest.LogCaptureFixture):
+    """Returned unclean, and then once more: each gives its place back, and the job that returned it goes on."""
+    server, capacity = FakeServer(), Capacity(1)
+    kind = ConnectionPool if has_pool else UnpooledSource
+    source = kind(FakeConnector(server, BrokenEnd), build_source(), PoolLimits(min_idle=0), ReadLimits(), capacity)
+
+    for _ in range(3):
+        source.borrow("job", 1.0).discard()
+
+    assert capacity.used == 0
+    assert source.size == 0
+    assert "KeyError" in caplog.text
+    assert BrokenEnd.fault not in caplog.text
+
+
+def test_a_connection_that_has_to_give_way_and_cannot_be_closed_stops_no_pool():
+    """The other pool gets its room, and connects."""
+    capacity = Capacity(1)
+    first = ConnectionPool(FakeConnector(FakeServer(), BrokenEnd), build_source(), PoolLimits(min_idle=0), ReadLimits(), capacity)
+    second = build_pool(FakeServer(), capacity=capacity, name="other")
+    first.borrow("job", 1.0).give_back()
+
+    for _ in range(2):
+        second.borrow("job", 1.0).discard()
+    first.close()
+    assert second.borrow("job", 1.0).is_held
+
+
+def test_a_job_is_complete_though_its_connection_cannot_be_closed(tmp_path: Path):
+    """Its output is verified and committed: what the plugin does then changes nothing of it."""
+    connector = FakeConnector(FakeServer(rows=10), BrokenEnd)
+    profile = build_profile(LEGACY)
+    with contextlib.closing(
+        Extractor(connectors={"fake": connector}, guards=(), profile=profile, output_dir=tmp_path / "out")
+    ) as extractor:
+        result = extractor.extract("job", build_source(), REQUEST)
+
+    assert result.rows_written == 10
+    assert (tmp_path / "out" / "job" / "manifest.json").is_file()
