@@ -21,9 +21,10 @@ def count_open(checks: Sequence[CheckResult], severity: Severity) -> int:
     return sum(check.open_severities.count(severity) for check in checks)
 
 
-def list_blocked(severity: Severity) -> tuple[Environment, ...]:
-    """Where a version may not go while a finding of that severity is open and nobody answers for it."""
-    return _BLOCKED.get(severity, ())
+def list_blocked(severity: Severity, *, is_waived: bool = False) -> tuple[Environment, ...]:
+    """Where a version may not go while a finding of that severity is open and not suppressed. A waiver lets it go to staging."""
+    blocked = _BLOCKED.get(severity, ())
+    return tuple(environment for environment in blocked if not is_waived or environment is not Environment.STAGING)
 
 
 def explain_not_run(record: RunRecord) -> str | None:

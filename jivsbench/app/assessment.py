@@ -6,11 +6,11 @@ from datetime import date
 from pathlib import Path
 
 from jivsbench.analysis.standards import cover_standards, list_not_run
-from jivsbench.analysis.waiving import Suppressions, list_expired
+from jivsbench.analysis.waiving import Suppressions, Waivers, list_expired
 from jivsbench.app.checks import score_results
 from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome, CheckResult, EarlierResult, SecurityScore
-from jivsbench.model.inputs import Waiver
+from jivsbench.model.inputs import Inputs, Waiver
 from jivsbench.model.standards import CheckFacts, StandardCoverage
 from jivsbench.model.summary import Report
 from jivsbench.report.bundle import write_reports
@@ -26,11 +26,16 @@ class Assessment:
     score: SecurityScore | None
     standards: tuple[StandardCoverage, ...]
     not_run: tuple[CheckFacts, ...]
-    suppressions: Suppressions
+    waivers: Waivers
     expired: tuple[str, ...]
     """A failure for each suppression past its last day."""
     is_vulnerable: bool = False
     """The target was vulnerable on purpose: this says nothing about any service."""
+
+    @property
+    def suppressions(self) -> Suppressions:
+        """Whose word it is that a finding may be open."""
+        return self.waivers.suppressions
 
     def has(self, outcome: CheckOutcome) -> bool:
         """True when any check ended so."""
@@ -60,7 +65,7 @@ def assess(
         score=score_results(tuple(results)),
         standards=cover_standards(catalogue, results),
         not_run=list_not_run(catalogue, results),
-        suppressions=Suppressions(suppressed, day),
+        waivers=Waivers(Inputs(day, waivers=tuple(suppressed)), results),
         expired=tuple(list_expired(suppressed, day)),
         is_vulnerable=is_vulnerable,
     )

@@ -28,7 +28,7 @@ from jivsbench.app.servers import Workbench
 from jivsbench.app.targets import Stack, Target, start_targets
 from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
-from jivsbench.errors import InterruptedRunError, InvalidRunError, OutputError
+from jivsbench.errors import EnvironmentProblem, InterruptedRunError, InvalidRunError, OutputError
 from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.aborting import AbortWatch
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
@@ -41,6 +41,7 @@ from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
+from jivsbench.model.profile import Profile
 from jivsbench.model.record import (
     FORMAT_VERSION,
     ArmRecord,
@@ -161,9 +162,17 @@ def _measure(  # noqa: PLR0917 - six different types, in the order of the data's
                 arm, target = measured.arms[-1], targets[-1]
                 measured.capacity = search_capacity(plan, arm, target, spec=spec, folder=folder, listener=bench.listener)
             if security.checks and not measured.aborted:
-                measured.checks = attack(bench, targets[-1].profile, security, folder)
+                measured.checks = _attack(bench, targets[-1].profile, security, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _attack(bench: Workbench, profile: Profile, security: Security, folder: Path) -> tuple[CheckResult, ...]:
+    """A target that does not start for the checks must not take away what the load has measured."""
+    try:
+        return attack(bench, profile, security, folder)
+    except EnvironmentProblem as exc:
+        raise InvalidRunError(f"the security checks had no target to attack ({type(exc).__name__}): see its log") from exc
 
 
 def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path, setup: LoadSetup) -> LoadSpec:

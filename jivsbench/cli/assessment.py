@@ -62,7 +62,7 @@ def _count(coverage: StandardCoverage) -> dict[str, Any]:
 
 def print_assessment(console: Console, found: Assessment) -> None:
     """The assessment as people read it."""
-    security = describe_security(found.results, found.score, found.suppressions)
+    security = describe_security(found.results, found.score, found.waivers)
     if found.is_vulnerable:
         console.print("[bold]The target was vulnerable on purpose:[/] nothing here is about a service of yours\n", soft_wrap=True)
     console.print(_build_table(security))
@@ -108,7 +108,7 @@ def _print_findings(console: Console, security: SecurityView) -> None:
             ("evidence", finding.evidence),
             ("again", finding.reproducer),
             ("remedy", finding.remedy),
-            ("effect", f"{finding.blocks} {finding.suppressed}".rstrip()),
+            ("effect", f"{finding.blocks} {finding.answer}".rstrip()),
             ("fingerprint", finding.fingerprint),
         )
         for name, text in lines:

@@ -1,6 +1,7 @@
 """`check` and `run --check` as CI calls them: a profile without guards is caught, answered for, closed, and told in SARIF."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ users = 2
 [[stages]]
 duration = "4s"
 users = 2
+"""
+ONE_START = """
+import pathlib, sys
+from jivsbench.api import hookimpl
+
+if "service" in sys.argv[0]:
+    mark = pathlib.Path(__file__).with_name("started")
+    if mark.exists():
+        raise RuntimeError("one service was enough")
+    mark.touch()
 """
 SUPPRESSION = """
 [[suppressions]]
@@ -115,3 +126,18 @@ def test_a_suppressed_run_is_conditional_and_an_expired_one_fails(folder: Path, 
     again = run("gate", bundle.name, "--suppressions", expired.name, cwd=folder, PYTHONPATH=str(folder))
     assert again.status == (ExitCode.INVALID if found["record"]["invalid"] else ExitCode.GATE_FAILED), again.stdout
     assert "expired on 2020-01-01" in again.stdout
+
+
+@pytest.mark.nightly
+def test_a_target_that_does_not_start_for_the_checks_leaves_the_load_measured(folder: Path, tmp_path: Path) -> None:
+    """INVALID with the reason, and the arm is there: it was measured before."""
+    shutil.copytree(folder / "scenarios", tmp_path / "scenarios")
+    (tmp_path / "one_check.py").write_text(ONE_CHECK)
+    (tmp_path / "one_start.py").write_text(ONE_START)
+    (tmp_path / "jivsbench.toml").write_text(CONFIG.replace('"one_check"', '"one_check", "one_start"'))
+    ended = run("run", "short", "--check", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert ended.status == ExitCode.INVALID, ended.stderr
+    record = json.loads((find_bundle(tmp_path) / "run.json").read_text())["record"]
+
+    assert record["invalid"] == ["the security checks had no target to attack (PluginLoadError): see its log"]
+    assert record["arms"][0]["totals"]["completed"] > 0

@@ -5,10 +5,12 @@ import inspect
 import re
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from jivsbench.api import HookSpecs
+from jivsbench.api import HookSpecs, Response
+from jivsbench.checks.runner import find_shortfall
 from jivsbench.plugins import build_plugin_manager, load_registry
 from jivsbench.plugins.offers import Seam
 
@@ -88,3 +90,17 @@ def test_the_whole_plugin_is_short_and_works(tmp_path: Path, monkeypatch: pytest
     assert guard.review(GuardRequest(ExtractionRequest("s", table, row_limit=1), "", None)) is None
     with pytest.raises(GuardRefusedError, match="needs a row limit"):
         guard.review(GuardRequest(ExtractionRequest("s", table), "", None))
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(404, "PASS"), (200, "FAIL")])
+def test_the_documented_check_can_be_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, outcome: str) -> None:
+    """Whoever copies it gets a check whose PASS and FAIL count: harmless requests around an attack, and a finding."""
+    (tmp_path / "documented_check.py").write_text(dict(EXAMPLES)["check"])
+    monkeypatch.syspath_prepend(tmp_path)
+    (check,) = load_registry(extra_modules=["documented_check"], entry_points=False).checks
+    answers = {"/profile": Response(200, {}), "/no-such-path": Response(status, None)}
+    context = SimpleNamespace(target=SimpleNamespace(call=lambda _method, path: answers[path]))
+    result = check.run(context)
+
+    assert result.outcome == outcome
+    assert find_shortfall(result) is None

@@ -255,7 +255,7 @@ def test_findings_say_what_they_block_and_who_answers() -> None:
         ("SEC-005", "Blocks nothing."),
         ("SEC-011", "Blocks nothing."),
     ]
-    assert found[1].suppressed.startswith("Suppressed by ops@example.org until 2030-12-31")
+    assert found[1].answer.startswith("Suppressed by ops@example.org until 2030-12-31")
     assert all(finding.remedy for finding in found)
 
 

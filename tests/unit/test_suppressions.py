@@ -230,3 +230,17 @@ def test_a_suppressed_check_is_skipped_in_junit():
     assert skipped[0].get("message") == "FAIL (HIGH), suppressed by ops until 2030-12-31: the release of June"
     assert [part.tag for part in failed] == ["failure"]
     assert failed[0].text.count("suppressed by ops") == 1
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_what_a_waived_finding_blocks_is_what_the_verdict_withholds(severity):
+    """A waiver of its check lets it go to staging; the word stands beside the finding."""
+    check = build_failed(severity)
+    record = replace(build_record(build_arm_record()), checks=(check,))
+    inputs = Inputs(TODAY, waivers=(Waiver(WaiverTarget.CHECK, "SEC-001", "ops", "known", "2030-12-31"),))
+    verdict = judge(record, summarize(record, inputs), (parse_gate("rows.lost count <= 0"),), inputs)
+    (shown,) = build_security(record, verdict).findings
+    withheld = [approval.environment for approval in verdict.approvals if not approval.is_approved]
+
+    assert shown.blocks == (f"Blocks {' and '.join(withheld)}." if withheld else "Blocks nothing.")
+    assert shown.answer == "Waived by ops until 2030-12-31: known."

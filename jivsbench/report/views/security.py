@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from jivsbench.analysis.findings import list_blocked
-from jivsbench.analysis.waiving import Suppressions, build_suppressions
+from jivsbench.analysis.waiving import Waivers
 from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, SecurityScore, Severity
 from jivsbench.model.record import RunRecord
@@ -30,7 +30,8 @@ class FindingView:
     remedy: str
     fingerprint: str
     blocks: str
-    suppressed: str
+    answer: str
+    """Whose word it is that it may be open; empty when nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,10 @@ _ORDER: Final = (
 
 def build_security(record: RunRecord, verdict: Verdict | None = None) -> SecurityView:
     """The section of a run; suppressions are those that its verdict was given."""
-    return describe_security(record.checks, record.score, build_suppressions(verdict.inputs if verdict else None))
+    return describe_security(record.checks, record.score, Waivers(verdict.inputs if verdict else None, record.checks))
 
 
-def describe_security(results: Sequence[CheckResult], score: SecurityScore | None, suppressions: Suppressions) -> SecurityView:
+def describe_security(results: Sequence[CheckResult], score: SecurityScore | None, waivers: Waivers) -> SecurityView:
     """All checks: the worst first, then by severity and id."""
     ordered = sorted(results, key=lambda check: (_ORDER.index(check.outcome), -check.severity.weight, check.check_id))
     catalogue = load_catalogue()
@@ -122,7 +123,7 @@ def describe_security(results: Sequence[CheckResult], score: SecurityScore | Non
         lines=tuple(_build_line(check) for check in ordered),
         counts=count_outcomes(results),
         score=_build_score(_withhold_letter(score, len(not_run))),
-        findings=_list_findings(ordered, suppressions),
+        findings=_list_findings(ordered, waivers),
         standards=build_standards(catalogue, results),
         untested=untested,
         not_run=not_run,
@@ -158,15 +159,17 @@ def _build_line(check: CheckResult) -> CheckLine:
     )
 
 
-def _list_findings(ordered: Sequence[CheckResult], suppressions: Suppressions) -> tuple[FindingView, ...]:
+def _list_findings(ordered: Sequence[CheckResult], waivers: Waivers) -> tuple[FindingView, ...]:
     pairs = [(check, finding) for check in ordered for finding in check.findings]
-    pairs.sort(key=lambda pair: (-pair[1].severity.weight, suppressions.explain(pair[1]) is not None))
-    return tuple(_build_finding(check, finding, suppressions) for check, finding in pairs)
+    pairs.sort(key=lambda pair: (-pair[1].severity.weight, waivers.suppressions.explain(pair[1]) is not None))
+    return tuple(_build_finding(check, finding, waivers) for check, finding in pairs)
 
 
-def _build_finding(check: CheckResult, finding: Finding, suppressions: Suppressions) -> FindingView:
-    word = suppressions.explain(finding)
-    blocked = list_blocked(finding.severity) if word is None else ()
+def _build_finding(check: CheckResult, finding: Finding, waivers: Waivers) -> FindingView:
+    word = waivers.suppressions.explain(finding)
+    waiver = waivers.explain_check(finding.check_id) if word is None else None
+    blocked = list_blocked(finding.severity, is_waived=waiver is not None) if word is None else ()
+    answer = word or (waiver.text if waiver else "")
     facts = load_catalogue().find(finding.check_id)
     return FindingView(
         check_id=finding.check_id,
@@ -180,7 +183,7 @@ def _build_finding(check: CheckResult, finding: Finding, suppressions: Suppressi
         remedy=_begin_sentence(facts.remedy) if facts else "",
         fingerprint=finding.fingerprint,
         blocks=f"Blocks {' and '.join(blocked)}." if blocked else "Blocks nothing.",
-        suppressed=_begin_sentence(word) if word else "",
+        answer=_begin_sentence(answer) if answer else "",
     )
 
 
