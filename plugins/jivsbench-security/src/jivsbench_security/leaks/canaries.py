@@ -21,7 +21,7 @@ _LONG_PIECE: Final = 8
 _LEAST_CHARACTERS: Final = 12
 _AROUND: Final = 16
 _WORD: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
-_DRAWN: Final = tuple(map(re.compile, ("[a-z]", "[A-Z]", "[^a-zA-Z]")))
+_DRAWN: Final = tuple(map(re.compile, ("[a-z]", "[A-Z]", "[0-9]")))
 _READABLE: Final = ("plain", "in small letters", "percent-encoded")
 
 
