@@ -21,8 +21,8 @@ _LONG_PIECE: Final = 8
 _LEAST_CHARACTERS: Final = 12
 _AROUND: Final = 16
 _WORD: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
-_HEX: Final = re.compile(rb"[0-9A-Fa-f]{12,}")
-_READABLE: Final = ("plain", "percent-encoded")
+_DRAWN: Final = tuple(map(re.compile, ("[a-z]", "[A-Z]", "[0-9]")))
+_READABLE: Final = ("plain", "in small letters", "percent-encoded")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,6 +61,13 @@ class Leak:
     encoding: str
 
 
+def watch_secret(owner: str, text: str) -> Canary:
+    """A secret that others chose: drawn, so that no piece of it is met by chance, or made of words, and then looked for whole."""
+    pieces = [text[start : start + _LONG_PIECE] for start in range(len(text) - _LONG_PIECE + 1)]
+    is_drawn = all(sum(kind.search(piece) is not None for kind in _DRAWN) > 1 for piece in pieces)
+    return Canary(owner, text, 0 if is_drawn else len(text))
+
+
 def draw_canary(owner: str) -> Canary:
     """A new secret: letters and digits, a mark in every piece of six, and two signs that URLs encode."""
     groups = ["".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(_GROUPS)]
@@ -68,27 +75,38 @@ def draw_canary(owner: str) -> Canary:
 
 
 def find_leaks(content: bytes, canaries: Iterable[Canary]) -> tuple[Leak, ...]:
-    """Which secrets are in there, in which encoding: any piece of one, plain, percent-encoded, as base64 or as hex."""
-    haystacks = _reduce(content)
+    """Which secrets are in there, in which encoding: any piece of one, plain, in small letters, percent signs, base64 or hex."""
+    haystacks = _Haystacks(content)
     return tuple(
         Leak(canary.owner, encoding)
         for canary in canaries
         for encoding, needles in _list_needles(canary)
-        if any(needle in haystacks[encoding, canary.is_marked] for needle in needles)
+        if any(needle in haystacks.choose(needle, is_marked=canary.is_marked and encoding in _READABLE) for needle in needles)
     )
 
 
-def _reduce(content: bytes) -> dict[tuple[str, bool], bytes]:
-    """What of a content can hold a piece in each encoding: a tenth of it at most, and there are thousands of pieces."""
-    around, place = [], content.find(_MARK.encode())
-    while place >= 0:
-        around.append(content[max(0, place - _AROUND) : place + _AROUND])
-        place = content.find(_MARK.encode(), place + 1)
-    marked = b"\n".join(around)
-    words, hexes = b"\n".join(_WORD.findall(content)), b"\n".join(_HEX.findall(content))
-    plain = {(encoding, is_marked): marked if is_marked else content for encoding in _READABLE for is_marked in (True, False)}
-    # A short text that is looked for whole can be shorter as base64 than what counts as a word.
-    return plain | {("base64", True): words, ("base64", False): content, ("hex", True): hexes, ("hex", False): content}
+class _Haystacks:
+    """What of a content can hold a piece: a tenth of it at most, and there are thousands of pieces."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        around, place = [], content.find(_MARK.encode())
+        while place >= 0:
+            around.append(content[max(0, place - _AROUND) : place + _AROUND])
+            place = content.find(_MARK.encode(), place + 1)
+        self._marked = b"\n".join(around)
+        self._words = b"\n".join(dict.fromkeys(_WORD.findall(content)))
+
+    def choose(self, needle: bytes, *, is_marked: bool) -> bytes:
+        """Around the marks, for a piece with one; among long words, for what is one; else everything."""
+        if is_marked:
+            return self._marked
+        return self._words if _is_word(needle) else self._content
+
+
+@lru_cache(maxsize=65_536)
+def _is_word(needle: bytes) -> bool:
+    return _WORD.fullmatch(needle) is not None
 
 
 @lru_cache(maxsize=64)
@@ -100,9 +118,15 @@ def _build_needles(canary: Canary) -> Iterator[tuple[str, tuple[bytes, ...]]]:
     text, piece = canary.text, canary.piece
     plain = tuple(_cut(text, piece))
     yield "plain", plain
+    if canary.is_marked:
+        # As the name of a host is written, and the key of a header.
+        yield "in small letters", tuple(needle for needle in _cut(text.lower(), piece) if needle not in plain)
     quoted = dict.fromkeys(chain(_cut(quote(text, safe=""), piece), _cut(quote_plus(text, safe=""), piece)))
     yield "percent-encoded", tuple(needle for needle in quoted if needle not in plain)
-    yield "base64", tuple(dict.fromkeys(chain.from_iterable(_cut(part, max(1, 4 * piece // 3)) for part in _encode_base64(text))))
+    yield (
+        "base64",
+        tuple(dict.fromkeys(chain.from_iterable(_cut(part, min(4 * piece // 3, len(part))) for part in _encode_base64(text)))),
+    )
     hexadecimal = text.encode().hex()
     yield "hex", tuple(chain(_cut(hexadecimal, 2 * piece, 2), _cut(hexadecimal.upper(), 2 * piece, 2)))
 

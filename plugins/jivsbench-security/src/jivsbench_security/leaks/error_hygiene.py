@@ -5,14 +5,14 @@ import re
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final
+from contextlib import ExitStack, contextmanager
+from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
 from jivsbench.api import CheckContext, TableLoader, TargetVariant
-from jivsbench.errors import AccessDeniedError, OutputError
+from jivsbench.errors import AccessDeniedError, InvalidRunError, OutputError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.table import TableName
 from jivsbench_security.exchanges import API, CORRELATION, Client, Exchange
@@ -24,6 +24,7 @@ from jivsbench_security.servers.telltale_server import TelltaleServer
 _LEAST_FAILURES: Final = 30
 _MAX_FINDINGS: Final = 6
 _REFUSED: Final = range(400, 600)
+_ENDS: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 _SCHEMA: Final = pa.schema([pa.field("id", pa.int64()), pa.field("label", pa.string()), pa.field("day", pa.date32())])
 _FRAME: Final = re.compile(
     r"Traceback|File \"|\.py\b|line \d+, in |\bat 0x[0-9a-f]{6,}|site-packages|psycopg|sqlalchemy|pydantic_core"
@@ -49,14 +50,15 @@ class ErrorHygieneCheck(HostileCheck):
             reason = "its failures are written for PostgreSQL" if loader else "the connector cannot write the table that it needs"
             return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
         rows = [draw_canary(f"the value of row {number}") for number in (1, 2)]
-        try:
-            with _table_in_place(context, loader, rows) as table, TelltaleServer() as telltale:
-                session = HygieneSession(self.id, context, table, rows)
-                with session.client:
-                    return self._attack(context, session, lambda: session.attack(telltale.port))
-        except (AccessDeniedError, OutputError):
-            reason = "the source's user may not write the table that the check needs"
-            return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
+        with ExitStack() as exits:
+            try:
+                table = exits.enter_context(_table_in_place(context, loader, rows))
+            except (AccessDeniedError, OutputError):
+                reason = "the source's user may not write the table that the check needs"
+                return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
+            telltale = exits.enter_context(TelltaleServer())
+            session = exits.enter_context(HygieneSession(self.id, context, table, rows))
+            return self._attack(context, session, lambda: session.attack(telltale))
 
 
 class HygieneSession:
@@ -67,7 +69,7 @@ class HygieneSession:
         self._context = context
         self._parameter, self._password = draw_canary("a parameter"), draw_canary("the password of a data source")
         self._stage = Stage(context.source, table, self._parameter.text)
-        self._told = (*rows, self._parameter, self._password, *_list_parts(context))
+        self._told = (*rows, self._parameter, self._password)
         self.client = Client(context.base_url, context.token)
         self._problems: set[str] = set()
         self.attempted = 0
@@ -89,14 +91,33 @@ class HygieneSession:
         answer = self.client.run({"source": self._context.source, "table": self._stage.table, "columns": ["id"]})
         return int(answer.document.get("state") == "COMPLETED")
 
-    def attack(self, telltale_port: int) -> None:
-        """Every failure; then the log of each job and the list of all."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_trace: object) -> None:
+        self.client.close()
+
+    def attack(self, telltale: TelltaleServer) -> None:
+        """Every failure; then the log of each job and the list of all. Raises InvalidRunError when too few of them failed."""
+        self._told += tuple(self._list_parts())
         for step in self._stage.list_requests():
             self._take(step, self._send(step))
         self._stop_and_start_again()
-        self._fail_sources(telltale_port)
+        self._fail_sources(telltale.port)
         for path in (f"{API}/extractions?size=200", f"{API}/data-sources"):
             self._judge(path, self.client.send("GET", path))
+        if self.failed < _LEAST_FAILURES:
+            raise InvalidRunError(
+                f"{self.failed} of {self.attempted} requests failed, and it takes {_LEAST_FAILURES} to judge errors"
+            )
+        if not telltale.told:
+            raise InvalidRunError("the server that tells passwords was told none: the target did not come that far")
+
+    def _list_parts(self) -> Iterator[Canary]:
+        """Parts of the source's URL that no harmless answer holds: a user called `postgres` is also a connector."""
+        harmless = [self.client.send("GET", path) for path in (f"{API}/profile", f"{API}/data-sources", f"{API}/openapi.json")]
+        words = b"\n".join(answer.body for answer in harmless)
+        return (part for part in list_parts(self._context.reader().url.reveal()) if not find_leaks(words, [part]))
 
     def _send(self, step: Step) -> Exchange:
         if not step.is_job:
@@ -134,8 +155,10 @@ class HygieneSession:
     def _take(self, step: Step, answer: Exchange) -> None:
         """Count a failure and judge it; a request that succeeded, though it should not have, is counted as attempted alone."""
         self.attempted += 1
-        self.unanswered += not answer.status
-        has_failed = answer.status in _REFUSED or answer.document.get("state") in {"FAILED", "CANCELLED"}
+        state = answer.document.get("state")
+        # Of a job that still runs nobody knows how it fails.
+        self.unanswered += not answer.status or (step.is_job and answer.status not in _REFUSED and state not in _ENDS)
+        has_failed = answer.status in _REFUSED or state in {"FAILED", "CANCELLED"}
         self.failed += has_failed
         self._judge(step.name, answer)
 
@@ -164,9 +187,9 @@ def list_disclosures(answer: Exchange, told: Sequence[Canary]) -> Iterator[str]:
         yield "the correlation id is not in the problem document"
 
 
-def _list_parts(context: CheckContext) -> Iterator[Canary]:
-    """Of the source's own URL: what names the server, and the user where its name is nobody else's word."""
-    parts = urlsplit(context.reader().url.reveal())
+def list_parts(url: str) -> Iterator[Canary]:
+    """What names the server, its user and the password, where they are too long to be met by chance."""
+    parts = urlsplit(url)
     texts = {
         "the password of the source": unquote(parts.password or ""),
         "host and port of the source": parts.netloc.rpartition("@")[2],

@@ -9,7 +9,7 @@ from typing import Final
 import redis
 
 from jivsbench.api import CheckContext
-from jivsbench.errors import JivsbenchError
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.table import ExtractionRequest
 
 _MOST_BYTES: Final = 64 << 20
@@ -31,31 +31,38 @@ def read_files(folder: Path, place: str) -> Iterator[tuple[str, bytes]]:
             size = path.stat().st_size
             left -= size
             if left < 0:
-                raise JivsbenchError(f"{place} is larger than {_MOST_BYTES >> 20} MiB: it cannot be looked through")
+                raise InvalidRunError(f"{place} is larger than {_MOST_BYTES >> 20} MiB: it cannot be looked through")
             where = f"{place}, {path.relative_to(folder).parts[0]}" if place == "the output folder" else place
             yield where, path.name.encode() + b"\n" + path.read_bytes()
 
 
 def read_process(pid: int) -> Iterator[tuple[str, bytes]]:
     """Command line, environment and the names of open files, of the process and its children. Raises OSError without /proc."""
-    for one in (pid, *_list_children(pid)):
-        folder = Path("/proc", str(one))
-        for name in _PROCESS_FILES:
-            yield f"/proc/PID/{name}", (folder / name).read_bytes()
-        links = [str(link.readlink()) for link in (folder / "fd").iterdir() if link.is_symlink()]
-        yield "/proc/PID/fd", "\n".join(links).encode()
+    yield from _read_one(pid)
+    for child in _list_children(pid):
+        # One that has ended meanwhile shows nothing any more.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield from _read_one(child)
 
 
 def read_cache(url: str) -> Iterator[tuple[str, bytes]]:
-    """Every key of a cache server, and what is stored under those that its user may read, through a client of the check's own."""
+    """Every key of a cache server, and what is stored under it, through a client of the check's own.
+
+    Raises NoPermissionError when the URL's user may not look.
+    """
     with redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S) as client:
         for number, key in enumerate(client.scan_iter(count=1000)):
             if number >= _MOST_KEYS:
-                raise JivsbenchError(f"the cache holds more than {_MOST_KEYS} keys: it cannot be looked through")
+                raise InvalidRunError(f"the cache holds more than {_MOST_KEYS} keys: it cannot be looked through")
             yield "a cache key", bytes(key)
             # The service stores strings alone; DUMP, which reads whatever there is, is a right that it does not need.
-            with contextlib.suppress(redis.ResponseError):
+            try:
                 yield "a cache value", bytes(client.get(key) or b"")
+            except redis.exceptions.NoPermissionError:
+                raise
+            except redis.ResponseError:
+                # No string: of somebody else's, in a server that the target shares.
+                continue
 
 
 def read_activity(context: CheckContext) -> bytes:
@@ -75,6 +82,18 @@ def read_activity(context: CheckContext) -> bytes:
 
 def _join(row: Mapping[str, object]) -> str:
     return " ".join(str(value) for value in row.values())
+
+
+def _read_one(pid: int) -> Iterator[tuple[str, bytes]]:
+    folder = Path("/proc", str(pid))
+    for name in _PROCESS_FILES:
+        yield f"/proc/PID/{name}", (folder / name).read_bytes()
+    links = []
+    for link in (folder / "fd").iterdir():
+        # A file that is closed meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            links.append(str(link.readlink()))
+    yield "/proc/PID/fd", "\n".join(links).encode()
 
 
 def _list_children(pid: int) -> list[int]:

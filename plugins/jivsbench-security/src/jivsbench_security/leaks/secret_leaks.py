@@ -12,13 +12,20 @@ from urllib.parse import quote, unquote, urlsplit
 import redis
 
 from jivsbench.api import CheckContext, TargetChanges, TargetVariant
-from jivsbench.errors import InvalidRunError, JivsbenchError
+from jivsbench.errors import (
+    ConfigError,
+    DestinationError,
+    InvalidRunError,
+    JivsbenchError,
+    SourceUnreachableError,
+    UnknownNameError,
+)
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.secret import Secret
 from jivsbench_security.exchanges import API, Client, Exchange
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import HostileCheck, started
 from jivsbench_security.leaks import crashing_connector
-from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks
+from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks, watch_secret
 from jivsbench_security.leaks.failures import list_bad_urls
 from jivsbench_security.leaks.leak_surfaces import read_activity, read_cache, read_files, read_process
 from jivsbench_security.servers.telltale_server import TelltaleServer
@@ -36,6 +43,8 @@ _BAD_STARTS: Final = (
     "nothing://ann:PASSWORD@127.0.0.1:1/nothing",
 )
 _ENDS: Final = {"COMPLETED", "FAILED", "CANCELLED"}
+_SLOW_WAIT_S: Final = 10
+_REFUSALS: Final = frozenset({ConfigError.slug, DestinationError.slug, UnknownNameError.slug, SourceUnreachableError.slug})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ class SecretLeakCheck(HostileCheck):
             environment=(("TMPDIR", str(temporary)),),
         )
         start = context.log.stat().st_size if context.log.exists() else 0
-        with context.launch(changes) as target, TelltaleServer() as telltale:
+        with started(context, changes) as target, TelltaleServer() as telltale:
             session = LeakSession(self.id, target, keys, temporary, start)
             # The reports are those of this target's installation; the plugin that crashes has no part in them.
             session.render = context.render_reports
@@ -82,6 +91,8 @@ class SecretLeakCheck(HostileCheck):
         if context.is_full:
             session.start_badly(context, changes)
         session.search_remains()
+        if session.unanswered and not session.findings:
+            raise InvalidRunError(f"{session.unanswered} of {session.attempted} uses of a secret got no answer about it")
         outcome = CheckOutcome.FAIL if session.findings else result.outcome
         return replace(
             result,
@@ -137,8 +148,7 @@ class LeakSession:
             self._left_out.add("failures of other servers than PostgreSQL")
         self._send_wrong_tokens()
         self._search_reports()
-        # While everything else was done, the query has run into its time limit.
-        self._take(self.client.send("GET", f"{API}/extractions/{slow}?wait_s=30"))
+        self._end_slow(slow)
         self._search_running()
 
     def start_badly(self, context: CheckContext, changes: TargetChanges) -> None:
@@ -146,21 +156,27 @@ class LeakSession:
         for text in _BAD_STARTS:
             canary = draw_canary(f"the password of a target's source like {text}")
             self._given.append(canary)
-            self.attempted += 1
+            refusal = None
             try:
                 with context.launch(replace(changes, source_url=Secret(text.replace("PASSWORD", canary.text)))) as target:
                     answer = Client(target.base_url, target.token).run({"source": target.source, "table": "nothing"})
                     self._search("an answer", answer.raw)
-            except JivsbenchError as refusal:
+                    self._take(answer)
+            except JivsbenchError as problem:
+                refusal = problem
+            if refusal is not None:
+                is_met = refusal.slug in _REFUSALS
+                self.attempted += 1
+                self.reached += is_met
+                self.unanswered += not is_met
                 self._search("the message of a start that was refused", str(refusal).encode())
-            self.reached += 1
 
     def search_remains(self) -> None:
         """What is left once the target has ended: its log to the last line, its files, its temporary files."""
         with self._context.log.open("rb") as log:
             log.seek(self._log_start)
             told = log.read()
-        if _SOURCE.encode() not in told:
+        if _SOURCE.encode() not in told and not self.findings:
             raise InvalidRunError("the target's log names none of the sources that failed: it is not where it was looked for")
         self._search("the log", told)
         if not (self._context.output_dir / ".jobs").is_dir():
@@ -181,12 +197,24 @@ class LeakSession:
         if not telltale.told:
             raise InvalidRunError("the server that tells passwords was told none: the target did not come that far")
 
-    def _start_slow(self) -> object:
-        """A query that runs into its time limit while others fail in other ways."""
+    def _start_slow(self) -> str | None:
+        """A query that runs into its time limit while others fail in other ways; None when it was not taken."""
         body = {"source": self._context.source, "query": _SLOW.replace("{t}", self._context.table)}
         job = self.client.send("POST", f"{API}/extractions", body).document.get("id")
+        if not isinstance(job, str):
+            return None
         self.client.send("POST", f"{API}/extractions/{job}/start")
         return job
+
+    def _end_slow(self, job: str | None) -> None:
+        """While everything else was done, it has run into its limit; where it has none, it is stopped."""
+        answer = self.client.send("GET", f"{API}/extractions/{job}?wait_s={_SLOW_WAIT_S}") if job else None
+        if answer is not None and answer.document.get("state") == "FAILED":
+            self._take(answer)
+            return
+        self._left_out.add("a query that runs into its time limit")
+        if job:
+            self.client.send("POST", f"{API}/extractions/{job}/stop")
 
     def _use_source(self, name: str, connector: str, url: str, table: str, canary: Canary | None = None) -> None:
         """Add a data source, test it, change it, extract from it, and remove it."""
@@ -260,11 +288,15 @@ class LeakSession:
                 self._search(where, content)
             if not found:
                 self._left_out.add("the cache (nothing is in it)")
+        except redis.exceptions.NoPermissionError:
+            self._left_out.add("the cache (its URL's user may not list it)")
         except (redis.RedisError, ValueError) as problem:
-            raise JivsbenchError(f"the cache server cannot be looked through ({type(problem).__name__})") from None
+            raise InvalidRunError(f"the cache server cannot be looked through ({type(problem).__name__})") from None
 
     def _search(self, place: str, content: bytes) -> None:
         self._places.add(place)
+        if len(self.findings) >= _MAX_FINDINGS:
+            return
         for leak in find_leaks(content, self._given):
             if (place, leak.owner) in self._found or len(self.findings) >= _MAX_FINDINGS:
                 continue
@@ -278,6 +310,6 @@ def _list_own(context: CheckContext) -> Iterator[Canary]:
     """Passwords that the target has anyway, where they are long enough to be looked for."""
     for owner, url in (("the password of the source", context.reader().url), ("the password of the cache", context.cache_url)):
         password = urlsplit(url.reveal()).password if url else None
-        canary = Canary(owner, unquote(password or ""))
+        canary = watch_secret(owner, unquote(password or ""))
         if canary.is_unique:
             yield canary

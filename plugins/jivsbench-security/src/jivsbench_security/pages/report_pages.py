@@ -3,16 +3,17 @@
 import itertools
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from jivsbench.api import CheckContext, TargetVariant
+from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench_security.exchanges import API, Client
 from jivsbench_security.hostile_check import HostileCheck
-from jivsbench_security.pages.page_markup import find_missing, list_active, list_differences, read_markup
+from jivsbench_security.pages.page_markup import Markup, find_missing, list_active, list_differences, read_markup
 from jivsbench_security.pages.page_watch import find_obstacle, watch_pages
 from jivsbench_security.places import Place, generate_for
 
@@ -78,9 +79,10 @@ class PageSession:
         rounds = list(self._list_rounds())
         twins = [[f"harmless text {number}" for number in range(len(texts))] for texts in rounds[:1]]
         twin, *folders = self._context.render_reports([*twins, *rounds])
+        meant = read_reports(twin)
         pages = []
         for texts, folder in zip(rounds, folders, strict=True):
-            self._read_reports(texts, folder, twin)
+            self._judge_reports(texts, read_reports(folder), meant)
             pages.append(folder / _PAGE)
             for text in texts[:_SENT]:
                 self._send(text)
@@ -97,28 +99,26 @@ class PageSession:
             texts = own[start : start + _FAST_TEXTS]
             yield [*texts, *itertools.islice(drawn, _FAST_TEXTS - len(texts))]
 
-    def _read_reports(self, texts: list[str], folder: Path, twin: Path) -> None:
+    def _judge_reports(self, texts: list[str], reports: Mapping[str, Markup], twins: Mapping[str, Markup]) -> None:
+        if reports.keys() != twins.keys():
+            raise InvalidRunError(f"two runs were rendered, one to {len(reports)} reports with markup and one to {len(twins)}")
         self.attempted += len(texts)
-        for file in sorted(folder.iterdir()):
-            if file.suffix not in _MARKED:
-                continue
-            found = read_markup(file.read_text(encoding="utf-8"))
-            meant = read_markup((twin / file.name).read_text(encoding="utf-8"))
-            for difference in list_differences(found, meant):
-                self._add(f"{file.name}: {difference}", [text for text in texts if "<" in text])
-            if file.name == _PAGE:
-                for active in list_active(found):
-                    self._add(f"{file.name}: {active}", _find_authors(active, texts))
-                missing = find_missing(texts, "".join(found.texts))
-                self.reached += len(texts) - len(missing)
-                for text in missing:
-                    self._add(f"{file.name}: a text is not shown as it is", [text])
+        for name, found in reports.items():
+            for difference in list_differences(found, twins[name]):
+                self._add(f"{name}: {difference}", [text for text in texts if "<" in text])
+        page = reports[_PAGE]
+        for active in list_active(page):
+            self._add(f"{_PAGE}: {active}", _find_authors(active, texts))
+        missing = find_missing(texts, "".join(page.texts))
+        self.reached += len(texts) - len(missing)
+        for text in missing:
+            self._add(f"{_PAGE}: a text is not shown as it is", [text])
 
     def _send(self, text: str) -> None:
         """The target answers with JSON, and says so: a browser that is led there shows no page."""
         name = text[:100]
         for method, path, body in (
-            ("GET", f"{API}/{quote(name, safe='')}", None),
+            ("GET", f"{API}/{quote(name, safe='', errors='surrogateescape')}", None),
             ("POST", f"{API}/extractions", {"source": self._context.source, "table": name}),
         ):
             self.attempted += 1
@@ -142,6 +142,14 @@ class PageSession:
         reproducer = f"name a table, plugin or scenario {shown}, and open {_PAGE}"
         title = "a name or an error became part of a page"
         self.findings.append(Finding(self._check_id, Severity.HIGH, title, evidence, reproducer))
+
+
+def read_reports(folder: Path) -> dict[str, Markup]:
+    """The reports of one run that hold markup, by name. Raises InvalidRunError without a page: nothing could be seen in it."""
+    files = [file for file in sorted(folder.iterdir()) if file.suffix in _MARKED]
+    if not any(file.name == _PAGE for file in files):
+        raise InvalidRunError(f"no {_PAGE} was rendered, so no page could show anything")
+    return {file.name: read_markup(file.read_text(encoding="utf-8")) for file in files}
 
 
 def _find_authors(active: str, texts: list[str]) -> list[str]:
