@@ -60,7 +60,9 @@ def _find(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
 
 
 def _list_plugin_folders(settings: Settings) -> tuple[Path, ...]:
-    """Of each plugin the outermost package, without importing it; none for the host's own."""
+    """Of each plugin the outermost package, or its one module, without importing it; none for the host's own."""
     wanted = find_wanted(extra_modules=settings.plugins, disabled=settings.disabled_plugins)
     specs = [find_spec(package) for package in dict.fromkeys(plugin.package for plugin in wanted) if package != PROJECT]
-    return tuple(Path(spec.origin).parent for spec in specs if spec is not None and spec.origin)
+    # A namespace package has no file of its own, and a module no folder: beside it lies everything else that is installed.
+    found = [spec.submodule_search_locations or filter(None, [spec.origin]) for spec in specs if spec is not None]
+    return tuple(Path(place) for places in found for place in places)

@@ -110,10 +110,13 @@ def _is_in(name: str, package: str) -> bool:
 
 
 def build_index(folders: Iterable[Path], left_out: Iterable[str] = ()) -> SourceIndex:
-    """The index of all Python files under some packages' folders, but those in a folder that ends in one of `left_out`."""
+    """The index of modules, and of all Python files under packages' folders but those in one that ends in one of `left_out`."""
     index = SourceIndex()
     endings = tuple(left_out)
     for folder in folders:
+        if folder.is_file():
+            # A plugin of one module.
+            index.add(folder.stem, folder, folder.read_text("utf-8", "replace"))
         for path in sorted(folder.rglob("*.py")):
             if not (endings and str(path.parent).endswith(endings)):
                 parts = path.relative_to(folder).with_suffix("").parts
