@@ -160,6 +160,17 @@ def test_an_advisory_whose_ranges_are_none_leaves_the_check_untested(tmp_path: P
     assert "OSV format" in seen.untested
 
 
+def test_advisories_about_nothing_that_is_installed_prove_nothing(tmp_path: Path) -> None:
+    """One of somebody's own is no base."""
+    place = plant_affected(tmp_path)
+    advisory = json.loads(place.advisories[0].read_text())
+    advisory["affected"][0]["package"]["name"] = "another"
+    place.advisories[0].write_text(json.dumps(advisory))
+
+    seen = KnownHolesCheck()._inspect(SimpleNamespace(installation=place))
+    assert seen.untested == "none of 1 advisories is about anything installed: give those of the whole ecosystem PyPI"
+
+
 def test_files_folders_and_archives_are_read_alike(tmp_path: Path) -> None:
     """One record a file, a list of them, or an archive of a whole ecosystem; what is no JSON is an error."""
     (tmp_path / "one.json").write_text(json.dumps(record()))

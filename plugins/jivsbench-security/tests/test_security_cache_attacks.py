@@ -98,6 +98,18 @@ def test_a_target_that_says_nothing_has_believed_nothing(server, grows, status, 
     assert (problem is None) == bool(unanswered)
 
 
+def test_a_target_that_never_says_anything_is_not_asked_for_ever(server) -> None:
+    """The third entry ends it."""
+    with serve_metrics(grows=True) as base_url:
+        poisoning = Poisoning(Target(base_url, server))
+        for _ in range(2):
+            poisoning.replace({KEY: b"evil"}, Answers(FACTS, None), with_columns=False)
+        with pytest.raises(InvalidRunError, match="did not reach"):
+            poisoning.replace({KEY: b"evil"}, Answers(FACTS, None), with_columns=False)
+
+    assert poisoning.written == 3
+
+
 def test_nothing_to_poison_is_no_attack(server) -> None:
     """A target that stopped using its cache is not one that withstood."""
     with serve_metrics(grows=False) as base_url, pytest.raises(InvalidRunError, match="no longer puts anything"):
@@ -105,7 +117,7 @@ def test_nothing_to_poison_is_no_attack(server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("grows", "keeps", "counts"), [(False, 9, (5, 0, 0)), (False, 3, (5, 0, 2)), (True, 0, (0, 5, 0)), (True, 9, (5, 0, 0))]
+    ("grows", "keeps", "counts"), [(False, 9, (5, 0, 0)), (False, 3, (5, 0, 2)), (True, 3, (3, 2, 0)), (True, 9, (5, 0, 0))]
 )
 def test_a_missing_key_is_a_hole_only_when_the_target_reached_its_server(server, grows, keeps, counts) -> None:
     """Answered, unanswered, findings: five requests, of which some make no key."""

@@ -109,6 +109,14 @@ def test_a_target_that_takes_no_source_at_all_has_refused_none(answer) -> None:
     assert (session.attempted, session.reached, session.unanswered) == (2, 0, 2)
 
 
+def test_a_target_that_answers_nothing_is_not_asked_for_ever() -> None:
+    """Each question takes as long as its patience."""
+    session, context = attack(Target(Response(0, None)), Listeners())
+    session.attack(context, [HOSTILE] * 100)
+
+    assert session.unanswered == session.attempted == 6
+
+
 def test_a_refusal_of_the_url_counts() -> None:
     """In the words of destinations, and as a value that does not fit; a change too."""
     for refused in (Response(422, {"slug": "config"}), Response(503, {"slug": "destination"})):

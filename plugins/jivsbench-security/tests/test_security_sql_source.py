@@ -136,6 +136,15 @@ def inspect(folder: Path, **files: str):
     return SqlSourceCheck()._inspect(SimpleNamespace(installation=Installation(sources=(package,))))
 
 
+def test_a_plugin_of_one_module_is_scanned_alone(tmp_path: Path) -> None:
+    """Not the folder that it lies in, where all other packages are."""
+    (tmp_path / "acme.py").write_text("def f(c, x):\n c.execute(f'SELECT {x}')")
+    (tmp_path / "other.py").write_text("def f(c, x):\n c.execute(f'SELECT {x}')")
+    seen = SqlSourceCheck()._inspect(SimpleNamespace(installation=Installation(sources=(tmp_path / "acme.py",))))
+
+    assert [finding.reproducer for finding in seen.findings] == ["acme.py:2"]
+
+
 def test_a_file_that_cannot_be_parsed_hides_no_hole(tmp_path: Path) -> None:
     """It forbids a PASS, and what was found elsewhere stays a finding."""
     seen = inspect(tmp_path, a="def f(c, x):\n c.execute(f'SELECT {x}')", broken="execute(")

@@ -20,6 +20,7 @@ _LONGEST_KEY: Final = 1024
 _MEGABYTE: Final = 1 << 20
 _LONG_QUERY: Final = 60_000
 _TRIES: Final = 3
+_MOST_GIVEN_UP: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ class ConfusionSession:
                 got, made = self._ask_for(columns, keys)
             except InvalidRunError:
                 self._unanswered += 1
+                if self._unanswered >= _MOST_GIVEN_UP:
+                    raise
                 continue
             self._answered += 1
             self._pairs += compared

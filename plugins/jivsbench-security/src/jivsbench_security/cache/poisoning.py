@@ -12,6 +12,7 @@ from jivsbench.errors import InvalidRunError
 from jivsbench_security.cache.cached_source import Answers, CachedSource, count_errors
 
 _TRIES: Final = 5
+_MOST_GIVEN_UP: Final = 3
 PAUSE_S: Final = 0.7
 """Longer than a target keeps away from a cache server that was slow once: until then it reads nothing at all."""
 
@@ -24,6 +25,7 @@ class Poisoning:
         self._errors = count_errors(source.context)
         self.written = 0
         self.met = 0
+        self._given_up = 0
         self.unanswered = 0
         """Entries of which the target did not say whether it believes them: it was busy, or did not reach its cache server."""
 
@@ -59,6 +61,11 @@ class Poisoning:
                     still = f"{left} of {len(poisoned)} entries were still there after they were read"
                     return problem or (still if left else None)
         self.unanswered += len(poisoned)
+        self._given_up += 1
+        if self._given_up >= _MOST_GIVEN_UP:
+            raise InvalidRunError(
+                f"the target was busy or did not reach its cache server, {_TRIES} times for each of some entries"
+            )
         return None
 
     def _ask(self, wanted: Answers, *, with_columns: bool) -> str | None:

@@ -33,6 +33,7 @@ from jivsbench_security.servers.listeners import Listeners, build_redirect, open
 _OK: Final = 200
 _CREATED: Final = 201
 _MAX_FINDINGS: Final = 6
+_MOST_UNANSWERED: Final = 6
 _LATE_S: Final = 0.3
 _ALWAYS: Final = 1_000_000
 _NO_CONNECTOR: Final = "unknown-name"
@@ -135,7 +136,8 @@ class DestinationSession:
     def attack(self, context: CheckContext, urls: Iterable[HostileUrl]) -> None:
         """Each is stored and tested, unless it is refused before."""
         for hostile in urls:
-            if len(self.findings) >= _MAX_FINDINGS:
+            # A target that answers nothing any more is not asked a hundred times: each takes as long as its patience.
+            if len(self.findings) >= _MAX_FINDINGS or self.unanswered >= _MOST_UNANSWERED:
                 return
             self._offer(context, hostile)
 

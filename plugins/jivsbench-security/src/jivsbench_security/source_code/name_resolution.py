@@ -24,7 +24,8 @@ class NameResolution:
             name = scope.parent.node.name
         package = scope.module.name.partition(".")[0]
         own = [site for site in self._index.find_calls(package, name) if self._may_mean(site, scope)]
-        return own + [site for site in self._index.find_calls_elsewhere(package, name) if self._means(site, scope)]
+        beside = scope.owner.name if scope.owner is not None else scope.module.name.rpartition(".")[2]
+        return own + [site for site in self._index.find_calls_elsewhere(package, name, beside) if self._means(site, scope)]
 
     def _means(self, site: CallSite, scope: Scope) -> bool:
         """True when it is plain that a call means this function: elsewhere many things have its name."""

@@ -25,7 +25,7 @@ class SourceIndex:
         self._by_word: defaultdict[str, set[str]] = defaultdict(set)
         self._modules: dict[str, Module | None] = {}
         self._calls: dict[tuple[str, str], list[CallSite]] = {}
-        self._calls_elsewhere: dict[tuple[str, str], list[CallSite]] = {}
+        self._calls_elsewhere: dict[tuple[str, str, str], list[CallSite]] = {}
         self.unreadable: list[Path] = []
         """Files that are no Python, as far as they were asked for."""
 
@@ -63,13 +63,21 @@ class SourceIndex:
             self._calls[package, name] = [site for module in modules for site in module.calls.get(name, ())]
         return self._calls[package, name]
 
-    def find_calls_elsewhere(self, package: str, name: str) -> list[CallSite]:
-        """The calls of something by that name in the modules of other packages that speak of this one."""
-        if (package, name) not in self._calls_elsewhere:
-            speaking = self._list_files(package) - {one for one in self._files if _is_in(one, package)}
-            modules = [module for module in self._find_modules(name, f"{name}(") if module.name in speaking]
-            self._calls_elsewhere[package, name] = [site for module in modules for site in module.calls.get(name, ())]
-        return self._calls_elsewhere[package, name]
+    def find_calls_elsewhere(self, package: str, name: str, beside: str) -> list[CallSite]:
+        """The calls of something by that name in the modules of other packages that speak of this one.
+
+        `beside` is the class of a method, or the module of a function, which these have to speak of, or import the function.
+        """
+        key = package, name, beside
+        if key not in self._calls_elsewhere:
+            imported = re.compile(rf"import\s*\([^)]*\b{name}\b|import [^\n(]*\b{name}\b")
+            knowing = self._list_files(beside)
+            files = {one for one in self._list_files(package) & self._list_files(name) if not _is_in(one, package)}
+            texts = {one: self._files[one].text for one in sorted(files)}
+            names = [one for one, text in texts.items() if f"{name}(" in text and (one in knowing or imported.search(text))]
+            modules = [module for one in names if (module := self.find_module(one)) is not None]
+            self._calls_elsewhere[key] = [site for module in modules for site in module.calls.get(name, ())]
+        return self._calls_elsewhere[key]
 
     def find_foreign(self, package: str, name: str) -> list[ForeignValue]:
         """What the attributes by that name are given in a package from outside their classes."""
@@ -110,7 +118,7 @@ def _is_in(name: str, package: str) -> bool:
 
 
 def build_index(folders: Iterable[Path], left_out: Iterable[str] = ()) -> SourceIndex:
-    """The index of all Python files under some packages' folders, but those in a folder that ends in one of `left_out`."""
+    """The index of modules, and of all Python files under packages' folders but those in one that ends in one of `left_out`."""
     index = SourceIndex()
     endings = tuple(left_out)
     for folder in folders:

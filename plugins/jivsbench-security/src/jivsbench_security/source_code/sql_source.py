@@ -180,6 +180,6 @@ def _list_aliases(name: str, scope: Scope) -> Iterator[str]:
 def _shorten(place: str, folders: Sequence[Path]) -> str:
     path, _, line = place.rpartition(":")
     for folder in folders:
-        if Path(path).is_relative_to(folder.parent):
+        if Path(path).is_relative_to(folder):
             return f"{Path(path).relative_to(folder.parent)}:{line}"
     return place

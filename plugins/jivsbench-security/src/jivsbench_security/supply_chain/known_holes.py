@@ -56,8 +56,12 @@ class KnownHolesCheck(InspectingCheck):
                 matches += base.match(one.name, one.version)
             except InvalidVersion:
                 unmatched.append(f"{one.name} {one.version}")
-        severe = [one for one in matches if is_severe(one)]
         named = sum(base.has(one.name) for one in found)
+        if not named:
+            return _leave_out(
+                f"none of {base.count} advisories is about anything installed: give those of the whole ecosystem PyPI"
+            )
+        severe = [one for one in matches if is_severe(one)]
         rest = sorted(f"{one.advisory} ({one.name} {one.version})" for one in matches if not is_severe(one))
         return Inspection(
             attempted=len(found),
