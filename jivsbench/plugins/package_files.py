@@ -28,6 +28,11 @@ class PackageFiles:
         """Its folders, or its single file."""
         return self.folders if self.file is None else (self.file,)
 
+    @property
+    def is_on_disk(self) -> bool:
+        """False for what lies within an archive, where nobody looks."""
+        return all(folder.is_dir() for folder in self.folders) and (self.file is None or self.file.is_file())
+
     def __iter__(self) -> Iterator[tuple[str, Path]]:
         """Every file that can be imported or read as part of it, with its name in there. Compiled copies are left out."""
         if self.file is not None:
@@ -52,7 +57,7 @@ def find_package(module: str) -> PackageFiles | None:
         if found is None and spec.origin is not None:
             file = None if places else Path(spec.origin)
             found = PackageFiles(".".join(names), tuple(map(Path, places)), file)
-    return found
+    return found if found is not None and found.is_on_disk else None
 
 
 def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:

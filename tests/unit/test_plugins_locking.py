@@ -2,6 +2,7 @@
 
 import json
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -316,3 +317,16 @@ def test_a_namespace_alone_is_no_plugin(site: Site) -> None:
 
     with pytest.raises(PluginLoadError, match=r"the files of plugin 'emptyland' \(module\) cannot be found"):
         site.write_lock("emptyland")
+
+
+def test_a_plugin_within_an_archive_cannot_be_locked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python can import from there; nobody has looked at its files."""
+    archive = site.folder / "zipped.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("acmezip/__init__.py", "")
+        file.writestr("singlezip.py", "")
+    monkeypatch.syspath_prepend(archive)
+
+    for name in ("acmezip", "singlezip"):
+        with pytest.raises(PluginLoadError, match=r"cannot be found, so it cannot be locked: install it as files"):
+            site.write_lock(name)
