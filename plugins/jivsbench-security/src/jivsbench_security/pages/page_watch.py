@@ -5,7 +5,7 @@ Nothing is downloaded: a browser that is installed is used, or none.
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,7 +30,7 @@ def find_obstacle() -> str | None:
     return None if _find_program() else "no Chromium is installed"
 
 
-def watch_pages(pages: Sequence[Path]) -> Iterator[tuple[Path, list[str]]]:
+def watch_pages(pages: Iterable[Path]) -> Iterator[tuple[Path, list[str]]]:
     """What each page did that none should. Raises InvalidRunError when a page that misbehaves is not seen to do so."""
     from playwright.sync_api import Error, sync_playwright
 

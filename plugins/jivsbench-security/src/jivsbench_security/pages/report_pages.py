@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -77,17 +78,29 @@ class PageSession:
     def attack(self) -> None:
         """Rounds of texts in reports, each beside a harmless twin; then some of them as names in requests."""
         rounds = list(self._list_rounds())
+        rendered: Future[list[Path]] = Future()
+        with ThreadPoolExecutor(1, thread_name_prefix="browser") as opener:
+            # A browser takes as long to start as the reports take to be rendered.
+            seen = opener.submit(_open_rendered, rendered) if self.obstacle is None else None
+            try:
+                self._render(rounds, rendered)
+            finally:
+                # The opener waits for it; a result that is set stays.
+                rendered.cancel()
+            for texts in rounds:
+                for text in texts[:_SENT]:
+                    self._send(text)
+            for page, events in seen.result() if seen else ():
+                for event in events:
+                    self._add(f"{page.name} in Chromium: {event}", [])
+
+    def _render(self, rounds: list[list[str]], rendered: "Future[list[Path]]") -> None:
         twins = [[f"harmless text {number}" for number in range(len(texts))] for texts in rounds[:1]]
         twin, *folders = self._context.render_reports([*twins, *rounds])
+        rendered.set_result([folder / _PAGE for folder in folders])
         meant = read_reports(twin)
-        pages = []
         for texts, folder in zip(rounds, folders, strict=True):
             self._judge_reports(texts, read_reports(folder), meant)
-            pages.append(folder / _PAGE)
-            for text in texts[:_SENT]:
-                self._send(text)
-        if self.obstacle is None:
-            self._open(pages)
 
     def _list_rounds(self) -> Iterator[list[str]]:
         """As many texts a round as the twin has; the user's own come last."""
@@ -129,11 +142,6 @@ class PageSession:
             if answer.status and ("json" not in media_type or answer.header("x-content-type-options") != "nosniff"):
                 self._add(f"{method}: an answer of type {media_type!r} that a browser may take for a page", [text])
 
-    def _open(self, pages: list[Path]) -> None:
-        for page, events in watch_pages(pages):
-            for event in events:
-                self._add(f"{page.name} in Chromium: {event}", [])
-
     def _add(self, evidence: str, texts: list[str]) -> None:
         limit = _MAX_FINDINGS if " in Chromium: " in evidence else _MAX_STATIC
         if len(self.findings) >= limit or any(finding.evidence == evidence for finding in self.findings):
@@ -142,6 +150,11 @@ class PageSession:
         reproducer = f"name a table, plugin or scenario {shown}, and open {_PAGE}"
         title = "a name or an error became part of a page"
         self.findings.append(Finding(self._check_id, Severity.HIGH, title, evidence, reproducer))
+
+
+def _open_rendered(rendered: "Future[list[Path]]") -> list[tuple[Path, list[str]]]:
+    """What the pages do, once they are there; the browser is started and proves its sight meanwhile."""
+    return list(watch_pages(page for pages in (rendered,) for page in pages.result()))
 
 
 def read_reports(folder: Path) -> dict[str, Markup]:
