@@ -1,6 +1,9 @@
 """What a check counts, and when a result may be believed: holes stay holes, and silence is none."""
 
 import http.server
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +56,7 @@ class Session:
 
 def test_a_hole_that_was_found_stays_one_when_the_rest_cannot_be_shown() -> None:
     """FAIL with the reason for the early end; without a hole nothing was shown."""
-    context, found = SimpleNamespace(seed=1), Session([HOLE])
+    context, found = SimpleNamespace(seed=1, pid=os.getpid()), Session([HOLE])
     result = Check()._attack(context, found, found.stop_early)
     nothing = Session([])
 
@@ -61,6 +64,46 @@ def test_a_hole_that_was_found_stays_one_when_the_rest_cannot_be_shown() -> None
     assert "the record is not complete" in result.reason
     with pytest.raises(InvalidRunError):
         Check()._attack(context, nothing, nothing.stop_early)
+
+
+@contextmanager
+def running_child() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def test_a_target_that_dies_of_an_attack_has_not_blocked_it() -> None:
+    """Its silence is a hole, unless its process runs on."""
+    session, alive = Session([]), Session([])
+    session.reached = 0
+    with running_child() as child:
+        context = SimpleNamespace(seed=1, pid=child.pid)
+        with pytest.raises(InvalidRunError):
+            Check()._attack(context, alive, alive.stop_early)
+
+        def kill() -> None:
+            child.kill()
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            raise InvalidRunError("no answers")
+
+        result = Check()._attack(context, session, kill)
+
+    assert (result.outcome, result.reached) == (CheckOutcome.FAIL, 1)
+    assert result.findings[0].title == "the target's process ended while it was attacked"
+
+
+def test_a_target_that_says_nothing_is_not_asked_hundreds_of_times() -> None:
+    """Each silence takes as long as a client waits."""
+    asked: list[object] = []
+    extractions = Extractions(SimpleNamespace(call=lambda *request: asked.append(request) or Response(0, None)))
+    with pytest.raises(InvalidRunError, match="no answer to 3 requests"):
+        [extractions.create({}) for _ in range(100)]
+
+    assert len(asked) == 3
 
 
 def test_what_was_not_met_is_not_reached() -> None:

@@ -24,13 +24,14 @@ from jivsbench.model.source import DataSource
 from jivsbench_security.extractions import Ending
 from jivsbench_security.limits.failing_closed import FailClosedCheck, spoil_store, spoil_trail, swap_character
 from jivsbench_security.limits.flights import Flight, Lenience, find_overrun
-from jivsbench_security.limits.lifecycle import LifecycleCheck, find_files, has_ended
+from jivsbench_security.limits.lifecycle import LifecycleCheck, find_files
 from jivsbench_security.limits.owner_session import open_owner_session
 from jivsbench_security.limits.pool_exhaustion import EndWatch
 from jivsbench_security.limits.resource_bombs import MemoryWatch, build_endless, build_large
 from jivsbench_security.limits.source_check import SourceCheck, SourceSession
 from jivsbench_security.limits.time_limits import TimeLimitCheck
 from jivsbench_security.own_sessions import open_session
+from jivsbench_security.processes import has_ended
 
 ENDED = Ending(200, "deadline", {"state": "FAILED"}, 0.0)
 KEPT = Flight("sleep", "id", "view", 1.0, began_s=0.0, ending=ENDED, ended_s=1.1, longest_s=1.0, pids={1}, active_s=1.0)

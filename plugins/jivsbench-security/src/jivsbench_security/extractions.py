@@ -12,6 +12,8 @@ from jivsbench.errors import ExtractionError, InvalidRunError, JivsbenchError, U
 IN_FLIGHT: Final = 8
 """So many jobs at a time: no queue fills up, and nobody's turn takes long enough to look like a delay."""
 _WAIT_S: Final = 30
+_MOST_SILENCES: Final = 3
+"""Each takes as long as a client waits, and a check sends hundreds."""
 _PATIENCE_S: Final = 150.0
 _CREATED: Final = 201
 _FINAL: Final = ("COMPLETED", "FAILED", "CANCELLED")
@@ -106,10 +108,15 @@ class Extractions:
     def __init__(self, target: TargetApi, patience_s: float = _PATIENCE_S) -> None:
         self._target = target
         self._patience_s = patience_s
+        self._silences = 0
 
     def create(self, body: Mapping[str, object]) -> Response:
-        """Ask for an extraction, without starting it."""
-        return self._target.call("POST", "/extractions", body)
+        """Ask for an extraction, without starting it. Raises InvalidRunError when a few requests on end get no answer at all."""
+        answer = self._target.call("POST", "/extractions", body)
+        self._silences = 0 if answer.status else self._silences + 1
+        if self._silences >= _MOST_SILENCES:
+            raise InvalidRunError(f"the target gave no answer to {self._silences} requests on end: it hangs, or has ended")
+        return answer
 
     def run(self, body: Mapping[str, object]) -> Ending:
         """Create, start and wait for the end."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, Protocol
 from jivsbench.api import CheckContext, TargetChanges, TargetVariant
 from jivsbench.errors import InvalidRunError, JivsbenchError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench_security.processes import is_gone
 
 MOST_FINDINGS: Final = 6
 """After so many holes the verdict stands."""
@@ -145,16 +146,21 @@ class HostileCheck(ABC):
     def _attack(self, context: CheckContext, session: AttackSession, send: Callable[[], None]) -> CheckResult:
         """`send` when a harmless request works, then see whether one still does. Raises InvalidRunError without answers."""
         before = session.run_benign()
-        after, end = 0, ""
+        after, problem = 0, None
         try:
             if before:
                 send()
                 after = session.run_benign()
-        except InvalidRunError as problem:
-            # A hole that was found is one, whatever cannot be shown afterwards.
-            if not session.findings:
-                raise
-            end = f"; it ended early: {problem}"
+        except InvalidRunError as told:
+            problem = told
+        has_died = bool(before) and not after and not session.findings and is_gone(context.pid)
+        if has_died:
+            # Its silence is no lack of answers then, but the answer.
+            told_at = f"jivsbench check --only {self.id} --seed {context.seed}"
+            title = "the target's process ended while it was attacked"
+            session.findings.append(Finding(self.id, self.severity, title, session.describe(), told_at))
+        if problem is not None and not session.findings:
+            raise problem
         if session.unanswered and not session.findings and after:
             counted = f"{session.unanswered} of {session.attempted} texts got no answer about the request itself"
             raise InvalidRunError(
@@ -165,9 +171,10 @@ class HostileCheck(ABC):
             title=self.title,
             severity=self.severity,
             outcome=CheckOutcome.FAIL if session.findings else CheckOutcome.PASS,
-            reason=session.describe() + end,
+            # A hole that was found is one, whatever cannot be shown afterwards.
+            reason=session.describe() + (f"; it ended early: {problem}" if problem else ""),
             attempted=session.attempted,
-            reached=session.reached,
+            reached=max(session.reached, int(has_died)),
             benign_before=before,
             benign_after=after,
             findings=tuple(session.findings),

@@ -18,6 +18,7 @@ from jivsbench_security.limits.failing_closed import BREAKABLE
 from jivsbench_security.limits.flights import GONE_WITHIN_S, LOOK_EVERY_S, Flight, Watch
 from jivsbench_security.limits.owner_session import Login, OwnerSession
 from jivsbench_security.limits.source_check import SourceCheck, SourceSession
+from jivsbench_security.processes import has_ended
 from jivsbench_security.second_sources import describe_source, second_source
 
 _END_WITHIN_S: Final = 5.0
@@ -169,14 +170,6 @@ class LifecycleCheck(SourceCheck):
     # Pools that are keyed by name alone, and an end that ends nothing.
     vulnerable = TargetVariant("vulnerable-stale", plugins=("jivsbench.testing.vulnerable.stale_pool",))
     session = _Session
-
-
-def has_ended(process: psutil.Process) -> bool:
-    """True when a process runs no more; its parent may not have asked for its status yet."""
-    try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
 
 
 def find_files(output_dir: Path, job_ids: list[str]) -> list[Path]:

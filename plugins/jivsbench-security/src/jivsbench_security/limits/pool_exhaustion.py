@@ -36,7 +36,7 @@ _ACCEPTED: Final = 202
 _SENT_AWAY: Final = "pool-timeout"
 _HOLD: Final = f"SELECT 1 AS id, pg_catalog.pg_sleep({5 * QUERY_TIMEOUT_S})::text AS slept"
 _BRIEF_S: Final = QUERY_TIMEOUT_S / 2
-_BRIEF: Final = f"SELECT 1 AS id, pg_catalog.pg_sleep({_BRIEF_S})::text AS slept"
+_BRIEF: Final = f"SELECT 1 AS id, pg_catalog.pg_sleep({QUERY_TIMEOUT_S / 2})::text AS slept"
 
 
 class EndWatch:

@@ -13,6 +13,7 @@ from jivsbench.model.finding import Severity
 from jivsbench_security.extractions import Extractions, is_refusal, read_slug
 from jivsbench_security.limits.flights import MOST_LENIENCE_S, Flight, Watch, find_overrun
 from jivsbench_security.limits.source_check import JOB_TIMEOUT_S, SourceCheck, SourceSession
+from jivsbench_security.processes import has_ended
 
 _GRACE_S: Final = 1.0
 """So long after its deadline a job may go on to read what is on its way, and to clear up: these jobs never stand still."""
@@ -203,7 +204,7 @@ class MemoryWatch:
 
     def _read(self) -> int:
         try:
-            if self._process.status() == psutil.STATUS_ZOMBIE:
+            if has_ended(self._process):
                 raise psutil.NoSuchProcess(self._process.pid)
             return int(self._process.memory_info().rss)
         except psutil.AccessDenied:

@@ -96,11 +96,11 @@ class SessionStateCheck(PlantedCheck):
         try:
             took = scene.poison("poison", POISONS)
             attack.remarks.append(f"{len(took)} of {len(POISONS)} poisons took hold in a session")
-            attack.tally.unmade += len(POISONS) - len(took)
             scene.poison("poison_failing", took, must_fail=True)
-            for number, (label, statement) in enumerate(took.items() if attack.context.is_full else ()):
-                schema.plant_attempts(f"poison_{number}", {label: statement})
-                scene.poison(f"poison_{number}", {label: statement})
+            for number, (label, statement) in enumerate(POISONS.items() if attack.context.is_full else ()):
+                if label in took:
+                    schema.plant_attempts(f"poison_{number}", {label: statement})
+                    scene.poison(f"poison_{number}", {label: statement})
         finally:
             if attack.findings:
                 # Whoever is attacked next is to meet sessions as they were.
@@ -123,10 +123,13 @@ class Scene:
         """
         there = self._list_sessions()
         ending = self.attack.extract({"table": self.attack.schema.locate(view)})
-        if not (ending.is_refused if must_fail else ending.is_completed):
+        has_failed = ending.job is not None and ending.is_refused and ending.slug != "missing-object"
+        if not (has_failed if must_fail else ending.is_completed):
             raise InvalidRunError(f"the job that was to poison a session ended with {ending.slug or ending.status}")
         rows = [] if must_fail else self.attack.context.read_output(ending.job).to_pylist()
-        held = {label for label, outcome in iterate_rows(rows) if outcome in _HELD_ALREADY}
+        outcomes = dict(iterate_rows(rows))
+        held = {label for label, outcome in outcomes.items() if outcome in _HELD_ALREADY}
+        self.attack.count_outcomes([label for label in outcomes if label not in held], outcomes)
         took = {label: text for label, text in poisons.items() if must_fail or label in held}
         if not took:
             raise InvalidRunError("no session could be poisoned, so nothing was tested")

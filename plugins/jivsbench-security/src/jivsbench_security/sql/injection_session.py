@@ -91,6 +91,7 @@ class InjectionSession(CountedSession):
                 self._has_told_statement = True
                 self._tell(attack, f"the server got another statement than for a harmless value: {other[:200]}", is_extra=True)
                 return
+        self.remarks.append("one statement was another than a harmless value's, and came from no value that was sent again")
 
     def look_for_damage(self) -> None:
         """Compare the source with what it was; a payload that could write is the reproducer. Damage is told once."""
