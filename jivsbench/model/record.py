@@ -217,6 +217,10 @@ class MonitorRow:
     cache_misses: int | None
     jobs_waiting: int | None = None
     """Started jobs that wait for a worker of the target."""
+    cache_loads: int | None = None
+    """Times that the target has loaded a source or a schema for its cache."""
+    cache_loads_repeated: int | None = None
+    """Of these, while the entry was being loaded, or should have been there still: more than one load of one key."""
 
 
 @dataclass(frozen=True, slots=True)
