@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from jivsbench.analysis.condensing import highest
 from jivsbench.analysis.recovery import Disturbance, find_return, measure_overshoot_s2
 from jivsbench.analysis.schedule import Step
 from jivsbench.model.behaviour import Band, Recovery
@@ -25,8 +26,8 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
     misses = _count_within(arm.monitor, disturbance, lambda row: row.cache_misses)
     loads = _count_within(arm.monitor, disturbance, lambda row: row.cache_loads)
     repeated = _count_within(arm.monitor, disturbance, lambda row: row.cache_loads_repeated)
-    waiting = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.pool_waiting) is not None]
-    queued = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.jobs_waiting) is not None]
+    waiting = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := highest(row, "pool_waiting")) is not None]
+    queued = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := highest(row, "jobs_waiting")) is not None]
     return Recovery(
         index=disturbance.index,
         peak_load=disturbance.peak_load,
@@ -39,8 +40,8 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
         degradation_ratio=None if worst is None else worst / band.median_ns,
         overshoot_s2=measure_overshoot_s2(arm.series, band, disturbance.start_s, until_s),
         drain_s=measure_drain_s(arm.monitor, normal, disturbance),
-        queued_peak=max(queued, default=None),
-        waiting_peak=max(waiting, default=None),
+        queued_peak=max(map(int, queued), default=None),
+        waiting_peak=max(map(int, waiting), default=None),
         misses_per_job=misses / jobs if jobs and misses is not None else None,
         jobs=jobs,
         refused=_count(errors, ErrorClass.REFUSED),
