@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.analysis.readings import MemoryKind, measure_cache, measure_cpu_cores, read_memory
+from jivsbench.analysis.readings import MemoryKind, count_looks, measure_cache, measure_cpu_cores, read_memory
 from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram, merge_histograms
 from jivsbench.model.metrics import CPU_PER_ROWS, JOB_OPERATION, Metric, find_metric
@@ -144,9 +144,11 @@ def _memory(arm: ArmRecord, kind: MemoryKind) -> list[Figure]:
         return [
             build_figure(arm.profile.name, metric, statistic, "the monitor read no memory") for statistic in metric.statistics
         ]
-    backing = f"{kind} of the process tree in {len(read)} of {len(arm.monitor)} readings"
-    greatest = Known(max(read) / _BYTES_PER_MIB, len(read), Provenance.MEASURED, f"greatest {backing}")
-    mean = Known(sum(read) / len(read) / _BYTES_PER_MIB, len(read), Provenance.DERIVED, f"mean {backing}")
+    known = sum(spread.known for spread in read)
+    backing = f"{kind} of the process tree in {known} of {count_looks(arm.monitor)} readings"
+    greatest = Known(max(spread.high for spread in read) / _BYTES_PER_MIB, known, Provenance.MEASURED, f"greatest {backing}")
+    total = sum(spread.mean * spread.known for spread in read)
+    mean = Known(total / known / _BYTES_PER_MIB, known, Provenance.DERIVED, f"mean {backing}")
     return [build_figure(arm.profile.name, metric, "max", greatest), build_figure(arm.profile.name, metric, "mean", mean)]
 
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from jivsbench.model.record import ArmRecord, MonitorRow
+from jivsbench.analysis.condensing import read_spread
+from jivsbench.model.record import ArmRecord, MonitorRow, Spread
 
 # A process tree loses the CPU seconds of a child that ended, which is no restart; losing more than half of them is.
 _RESTART_CPU_RATIO: Final = 0.5
@@ -34,10 +35,21 @@ def choose_memory_kind(arms: Iterable[ArmRecord]) -> MemoryKind:
     return MemoryKind.PSS if all(_has_pss(arm.monitor) for arm in arms) else MemoryKind.RSS
 
 
-def read_memory(rows: Sequence[MonitorRow], kind: MemoryKind) -> tuple[int, ...]:
-    """The readings of that kind, in bytes."""
-    values = (row.pss_bytes if kind is MemoryKind.PSS else row.rss_bytes for row in rows)
-    return tuple(value for value in values if value is not None)
+def read_memory(rows: Sequence[MonitorRow], kind: MemoryKind) -> tuple[Spread, ...]:
+    """The readings of that kind, in bytes: one look each, or the looks of a row that stands for several."""
+    read = (read_spread(row, "pss_bytes" if kind is MemoryKind.PSS else "rss_bytes") for row in rows)
+    return tuple(spread for spread in read if spread is not None)
+
+
+def count_looks(rows: Sequence[MonitorRow]) -> int:
+    """How many looks the rows stand for."""
+    return sum(row.looks for row in rows)
+
+
+def count_lost_looks(rows: Sequence[MonitorRow]) -> int:
+    """How many of these read nothing of the process."""
+    known = (read_spread(row, "rss_bytes") for row in rows)
+    return count_looks(rows) - sum(spread.known for spread in known if spread is not None)
 
 
 def measure_cpu_cores(rows: Sequence[MonitorRow]) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
 from jivsbench.analysis.block_sums import BlockSums, BlockTimes
+from jivsbench.analysis.condensing import condense
 from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.summary import summarize
 from jivsbench.analysis.validity import find_invalidities
@@ -47,7 +48,8 @@ def recompute_monitor(record: RunRecord, arm_looks: Sequence[tuple[str, MonitorR
     """Every look at a target against the lines of monitor.jsonl, whose clock started earlier by the same time for all."""
     for arm in record.arms:
         written = [look for name, look in arm_looks if name == arm.profile.name]
-        later = written[len(written) - len(arm.monitor) :] if len(arm.monitor) <= len(written) else written
+        looks = sum(row.looks for row in arm.monitor)
+        later = condense(written[len(written) - looks :] if looks <= len(written) else written)
         offset_s = later[0].second - arm.monitor[0].second if later and arm.monitor else 0.0
         moved = tuple(
             replace(look, second=kept.second) if abs(look.second - offset_s - kept.second) < _CLOCK_DUST_S else look

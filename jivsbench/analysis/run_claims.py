@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from jivsbench.analysis.condensing import highest
 from jivsbench.analysis.readings import measure_cache
 from jivsbench.model.claims import Claims, Criterion, Part, Quantity, Stated, Workload
 from jivsbench.model.gate import GateOutcome
@@ -91,7 +92,7 @@ def _list_parts(record: RunRecord, arm: ArmRecord, summary: Summary) -> list[Par
         (Quantity.HIT_RATIO, _ratio(summary.figure(name, "cache.hits", "ratio"))),
     )
     pool = arm.profile.pool
-    active = max((look.pool_active for look in arm.monitor if look.pool_active is not None), default=None)
+    active = max((most for look in arm.monitor if (most := highest(look, "pool_active")) is not None), default=None)
     connections = _build(
         f"{name}, connections",
         (Quantity.ACTIVE_CONNECTIONS, None if active is None or not arm.profile.switches.pool else Stated("active", active)),

@@ -1,7 +1,8 @@
 """Each peak of load on its own: how bad it was, how long it lasted, and what waited, failed and missed meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from jivsbench.analysis.condensing import highest
 from jivsbench.analysis.recovery import Disturbance, find_return, measure_overshoot_s2
 from jivsbench.analysis.schedule import Step
 from jivsbench.model.behaviour import Band, Recovery
@@ -22,9 +23,11 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
     after = [row for row in arm.steps if row.index == disturbance.after.index]
     errors = [error for row in (*peak, *after) for error in row.errors]
     jobs = sum(row.jobs for row in peak)
-    misses = _count_misses(arm.monitor, disturbance.start_s, disturbance.end_s)
-    waiting = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.pool_waiting) is not None]
-    queued = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := row.jobs_waiting) is not None]
+    misses = _count_within(arm.monitor, disturbance, lambda row: row.cache_misses)
+    loads = _count_within(arm.monitor, disturbance, lambda row: row.cache_loads)
+    repeated = _count_within(arm.monitor, disturbance, lambda row: row.cache_loads_repeated)
+    waiting = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := highest(row, "pool_waiting")) is not None]
+    queued = [count for row in arm.monitor if _lies_in(row, disturbance) and (count := highest(row, "jobs_waiting")) is not None]
     return Recovery(
         index=disturbance.index,
         peak_load=disturbance.peak_load,
@@ -37,8 +40,8 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
         degradation_ratio=None if worst is None else worst / band.median_ns,
         overshoot_s2=measure_overshoot_s2(arm.series, band, disturbance.start_s, until_s),
         drain_s=measure_drain_s(arm.monitor, normal, disturbance),
-        queued_peak=max(queued, default=None),
-        waiting_peak=max(waiting, default=None),
+        queued_peak=max(map(int, queued), default=None),
+        waiting_peak=max(map(int, waiting), default=None),
         misses_per_job=misses / jobs if jobs and misses is not None else None,
         jobs=jobs,
         refused=_count(errors, ErrorClass.REFUSED),
@@ -46,6 +49,8 @@ def measure_peak(arm: ArmRecord, band: Band, normal: Step, disturbance: Disturba
         other_errors=count_errors(errors) - _count(errors, ErrorClass.REFUSED) - _count(errors, ErrorClass.TIMEOUT),
         peak_p95_ns=_p95_ns(peak),
         after_p95_ns=_p95_ns(after),
+        cache_loads=loads,
+        loads_per_entry=loads / (loads - repeated) if loads and repeated is not None and repeated < loads else None,
     )
 
 
@@ -71,9 +76,17 @@ def _lies_in(row: MonitorRow, disturbance: Disturbance) -> bool:
     return disturbance.start_s <= row.second < disturbance.after.end_s
 
 
-def _count_misses(monitor: Sequence[MonitorRow], from_s: float, until_s: float) -> int | None:
-    read = [row.cache_misses for row in monitor if from_s <= row.second < until_s and row.cache_misses is not None]
-    return read[-1] - read[0] if len(read) > 1 and read[-1] >= read[0] else None
+def _count_within(
+    monitor: Sequence[MonitorRow], disturbance: Disturbance, pick: Callable[[MonitorRow], int | None]
+) -> int | None:
+    """What a counter rose by, from the last look before the peak to the first one after it: its first moment is the worst.
+
+    None when a look on either side is missing, or the counter fell.
+    """
+    read = [(row.second, count) for row in monitor if (count := pick(row)) is not None]
+    before = [count for second, count in read if second <= disturbance.start_s]
+    after = [count for second, count in read if second >= disturbance.end_s]
+    return after[0] - before[-1] if before and after and after[0] >= before[-1] else None
 
 
 def _count(errors: Sequence[ErrorCount], kind: ErrorClass) -> int:

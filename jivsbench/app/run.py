@@ -39,7 +39,6 @@ from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
-from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import (
@@ -208,7 +207,9 @@ def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequen
         monitor = stack.enter_context(Monitor(spec.arms, folder / MONITOR_FILENAME, build_server_access(bench)))
         guards = {target.profile.name: target.guards for target in targets}
         on_progress = start.note(guards, follow_load(plan, monitor, bench.listener))
-        watch = AbortWatch(_list_aborting(plan, spec), plan.candidate, Path(spec.intervals_path))
+        # A comparison's blocks take turns, so no stretch of seconds is one arm's: its gates are judged when it is over.
+        aborting = plan.scenario.gates if plan.kind is RunKind.RUN else ()
+        watch = AbortWatch(aborting, plan.candidate, Path(spec.intervals_path))
         outcome = run_load(
             spec,
             folder,
@@ -235,12 +236,6 @@ def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequen
         )
         for target in targets
     )
-
-
-def _list_aborting(plan: Plan, spec: LoadSpec) -> tuple[Gate, ...]:
-    """Gates that may end this load: a comparison, and a load of several machines, are judged when they are over."""
-    is_watched = plan.kind is RunKind.RUN and not spec.meeting.machines
-    return plan.scenario.gates if is_watched else ()
 
 
 def _read_feed(plan: Plan) -> tuple[FeedRow, ...]:

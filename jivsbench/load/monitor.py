@@ -15,6 +15,7 @@ from typing import IO, Final, Self
 
 from pydantic import TypeAdapter, ValidationError
 
+from jivsbench.analysis.condensing import condense
 from jivsbench.errors import InvalidRunError
 from jivsbench.extract.folders import write_whole
 from jivsbench.load.intervals import open_for_owner
@@ -50,12 +51,14 @@ class ServerLine:
 def read_monitor(path: Path, arm: str, lead_s: float) -> tuple[MonitorRow, ...]:
     """The looks at one arm that a file holds, in seconds since the load started, which was `lead_s` after the monitor.
 
+    Of a long load only so many rows, see `condense`.
+
     A last line that was cut off, and a file that was never written, hold nothing. Raises InvalidRunError for any other line
     that cannot be read.
     """
     looks = (line.row for line in _read_lines(path) if isinstance(line, MonitorLine) and line.arm == arm)
     rows = (replace(row, second=row.second - lead_s) for row in looks)
-    return tuple(row for row in rows if row.second >= 0)
+    return condense([row for row in rows if row.second >= 0])
 
 
 def read_looks(path: Path) -> tuple[tuple[str, MonitorRow], ...]:
@@ -122,7 +125,7 @@ class Monitor:
         return self._latest.get(arm)
 
     def rows(self, arm: str, since_ns: int | None = None) -> tuple[MonitorRow, ...]:
-        """Every look at one arm so far. With `since_ns` (monotonic clock) only those since then, in seconds since then."""
+        """The looks at one arm so far. With `since_ns` (monotonic clock) only those since then, in seconds since then."""
         return () if self._lines is None else read_monitor(self._path, arm, self._offset_s(since_ns))
 
     def server_record(self, since_ns: int | None = None) -> ServerRecord | None:
@@ -131,8 +134,8 @@ class Monitor:
             return None
         offset_s = self._offset_s(since_ns)
         found = (line.servers for line in self._read() if isinstance(line, ServerLine))
-        rows = tuple(replace(row, second=row.second - offset_s) for row in found if since_ns is None or row.second >= offset_s)
-        return ServerRecord(rows, self._servers.probe.statements(), tuple(self._servers.probe.not_told))
+        rows = [replace(row, second=row.second - offset_s) for row in found if since_ns is None or row.second >= offset_s]
+        return ServerRecord(condense(rows), self._servers.probe.statements(), tuple(self._servers.probe.not_told))
 
     def phases(self, arm: str) -> PhaseTimes | None:
         """Where the jobs of one arm spent their time while it was watched. Called after the block."""

@@ -21,8 +21,10 @@ _WANTED: Final = (
     "jivsbench_pool_connections",
     "jivsbench_pool_waiting",
     "jivsbench_cache_lookups_total",
+    "jivsbench_cache_loads_total",
     "jivsbench_jobs_waiting",
 )
+_LABELS: Final = ("state", "result", "kind")
 # The histograms of phases take a target some ms to write, which its users would feel once a second.
 _ONLY_GAUGES: Final = "?" + urlencode([("name[]", name) for name in _WANTED])
 
@@ -48,6 +50,8 @@ class TargetCounters:
     cache_hits: int | None = None
     cache_misses: int | None = None
     jobs_waiting: int | None = None
+    cache_loads: int | None = None
+    cache_loads_repeated: int | None = None
 
 
 class TargetProbe:
@@ -81,6 +85,8 @@ class TargetProbe:
             cache_hits=counters.cache_hits,
             cache_misses=counters.cache_misses,
             jobs_waiting=counters.jobs_waiting,
+            cache_loads=counters.cache_loads,
+            cache_loads_repeated=counters.cache_loads_repeated,
         )
 
     def read_phases(self) -> PhaseCounters | None:
@@ -173,9 +179,12 @@ def parse_counters(text: str) -> TargetCounters:
     lines = "\n".join(line for line in text.splitlines() if line.startswith(_WANTED))
     for family in text_string_to_metric_families(lines + "\n"):
         for sample in family.samples:
-            key = (sample.name, sample.labels.get("state") or sample.labels.get("result") or "")
+            label = next((sample.labels[name] for name in _LABELS if name in sample.labels), "")
+            key = (sample.name, label)
             sums[key] = sums.get(key, 0) + int(sample.value)
     pool, lookups = "jivsbench_pool_connections", "jivsbench_cache_lookups_total"
+    loads = "jivsbench_cache_loads_total"
+    due, repeated = sums.get((loads, "due")), sums.get((loads, "repeated"))
     has_lookups = any(name == lookups for name, _label in sums)
     return TargetCounters(
         pool_active=sums.get((pool, "active")),
@@ -184,4 +193,6 @@ def parse_counters(text: str) -> TargetCounters:
         jobs_waiting=sums.get(("jivsbench_jobs_waiting", "")),
         cache_hits=sums.get((lookups, "hit"), 0) if has_lookups else None,
         cache_misses=sums.get((lookups, "miss"), 0) + sums.get((lookups, "error"), 0) if has_lookups else None,
+        cache_loads=None if due is None or repeated is None else due + repeated,
+        cache_loads_repeated=repeated,
     )

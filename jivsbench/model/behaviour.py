@@ -142,6 +142,10 @@ class Recovery:
     """p95 of all HTTP calls that ended within the disturbance."""
     after_p95_ns: float | None
     """p95 of all HTTP calls that ended in the plateau after it, recovery included."""
+    cache_loads: int | None = None
+    """Sources and schemas that the target loaded for its cache meanwhile, in all."""
+    loads_per_entry: float | None = None
+    """The same / entries that were due to be loaded: 1 when every key was loaded once. None without a load."""
 
 
 @dataclass(frozen=True, slots=True)

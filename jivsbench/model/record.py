@@ -200,6 +200,17 @@ class WindowFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """One gauge over several looks of the monitor, in its own unit, of which `known` read it."""
+
+    gauge: str
+    known: int
+    low: float
+    mean: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorRow:
     """One look at a target: its process tree, and what it says of its pools and its cache. None: could not be read."""
 
@@ -217,6 +228,13 @@ class MonitorRow:
     cache_misses: int | None
     jobs_waiting: int | None = None
     """Started jobs that wait for a worker of the target."""
+    cache_loads: int | None = None
+    """Times that the target has loaded a source or a schema for its cache."""
+    cache_loads_repeated: int | None = None
+    """Of these, while the entry was being loaded, or should have been there still: more than one load of one key."""
+    looks: int = 1
+    """How many looks this row stands for; of a long load it is one of several, and `spreads` says what all of them read."""
+    spreads: tuple[Spread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +253,9 @@ class ServerRow:
     cache_misses: int | None = None
     cache_evictions: int | None = None
     cache_clients: int | None = None
+    looks: int = 1
+    """As in MonitorRow."""
+    spreads: tuple[Spread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

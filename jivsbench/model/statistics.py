@@ -73,3 +73,5 @@ class LookupStatistics:
     shared_loads: int
     """Look-ups that missed and got what another thread or process loaded."""
     early_refreshes: int
+    repeated_loads: int = 0
+    """Of the loads, those of an entry that was being loaded, or was loaded and should have been there still."""

@@ -46,7 +46,7 @@ class Gauges(Collector):
         """Every metric with its values now."""
         yield from self._collect_pools()
         yield self._collect_cache()
-        yield self._collect_misses()
+        yield from self._collect_look_ups()
         metadata = GaugeMetricFamily("jivsbench_metadata_pool_connections", "Connections to the job store", labels=["state"])
         for state, count in zip(("active", "idle"), self._metadata_pool(), strict=True):
             metadata.add_metric([state], count)
@@ -75,11 +75,20 @@ class Gauges(Collector):
             lookups.add_metric(["error"], found.failed_lookups)
         return lookups
 
-    def _collect_misses(self) -> Metric:
+    def _collect_look_ups(self) -> Iterator[Metric]:
+        found = self._look_ups()
         misses = CounterMetricFamily("jivsbench_cache_misses", "Look-ups that found nothing to read, by reason", labels=["kind"])
-        for kind, count in self._look_ups().misses:
+        for kind, count in found.misses:
             misses.add_metric([kind.value], count)
-        return misses
+        yield misses
+        loads = CounterMetricFamily(
+            "jivsbench_cache_loads",
+            "Loads of sources and schemas: due, or repeated while the entry should be there",
+            labels=["kind"],
+        )
+        loads.add_metric(["due"], found.loads - found.repeated_loads)
+        loads.add_metric(["repeated"], found.repeated_loads)
+        yield loads
 
 
 class JobMetrics:

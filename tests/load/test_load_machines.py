@@ -109,6 +109,22 @@ def test_users_of_two_machines_are_one_crowd(plant, load, tmp_path) -> None:
     assert max(interval.users for interval in read_intervals(Path(spec.intervals_path))) == 5
 
 
+@pytest.mark.no_cover
+def test_a_load_that_must_end_is_cut_on_every_machine(plant, load, tmp_path) -> None:
+    """Planned for a minute over two machines, cut after two seconds: both end, and every job that was begun is accounted for."""
+    target = plant(job_ms=30)
+    spec = load(target.arm(), stages=(Stage(60.0, 4, is_step=True),))
+    spec = replace(spec, meeting=Meeting(2, port=free_port()))
+
+    with join(spec, tmp_path, 2) as ends:
+        outcome = run_load(spec, tmp_path, ignore, must_end=lambda progress: progress.elapsed_s >= 2.0)
+
+    totals, (block,) = dict(outcome.totals)["a"], outcome.blocks
+    assert 2.0 <= block.end_ns / 1e9 < 10.0
+    assert all(isinstance(end, LoadOutcome) for end in ends)
+    assert totals.created == totals.completed == target.facts["jobs"] > 10
+
+
 @pytest.mark.nightly
 @pytest.mark.no_cover
 def test_a_lost_machine_makes_the_run_invalid(plant_ping, load, tmp_path) -> None:

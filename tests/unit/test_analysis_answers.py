@@ -71,15 +71,38 @@ def test_what_never_recovers_is_never_green() -> None:
 
 
 def test_a_peak_is_described_by_what_waited_and_missed() -> None:
-    """30 callers waited until 5 s after the spike; one miss a second over 100 jobs; nothing failed."""
+    """30 callers waited until 5 s after the spike; one miss a second, its first one too, over 100 jobs; nothing failed."""
     behaviour = summarize(_record(_SPIKE, Question.RECOVERY, range(20, 37))).behaviour
     assert behaviour is not None
     peak = behaviour.recoveries[0]
 
-    assert (peak.drain_s, peak.waiting_peak, peak.queued_peak, peak.misses_per_job) == (5.0, 30, 60, 0.09)
+    assert (peak.drain_s, peak.waiting_peak, peak.queued_peak, peak.misses_per_job) == (5.0, 30, 60, 0.1)
     assert (peak.refused, peak.timed_out, peak.other_errors) == (0, 0, 0)
     assert peak.degradation_ratio == pytest.approx(9.0)
     assert peak.overshoot_s2 == pytest.approx(17 * 0.79)
+
+
+@pytest.mark.parametrize(
+    ("loads", "repeated", "per_entry"), [(3, 0, 1.0), (12, 9, 4.0), (0, 0, None), (None, None, None)], ids=str
+)
+def test_loads_of_each_key_are_told_of_every_peak(loads, repeated, per_entry) -> None:
+    """All of them in the peak's first second, before the monitor's first look in it: they count all the same."""
+    record = _record(_SPIKE, Question.RECOVERY, range(20, 37))
+
+    def counted(row: MonitorRow) -> MonitorRow:
+        known = loads is not None
+        is_over = row.second > 20
+        return replace(
+            row,
+            cache_loads=100 + is_over * loads if known else None,
+            cache_loads_repeated=5 + is_over * repeated if known else None,
+        )
+
+    (arm,) = record.arms
+    behaviour = summarize(replace(record, arms=(replace(arm, monitor=tuple(map(counted, arm.monitor))),))).behaviour
+    assert behaviour is not None
+
+    assert (behaviour.recoveries[0].cache_loads, behaviour.recoveries[0].loads_per_entry) == (loads, per_entry)
 
 
 def test_the_knee_by_the_steps_has_the_range_of_its_step() -> None:

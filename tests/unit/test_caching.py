@@ -121,6 +121,7 @@ def test_two_hundred_threads_load_once(client, can_lock) -> None:
     assert stampede(lambda: cache.schema(build_source(), TABLE, schema), schema) == [SCHEMA] * CALLERS
     assert (source.calls, schema.calls) == (1, 1)
     assert (cache.look_ups().loads, cache.look_ups().shared_loads) == (2, 2 * CALLERS - 2)
+    assert cache.look_ups().repeated_loads == 0
 
 
 def test_without_the_flight_they_would_all_load(client, monkeypatch) -> None:
@@ -128,6 +129,8 @@ def test_without_the_flight_they_would_all_load(client, monkeypatch) -> None:
     monkeypatch.setattr(SingleFlight, "load", lambda _self, _name, load: (load(), False))
     cache, loader = MetadataCache(CannotAdd(client), CacheTimes(), key=KEY), SlowLoader()
     stampede(lambda: cache.data_source("shop", loader), loader, callers=20)
+
+    assert cache.look_ups().repeated_loads == cache.look_ups().loads - 1 == loader.calls - 1
 
     assert loader.calls == 20
 
@@ -248,6 +251,19 @@ def test_a_load_that_fails_gives_the_lock_back(cache, client) -> None:
     assert cache.data_source("shop", lambda: SOURCE) == SOURCE
     assert time.monotonic() - started_s < 1.0
     assert list(client.entries) == ["source:shop"]
+    assert (cache.look_ups().loads, cache.look_ups().repeated_loads) == (2, 0)
+
+
+def test_an_entry_that_the_cache_lost_is_loaded_again_and_said_so(cache, client) -> None:
+    """A cache that evicts has a key loaded more than once; after a change the load was due."""
+    cache.data_source("shop", lambda: SOURCE)
+    client.entries.clear()
+    cache.data_source("shop", lambda: SOURCE)
+
+    assert (cache.look_ups().loads, cache.look_ups().repeated_loads) == (2, 1)
+    cache.forget_data_source("shop")
+    cache.data_source("shop", lambda: SOURCE)
+    assert (cache.look_ups().loads, cache.look_ups().repeated_loads) == (3, 1)
 
 
 def fail_to_load():
@@ -280,7 +296,7 @@ def test_an_entry_near_its_end_is_refreshed_and_nobody_waits(cache, clock) -> No
 
     assert wait_until(lambda: cache.data_source("shop", slow).revision == 4)
     assert slow.threads == ["cache-refresh"]
-    assert cache.look_ups().early_refreshes == 1
+    assert (cache.look_ups().early_refreshes, cache.look_ups().loads, cache.look_ups().repeated_loads) == (1, 2, 0)
     assert dict(cache.look_ups().misses)["absent"] == 1
 
 

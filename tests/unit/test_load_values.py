@@ -62,9 +62,11 @@ def test_counters_are_summed_over_sources() -> None:
         'jivsbench_pool_waiting{source="a"} 8\n'
         'jivsbench_cache_lookups_total{result="miss"} 16\n'
         'jivsbench_cache_lookups_total{result="error"} 32\n'
+        'jivsbench_cache_loads_total{kind="due"} 64\n'
+        'jivsbench_cache_loads_total{kind="repeated"} 128\n'
     )
 
-    assert parse_counters(text) == TargetCounters(3, 4, 8, 0, 48)
+    assert parse_counters(text) == TargetCounters(3, 4, 8, 0, 48, cache_loads=192, cache_loads_repeated=128)
 
 
 def test_counters_that_are_missing_are_none() -> None:

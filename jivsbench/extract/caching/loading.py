@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from jivsbench.extract.caching.load_lock import LOCK_TTL_S, LoadLock
-from jivsbench.extract.caching.shelves import CacheTools, ContentFormat, Found, Shelf, Value
+from jivsbench.extract.caching.shelves import JITTER, CacheTools, ContentFormat, Found, Shelf, Value
 from jivsbench.extract.caching.single_flight import SingleFlight
 
 _POLL_S: Final = 0.02
@@ -55,6 +55,7 @@ class LoadingShelf(Shelf[Value]):
         """What an entry says has changed; its key is its subject."""
         self._changes.note(key)
         self._flights.forget(self._name(key))
+        self._tools.tally.ended(self._name(key))
         self.delete(key)
         self._lock.give_back(self._name(key))
 
@@ -63,6 +64,7 @@ class LoadingShelf(Shelf[Value]):
         self._changes.note(subject)
         prefix = self._name(f"{subject}:")
         self._flights.forget(prefix)
+        self._tools.tally.ended_all(prefix)
         self._tools.client.delete_prefix(prefix)
 
     def _load_once(self, key: str, load: Callable[[], Value | None], subject: str) -> Value | None:
@@ -82,14 +84,18 @@ class LoadingShelf(Shelf[Value]):
     def _load(self, key: str, load: Callable[[], Value | None], subject: str) -> Value | None:
         """By the holder of the lock, which is given back, or by one who has waited for it long enough."""
         before, started_s = self._changes.count(subject), time.monotonic()
-        self._tools.tally.loaded()
+        self._tools.tally.loading(self._name(key), self._ttl_s * (1.0 - JITTER))
+        is_kept = False
         try:
             value = load()
             took_s = time.monotonic() - started_s
             # A lock that could not last as long as the load says nothing about changes.
-            if value is not None and (took_s >= self._lock.ttl_s or self._lock.is_still_taken(self._name(key))):
+            is_kept = value is not None and (took_s >= self._lock.ttl_s or self._lock.is_still_taken(self._name(key)))
+            if value is not None and is_kept:
                 self._changes.run_unless_changed(subject, before, lambda: self.put(key, value, self._ttl_s, loaded_in_s=took_s))
         finally:
+            if not is_kept:
+                self._tools.tally.ended(self._name(key))
             self._lock.give_back(self._name(key))
         return value
 
@@ -98,6 +104,7 @@ class LoadingShelf(Shelf[Value]):
             # Another process is at it.
             return old
         self._tools.tally.refreshed()
+        self._tools.tally.ended(self._name(key))
         value = self._load(key, load, subject)
         if value is None:
             self.delete(key)

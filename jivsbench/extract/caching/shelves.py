@@ -12,7 +12,7 @@ from jivsbench.model.statistics import MissKind
 
 Value = TypeVar("Value")
 
-_JITTER: Final = 0.1
+JITTER: Final = 0.1
 """Entries stored together must not all end together."""
 _EARLY_SHARE: Final = 0.1
 _EARLY_LOADS: Final = 3.0
@@ -63,7 +63,7 @@ class Shelf(Generic[Value]):
 
     def put(self, key: str, value: Value, ttl_s: float, *, loaded_in_s: float = 0.0) -> None:
         """Store a value for at most `ttl_s`, due for a refresh some time before: the longer it takes to load, the earlier."""
-        lives_s = ttl_s * random.uniform(1.0 - _JITTER, 1.0)  # noqa: S311 - spreads ends, protects nothing
+        lives_s = ttl_s * random.uniform(1.0 - JITTER, 1.0)  # noqa: S311 - spreads ends, protects nothing
         early_s = max(lives_s * _EARLY_SHARE, loaded_in_s * _EARLY_LOADS) * random.uniform(1.0, 2.0)  # noqa: S311 - the same
         entry = Entry(self._content.dump(value), self._tools.clock() + lives_s - early_s)
         name = self._name(key)

@@ -39,6 +39,7 @@ class Joined:
         self._inbox: gevent.queue.SimpleQueue[dict[str, Any]] = gevent.queue.SimpleQueue()
         self._stopped = gevent.event.Event()
         self._lines: list[bytes] = []
+        self._performance: Performance | None = None
         self._environment = Environment(events=Events())  # type: ignore[no-untyped-call]
 
     def play(self) -> LoadOutcome | None:
@@ -82,6 +83,9 @@ class Joined:
         match data.get("kind"):
             case "clock":
                 runner.send_message(MESSAGE, {"kind": "clock", "sent_ns": data["sent_ns"], "own_ns": time.monotonic_ns()})
+            case "cut":
+                if self._performance is not None:
+                    self._performance.cut()
             case "stop":
                 self._stopped.set()
                 if not self._ended.ready():
@@ -96,7 +100,9 @@ class Joined:
         spec = TypeAdapter(LoadSpec).validate_json(told["spec"])
         own = self._spec
         spec = replace(spec, plugins=own.plugins, disabled_plugins=own.disabled_plugins, plugins_lock=own.plugins_lock)
-        performance = Performance(spec, self._environment, self._lines.append, self._ended, lambda _blocks: True)
+        performance = self._performance = Performance(
+            spec, self._environment, self._lines.append, self._ended, lambda _blocks: True
+        )
         runner.send_message(MESSAGE, {"kind": "prepared"})
         told = self._await("start")
         if told is None:

@@ -65,11 +65,13 @@ class Master:
         write: Callable[[bytes], object],
         tell: Callable[[Message], None],
         ended: gevent.event.AsyncResult,
+        cut: gevent.event.Event,
     ) -> None:
         self._spec = spec
         self._meeting = spec.meeting
         self._tell = tell
         self._ended = ended
+        self._cut = cut
         self._recorder = Recorder(write, counts_arrivals=spec.arrival is Arrival.RATE)
         self._inbox: gevent.queue.SimpleQueue[tuple[str, dict[str, Any]]] = gevent.queue.SimpleQueue()
         self._machines: dict[str, Machine] = {}
@@ -182,9 +184,14 @@ class Master:
         self._tell(Started())
 
     def _collect(self) -> bool:
-        """Add up what the machines send, until all are done."""
+        """Add up what the machines send, until all are done. A load that is cut is cut on each of them."""
         next_s = time.monotonic() + _LOOK_S
+        is_cut = False
         for client_id, data in self._messages():
+            if self._cut.is_set() and not is_cut:
+                is_cut = True
+                for each in self._machines.values():
+                    self._send(each, {"kind": "cut"})
             machine = self._machines.get(client_id)
             if machine is not None:
                 self._take(machine, data)

@@ -80,7 +80,7 @@ def _play_to_file(
     """The outcome; None when the load was ended from outside. Either way the intervals are complete up to now."""
     with _open_intervals(Path(spec.intervals_path)) as intervals:
         if spec.meeting.machines:
-            return Master(spec, intervals.write, tell, ended).play()
+            return Master(spec, intervals.write, tell, ended, cut).play()
         environment = Environment(events=Events())  # type: ignore[no-untyped-call]
         environment.create_local_runner()
         if spec.page_port is not None:

@@ -37,6 +37,8 @@ _PEAK_ROWS: Final = (
     "most callers waiting for a connection",
     "no more of both than before, after",
     "cache misses per job",
+    "loads of sources and schemas for the cache",
+    "loads of each that was due (1: no key was loaded twice)",
     "refused, in it and after it",
     "timed out, in it and after it",
     "other errors, in it and after it",
@@ -223,10 +225,18 @@ def _describe_peak(one: Recovery) -> tuple[str, ...]:
         NOT_MEASURED if one.waiting_peak is None else format_count(one.waiting_peak),
         f"not within {one.observed_s:.0f} s" if one.drain_s is None else _seconds(one.drain_s),
         NOT_MEASURED if one.misses_per_job is None else f"{one.misses_per_job:.2f}",
+        NOT_MEASURED if one.cache_loads is None else format_count(one.cache_loads),
+        _describe_loads(one),
         format_count(one.refused),
         format_count(one.timed_out),
         format_count(one.other_errors),
     )
+
+
+def _describe_loads(one: Recovery) -> str:
+    if one.cache_loads == 0:
+        return "none was due"
+    return NOT_MEASURED if one.loads_per_entry is None else f"{one.loads_per_entry:.2f}"
 
 
 def _seconds(duration_s: float | None) -> str:

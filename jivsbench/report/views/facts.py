@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Final
 
+from jivsbench.analysis.readings import count_looks, count_lost_looks
 from jivsbench.analysis.standards import list_not_run
 from jivsbench.analysis.validity import MAX_GENERATOR_CPU_RATIO
 from jivsbench.config.controls import load_catalogue
@@ -193,9 +194,9 @@ def list_missing(record: RunRecord, summary: Summary, verdict: Verdict) -> tuple
     if not_run:
         missing.append(Fact("security checks that were not run", ", ".join(check.check_id for check in not_run)))
     missing += [
-        Fact(f"monitor, {arm.profile.name}", _count_gaps(lost, len(arm.monitor)))
+        Fact(f"monitor, {arm.profile.name}", _count_gaps(lost, count_looks(arm.monitor)))
         for arm in record.arms
-        if (lost := sum(row.rss_bytes is None for row in arm.monitor))
+        if (lost := count_lost_looks(arm.monitor))
     ]
     return tuple(missing)
 

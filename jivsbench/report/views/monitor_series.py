@@ -1,21 +1,24 @@
 """What the monitor saw, as points: memory, CPU, pool and cache. A reading that failed is a gap."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
+from jivsbench.analysis.condensing import highest
 from jivsbench.model.record import MonitorRow, ServerRow
 from jivsbench.report.charts import Point, Series
 
 _BYTES_PER_MIB: Final = 1024 * 1024
-# Two readings further apart than this are not neighbours: what happened between them was not seen.
+# Two readings further apart than this, for each look that they stand for, are not neighbours: what lay between was not seen.
 _MAX_STEP_S: Final = 2.5
+_MEMORY_KINDS: Final = (("PSS", "pss_bytes"), ("RSS", "rss_bytes"))
 
 
 def memory_points(rows: Sequence[MonitorRow]) -> tuple[str, tuple[Point, ...]]:
     """Memory in MiB and its kind: PSS where the system tells it, else RSS, never a mix; ("", ()) when nothing was read."""
-    for kind, pick in _MEMORY_KINDS:
-        points = tuple(Point(row.second, None if (size := pick(row)) is None else size / _BYTES_PER_MIB) for row in rows)
+    for kind, gauge in _MEMORY_KINDS:
+        read = gauge_points(rows, gauge)
+        points = tuple(Point(point.x, None if point.y is None else point.y / _BYTES_PER_MIB) for point in read)
         if any(point.y is not None for point in points):
             return kind, points
     return "", ()
@@ -30,11 +33,7 @@ def cpu_points(rows: Sequence[MonitorRow]) -> tuple[Point, ...]:
 
 def pool_series(rows: Sequence[MonitorRow]) -> tuple[Series, ...]:
     """Connections of the source's pool: borrowed, idle, and callers that wait for one."""
-    return (
-        _counts("active", rows, lambda row: row.pool_active),
-        _counts("idle", rows, lambda row: row.pool_idle),
-        _counts("waiting", rows, lambda row: row.pool_waiting),
-    )
+    return tuple(Series(name, f"pool-{name}", gauge_points(rows, f"pool_{name}")) for name in ("active", "idle", "waiting"))
 
 
 def cache_points(rows: Sequence[MonitorRow]) -> tuple[Point, ...]:
@@ -42,24 +41,13 @@ def cache_points(rows: Sequence[MonitorRow]) -> tuple[Point, ...]:
     return tuple(Point(after.second, hit_percent(before, after)) for before, after in _neighbours(rows))
 
 
-def _read_pss(row: MonitorRow) -> int | None:
-    return row.pss_bytes
-
-
-def _read_rss(row: MonitorRow) -> int | None:
-    return row.rss_bytes
-
-
-_MEMORY_KINDS: Final = (("PSS", _read_pss), ("RSS", _read_rss))
-
-
-def _counts(name: str, rows: Sequence[MonitorRow], pick: Callable[[MonitorRow], int | None]) -> Series:
-    points = (Point(row.second, None if (count := pick(row)) is None else float(count)) for row in rows)
-    return Series(name, f"pool-{name}", tuple(points))
+def gauge_points(rows: Sequence[MonitorRow], gauge: str) -> tuple[Point, ...]:
+    """A gauge at its highest in the looks that each row stands for."""
+    return tuple(Point(row.second, None if (most := highest(row, gauge)) is None else float(most)) for row in rows)
 
 
 def _neighbours(rows: Sequence[MonitorRow]) -> Iterator[tuple[MonitorRow, MonitorRow]]:
-    return ((before, after) for before, after in pairwise(rows) if 0 < after.second - before.second <= _MAX_STEP_S)
+    return ((before, after) for before, after in pairwise(rows) if 0 < after.second - before.second <= _MAX_STEP_S * after.looks)
 
 
 def _rate(before: float | None, after: float | None, seconds: float) -> float | None:

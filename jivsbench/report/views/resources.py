@@ -1,16 +1,17 @@
 """What the load needed: handles and threads of the targets, the servers behind them, and what generating and watching cost."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from jivsbench.analysis.condensing import highest
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
-from jivsbench.model.record import MonitorRow, RunRecord, ServerRecord, ServerRow
+from jivsbench.model.record import RunRecord, ServerRecord, ServerRow
 from jivsbench.report.charts import Chart, DataTable, Point, Series
 from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number, format_quantity
-from jivsbench.report.views.monitor_series import hit_percent
+from jivsbench.report.views.monitor_series import gauge_points, hit_percent
 from jivsbench.report.views.over_time import build_timeline
 from jivsbench.report.views.time_chart import Timeline, draw_chart
 
@@ -37,8 +38,8 @@ def build_resources(record: RunRecord) -> Resources:
     timeline = build_timeline(record)
     servers = record.servers
     charts = [
-        _target_chart(timeline, "File handles of the target", lambda row: row.handles),
-        _target_chart(timeline, "Threads of the target", lambda row: row.threads),
+        _target_chart(timeline, "File handles of the target", "handles"),
+        _target_chart(timeline, "Threads of the target", "threads"),
     ]
     if servers is not None:
         charts += [
@@ -55,17 +56,18 @@ def build_resources(record: RunRecord) -> Resources:
     )
 
 
-def _target_chart(timeline: Timeline, title: str, pick: Callable[[MonitorRow], int | None]) -> Chart:
+def _target_chart(timeline: Timeline, title: str, gauge: str) -> Chart:
     series = tuple(
-        timeline.thinning.highest(Series(name, style, _points((row.second, pick(row)) for row in arm.monitor)))
-        for name, style, arm in timeline.arms()
+        timeline.thinning.highest(Series(name, style, gauge_points(arm.monitor, gauge))) for name, style, arm in timeline.arms()
     )
     return draw_chart(timeline, title, Unit.COUNT, series, note="Of the process tree.")
 
 
 def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
     kinds = _rank_waits(servers)[: len(_STYLES) - 1]
-    series = [Series("the target's user", _STYLES[0], _points((row.second, row.own_sessions) for row in servers.rows))]
+    series = [
+        Series("the target's user", _STYLES[0], _points((row.second, highest(row, "own_sessions")) for row in servers.rows))
+    ]
     series += [
         Series(kind, style, _points((row.second, _count_waits(row, kind)) for row in servers.rows))
         for kind, style in zip(kinds, _STYLES[1:], strict=False)
@@ -81,7 +83,8 @@ def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
 
 def _cache_memory_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
     points = _points(
-        (row.second, None if row.cache_memory_bytes is None else row.cache_memory_bytes / _BYTES_PER_MIB) for row in servers.rows
+        (row.second, None if (most := highest(row, "cache_memory_bytes")) is None else most / _BYTES_PER_MIB)
+        for row in servers.rows
     )
     series = timeline.thinning.highest(Series("cache", _STYLES[0], points))
     return draw_chart(timeline, "Memory of the cache's server", Unit.MEBIBYTES, (series,))

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from jivsbench.api import ReadLimits
 from jivsbench.errors import ExtractionError
+from jivsbench.model.activity import ServerActivity
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.source import DataSource, ServerFacts
@@ -19,7 +20,7 @@ from jivsbench.model.table import (
     TableName,
     TableSchema,
 )
-from jivsbench_mysql import catalogue, figures, partitioning, privileges, statements
+from jivsbench_mysql import activity, catalogue, figures, partitioning, privileges, statements
 from jivsbench_mysql.decoding import Decoder
 from jivsbench_mysql.driver import Description
 from jivsbench_mysql.wire import Wire
@@ -49,6 +50,10 @@ class MysqlConnection:
     def excess_privileges(self) -> tuple[ExcessPrivilege, ...]:
         """What the session's user may do besides reading."""
         return privileges.find_excess(self._wire, self._short_s)
+
+    def activity(self, *, with_statements: bool) -> ServerActivity:
+        """Sessions of this database, and what the own ones wait for."""
+        return activity.read_activity(self._wire, self._short_s, with_statements=with_statements)
 
     def is_alive(self) -> bool:
         """One round trip of the protocol's own."""

@@ -1,0 +1,93 @@
+"""Keeps the monitor's rows of a long load bounded: of every few looks one stays, with what the others spread over.
+
+The look that stays is a real one, so counters and evenly spaced readings stay what they are; the least, the mean and the
+greatest of each gauge stand beside it, so that no peak is lost. Every look is in monitor.jsonl.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from jivsbench.model.record import MonitorRow, ServerRow, Spread
+
+# Half an hour of looks; growth is judged by a rule that was tried on 180 to 1,440 readings.
+MOST_ROWS: Final = 1800
+_GAUGES: Final = {
+    MonitorRow: (
+        "rss_bytes",
+        "pss_bytes",
+        "threads",
+        "handles",
+        "pool_active",
+        "pool_idle",
+        "pool_waiting",
+        "jobs_waiting",
+    ),
+    ServerRow: ("sessions", "own_sessions", "cache_memory_bytes", "cache_clients"),
+}
+# Where one of these is known, the look was answered.
+_ANSWERED: Final = {MonitorRow: "rss_bytes", ServerRow: "own_sessions"}
+# Below this part of what it was, a counter began anew.
+_COUNTERS: Final = {"cpu_s": 0.5, "cache_hits": 1.0, "cache_misses": 1.0}
+
+Row = TypeVar("Row", MonitorRow, ServerRow)
+
+
+def condense(rows: Sequence[Row], most: int = MOST_ROWS) -> tuple[Row, ...]:
+    """The rows themselves when there are at most `most`; else about so many, each for equally many looks.
+
+    The looks before and after a counter that fell, which is a restart, both stay.
+    """
+    if len(rows) <= most:
+        return tuple(rows)
+    return tuple(_merge(part) for part in _divide(rows, math.ceil(len(rows) / most)))
+
+
+def highest(row: MonitorRow | ServerRow, gauge: str) -> float | None:
+    """The greatest reading of a gauge in the looks that a row stands for; None when it was not read."""
+    return next((spread.high for spread in row.spreads if spread.gauge == gauge), getattr(row, gauge))
+
+
+def read_spread(row: MonitorRow | ServerRow, gauge: str) -> Spread | None:
+    """The gauge over the looks that a row stands for, of a single look too; None when it was not read."""
+    value = getattr(row, gauge)
+    single = None if value is None or row.spreads else Spread(gauge, 1, value, value, value)
+    return next((spread for spread in row.spreads if spread.gauge == gauge), single)
+
+
+def _divide(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
+    part: list[Row] = []
+    before = rows[0]
+    for row in rows:
+        has_fallen = _fell(before, row)
+        if part and (len(part) == size or has_fallen):
+            yield part
+            part = []
+        part.append(row)
+        if has_fallen:
+            # It stands alone: later looks may have passed what was there before.
+            yield part
+            part = []
+        before = row
+    if part:
+        yield part
+
+
+def _fell(before: Row, after: Row) -> bool:
+    """True for a fall that is evidence of a restart; of a child that ended, a process tree loses CPU seconds too."""
+    pairs = ((getattr(before, name, None), getattr(after, name, None), ratio) for name, ratio in _COUNTERS.items())
+    return any(old is not None and new is not None and new < old * ratio for old, new, ratio in pairs)
+
+
+def _merge(rows: list[Row]) -> Row:
+    kind = type(rows[0])
+    kept = next((row for row in reversed(rows) if getattr(row, _ANSWERED[kind]) is not None), rows[-1])
+    return replace(kept, looks=len(rows), spreads=tuple(_list_spreads(rows, _GAUGES[kind])))
+
+
+def _list_spreads(rows: Sequence[Row], gauges: Sequence[str]) -> Iterator[Spread]:
+    for gauge in gauges:
+        read = [value for row in rows if (value := getattr(row, gauge)) is not None]
+        if read:
+            yield Spread(gauge, len(read), min(read), sum(read) / len(read), max(read))
