@@ -59,7 +59,9 @@ def split_url(url: Secret) -> UrlParts | None:
     host, path = unquote(parts.hostname or ""), unquote(parts.path)
     named = [value for key, value in options if key in PLACES_IN_QUERY - _STRINGS or key in _SERVERS]
     places = list(_split_hosts([host, *named]))
-    files = set() if host or not path.strip("/") else {path, path[1:]}
+    # Without its slash it is a file's relative path, or a database's name; a plain word of a folder's is in any message.
+    bare = path[1:] if named or "/" in path[1:] or "." in path else ""
+    files = set() if host or not path.strip("/") else {path, bare} - {""}
     hosts = [split_port(place) for place in places if not _is_path(place)]
     ports = {port, *(str(number or "") for _, number in hosts), *(value for key, value in options if key == "port")}
     password = parts.password or ""

@@ -140,6 +140,9 @@ def test_a_failure_tells_no_secret_and_no_foreign_text() -> None:
             "no route to the source's server, port 5432",
         ),
         ("sqlite:///shop.db", "workshop.db has no table", "workshop.db has no table"),
+        ("sqlite:///shop.db", "shop.db has no table", "the source's server has no table"),
+        ("files:///data", "/data/a.csv: the data in it are damaged", "the source's server: the data in it are damaged"),
+        ("postgresql:///shop?host=db.test", "shop: no driver is there", "the source's server: no driver is there"),
         ("postgresql:///shop?host=/run/pg&user=ann", "refuses user 'ann'", "refuses user '***'"),
         (
             "mssql+pyodbc://?odbc_connect=SERVER%3Dtcp%3Adb.test%2C1433%3BUID%3Dann%3BPWD%3Dpw",
