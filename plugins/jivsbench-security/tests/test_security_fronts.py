@@ -1,11 +1,13 @@
 """The checks' own servers: what they hear is heard, and each is wrong in the way that it says."""
 
 import contextlib
+import http.server
 import os
 import random
 import resource
 import socket
 import ssl
+import threading
 import time
 import warnings
 from dataclasses import replace
@@ -18,11 +20,13 @@ import redis
 from jivsbench.api import Response
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.model.secret import Secret
 from jivsbench_security.credentials.ciphertexts import find_encodings, list_tamperings
 from jivsbench_security.servers.certificates import Certificates
 from jivsbench_security.servers.fronts import HOSTILE, Line, allow_tls_1_0, list_testable
 from jivsbench_security.servers.postgres_front import PostgresFront
 from jivsbench_security.servers.redis_front import RedisFront
+from jivsbench_security.tls.cache_tls import CacheTlsCheck
 from jivsbench_security.tls.database_tls import DatabaseTlsCheck
 from jivsbench_security.tls.gaps import admit_gap
 
@@ -200,3 +204,36 @@ def test_an_encoded_password_is_found(offset: int) -> None:
     for content in (text, base64.b64encode(text), base64.urlsafe_b64encode(text), text.hex().encode()):
         assert any(form in content for form in find_encodings(PASSWORD))
     assert not any(form in b"another text " + base64.b64encode(b"another secret") for form in find_encodings(PASSWORD))
+
+
+class DeafHandler(http.server.BaseHTTPRequestHandler):
+    """A target that knows nothing, and asks no cache for it."""
+
+    def do_GET(self) -> None:
+        """404."""
+        self.send_error(404)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nobody reads it."""
+
+
+def test_a_cache_server_that_was_never_asked_has_refused_nobody(tmp_path, monkeypatch) -> None:
+    """The password was told to the trusted server once, and then nobody came: nothing was tested."""
+    monkeypatch.setattr("jivsbench_security.tls.cache_tls._ROUNDS", 1)
+    deaf = http.server.ThreadingHTTPServer(("127.0.0.1", 0), DeafHandler)
+    threading.Thread(target=deaf.serve_forever, daemon=True).start()
+
+    @contextlib.contextmanager
+    def launch(changes):
+        """It logs in once."""
+        redis.Redis.from_url(changes.cache_url.reveal(), protocol=2).ping()
+        yield SimpleNamespace(base_url=f"http://127.0.0.1:{deaf.server_port}", token=Secret("t"))
+
+    target = SimpleNamespace(call=lambda *_: Response(200, {"switches": {"cache": True}}))
+    context = SimpleNamespace(
+        cache_url=Secret("redis://h"), target=target, launch=launch, is_full=False, seed=1, make_folder=lambda: tmp_path
+    )
+    with pytest.raises(InvalidRunError, match="6 of 6"):
+        CacheTlsCheck().run(context)
+    deaf.shutdown()
+    deaf.server_close()
