@@ -48,6 +48,11 @@ _COLOURS = """() => {
 }"""
 
 
+# How many parts the Tab key should reach: those in closed details are not among them.
+_STOPS = """() => [...document.querySelectorAll('a[href], summary, [tabindex="0"]')]
+  .filter((one) => one.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).length"""
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; nothing is downloaded."""
@@ -178,6 +183,17 @@ def test_everything_can_be_read_with_scripts_blocked(open_report: Open, name: st
     assert all(gate.text in text for gate in verdict.gates)
 
 
+@pytest.mark.parametrize("name", ["comparison", "all_checks", "conditional", "invalid"])
+def test_the_first_screen_has_what_decides(open_report: Open, name: str) -> None:
+    """Verdict, five figures with their limits, what was not measured and the first reason: without scrolling."""
+    page, _ = open_report(name)
+    parts = ["h1", ".five", ".unmeasured", *([".reasons li"] if SAMPLES[name]().verdict.reasons else [])]
+    boxes = [page.locator(part).first.bounding_box() for part in parts]
+
+    assert page.locator(".five dt").count() == 5
+    assert [part for part, box in zip(parts, boxes, strict=True) if box is None or box["y"] + box["height"] > 900] == []
+
+
 def test_depth_opens_without_scripts(open_report: Open) -> None:
     """A chart's figures unfold by a click, with JavaScript blocked."""
     page, _ = open_report("comparison", java_script_enabled=False)
@@ -213,8 +229,7 @@ def test_axe_sees_what_is_wrong(open_report: Open) -> None:
 def test_every_part_is_reached_by_the_keyboard(open_report: Open) -> None:
     """Tab goes from the links through everything that unfolds, each with a visible frame; Enter unfolds it."""
     page, _ = open_report("comparison")
-    reachable = "[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')].filter((one) => one.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true}))"
-    stops = page.evaluate(f"{reachable}.length")
+    stops = page.evaluate(_STOPS)
     seen = set()
     for _place in range(stops):
         page.keyboard.press("Tab")
