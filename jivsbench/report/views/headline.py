@@ -162,7 +162,7 @@ def describe_effect(record: RunRecord, summary: Summary) -> str:
         if effect and effect.ratio is not None and effect.ratio_low is not None:
             interval = format_ratio_interval(effect.ratio_low, effect.ratio_high)
             times = format_ratio(effect.ratio, better).removeprefix(TIMES)
-            parts.append(f"{times} times the {label} ({effect.confidence * 100:g} % interval {interval})")
+            parts.append(f"{times} times the {label} ({effect.confidence * 100:.4g} % interval {interval})")
     if not parts:
         return ""
     return f"Measured against {record.plan.baseline}, {record.plan.candidate} has {' and '.join(parts)}."
