@@ -50,7 +50,7 @@ def is_settled(rule: ComparisonRule, results: Sequence[CriterionResult]) -> bool
 
 
 def choose_confidence(rule: ComparisonRule | None, pairs: int) -> float:
-    """How sure an effect's interval must be after so many pairs, to hold with `CONFIDENCE` although a look may have ended the load.
+    """How sure an effect's interval must be after so many pairs, to hold with `CONFIDENCE` although a look may have ended it.
 
     Without looks, and before the first, it is `CONFIDENCE` itself.
     """
