@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.analysis.alpha_spending import nominal_levels
-from jivsbench.analysis.effects import pair_effect
+from jivsbench.analysis.effects import CONFIDENCE, pair_effect
 from jivsbench.model.comparison import ComparisonOutcome, ComparisonRule, Criterion, CriterionResult
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import BlockRow
 from jivsbench.model.summary import Effect
 
 _PERCENT: Final = 100.0
+# A look that shows nothing asks for more pairs than anybody plays.
+_LEAST_LEVEL: Final = 1e-12
 
 
 def judge_comparison(
@@ -45,6 +47,17 @@ def is_settled(rule: ComparisonRule, results: Sequence[CriterionResult]) -> bool
     """True when no criterion is left INCONCLUSIVE."""
     settled = [result for result in results if result.outcome is not ComparisonOutcome.INCONCLUSIVE]
     return len(settled) == len(rule.criteria)
+
+
+def choose_confidence(rule: ComparisonRule | None, pairs: int) -> float:
+    """How sure an effect's interval must be after so many pairs, to hold with `CONFIDENCE` although a look may have ended it.
+
+    Without looks, and before the first, it is `CONFIDENCE` itself.
+    """
+    due = sum(look <= pairs for look in rule.looks) if rule else 0
+    if rule is None or not due or len(rule.looks) == 1:
+        return CONFIDENCE
+    return 1 - max(nominal_levels(round(1 - CONFIDENCE, 6), rule.looks)[due - 1], _LEAST_LEVEL)
 
 
 def whole_pairs(baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]) -> tuple[int, ...]:

@@ -21,13 +21,15 @@ _MOST_EMPTY_RATIO: Final = 0.1
 _NS_PER_S: Final = 1e9
 
 
-def pair_effects(baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]) -> tuple[Effect, ...]:
+def pair_effects(
+    baseline: Sequence[BlockRow], candidate: Sequence[BlockRow], confidence: float = CONFIDENCE
+) -> tuple[Effect, ...]:
     """The effect of every statistic that blocks have, from the pairs of blocks of both arms.
 
-    Both sequences hold the blocks of one arm each. The interval covers the true ratio with 95 % confidence.
+    Both sequences hold the blocks of one arm each. The interval covers the true ratio with `confidence`.
     """
     return tuple(
-        pair_effect(metric.name, statistic, baseline, candidate)
+        pair_effect(metric.name, statistic, baseline, candidate, confidence)
         for metric in CATALOGUE
         for statistic in metric.statistics
         if statistic in metric.paired

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from jivsbench.analysis.answers import list_answer_figures
 from jivsbench.analysis.behaviour import describe_behaviour
+from jivsbench.analysis.comparison import choose_confidence, whole_pairs
 from jivsbench.analysis.effects import pair_effects, plain_effect
 from jivsbench.analysis.figures import list_figures
 from jivsbench.analysis.findings import list_finding_figures
@@ -47,7 +48,8 @@ def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect,
     if baseline is None or candidate is None:
         return ()
     by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in figures if figure.window == WHOLE}
-    effects = list(pair_effects(baseline.blocks, candidate.blocks))
+    confidence = choose_confidence(record.plan.rule, len(whole_pairs(baseline.blocks, candidate.blocks)))
+    effects = list(pair_effects(baseline.blocks, candidate.blocks, confidence))
     for metric in CATALOGUE:
         for statistic in metric.statistics:
             if statistic in metric.plain:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jivsbench.analysis.effects import CONFIDENCE
 from jivsbench.analysis.standards import list_not_run
 from jivsbench.app.conclusion import Outcome
 from jivsbench.cli.failure import exit_code_of_verdict
@@ -128,7 +129,8 @@ def _figures(outcome: Outcome) -> Table:
     for arm in arms:
         table.add_column(arm, justify="right")
     if len(arms) > 1:
-        table.add_column("ratio (95 % interval)", justify="right")
+        confidence = next((effect.confidence for effect in outcome.summary.effects), CONFIDENCE)
+        table.add_column(f"ratio ({confidence * 100:.4g} % interval)", justify="right")
     for label, metric, statistic in _ROWS:
         cells = [_format(outcome.summary.figure(arm, metric, statistic)) for arm in arms]
         if len(arms) > 1:

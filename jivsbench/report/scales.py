@@ -68,11 +68,11 @@ def build_time_scale(first_s: float, last_s: float, start: float, end: float, wa
     return scale, tuple(Tick(scale.place(second), format_clock(second)) for second in seconds)
 
 
-def build_count_scale(count: int, start: float, end: float, wanted: int = 8) -> tuple[Scale, tuple[Tick, ...]]:
-    """An axis of whole numbers 1..count, for pairs."""
-    step = max(1, math.ceil(_round_step(count / wanted)))
-    scale = Scale(0.5, count + 0.5, start, end)
-    numbers = sorted({1, *range(step, count + 1, step)})
+def build_count_scale(count: int, start: float, end: float, wanted: int = 8, *, first: int = 1) -> tuple[Scale, tuple[Tick, ...]]:
+    """An axis of whole numbers first..count, for pairs and for runs."""
+    step = max(1, math.ceil(_round_step((count - first + 1) / wanted)))
+    scale = Scale(first - 0.5, count + 0.5, start, end)
+    numbers = sorted({first, *range(math.ceil((first + 1) / step) * step, count + 1, step)})
     return scale, tuple(Tick(scale.place(number), str(number)) for number in numbers)
 
 

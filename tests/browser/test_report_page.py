@@ -1,4 +1,4 @@
-"""report.html in a real Chromium: nothing runs, nothing is fetched, everything can be read, on any screen and on paper."""
+"""report.html and index.html in a real Chromium: nothing runs or is fetched, all can be read, on any screen and on paper."""
 
 import itertools
 import shutil
@@ -6,16 +6,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
+from jivsbench.model.history import ChangePoint, HistoryRun, HistoryValue, SeriesKey, Trend
 from jivsbench.report import environment
 from jivsbench.report.html import HtmlReporter
+from jivsbench.report.index import render_index
 from jivsbench.report.views.page import build_page
 from tests.gold.sample_runs import HOSTILE, HOSTILE_ATTRIBUTE, SAMPLES
 from tests.machine import leave_out
 
 pytestmark = pytest.mark.browser
 
+_AXE = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    # It cannot tell the colour behind most texts of a chart; `test_text_has_enough_contrast` measures every text.
+    "rules": {"color-contrast": {"enabled": False}},
+}
 _ENOUGH = 4.5
 """WCAG 2.2, criterion 1.4.3: the least contrast of text."""
 # Every element that holds text of its own, with its colour and the first background that is not transparent, as [r, g, b].
@@ -38,6 +46,11 @@ _COLOURS = """() => {
   }
   return found;
 }"""
+
+
+# How many parts the Tab key should reach: those in closed details are not among them.
+_STOPS = """() => [...document.querySelectorAll('a[href], summary, [tabindex="0"]')]
+  .filter((one) => one.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).length"""
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +92,8 @@ def open_report(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
 
     def open_page(name: str, *, content: bytes | None = None, width: int = 1400, **options: object) -> tuple[Page, _Watch]:
-        sample = SAMPLES[name]()
         file = tmp_path / f"{name}.html"
-        file.write_bytes(content or HtmlReporter().render(sample.record, sample.summary, sample.verdict).content)
+        file.write_bytes(content or _render(name))
         contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **options))
         page = contexts[-1].new_page()
         watch = _Watch(page)
@@ -93,7 +105,35 @@ def open_report(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
         context.close()
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+def _render(name: str) -> bytes:
+    if name == INDEX:
+        return _render_index()
+    sample = SAMPLES[name]()
+    return HtmlReporter().render(sample.record, sample.summary, sample.verdict).content
+
+
+def _render_index() -> bytes:
+    """The index of made-up runs: one of each verdict, a figure whose level changed, one of too few runs, hostile names."""
+    verdicts = ("PASSED", "CONDITIONAL", "FAILED", "INVALID", "PASSED")
+    runs = [
+        HistoryRun(f"run-{number}", f"2030-01-0{number + 1}T00:00:00+00:00", "0" * 40, "baseline", "abcdef0123", verdict, "0")
+        for number, verdict in enumerate(verdicts)
+    ]
+    runs.append(HistoryRun(HOSTILE, "2030-01-09T00:00:00+00:00", None, HOSTILE_ATTRIBUTE, "b", "PASSED", "0"))
+    values = tuple(HistoryValue(run.run_id, run.started_at, run.git_commit, 100.0 + place) for place, run in enumerate(runs[:5]))
+    change = ChangePoint(3, 101.0, 103.5, 0.01)
+    trends = (
+        Trend(SeriesKey("baseline", "abcdef0123", "optimized", "job.response", "p95", "ms"), values, (change,), True),
+        Trend(SeriesKey(HOSTILE_ATTRIBUTE, "b", HOSTILE, "target.memory", "max", "MiB"), values[:1], (), False),
+    )
+    return render_index(runs, trends, {"run-0": "runs/run-0/report.html"}, "jivsbench").content
+
+
+INDEX = "index"
+PAGES = (*SAMPLES, INDEX)
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_the_page_runs_nothing_and_fetches_nothing(open_report: Open, name: str) -> None:
     """No script, no console message, no dialog; the only request is the file itself."""
     page, watch = open_report(name)
@@ -143,6 +183,17 @@ def test_everything_can_be_read_with_scripts_blocked(open_report: Open, name: st
     assert all(gate.text in text for gate in verdict.gates)
 
 
+@pytest.mark.parametrize("name", ["comparison", "all_checks", "conditional", "invalid"])
+def test_the_first_screen_has_what_decides(open_report: Open, name: str) -> None:
+    """Verdict, five figures with their limits, what was not measured and the first reason: without scrolling."""
+    page, _ = open_report(name)
+    parts = ["h1", ".five", ".unmeasured", *([".reasons li"] if SAMPLES[name]().verdict.reasons else [])]
+    boxes = [page.locator(part).first.bounding_box() for part in parts]
+
+    assert page.locator(".five dt").count() == 5
+    assert [part for part, box in zip(parts, boxes, strict=True) if box is None or box["y"] + box["height"] > 900] == []
+
+
 def test_depth_opens_without_scripts(open_report: Open) -> None:
     """A chart's figures unfold by a click, with JavaScript blocked."""
     page, _ = open_report("comparison", java_script_enabled=False)
@@ -152,7 +203,51 @@ def test_depth_opens_without_scripts(open_report: Open) -> None:
     assert figure.get_by_role("cell", name="0:10", exact=True).is_visible()
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in ("all_checks", "comparison", INDEX) else pytest.param(name, marks=pytest.mark.nightly) for name in PAGES],
+)
+def test_the_page_keeps_the_rules_of_accessibility(open_report: Open, name: str) -> None:
+    """axe-core finds nothing against WCAG 2.2 AA, with everything unfolded: names, roles, tables, headings, landmarks."""
+    page, _ = open_report(name)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found = Axe().run(page, options=_AXE).response
+
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
+    assert found["incomplete"] == []
+    assert len(found["passes"]) > 20
+
+
+def test_axe_sees_what_is_wrong(open_report: Open) -> None:
+    """The same watch names a picture without words: the test above is not blind."""
+    content = b"<!doctype html><html lang='en'><title>x</title><body><main><h1>x</h1><img src='data:,'></main></body></html>"
+    page, _ = open_report("wrong", content=content)
+
+    assert "image-alt" in [one["id"] for one in Axe().run(page, options=_AXE).response["violations"]]
+
+
+def test_every_part_is_reached_by_the_keyboard(open_report: Open) -> None:
+    """Tab goes from the links through everything that unfolds, each with a visible frame; Enter unfolds it."""
+    page, _ = open_report("comparison")
+    stops = page.evaluate(_STOPS)
+    seen = set()
+    for _place in range(stops):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "(() => { const at = document.activeElement, style = getComputedStyle(at);"
+            " return [at.tagName, style.outlineStyle, [...document.querySelectorAll('*')].indexOf(at)]; })()"
+        )
+        assert focused[0] == "BODY" or focused[1] == "solid"
+        seen.add(focused[2])
+
+    assert len(seen) == stops
+    summary = page.locator("details.figures summary").first
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("details.figures").first.evaluate("(one) => one.open")
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_no_screen_is_too_narrow(open_report: Open, name: str) -> None:
     """The page never scrolls sideways, from a wall to a phone; wide tables scroll inside themselves."""
     page, _ = open_report(name)
@@ -171,6 +266,8 @@ def test_no_screen_is_too_narrow(open_report: Open, name: str) -> None:
     [
         "comparison",
         "guards_empty",
+        "all_checks",
+        INDEX,
         *(pytest.param(name, marks=pytest.mark.nightly) for name in ("invalid", "conditional", "no_data")),
     ],
 )

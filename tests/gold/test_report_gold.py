@@ -9,6 +9,7 @@ import pytest
 from jivsbench.report.annotations import AnnotationsReporter
 from jivsbench.report.badge import BadgeReporter
 from jivsbench.report.html import HtmlReporter
+from jivsbench.report.json import JsonReporter
 from jivsbench.report.junit import JunitReporter
 from jivsbench.report.markdown import CommentReporter, MarkdownReporter
 from jivsbench.report.openmetrics import OpenMetricsReporter
@@ -57,6 +58,13 @@ def test_what_ci_shows_is_as_agreed(name: str, reporter) -> None:
 
     report = reporter().render(sample.record, sample.summary, sample.verdict)
     _compare(f"{name}.{report.filename}", report.content.decode())
+
+
+def test_what_programs_read_is_as_agreed() -> None:
+    """run.json equals its gold file; of a run without load, for the samples of the others would be megabytes."""
+    sample = SAMPLES["no_data"]()
+
+    _compare("no_data.run.json", JsonReporter().render(sample.record, sample.summary, sample.verdict).content.decode())
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -168,3 +168,31 @@ def test_a_comparison_may_end_at_a_look_and_nowhere_else(played, is_valid):
     record = replace(record, plan=replace(record.plan, rule=rule(12, 24), blocks=planned))
 
     assert bool(find_invalidities(record)) is not is_valid
+
+
+@pytest.mark.parametrize(("played", "looks"), [(12, (12, 24)), (18, (6, 18, 24)), (24, (24,))])
+def test_every_figure_has_the_interval_of_the_look_at_which_the_load_ended(played, looks):
+    """With one criterion it is that criterion's own; plain 95 % only where nothing could have ended it earlier."""
+    record = build_comparison(played)
+    for arm, centre in zip(record.arms, (1.0, 1.02), strict=True):
+        own = blocks(spread(centre, 0.2, played), arm.profile.name)
+        record = replace(record, arms=tuple(replace(one, blocks=tuple(own)) if one is arm else one for one in record.arms))
+    record = replace(record, plan=replace(record.plan, rule=rule(*looks)))
+    (criterion,) = judge(record, summarize(record), ()).criteria
+    effect = summarize(record).effect("job.response", "mean")
+
+    assert effect is not None
+    assert effect.confidence == pytest.approx(criterion.confidence, abs=1e-6)
+    assert (effect.ratio_low, effect.ratio_high) == pytest.approx((criterion.ratio_low, criterion.ratio_high), rel=1e-3)
+    assert (effect.confidence == 0.95) == (len(looks) == 1)
+
+
+def test_a_look_that_shows_nothing_leaves_every_figure_without_an_interval():
+    """One pair of a thousand: no interval, and not one of 95 %."""
+    record = build_comparison(12)
+    record = replace(record, plan=replace(record.plan, rule=rule(12, 1000)))
+    effect = summarize(record).effect("job.response", "mean")
+
+    assert effect is not None
+    assert (effect.ratio_low, effect.ratio_high) == (None, None)
+    assert "needs at least 41" in effect.method

@@ -172,6 +172,7 @@ def test_the_index_lists_every_run_and_draws_every_line(tmp_path):
     assert stored.added == ()
     assert page.index("run-020-a") < page.index("run-019-a") < page.index("run-000-a")
     assert page.count('href="runs/') == 1
+    assert "2030-01-20 00:00:00 UTC" in page
     assert "Worse since commit 00000000" in page
     assert "<td>99" not in page
     assert re.search(r"<script|https?://", page) is None

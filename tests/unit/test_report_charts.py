@@ -157,3 +157,13 @@ def test_readings_far_apart_are_not_neighbours() -> None:
     rows = (_monitor(0, cpu_s=0.0), _monitor(1, cpu_s=0.5), _monitor(9, cpu_s=8.5), _monitor(10, cpu_s=9.0))
 
     assert cpu_points(rows) == (Point(1, 0.5), Point(10, 0.5))
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 8), (1, 100), (151, 250)])
+def test_an_axis_of_runs_begins_at_its_first_run(first: int, last: int) -> None:
+    """Not at a run 0 that nobody made; every tick is a run within the drawing."""
+    scale, ticks = build_count_scale(last, 0.0, 100.0, first=first)
+
+    assert ticks[0].label == str(first)
+    assert all(first <= int(tick.label) <= last for tick in ticks)
+    assert 0 < scale.place(first) <= scale.place(last) < 100

@@ -6,7 +6,7 @@ from typing import Final
 from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckResult, Severity
-from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity
+from jivsbench.model.gate import Change, Gate, GateOutcome, GateSeverity
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import RunKind, RunRecord
 from jivsbench.model.summary import Approval, GateResult, Summary, Verdict, VerdictOutcome
@@ -24,6 +24,7 @@ from jivsbench.report.formatting import (
 )
 from jivsbench.report.views.answers import list_answers
 from jivsbench.report.views.badges import Badge, badge_approval, badge_comparison, badge_gate, badge_verdict
+from jivsbench.report.views.comparators import SIGNS
 from jivsbench.report.views.key_figures import format_figure
 
 _HEADLINES: Final = (
@@ -31,12 +32,6 @@ _HEADLINES: Final = (
     ("job.response", "p95", "p95 job duration", Direction.LOWER),
 )
 _OPEN: Final = "Open CRITICAL"
-_SIGNS: Final = {
-    Comparator.LESS: "<",
-    Comparator.LESS_OR_EQUAL: "\N{LESS-THAN OR EQUAL TO}",
-    Comparator.GREATER: ">",
-    Comparator.GREATER_OR_EQUAL: "\N{GREATER-THAN OR EQUAL TO}",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +162,7 @@ def describe_effect(record: RunRecord, summary: Summary) -> str:
         if effect and effect.ratio is not None and effect.ratio_low is not None:
             interval = format_ratio_interval(effect.ratio_low, effect.ratio_high)
             times = format_ratio(effect.ratio, better).removeprefix(TIMES)
-            parts.append(f"{times} times the {label} ({effect.confidence * 100:g} % interval {interval})")
+            parts.append(f"{times} times the {label} ({effect.confidence * 100:.4g} % interval {interval})")
     if not parts:
         return ""
     return f"Measured against {record.plan.baseline}, {record.plan.candidate} has {' and '.join(parts)}."
@@ -213,7 +208,7 @@ def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
         is_warning=gate.severity is GateSeverity.WARN,
         value=NOT_MEASURED if result.outcome is GateOutcome.NO_DATA else value,
         interval=format_interval(result.low, result.high, gate.unit),
-        limit=f"{_SIGNS[gate.comparator]} {format_limit(gate.limit, gate.unit)}",
+        limit=f"{SIGNS[gate.comparator]} {format_limit(gate.limit, gate.unit)}",
         goal="" if gate.goal is None else format_limit(gate.goal, gate.unit),
         reason=f"{result.reason} (limit from: {gate.limit_source})" if gate.limit_source else result.reason,
     )

@@ -21,8 +21,8 @@ from jivsbench.report.charts import (
     draw_series,
     highest_of,
 )
-from jivsbench.report.formatting import format_number, format_quantity
-from jivsbench.report.scales import Scale, Tick, build_value_scale
+from jivsbench.report.formatting import format_moment, format_number, format_quantity
+from jivsbench.report.scales import Scale, build_count_scale, build_value_scale
 from jivsbench.report.views.badges import Badge, badge_verdict
 
 _MOST_RUNS: Final = 200
@@ -81,7 +81,13 @@ def _order(trend: Trend) -> tuple[str, str, str]:
 def _build_line(run: HistoryRun, link: str) -> RunLine:
     commit = (run.git_commit or "")[:_COMMIT_LENGTH]
     return RunLine(
-        run.run_id, link, run.scenario, run.started_at, commit, run.version, badge_verdict(VerdictOutcome(run.outcome))
+        run.run_id,
+        link,
+        run.scenario,
+        format_moment(run.started_at),
+        commit,
+        run.version,
+        badge_verdict(VerdictOutcome(run.outcome)),
     )
 
 
@@ -95,9 +101,7 @@ def _draw(trend: Trend, place: str) -> Chart:
     key, first = trend.key, max(len(trend.values) - _MOST_VALUES, 0)
     values, unit = trend.values[first:], Unit(key.unit)
     line = Series("", "arm-b", tuple(Point(number, value.value) for number, value in enumerate(values, first + 1)))
-    x, x_ticks = build_value_scale(len(values), PLOT_LEFT, PLOT_RIGHT, is_whole=True)
-    if first:
-        x, x_ticks = _from(first, len(trend.values))
+    x, x_ticks = build_count_scale(len(trend.values), PLOT_LEFT, PLOT_RIGHT, first=first + 1)
     y, y_ticks = build_value_scale(highest_of([line]), PLOT_BOTTOM, PLOT_TOP)
     name = f"{key.metric} {key.statistic}"
     suffix = "" if unit is Unit.COUNT else f" ({unit.value})"
@@ -112,7 +116,10 @@ def _draw(trend: Trend, place: str) -> Chart:
         lines=(draw_series(line, x, y),),
         table=DataTable(
             ("run", "started", "commit", f"{key.statistic}{suffix}"),
-            tuple((v.run_id, v.started_at, (v.git_commit or "")[:_COMMIT_LENGTH], format_number(v.value, unit)) for v in values),
+            tuple(
+                (v.run_id, format_moment(v.started_at), (v.git_commit or "")[:_COMMIT_LENGTH], format_number(v.value, unit))
+                for v in values
+            ),
         ),
         bands=_shade_newest_level(trend, x),
         note=_describe_changes(trend, unit),
@@ -122,13 +129,8 @@ def _draw(trend: Trend, place: str) -> Chart:
 def _shade_newest_level(trend: Trend, x: Scale) -> tuple[Band, ...]:
     if not trend.changes:
         return ()
-    left = x.place(max(trend.changes[-1].place + 1, x.low))
+    left = x.place(max(trend.changes[-1].place + 0.5, x.low))
     return (Band(left, round(PLOT_RIGHT - left, 1)),)
-
-
-def _from(first: int, last: int) -> tuple[Scale, tuple[Tick, ...]]:
-    scale = Scale(first, last, PLOT_LEFT, PLOT_RIGHT)
-    return scale, tuple(Tick(scale.place(number), str(number)) for number in (first + 1, (first + last) // 2, last))
 
 
 def _describe_changes(trend: Trend, unit: Unit) -> str:

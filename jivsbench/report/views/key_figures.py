@@ -76,7 +76,7 @@ def build_key_figures(record: RunRecord, summary: Summary, *, is_valid: bool) ->
     is_comparison = record.plan.baseline is not None
     scale = _build_scale(summary)
     rows = tuple(_build_row(key, arms, summary, scale, is_valid=is_valid) for key in _KEYS)
-    confidence = next((f"{effect.confidence * 100:g} %" for effect in summary.effects), "")
+    confidence = next((f"{effect.confidence * 100:.4g} %" for effect in summary.effects), "")
     return KeyFigures(arms, is_comparison, confidence, rows)
 
 

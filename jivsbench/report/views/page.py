@@ -6,6 +6,7 @@ from jivsbench.model.record import RunKind, RunRecord
 from jivsbench.model.summary import Summary, Verdict
 from jivsbench.report.views.behaviour import BehaviourView, build_behaviour
 from jivsbench.report.views.facts import Facts, build_facts
+from jivsbench.report.views.first_screen import FirstScreen, build_first_screen
 from jivsbench.report.views.headline import Headline, build_headline
 from jivsbench.report.views.key_figures import KeyFigures, build_key_figures
 from jivsbench.report.views.operations import Operations, build_operations
@@ -32,6 +33,7 @@ class Page:
     document_title: str
     arms: tuple[ArmLabel, ...]
     headline: Headline
+    first: FirstScreen
     key_figures: KeyFigures
     behaviour: BehaviourView | None
     over_time: OverTime
@@ -46,10 +48,12 @@ class Page:
 def build_page(record: RunRecord, summary: Summary, verdict: Verdict) -> Page:
     """Prepare all sections. Pure: the same input gives the same page."""
     headline = build_headline(record, summary, verdict)
+    facts = build_facts(record, summary, verdict)
     return Page(
         document_title=f"{verdict.outcome.value}: {record.plan.scenario.name}, {headline.subject}",
         arms=_label_arms(record),
         headline=headline,
+        first=build_first_screen(record, summary, verdict, [fact.name for fact in facts.missing]),
         key_figures=build_key_figures(record, summary, is_valid=headline.is_valid),
         behaviour=build_behaviour(record, summary),
         over_time=build_over_time(record),
@@ -58,7 +62,7 @@ def build_page(record: RunRecord, summary: Summary, verdict: Verdict) -> Page:
         pairs=build_pairs(record, summary),
         operations=build_operations(record),
         security=build_security(record, verdict),
-        facts=build_facts(record, summary, verdict),
+        facts=facts,
     )
 
 

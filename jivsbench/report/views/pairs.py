@@ -96,7 +96,7 @@ def _draw_ratios(record: RunRecord, pairs: Sequence[_Pair], effect: Effect | Non
         reach = Reach(top, max(round(bottom - top, 1), 1.0), y.place(effect.ratio))
         interval = format_ratio_interval(effect.ratio_low, effect.ratio_high)
         ratio = format_ratio(effect.ratio, Direction.LOWER)
-        note = f"Line and band: {ratio}, {effect.confidence * 100:g} % interval {interval} over {effect.pairs} pairs."
+        note = f"Line and band: {ratio}, {effect.confidence * 100:.4g} % interval {interval} over {effect.pairs} pairs."
     return Chart(
         id="pair-ratios",
         title=f"{record.plan.candidate} divided by {record.plan.baseline}, pair by pair",

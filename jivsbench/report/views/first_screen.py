@@ -1,0 +1,105 @@
+"""What the top of the page shows beside the verdict: five figures with their limits and intervals, and what nobody measured."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jivsbench.model.gate import Gate
+from jivsbench.model.metrics import find_metric
+from jivsbench.model.record import RunRecord
+from jivsbench.model.summary import Effect, Figure, Summary, Verdict
+from jivsbench.report.formatting import format_count, format_interval, format_limit, format_ratio, format_ratio_interval
+from jivsbench.report.views.comparators import SIGNS
+from jivsbench.report.views.key_figures import format_figure, is_thin
+
+_FIVE: Final = (
+    ("throughput.records", ("rate",), "Throughput"),
+    ("job.response", ("p95", "mean", "p50"), "Job duration, {}"),
+    ("job.errors", ("ratio",), "Job errors"),
+    ("cache.hits", ("ratio",), "Cache hits"),
+    ("target.memory", ("max",), "Peak memory"),
+)
+"""Of several statistics the first that has a limit is shown, or else the first."""
+_SHOWN: Final = 4
+NO_LIMIT: Final = "no limit was set"
+NO_INTERVAL: Final = "no interval"
+
+
+@dataclass(frozen=True, slots=True)
+class TopFigure:
+    """One of the five. `value` is the candidate's; `change` its ratio to the baseline, empty without one."""
+
+    label: str
+    value: str
+    is_missing: bool
+    change: str
+    interval: str
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstScreen:
+    """The five figures, and the names of what was not measured: the first of them, and how many more there are."""
+
+    figures: tuple[TopFigure, ...]
+    missing: tuple[str, ...]
+    further: int
+
+
+def build_first_screen(record: RunRecord, summary: Summary, verdict: Verdict, missing: Sequence[str]) -> FirstScreen:
+    """`missing` names everything that a reader could expect and that nobody measured."""
+    figures = tuple(_build_figure(record, summary, verdict, *key) for key in _FIVE) if record.arms else ()
+    # What was asked for first, then what could be dangerous.
+    names = sorted(
+        (_shorten(record, name) for name in missing), key=lambda name: (not name.startswith("gate "), name != "security")
+    )
+    return FirstScreen(figures, tuple(names[:_SHOWN]), max(len(names) - _SHOWN, 0))
+
+
+def _shorten(record: RunRecord, name: str) -> str:
+    """A check by its id: its title says what a pass would mean."""
+    ids = (check.check_id for check in record.checks)
+    return next((f"check {check_id}" for check_id in ids if name.startswith(f"{check_id} ")), name)
+
+
+def _build_figure(  # noqa: PLR0917 - six different types, the last three a row of the table above
+    record: RunRecord, summary: Summary, verdict: Verdict, metric: str, statistics: tuple[str, ...], label: str
+) -> TopFigure:
+    limits = {statistic: tuple(_list_limits(record, verdict, metric, statistic)) for statistic in statistics}
+    statistic = next((statistic for statistic, found in limits.items() if found), statistics[0])
+    figure, effect = summary.figure(record.plan.candidate, metric, statistic), summary.effect(metric, statistic)
+    known = find_metric(metric)
+    ratio = effect.ratio if effect else None
+    return TopFigure(
+        label=label.format(statistic),
+        value=format_figure(figure),
+        is_missing=figure is None or figure.value is None or is_thin(figure),
+        change=format_ratio(ratio, known.better if known else None) if ratio is not None else "",
+        interval=_describe_interval(figure, effect),
+        limits=limits[statistic] or (NO_LIMIT,),
+    )
+
+
+def _describe_interval(figure: Figure | None, effect: Effect | None) -> str:
+    """That of the change, or of the figure; without either, how many samples it is of."""
+    if effect is not None and effect.ratio_low is not None:
+        return f"{effect.confidence * 100:.4g} % interval {format_ratio_interval(effect.ratio_low, effect.ratio_high)}"
+    if figure is None or figure.value is None:
+        return ""
+    own = format_interval(figure.low, figure.high, figure.unit)
+    return own or f"{NO_INTERVAL}, n = {format_count(figure.samples)}"
+
+
+def _list_limits(record: RunRecord, verdict: Verdict, metric: str, statistic: str) -> Iterator[str]:
+    """What the gates, and the comparison's margin, ask of this very figure; a window of it is another one."""
+    rule = record.plan.rule
+    if rule is not None and any((one.metric, one.statistic) == (metric, statistic) for one in rule.criteria):
+        yield f"no change for the worse beyond {rule.margin_ratio * 100:g} %"
+    for result in verdict.gates:
+        if (result.gate.metric, result.gate.statistic) == (metric, statistic):
+            yield _describe_limit(result.gate)
+
+
+def _describe_limit(gate: Gate) -> str:
+    words = ("limit", gate.change or "", SIGNS[gate.comparator], format_limit(gate.limit, gate.unit), str(gate.window))
+    return " ".join(word for word in words if word)
