@@ -1,6 +1,7 @@
 """Answers the questions of a scenario from the record of the arm that is judged."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from jivsbench.analysis.consistency import check_consistency
@@ -9,16 +10,20 @@ from jivsbench.analysis.readings import MemoryKind
 from jivsbench.analysis.recovery import choose_hold_s, find_normal, list_disturbances, measure_band
 from jivsbench.analysis.schedule import Step, list_steps, rows_within
 from jivsbench.analysis.spikes import measure_peak
-from jivsbench.analysis.trend import judge_growth
+from jivsbench.analysis.trend import BLOCKS, judge_growth
 from jivsbench.model.behaviour import Band, Behaviour, Growth, Knee, KneeFit, Recovery, Trend
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import GROWING
-from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, Plan, RunKind, RunRecord, ServerRow
+from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, Plan, RunKind, RunRecord
 from jivsbench.model.scenario import Arrival, Question
 
 _NS_PER_S: Final = 1e9
 _NS_PER_MS: Final = 1e6
 _BYTES_PER_MIB: Final = 1024.0**2
+_LEAST_GAP_S: Final = 5.0
+_UNITS: Final = {"memory": Unit.MEBIBYTES, "latency": Unit.MILLISECONDS}
+_NOBODY: Final = {"backends": "the source's server told nothing of it", "latency": "no job ended"}
+_Readings = Sequence[tuple[float, float | None]]
 
 
 def plan_steps(plan: Plan, blocks: Sequence[BlockRow]) -> tuple[Step, ...]:
@@ -74,44 +79,46 @@ def _answer_growth(record: RunRecord, arm: ArmRecord, steps: Sequence[Step], mem
     plateau = max(plateaus, key=lambda step: step.end_s - step.start_s)
     rows = [row for row in arm.monitor if plateau.start_s <= row.second < plateau.end_s]
     looks = record.servers.rows if record.servers else ()
-    backends = [float(row.own_sessions) for row in _within(looks, plateau) if row.own_sessions is not None]
+    read: dict[str, _Readings] = {gauge: _read_gauge(rows, gauge, memory) for gauge in GROWING}
+    read["backends"] = [(row.second, row.own_sessions) for row in looks if plateau.start_s <= row.second < plateau.end_s]
+    read["latency"] = [
+        (row.second + 0.5, None if row.job_p95_ns is None else row.job_p95_ns / _NS_PER_MS)
+        for row in rows_within(arm.series, plateau)
+    ]
+    return tuple(_judge(gauge, read[gauge], plateau, memory) for gauge in GROWING)
+
+
+def _judge(gauge: str, readings: _Readings, plateau: Step, memory: MemoryKind) -> Growth:
+    known = [(second, float(value)) for second, value in readings if value is not None]
+    if not known:
+        return _unmeasured(gauge, _NOBODY.get(gauge, "the monitor read nothing of it"))
     duration_s = plateau.end_s - plateau.start_s
-    latency = [row.job_p95_ns / _NS_PER_MS for row in rows_within(arm.series, plateau) if row.job_p95_ns is not None]
-    read = {gauge: _read_gauge(rows, gauge, memory) for gauge in GROWING} | {"backends": backends}
-    growths = [_judge(gauge, read[gauge], duration_s, memory) for gauge in GROWING if gauge != "latency"]
-    growths.append(judge_growth("latency", Unit.MILLISECONDS, latency, duration_s, source=GROWING["latency"]))
-    return tuple(growths)
+    # Blocks are equally many readings: where a whole block has none, they are no equal parts of the time.
+    most_s = max(duration_s / BLOCKS, _LEAST_GAP_S)
+    gap_s = max(after - before for before, after in pairwise([plateau.start_s, *(second for second, _ in known), plateau.end_s]))
+    if gap_s > most_s:
+        return _unmeasured(
+            gauge, f"nothing was read of it for {gap_s:.0f} s, at most {most_s:.0f} s of {duration_s:.0f} s may lack"
+        )
+    source = f"{memory} of the target's process tree" if gauge == "memory" else GROWING[gauge]
+    return judge_growth(gauge, _UNITS.get(gauge, Unit.COUNT), [value for _, value in known], duration_s, source=source)
 
 
-def _within(looks: Sequence[ServerRow], plateau: Step) -> list[ServerRow]:
-    return [row for row in looks if plateau.start_s <= row.second < plateau.end_s]
-
-
-def _judge(gauge: str, readings: list[float], duration_s: float, memory: MemoryKind) -> Growth:
-    if not readings:
-        of_whom = "the source's server told nothing of it" if gauge == "backends" else "the monitor read nothing of it"
-        return _unmeasured(gauge, of_whom)
-    is_memory = gauge == "memory"
-    source = f"{memory} of the target's process tree" if is_memory else GROWING[gauge]
-    return judge_growth(gauge, Unit.MEBIBYTES if is_memory else Unit.COUNT, readings, duration_s, source=source)
-
-
-def _read_gauge(rows: Sequence[MonitorRow], gauge: str, memory: MemoryKind) -> list[float]:
+def _read_gauge(rows: Sequence[MonitorRow], gauge: str, memory: MemoryKind) -> _Readings:
     """What the monitor read of the target itself; the sessions are the server's to tell."""
     match gauge:
         case "memory":
-            sizes = (row.pss_bytes if memory is MemoryKind.PSS else row.rss_bytes for row in rows)
-            return [size / _BYTES_PER_MIB for size in sizes if size is not None]
+            sizes = ((row.second, row.pss_bytes if memory is MemoryKind.PSS else row.rss_bytes) for row in rows)
+            return [(second, None if size is None else size / _BYTES_PER_MIB) for second, size in sizes]
         case "handles":
-            return [float(row.handles) for row in rows if row.handles is not None]
+            return [(row.second, row.handles) for row in rows]
         case "threads":
-            return [float(row.threads) for row in rows if row.threads is not None]
+            return [(row.second, row.threads) for row in rows]
         case "connections":
-            both = ((row.pool_active, row.pool_idle) for row in rows)
-            return [float(active + idle) for active, idle in both if active is not None and idle is not None]
+            both = ((row.second, row.pool_active, row.pool_idle) for row in rows)
+            return [(second, None if active is None or idle is None else active + idle) for second, active, idle in both]
     return []
 
 
 def _unmeasured(gauge: str, why: str) -> Growth:
-    unit = {"memory": Unit.MEBIBYTES, "latency": Unit.MILLISECONDS}.get(gauge, Unit.COUNT)
-    return Growth(gauge, unit, Trend.NOT_MEASURED, 0, f"not measured: {why}")
+    return Growth(gauge, _UNITS.get(gauge, Unit.COUNT), Trend.NOT_MEASURED, 0, f"not measured: {why}")

@@ -198,3 +198,17 @@ def test_a_run_that_asks_nothing_has_no_answers() -> None:
     assert summary.figure("optimized", "knee.users", "fit") is None
     assert summary.behaviour is not None
     assert summary.behaviour.consistency is not None
+
+
+@pytest.mark.parametrize("lost", [range(100, 300), range(120, 140), range(50)], ids=["the end", "the middle", "the start"])
+def test_what_was_not_watched_throughout_is_not_called_flat(lost) -> None:
+    """Readings of a part of the time say nothing of the rest: no data, with how long nothing was read."""
+    record = _record((Stage(300, 20, is_step=True),), Question.GROWTH)
+    (arm,) = record.arms
+    monitor = tuple(replace(row, threads=None) if row.second in lost else row for row in arm.monitor)
+    record = replace(record, arms=(replace(arm, monitor=monitor),))
+
+    assert _gate(record, "growth.handles trend <= 2 %").outcome is GateOutcome.MET
+    result = _gate(record, "growth.threads trend <= 2 %")
+    assert result.outcome is GateOutcome.NO_DATA
+    assert "nothing was read of it for" in result.reason
