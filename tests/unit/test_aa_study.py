@@ -7,7 +7,7 @@ import pytest
 
 from jivsbench.app.comparison import Load
 from tests.benchmarks.aa_study.__main__ import BEGIN, END, PAGE, RESULT, replace_words
-from tests.benchmarks.aa_study.playing import Study, TrialFile, find_missing, format_left
+from tests.benchmarks.aa_study.playing import Study, TrialFile, find_missing, format_left, is_hopeless
 from tests.benchmarks.aa_study.result import NOT_MEASURED, Trial, render, summarize
 from tests.planted_share import SharingGuard
 
@@ -104,6 +104,15 @@ def test_trials_of_several_machines_are_one_study(tmp_path, monkeypatch):
 def test_the_rest_is_told_in_hours_and_minutes():
     """Rounded up: nobody waits longer than was said."""
     assert (format_left(0.0), format_left(61.0), format_left(7_300.0)) == ("0 h 00 min", "0 h 02 min", "2 h 02 min")
+
+
+def test_a_machine_that_is_too_busy_ends_the_study():
+    """Ten trials in a row that say nothing; one that says something begins the count anew."""
+    spoilt = replace(EQUAL, invalid=("starved",))
+
+    assert is_hopeless([EQUAL, *[spoilt] * 10])
+    assert not is_hopeless([*[spoilt] * 9, EQUAL, *[spoilt] * 9])
+    assert not is_hopeless([spoilt] * 9)
 
 
 class _Machine:

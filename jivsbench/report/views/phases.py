@@ -60,13 +60,22 @@ def _build_arm(arm: ArmRecord) -> ArmPhases:
     histograms = {histogram.phase: histogram for histogram in arm.phases.phases}
     cause = slow.largest_gain
     lines = tuple(_build_line(share, histograms[share.phase], is_cause=share is cause) for share in slow.shares)
-    return ArmPhases(arm.profile.name, lines, _describe(slow, cause), f"slowest {format_count(slow.slow_jobs)} jobs", "")
+    return ArmPhases(arm.profile.name, lines, _describe(slow, cause), _name_slowest(slow), "")
+
+
+def _name_slowest(slow: SlowJobs) -> str:
+    return "slowest job" if slow.slow_jobs == 1 else f"slowest {format_count(slow.slow_jobs)} jobs"
+
+
+def _name_phase(phase: str) -> str:
+    return phase.replace("_", " ")
 
 
 def _describe(slow: SlowJobs, cause: PhaseShare | None) -> str:
+    each = "" if slow.slow_jobs == 1 else " each"
     subject = (
-        f"The slowest {format_count(slow.slow_jobs)} of {format_count(slow.jobs)} jobs"
-        f" took more than {_ms(slow.longer_than_s)} ms each."
+        f"The {_name_slowest(slow).removesuffix(' jobs').removesuffix(' job')} of {format_count(slow.jobs)} jobs"
+        f" took more than {_ms(slow.longer_than_s)} ms{each}."
     )
     if slow.slow_jobs == slow.jobs:
         return "All jobs lie in one bucket of durations: none is slower than the others."
@@ -74,12 +83,12 @@ def _describe(slow: SlowJobs, cause: PhaseShare | None) -> str:
         return f"{subject} They do not differ from the others."
     more_s = sum(max(one.slow_mean_s - one.all_mean_s, 0.0) for one in slow.shares)
     part = (cause.slow_mean_s - cause.all_mean_s) / more_s * _PERCENT
-    return f"{subject} Of the time that they took more than a usual job, {part:.0f} % was {cause.phase}."
+    return f"{subject} Of what they took longer than a usual job, {part:.0f} % was {_name_phase(cause.phase)}."
 
 
 def _build_line(share: PhaseShare, histogram: PhaseHistogram, *, is_cause: bool) -> PhaseLine:
     return PhaseLine(
-        phase=share.phase,
+        phase=_name_phase(share.phase),
         p50=_bound(histogram, 50),
         p95=_bound(histogram, 95),
         p99=_bound(histogram, 99) if histogram.count >= MIN_SAMPLES_P99 else f"n < {MIN_SAMPLES_P99}",

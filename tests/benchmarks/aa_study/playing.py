@@ -27,6 +27,7 @@ from tests.planted_share import VARIABLE
 PROFILE = "optimized"
 PLUGIN = "tests.planted_share"
 LOOKS = 4
+HOPELESS = 10
 DATA_ROWS = 20_000
 
 
@@ -113,11 +114,20 @@ def play(study: Study, file: TrialFile, folder: Path, limit: int, tell: Callable
         environment, table_rows = prepare(bench, str(TABLE), DATA_ROWS)
         ground = Ground(bench, environment, table_rows)
         played, started_s = 0, time.monotonic()
-        while played < limit and (missing := find_missing(study, file.trials)):
+        while (
+            played < limit
+            and not is_hopeless(file.trials[len(file.trials) - played :])
+            and (missing := find_missing(study, file.trials))
+        ):
             file.add(trial := _play_trial(study, ground, missing[0], study.seed + len(file.trials)))
             played += 1
             left = len(find_missing(study, file.trials))
             tell(f"{left:4d} to go, {format_left((time.monotonic() - started_s) / played * left)}: {_describe(trial)}")
+
+
+def is_hopeless(trials: Sequence[Trial]) -> bool:
+    """After so many trials in a row that say nothing, the machine is too busy: it would go on like that for days."""
+    return len(trials) >= HOPELESS and all(trial.invalid for trial in trials[-HOPELESS:])
 
 
 def format_left(left_s: float) -> str:
