@@ -151,6 +151,10 @@ def _race_for_files(context: CheckContext, session: FileSession, source: FileSou
                 break
         events = watch.events()
     require_swaps(swapper.swaps, _SWAPS)
+    if not any(ending.is_completed for ending in endings):
+        raise InvalidRunError(
+            f"none of {len(endings)} jobs met the folder itself, so nobody knows whether one was as far as opening it"
+        )
     # A folder's own event has its own path: it was opened, though no file in it.
     opened = sum(event.path.suffix == ".csv" for event in events)
     read = sum(_CANARY in read_texts(context, ending) for ending in endings)
