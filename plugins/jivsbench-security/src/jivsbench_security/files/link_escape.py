@@ -160,7 +160,8 @@ def _race_for_files(context: CheckContext, session: FileSession, source: FileSou
     if opened or read:
         evidence = f"the file outside was opened {opened} times and read by {read} of {len(endings)} jobs"
         session.add("a race led out of the source's folder", evidence, reproducer)
-    session.notes.append(f"{swapper.swaps} swaps during {len(endings)} jobs")
+    completed = sum(ending.is_completed for ending in endings)
+    session.notes.append(f"{swapper.swaps} swaps during {len(endings)} jobs, {completed} of which met the folder alone")
 
 
 def _plant_outputs(context: CheckContext, session: FileSession, source: FileSource, arena: _Arena) -> None:

@@ -28,6 +28,7 @@ from jivsbench_security.leaks import crashing_connector
 from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks, watch_secret
 from jivsbench_security.leaks.failures import list_bad_urls
 from jivsbench_security.leaks.leak_surfaces import read_activity, read_cache, read_files, read_process
+from jivsbench_security.leaks.load_surfaces import read_load
 from jivsbench_security.servers.telltale_server import TelltaleServer
 
 _MAX_FINDINGS: Final = 6
@@ -90,6 +91,9 @@ class SecretLeakCheck(HostileCheck):
                 result = self._attack(target, session, lambda: session.attack(telltale))
         if context.is_full:
             session.start_badly(context, changes)
+            session.play_load(context.make_folder(), keys)
+        else:
+            session.leave_out("what Locust shows of a load (the full form plays one)")
         session.search_remains()
         if session.unanswered and not session.findings:
             raise InvalidRunError(f"{session.unanswered} of {session.attempted} uses of a secret got no answer about it")
@@ -170,6 +174,21 @@ class LeakSession:
                 self.reached += is_met
                 self.unanswered += not is_met
                 self._search("the message of a start that was refused", str(refusal).encode())
+
+    def leave_out(self, what: str) -> None:
+        """Have the result say that nobody looked there."""
+        self._left_out.add(what)
+
+    def play_load(self, folder: Path, keys: Keys) -> None:
+        """A load over the same source with the same keys, and Locust's page of it: its names, figures, errors and files."""
+        given = {"JIVSBENCH_CREDENTIAL_KEY": keys.credential_key.text, "JIVSBENCH_MASKING_KEY": keys.mask_key.text}
+        if self._context.cache_url is not None:
+            given["JIVSBENCH_CACHE_URL"] = self._context.cache_url.reveal()
+        found, problem = read_load(folder, self._context.reader().url, self._context.table, given)
+        for where, content in found:
+            self._search(where, content)
+        if problem is not None:
+            self.leave_out(f"what Locust shows of a load ({problem})")
 
     def search_remains(self) -> None:
         """What is left once the target has ended: its log to the last line, its files, its temporary files."""
