@@ -68,6 +68,10 @@ def test_six_of_six_holes_are_found_and_no_sample_that_composes(tmp_path: Path) 
         "class A:\n q = ''\n def run(self, c):\n  c.execute(self.q)\ndef f(c, x):\n a = A()\n a.q = f'SELECT {x}'\n a.run(c)",
         "class A:\n Q = ''\n def f(self, c):\n  c.execute(self.Q)\nclass B(A):\n def g(self, x):\n  self.Q = f'SELECT {x}'",
         "class Q:\n t: str\ndef f(c, x):\n g(c, replace(Q(''), t=f'SELECT {x}'))\ndef g(c, q: Q):\n c.execute(q.t)",
+        "def hex(x):\n return x\ndef f(c, x):\n c.execute('SELECT ' + hex(x))",
+        "class Q:\n def index(self, x):\n  return x\ndef f(c, x):\n c.execute('SELECT ' + Q().index(x))",
+        "import sqlalchemy as sa\ndef f(c, x):\n c.execute(str(sa.select(1)) + x)",
+        "from psycopg import sql\ndef f(c, x):\n c.execute(sql.SQL('SELECT ').as_string(c) + x)",
         "def f(c, x, run=lambda c, x: c.execute(f'SELECT {x}')):\n run(c, x)",
     ],
 )

@@ -251,9 +251,9 @@ class TextFlow:
 
     def _trace_call(self, node: ast.Call, scope: Scope) -> Origin:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in SAFE_CALLS or (name in SAFE_METHODS and isinstance(node.func, ast.Attribute)):
-            return FIXED
         own = self._names.find_function(node.func, scope)
+        if self._is_safe(node.func, name, scope, own):
+            return FIXED
         if own is not None and f"{own.module.name}.{name}" in REVIEWED:
             return FIXED
         if own is not None and not isinstance(own.node, ast.ClassDef):
@@ -264,13 +264,22 @@ class TextFlow:
         if name == "map" and node.args and (mapped := self._names.find_function(node.args[0], scope)) is not None:
             return self._trace_result(mapped)
         if name in PASSING:
-            return join(self.trace(one, scope) for one in (*node.args, *(keyword.value for keyword in node.keywords)))
+            given = join(self.trace(one, scope) for one in (*node.args, *(keyword.value for keyword in node.keywords)))
+            # The text of a composed statement is a text, to which another can be pasted.
+            return FIXED if given == COMPOSED and name in {"str", "repr", "bytes"} else given
         return COMPOSED if isinstance(node.func, ast.Name) and self._trace_name(name, scope) == COMPOSED else OPEN
+
+    def _is_safe(self, function: ast.expr, name: str, scope: Scope, own: Scope | None) -> bool:
+        """True for what gives a number whatever it is given, unless the source has something else by that name."""
+        if isinstance(function, ast.Attribute):
+            kind = self._names.find_class(function.value, scope) if name in SAFE_METHODS else None
+            return name in SAFE_METHODS and (kind is None or name not in kind.functions)
+        return name in SAFE_CALLS and own is None
 
     def _trace_method(self, node: ast.Call, function: ast.Attribute, scope: Scope) -> Origin:
         on, name = self.trace(function.value, scope), function.attr
         if on.kind is Kind.COMPOSED:
-            return COMPOSED
+            return FIXED if name in {"as_string", "as_bytes"} else COMPOSED
         given = join(self.trace(one, scope) for one in (*node.args, *(keyword.value for keyword in node.keywords)))
         if name == "replace" and _doubles(node):
             return FIXED
