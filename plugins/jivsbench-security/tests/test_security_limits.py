@@ -27,7 +27,7 @@ from jivsbench_security.limits.flights import Flight, Lenience, find_overrun
 from jivsbench_security.limits.lifecycle import LifecycleCheck, find_files
 from jivsbench_security.limits.owner_session import open_owner_session
 from jivsbench_security.limits.pool_exhaustion import EndWatch
-from jivsbench_security.limits.resource_bombs import MemoryWatch, build_endless, build_large
+from jivsbench_security.limits.resource_bombs import MemoryWatch, build_endless, build_large, run_past
 from jivsbench_security.limits.source_check import SourceCheck, SourceSession
 from jivsbench_security.limits.time_limits import TimeLimitCheck
 from jivsbench_security.own_sessions import open_session
@@ -252,6 +252,18 @@ def test_a_source_in_use_that_never_was_is_not_judged(embedded_postgres_url: str
         session._rotate("name", login, login, "slow", "rows")
 
     assert (session.attempted, session.reached, session.findings) == (1, 0, [])
+
+
+def test_a_bomb_past_the_target_keeps_the_server_busy_and_ends(embedded_postgres_url: str) -> None:
+    """A recursion without end runs while the block lasts, and no longer."""
+    with open_owner_session(build_context(embedded_postgres_url)) as owner:
+        view = owner.make_view("recursion", build_endless()[2].query)
+        with run_past(Secret(embedded_postgres_url), view):
+            time.sleep(0.3)
+            during = [state.is_active for state in owner.look()]
+        after = [state for state in owner.look() if state.is_active]
+
+    assert (during, after) == ([True], [])
 
 
 def test_bombs_are_small() -> None:

@@ -26,8 +26,8 @@ _CALLERS_A_LOOK: Final = 10
 _MORE: Final = JOB_WORKERS + QUEUE_LIMIT + 8 - _CALLERS
 """Callers besides, so that there are eight more than workers and queue can take."""
 _FULL_ROUNDS: Final = 10
-_MORE_ROUNDS: Final = 2
-"""So many rounds besides, for those in which a slow machine was late with its callers."""
+_MORE_TRIES: Final = 2
+"""So many more for each round in which a slow machine was late with its callers."""
 _CROWD_WITHIN_S: Final = _CALLERS / POOL_SIZE / 2 * QUERY_TIMEOUT_S
 """Callers who all come within this cannot all be served: half of them would take as long."""
 _GIVE_UP_S: Final = JOB_TIMEOUT_S + BORROW_TIMEOUT_S + 0.25 + MOST_LENIENCE_S
@@ -74,13 +74,11 @@ class EndWatch:
 class _Session(SourceSession):
     def attack(self) -> None:
         hold, brief = self.owner.make_view("hold", _HOLD), self.owner.make_view("brief", _BRIEF)
-        more = _MORE_ROUNDS
         with second_source(self.target, f"{self.owner.token}_beside") as beside:
             for _ in range(_FULL_ROUNDS if self.context.is_full else 1):
-                seen = self._exhaust(hold, beside)
-                while seen.unanswered and more and not self.findings:
-                    more -= 1
-                    seen = self._exhaust(hold, beside)
+                seen, tries_left = self._exhaust(hold, beside), _MORE_TRIES
+                while seen.unanswered and tries_left and not self.findings:
+                    seen, tries_left = self._exhaust(hold, beside), tries_left - 1
                 self.tally.add(seen)
                 self._look_at_the_size(brief)
 

@@ -2,17 +2,24 @@
 
 import statistics
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import psutil
+import psycopg
+from psycopg import sql
 
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import Severity
+from jivsbench.model.secret import Secret
 from jivsbench_security.extractions import Extractions, is_refusal, read_slug
-from jivsbench_security.limits.flights import MOST_LENIENCE_S, Flight, Watch, find_overrun
+from jivsbench_security.limits.flights import LOOK_EVERY_S, MOST_LENIENCE_S, Flight, Watch, find_overrun
 from jivsbench_security.limits.source_check import JOB_TIMEOUT_S, SourceCheck, SourceSession
+from jivsbench_security.own_sessions import open_session
 from jivsbench_security.processes import has_ended
 
 _GRACE_S: Final = 1.0
@@ -27,6 +34,8 @@ _WARM_UPS: Final = 4
 _LARGE_LIMIT_S: Final = 30.0
 _REQUESTS: Final = 100
 _MOST_SLOWDOWN: Final = 1.5
+_TIMES: Final = 2
+_MOST_TURNS: Final = 200
 _BURST: Final = frozenset({0, 201, 500})
 """No answer to what is large, a job made of it, and a fault of the target's own: it was met, and not refused."""
 _NEVER_RAN: Final = frozenset(
@@ -135,29 +144,46 @@ class _Session(SourceSession):
             self.add("a resource bomb was not refused", told, f"POST /api/v1/extractions with {_ITEMS} values in a filter")
 
     def _compare_latency(self, bombs: tuple[Bomb, ...]) -> None:
-        """Other jobs beside one bomb after another, against the same jobs alone."""
-        body = {"source": self.target.source, "table": self.target.table, "row_limit": 1}
+        """Other jobs beside bombs that the target reads, against the same jobs beside the same bombs past the target.
+
+        What the server and the machine have to do for a bomb is no fault of the target's. A slowdown counts when it comes twice.
+        """
         views = [f"{self.owner.token}_{bomb.name}" for bomb in bombs]
-        alone = [self._time(body) for _ in range(_REQUESTS)]
-        beside: list[float | None] = []
-        for turn in range(_REQUESTS):
-            if len(beside) >= _REQUESTS:
+        told = ""
+        for _ in range(_TIMES):
+            past_s, through_s = (_find_p95(times) for times in self._time_beside(views))
+            if past_s is None or through_s is None or through_s <= _MOST_SLOWDOWN * past_s:
+                self.tally.count(is_met=past_s is not None and through_s is not None)
+                return
+            told = (
+                f"p95 of other jobs is {through_s * 1000:.0f} ms beside a bomb, {past_s * 1000:.0f} ms beside one past the target"
+            )
+        self.tally.count(is_met=True)
+        self.add("resource bombs slow other jobs down", f"{told}, twice", self._show(bombs[0]), Severity.MEDIUM)
+
+    def _time_beside(self, views: list[str]) -> tuple[list[float], list[float]]:
+        """How long other jobs took beside bombs past the target, and through it, by turns: whatever else happens meets both."""
+        body = {"source": self.target.source, "table": self.target.table, "row_limit": 1}
+        past: list[float] = []
+        through: list[float] = []
+        for turn in range(_MOST_TURNS):
+            if min(len(past), len(through)) >= _REQUESTS:
                 break
             view = views[turn % len(views)]
+            with run_past(self.context.data_source().url, view):
+                past += self._time(body, lambda started_s: time.monotonic() - started_s < JOB_TIMEOUT_S)
             flight = self.watch.begin(view, self.build_body(view), view, JOB_TIMEOUT_S)
-            while len(beside) < _REQUESTS and self.extractions.look(flight.job_id) is None:
-                beside.append(self._time(body))
+            through += self._time(body, lambda _started_s, job_id=flight.job_id: self.extractions.look(job_id) is None)  # type: ignore[misc]
             self.watch.follow([flight], JOB_TIMEOUT_S + MOST_LENIENCE_S)
-        before_s, during_s = (_find_p95([one for one in times if one is not None]) for times in (alone, beside))
-        self.tally.count(is_met=before_s is not None and during_s is not None)
-        if before_s is not None and during_s is not None and during_s > _MOST_SLOWDOWN * before_s:
-            told = f"p95 of other jobs is {during_s * 1000:.0f} ms beside a bomb and {before_s * 1000:.0f} ms alone"
-            self.add("resource bombs slow other jobs down", told, self._show(bombs[0]), Severity.MEDIUM)
+        return past, through
 
-    def _time(self, body: dict[str, object]) -> float | None:
-        """How long a job took; None for one that was not carried out, whose time says nothing."""
-        ending = self.extractions.run(body)
-        return ending.duration_s if ending.is_completed else None
+    def _time(self, body: dict[str, object], is_wanted: Callable[[float], bool]) -> list[float]:
+        """How long jobs took, one after another, while they are wanted; the time of one that was not carried out says nothing."""
+        started_s, times_s = time.monotonic(), list[float]()
+        while is_wanted(started_s):
+            ending = self.extractions.run(body)
+            times_s += [ending.duration_s] if ending.is_completed else []
+        return times_s
 
 
 class ResourceBombCheck(SourceCheck):
@@ -209,6 +235,24 @@ class MemoryWatch:
             return int(self._process.memory_info().rss)
         except psutil.AccessDenied:
             raise InvalidRunError("the memory of the target's process cannot be read") from None
+
+
+@contextmanager
+def run_past(url: Secret, view: str) -> Iterator[None]:
+    """The server is busy with a view, and the target has no part in it, as long as the block lasts."""
+    with open_session(url) as session, ThreadPoolExecutor(1) as beside:
+        statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(view))
+        running = beside.submit(session.execute, statement)
+        try:
+            yield
+        finally:
+            # Asked until it is heard: a statement that has not begun cannot be cancelled.
+            while not running.done():
+                session.cancel_safe()
+                wait([running], timeout=LOOK_EVERY_S)
+    problem = running.exception()
+    if problem is not None and not isinstance(problem, psycopg.errors.QueryCanceled):
+        raise problem
 
 
 def _format_mib(size_bytes: int) -> str:

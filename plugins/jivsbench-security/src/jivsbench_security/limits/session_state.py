@@ -8,6 +8,7 @@ from typing import Any, Final
 from jivsbench.api import TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import Severity
+from jivsbench_security.extractions import IN_FLIGHT
 from jivsbench_security.own_sessions import ask_user, need_sight
 from jivsbench_security.sql.planted_attack import PlantedAttack, PlantedCheck, iterate_rows
 from jivsbench_security.sql.planted_schema import DONE
@@ -88,6 +89,7 @@ class SessionStateCheck(PlantedCheck):
         user = ask_user(attack.context.reader().url)
         need_sight(schema.owner, user)
         schema.plant_view("state", _STATE)
+        schema.plant_view("state_slowly", "SELECT s.* FROM {schema}.state s, (SELECT pg_sleep(0.2)) AS waited")
         schema.plant_attempts("poison", POISONS)
         schema.plant_attempts("antidote", _ANTIDOTE)
         # The same, in a job that fails when all is done.
@@ -150,17 +152,24 @@ class Scene:
     def _visit_sessions(self, poisoned: set[str]) -> tuple[set[str], list[str]]:
         """Sessions that were lent to a next job, and what those of them had kept that were poisoned."""
         seen, leaks = set[str](), list[str]()
-        # The pool lends the session that was returned last, so one visit mostly is enough.
-        for _visit in range(_MOST_VISITS):
+        for visit in range(_MOST_VISITS):
             if not (poisoned & self._list_sessions()) - seen:
                 break
-            pid, state = _read_state(self.attack)
-            if pid in seen:
-                break
-            seen.add(pid)
-            if pid in poisoned:
-                leaks += [f"{label} = {value!r}" for label, value in sorted(state - self.clean)]
+            # The pool lends the session that was returned last, so one job mostly is enough. One that was not back by then is
+            # lent to nobody, unless several jobs need one at the same time.
+            states = [_read_state(self.attack)] if not visit else self._read_side_by_side()
+            for pid, state in states:
+                if pid in poisoned and pid not in seen:
+                    leaks += [f"{label} = {value!r}" for label, value in sorted(state - self.clean)]
+                seen.add(pid)
         return seen, leaks
+
+    def _read_side_by_side(self) -> list[tuple[str, State]]:
+        attack = self.attack
+        body = {"source": attack.context.source, "table": attack.schema.locate("state_slowly")}
+        endings = attack.extractions.run_until_met([body] * IN_FLIGHT)
+        found = [attack.context.read_output(ending.job).to_pylist() for ending in endings if ending.is_completed]
+        return [(str(rows[0]["pid"]), to_state(rows)) for rows in found if rows]
 
     def _look_from_outside(self, poisoned: set[str]) -> list[str]:
         """What the owner's session sees of the poisoned ones when nobody has borrowed them, and they had time to be returned."""
