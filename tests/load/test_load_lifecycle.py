@@ -74,6 +74,7 @@ def test_a_target_that_dies_makes_the_run_invalid(plant, load, tmp_path) -> None
     assert len(list(read_intervals(Path(spec.intervals_path)))) >= 1
 
 
+@pytest.mark.nightly
 def test_a_target_that_is_restarted_makes_the_run_invalid(plant, load, tmp_path) -> None:
     """Another process answers on the same port at once, and calls succeed again: it is not the target that was measured."""
     target = plant()
