@@ -40,6 +40,8 @@ class Plant:
     start_503_every: int = 0
     cut_statistics_every: int = 0
     never_ends: bool = False
+    port: int = 0
+    """Where to listen; 0: wherever there is room."""
 
 
 @dataclass
@@ -185,7 +187,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 512
 
     def __init__(self, service: Service) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", service.plant.port), Handler)
         self.service = service
 
     def handle_error(self, request: object, client_address: object) -> None:

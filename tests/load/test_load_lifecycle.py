@@ -74,6 +74,25 @@ def test_a_target_that_dies_makes_the_run_invalid(plant, load, tmp_path) -> None
     assert len(list(read_intervals(Path(spec.intervals_path)))) >= 1
 
 
+@pytest.mark.nightly
+def test_a_target_that_is_restarted_makes_the_run_invalid(plant, load, tmp_path) -> None:
+    """Another process answers on the same port at once, and calls succeed again: it is not the target that was measured."""
+    target = plant()
+    again = []
+
+    def restart(progress) -> None:
+        if progress.elapsed_s >= 1.5 and not again:
+            target.process.kill()
+            target.process.wait()
+            again.append(plant(port=target.port))
+
+    with pytest.raises(InvalidRunError, match=r"the target 'a' died [1-9] s into the load"):
+        run_load(load(target.arm(), stages=LONG), tmp_path, restart)
+
+    assert again[0].process.poll() is None
+    assert find_workers() == []
+
+
 def test_a_target_that_is_dead_already_is_named(plant, load, tmp_path) -> None:
     """A load is not begun against a target that is gone."""
     target = plant()

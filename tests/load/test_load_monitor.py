@@ -158,7 +158,7 @@ def test_watching_costs_what_it_says(plant, tmp_path) -> None:
 
 
 def test_a_long_watch_keeps_no_rows_in_memory(tmp_path) -> None:
-    """10,000 looks at the pace of the machine: what Python holds has grown by less than a tenth of the file."""
+    """10,000 looks at the pace of the machine: what Python holds grows by less than a tenth of the file; rows stay bounded."""
     target = LoadArm("self", "http://127.0.0.1:1", "t", os.getpid())
     monitor = Monitor([target], tmp_path / "monitor.jsonl")
     row = MonitorRow(1.0, 1, 1, 1.0, 1, 1, 1, 1, 1, 1, 1)
