@@ -271,11 +271,12 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.no_cover
 def test_memory_stays_flat_however_many_rows_are_read_back(tmp_path: Path) -> None:
-    """Ten row groups of 50,000 rows take no more than two, give or take 16 MiB."""
+    """Six row groups of 50,000 rows, 10 MB each, take no more memory than two, give or take 16 MiB."""
     group = pa.table({"id": range(50_000), "text": [f"{number:0200}" for number in range(50_000)]})
-    paths = [str(tmp_path / f"{groups}.parquet") for groups in (2, 10)]
-    for path, groups in zip(paths, (2, 10), strict=True):
+    paths = [str(tmp_path / f"{groups}.parquet") for groups in (2, 6)]
+    for path, groups in zip(paths, (2, 6), strict=True):
         with pq.ParquetWriter(path, group.schema, compression="none", use_dictionary=False) as writer:
             for _ in range(groups):
                 writer.write_table(group)
