@@ -19,7 +19,8 @@ from jivsbench.model.summary import Figure, Summary
 
 DRIFT_CAVEAT: Final = (
     "the runs were measured one after the other, so whatever the machine did in between looks like an effect (of equal targets "
-    "measured so on a shared machine, rules of thumb called 24 to 82 % different): compare both live, in alternating blocks, to know"
+    "measured so on a shared machine, rules of thumb called 24 to 82 % different): compare both live, in alternating blocks, "
+    "to know"
 )
 DEFAULT_FIGURES: Final = (
     Criterion("job.response", "mean"),
