@@ -14,7 +14,10 @@ from jivsbench.model.metrics import CATALOGUE
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Summary
 
-_WEAK = "one run after another, so without an interval: what the machine did meanwhile is in it"
+_WEAK = (
+    "one run after another, so without an interval: what the machine did meanwhile is in it (of equal targets measured so on a "
+    "shared machine, rules of thumb called 24 to 82 % different)"
+)
 
 
 def list_sequential_effects(baseline: tuple[RunRecord, Summary], candidate: tuple[RunRecord, Summary]) -> tuple[Effect, ...]:

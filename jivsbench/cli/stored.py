@@ -30,7 +30,9 @@ def _print(found: StoredComparison) -> None:
     console = result_console()
     console.print(f"A  {escape(found.a)}\nB  {escape(found.b)}\n", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("", "A", "B", "B / A", ""):
+    # Of a narrow terminal the names of the figures give way; a figure that is cut off would be another one.
+    table.add_column("", overflow="fold")
+    for title in ("A", "B", "B / A", ""):
         table.add_column(title, no_wrap=True)
     for result in found.results:
         metric = find_metric(result.metric)

@@ -1,12 +1,15 @@
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from jivsbench.analysis import judge, summarize
 from jivsbench.analysis.stored import DEFAULT_FIGURES, DRIFT_CAVEAT, Allowance, compare_stored, find_differences
 from jivsbench.app import stored_comparison
 from jivsbench.app.stored_comparison import compare_runs
+from jivsbench.cli.root import root
 from jivsbench.errors import InvalidRunError, UsageError
+from jivsbench.exitcodes import ExitCode
 from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.scenario import Arrival, Stage
 from jivsbench.report.run_file import dump_run
@@ -116,3 +119,15 @@ def test_each_run_is_summed_up_once(tmp_path, monkeypatch):
     compare_runs(tmp_path, names, (), 0.05, (Allowance.DRIFT,))
 
     assert len(summed_up) == 2
+
+
+def test_the_command_shows_every_figure_whole_and_how_weak_it_all_is(tmp_path, monkeypatch):
+    """In a terminal of 80 columns too: a figure that is cut off would be another one."""
+    monkeypatch.setenv("COLUMNS", "80")
+    names = (write(tmp_path / "a", A), write(tmp_path / "b", SLOWER))
+    ended = CliRunner().invoke(root, ["compare", *names], standalone_mode=False)
+
+    assert ended.return_value == ExitCode.INVALID
+    assert "\N{HORIZONTAL ELLIPSIS}" not in ended.output
+    assert ended.output.count("INCONCLUSIVE") == len(DEFAULT_FIGURES)
+    assert "24 to 82 % different" in ended.output
