@@ -12,7 +12,7 @@ from jivsbench.exitcodes import ExitCode
 from jivsbench.model.finding import FINGERPRINT_KEY
 
 # What the commands do is covered by the tests of their parts.
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(600)]  # three targets a command, on whatever machine
 CONFIG = """
 [plugins]
 modules = ["one_check"]
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found_open(folder: Path) -> Ended:
     """The check against the profile without guards; its SARIF is open.sarif."""
-    return run("check", "--profile", "open", "--sarif", "open.sarif", cwd=folder, PYTHONPATH=str(folder))
+    return run("check", "--profile", "open", "--sarif", "open.sarif", cwd=folder, timeout_s=280, PYTHONPATH=str(folder))
 
 
 def read_results(path: Path) -> list[dict]:
@@ -95,7 +95,9 @@ def write_suppressions(folder: Path, last_day: str) -> Path:
 
 def test_a_baseline_tells_what_is_new_and_what_is_gone(folder: Path, found_open: Ended) -> None:
     """Without guards SEC-001 and SEC-003 are open; with them SEC-003's are absent, and nobody looked at SEC-001 again."""
-    closed = run("check", "--sarif", "closed.sarif", "--baseline", "open.sarif", cwd=folder, PYTHONPATH=str(folder))
+    closed = run(
+        "check", "--sarif", "closed.sarif", "--baseline", "open.sarif", cwd=folder, timeout_s=280, PYTHONPATH=str(folder)
+    )
     before, after = read_results(folder / "open.sarif"), read_results(folder / "closed.sarif")
 
     assert found_open.status == ExitCode.GATE_FAILED, found_open.stderr
@@ -113,7 +115,18 @@ def test_a_suppressed_run_is_conditional_and_an_expired_one_fails(folder: Path, 
     """What somebody answers for blocks nothing, and is named; the checks that were left out hold production all the same."""
     assert found_open.status == ExitCode.GATE_FAILED, found_open.stderr
     file = write_suppressions(folder, "2999-12-31")
-    ended = run("run", "short", "--profile", "open", "--check", "--suppressions", file.name, cwd=folder, PYTHONPATH=str(folder))
+    ended = run(
+        "run",
+        "short",
+        "--profile",
+        "open",
+        "--check",
+        "--suppressions",
+        file.name,
+        cwd=folder,
+        timeout_s=280,
+        PYTHONPATH=str(folder),
+    )
     bundle = find_bundle(folder)
     found = read_ended_run(ended, bundle, ExitCode.CONDITIONAL)
     verdict, checks = found["verdict"], {check["check_id"]: check for check in found["record"]["checks"]}
@@ -123,7 +136,7 @@ def test_a_suppressed_run_is_conditional_and_an_expired_one_fails(folder: Path, 
     assert "suppressed by ops@example.org until 2999-12-31" in said
     assert "34 security checks were not run" in said
     expired = write_suppressions(folder, "2020-01-01")
-    again = run("gate", bundle.name, "--suppressions", expired.name, cwd=folder, PYTHONPATH=str(folder))
+    again = run("gate", bundle.name, "--suppressions", expired.name, cwd=folder, timeout_s=280, PYTHONPATH=str(folder))
     assert again.status == (ExitCode.INVALID if found["record"]["invalid"] else ExitCode.GATE_FAILED), again.stdout
     assert "expired on 2020-01-01" in again.stdout
 
@@ -135,7 +148,7 @@ def test_a_target_that_does_not_start_for_the_checks_leaves_the_load_measured(fo
     (tmp_path / "one_check.py").write_text(ONE_CHECK)
     (tmp_path / "one_start.py").write_text(ONE_START)
     (tmp_path / "jivsbench.toml").write_text(CONFIG.replace('"one_check"', '"one_check", "one_start"'))
-    ended = run("run", "short", "--check", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    ended = run("run", "short", "--check", cwd=tmp_path, timeout_s=280, PYTHONPATH=str(tmp_path))
     assert ended.status == ExitCode.INVALID, ended.stderr
     record = json.loads((find_bundle(tmp_path) / "run.json").read_text())["record"]
 
