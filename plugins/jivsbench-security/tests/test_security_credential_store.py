@@ -35,7 +35,7 @@ class SealingTarget:
         self.execute("CREATE TABLE data_sources (name TEXT, url TEXT, is_active INTEGER)")
         self._folder, self._takes_updates, self._left = folder, takes_updates, last_test
         self._cipher = AESGCM(os.urandom(32))
-        self.target, self.is_full, self.seed = self, False, 7
+        self.target, self.is_full, self.seed, self.pid = self, False, 7, os.getpid()
 
     def make_folder(self) -> Path:
         """As a context does."""

@@ -1,5 +1,6 @@
 """Secrets that are written out are found, and those that are only referred to are not."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,6 +96,7 @@ def test_a_configuration_that_cannot_be_read_to_its_end_is_no_pass(tmp_path: Pat
         target=target,
         is_full=False,
         seed=1,
+        pid=os.getpid(),
         installation=SimpleNamespace(configurations=(large, tmp_path / "missing.yaml")),
     )
 
@@ -116,7 +118,9 @@ def test_a_file_of_a_user_who_is_none_ends_nothing(tmp_path: Path) -> None:
     installation = SimpleNamespace(configurations=(config,))
     (tmp_path / "own").mkdir()
     own = tmp_path / "own"
-    context = SimpleNamespace(make_folder=lambda: own, target=target, is_full=False, seed=1, installation=installation)
+    context = SimpleNamespace(
+        make_folder=lambda: own, target=target, is_full=False, seed=1, pid=os.getpid(), installation=installation
+    )
     result = SecretSourceCheck().run(context)
 
     assert [finding.evidence for finding in result.findings] == ["jivsbench.toml:2: password_file has mode 0644"]

@@ -1,5 +1,6 @@
 """Every secret of the list is refused by what a service starts with, without a start."""
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ def build_context(refuse: Callable[[TargetChanges], None]) -> CheckContext:
         yield
 
     target = SimpleNamespace(call=lambda *_: SimpleNamespace(status=200))
-    return cast("CheckContext", SimpleNamespace(launch=launch, target=target, is_full=False, seed=7))
+    return cast("CheckContext", SimpleNamespace(launch=launch, target=target, is_full=False, seed=7, pid=os.getpid()))
 
 
 @pytest.mark.parametrize(
