@@ -47,7 +47,7 @@ class ConfusionSession:
         self._poisoning = Poisoning(self._source)
         self._asked = self._answered = 0
         self._pairs = 0
-        self._unanswered = 0
+        self._unanswered = self._errors = 0
         self.findings: list[Finding] = []
 
     @property
@@ -120,6 +120,7 @@ class ConfusionSession:
         """Lists of columns that careless keys take for each other: each has its own columns, and its own key."""
         wanted = list(list_requests(self._columns, self._plan.requests, self._plan.choice))
         keys, compared = set(self._source.list_keys()), 0
+        self._errors = count_errors(self._source.context)
         for columns in wanted:
             self._asked += 1
             try:
@@ -152,10 +153,12 @@ class ConfusionSession:
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(PAUSE_S)
-            before = count_errors(self._source.context)
             got = self._source.ask_columns({"source": self._source.name, "table": self._table, "columns": list(columns)})
             made = set(self._source.list_keys()) - known
-            if made or got != columns or count_errors(self._source.context) == before:
+            if made or got != columns:
+                return got, made
+            before, self._errors = self._errors, count_errors(self._source.context)
+            if self._errors == before:
                 return got, made
         raise InvalidRunError("the target did not reach its cache server")
 
