@@ -39,17 +39,8 @@ from jivsbench.model.calibration import Calibration
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.inputs import Inputs
-from jivsbench.model.record import (
-    FORMAT_VERSION,
-    ArmRecord,
-    Environment,
-    GeneratorFacts,
-    MonitorFacts,
-    Plan,
-    RunKind,
-    RunRecord,
-    ServerRecord,
-)
+from jivsbench.model.monitor_rows import MonitorFacts, ServerRecord
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
 from jivsbench.model.scenario import Question
 from jivsbench.report.bundle import make_folder, write_plan
 from jivsbench.report.manifest import MANIFEST_FILENAME
