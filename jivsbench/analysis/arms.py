@@ -11,8 +11,9 @@ from jivsbench.analysis.steps import StepSums
 from jivsbench.analysis.sums import ErrorSum
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.histogram import HistogramBuilder, merge_histograms
+from jivsbench.model.monitor_rows import MonitorRow
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, MonitorRow, SeriesRow
+from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, SeriesRow
 from jivsbench.model.sample import Interval, OperationInterval, OperationKind, count_errors
 from jivsbench.model.scenario import BlockPhase
 

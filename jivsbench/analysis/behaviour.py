@@ -14,7 +14,8 @@ from jivsbench.analysis.trend import BLOCKS, judge_growth
 from jivsbench.model.behaviour import Band, Behaviour, Growth, Knee, KneeFit, Recovery, Trend
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import GROWING
-from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, Plan, RunKind, RunRecord
+from jivsbench.model.monitor_rows import MonitorRow
+from jivsbench.model.record import ArmRecord, BlockRow, Plan, RunKind, RunRecord
 from jivsbench.model.scenario import Arrival, Question
 
 _NS_PER_S: Final = 1e9

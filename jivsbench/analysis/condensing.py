@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from jivsbench.model.record import MonitorRow, ServerRow, Spread
+from jivsbench.model.monitor_rows import MonitorRow, ServerRow, Spread
 
 # Half an hour of looks; growth is judged by a rule that was tried on 180 to 1,440 readings.
 MOST_ROWS: Final = 1800

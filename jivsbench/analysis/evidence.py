@@ -6,8 +6,9 @@ from dataclasses import replace
 from jivsbench.analysis.arms import build_arm
 from jivsbench.analysis.behaviour import plan_steps
 from jivsbench.analysis.windows import add_windows
+from jivsbench.model.monitor_rows import MonitorRow
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, MonitorRow, Plan, RunKind
+from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, Plan, RunKind
 from jivsbench.model.sample import Interval
 from jivsbench.model.scenario import WARM_UP_PAIR, BlockPhase
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Final
 
 from jivsbench.analysis.condensing import read_spread
-from jivsbench.model.record import ArmRecord, MonitorRow, Spread
+from jivsbench.model.monitor_rows import MonitorRow, Spread
+from jivsbench.model.record import ArmRecord
 
 # A process tree loses the CPU seconds of a child that ended, which is no restart; losing more than half of them is.
 _RESTART_CPU_RATIO: Final = 0.5

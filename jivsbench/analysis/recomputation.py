@@ -15,7 +15,8 @@ from jivsbench.analysis.validity import find_invalidities
 from jivsbench.model.claims import Relation, Rule
 from jivsbench.model.gate import WHOLE
 from jivsbench.model.inputs import Inputs
-from jivsbench.model.record import ArmRecord, BlockRow, MonitorRow, RunRecord
+from jivsbench.model.monitor_rows import MonitorRow
+from jivsbench.model.record import ArmRecord, BlockRow, RunRecord
 from jivsbench.model.sample import Interval
 from jivsbench.model.scenario import Block
 from jivsbench.model.summary import Figure, Summary

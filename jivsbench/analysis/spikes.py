@@ -7,7 +7,8 @@ from jivsbench.analysis.recovery import Disturbance, find_return, measure_oversh
 from jivsbench.analysis.schedule import Step
 from jivsbench.model.behaviour import Band, Recovery
 from jivsbench.model.histogram import merge_histograms
-from jivsbench.model.record import ArmRecord, MonitorRow, StepRow
+from jivsbench.model.monitor_rows import MonitorRow
+from jivsbench.model.record import ArmRecord, StepRow
 from jivsbench.model.sample import ErrorClass, ErrorCount, count_errors
 
 _NS_PER_S = 1e9

@@ -6,7 +6,8 @@ from jivsbench.app.progress import Listener, LiveLoad
 from jivsbench.load.launcher import Hear
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.model.record import MonitorRow, Plan, RunKind
+from jivsbench.model.monitor_rows import MonitorRow
+from jivsbench.model.record import Plan, RunKind
 from jivsbench.model.scenario import Arrival, Scenario
 
 

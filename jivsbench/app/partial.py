@@ -13,7 +13,8 @@ from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import Hear
 from jivsbench.load.monitor import MONITOR_FILENAME, read_monitor
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, MonitorRow, Plan, RunRecord, RunStart
+from jivsbench.model.monitor_rows import MonitorRow
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, Plan, RunRecord, RunStart
 from jivsbench.model.sample import Interval
 from jivsbench.report.bundle import RUN_FILENAME, read_record, read_start, write_start
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.model.record import MonitorRow
+from jivsbench.model.monitor_rows import MonitorRow
 
 
 @dataclass(frozen=True, slots=True)

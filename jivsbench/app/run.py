@@ -40,18 +40,9 @@ from jivsbench.model.calibration import Calibration
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.finding import CheckResult
 from jivsbench.model.inputs import Inputs
+from jivsbench.model.monitor_rows import MonitorFacts, ServerRecord
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import (
-    FORMAT_VERSION,
-    ArmRecord,
-    Environment,
-    GeneratorFacts,
-    MonitorFacts,
-    Plan,
-    RunKind,
-    RunRecord,
-    ServerRecord,
-)
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
 from jivsbench.model.scenario import Question
 from jivsbench.report.bundle import write_plan
 from jivsbench.report.manifest import MANIFEST_FILENAME

@@ -13,6 +13,7 @@ from jivsbench.model.activity import StatementTotals, WaitCount
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, SecurityScore, Severity
 from jivsbench.model.gate import Comparator, Gate, Unit
 from jivsbench.model.histogram import Histogram, HistogramBuilder
+from jivsbench.model.monitor_rows import MonitorFacts, MonitorRow, ServerRecord, ServerRow
 from jivsbench.model.profile import LEGACY, OPTIMIZED
 from jivsbench.model.record import (
     FORMAT_VERSION,
@@ -21,15 +22,11 @@ from jivsbench.model.record import (
     Environment,
     GeneratorFacts,
     JobTotals,
-    MonitorFacts,
-    MonitorRow,
     Plan,
     PluginFacts,
     RunKind,
     RunRecord,
     SeriesRow,
-    ServerRecord,
-    ServerRow,
 )
 from jivsbench.model.sample import ErrorClass, ErrorCount, OperationInterval, OperationKind
 from jivsbench.model.scenario import Block, OfferedSource, Scenario, SourceKind, Stage, WorkloadSpec

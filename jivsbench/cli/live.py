@@ -8,7 +8,7 @@ from rich.table import Table
 
 from jivsbench.app.progress import LiveLoad
 from jivsbench.cli.durations import format_seconds
-from jivsbench.model.record import MonitorRow
+from jivsbench.model.monitor_rows import MonitorRow
 
 _NS_PER_MS = 1e6
 _BYTES_PER_MIB = 1024.0**2

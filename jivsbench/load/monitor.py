@@ -23,8 +23,8 @@ from jivsbench.load.phase_metrics import PhaseCounters, subtract_phases
 from jivsbench.load.server_probe import ServerAccess, ServerWatch
 from jivsbench.load.spec import LoadArm
 from jivsbench.load.target_probe import TargetProbe
+from jivsbench.model.monitor_rows import MonitorFacts, MonitorRow, ServerRecord, ServerRow
 from jivsbench.model.phase_times import PhaseTimes
-from jivsbench.model.record import MonitorFacts, MonitorRow, ServerRecord, ServerRow
 
 _PERIOD_S: Final = 1.0
 _NS_PER_S: Final = 1e9

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from jivsbench.api import ActivityTeller, CacheActivityTeller, CacheClient, Connection
 from jivsbench.errors import JivsbenchError
 from jivsbench.model.activity import ServerActivity, StatementTotals
-from jivsbench.model.record import ServerRow
+from jivsbench.model.monitor_rows import ServerRow
 
 _RETRY_S = 5.0
 _NO_TOTALS = "totals of statements: the first or the last look at them failed"

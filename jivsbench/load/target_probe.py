@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from jivsbench.load.phase_metrics import PhaseCounters, parse_phase_counters
 from jivsbench.load.spec import LoadArm
-from jivsbench.model.record import MonitorRow
+from jivsbench.model.monitor_rows import MonitorRow
 
 _ANSWER_LIMIT_S: Final = 0.8
 _TREE_LOOKS: Final = 5  # listing every process of the machine costs ten times as much as reading one

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jivsbench.model.activity import StatementTotals, WaitCount
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.comparison import ComparisonRule
 from jivsbench.model.finding import CheckResult, SecurityScore
 from jivsbench.model.gate import Window
 from jivsbench.model.histogram import Histogram
+from jivsbench.model.monitor_rows import MonitorFacts, MonitorRow, ServerRecord
 from jivsbench.model.phase_times import PhaseTimes
 from jivsbench.model.profile import Profile
 from jivsbench.model.sample import ErrorCount, OperationInterval
@@ -197,89 +197,6 @@ class WindowFigure:
     windows: int
     """How many windows were looked at."""
     method: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """One gauge over several looks of the monitor, in its own unit, of which `known` read it."""
-
-    gauge: str
-    known: int
-    low: float
-    mean: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorRow:
-    """One look at a target: its process tree, and what it says of its pools and its cache. None: could not be read."""
-
-    second: float
-    rss_bytes: int | None
-    pss_bytes: int | None
-    cpu_s: float | None
-    """CPU seconds of the tree since it started."""
-    threads: int | None
-    handles: int | None
-    pool_active: int | None
-    pool_idle: int | None
-    pool_waiting: int | None
-    cache_hits: int | None
-    cache_misses: int | None
-    jobs_waiting: int | None = None
-    """Started jobs that wait for a worker of the target."""
-    cache_loads: int | None = None
-    """Times that the target has loaded a source or a schema for its cache."""
-    cache_loads_repeated: int | None = None
-    """Of these, while the entry was being loaded, or should have been there still: more than one load of one key."""
-    looks: int = 1
-    """How many looks this row stands for; of a long load it is one of several, and `spreads` says what all of them read."""
-    spreads: tuple[Spread, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ServerRow:
-    """One look at the source's server and at the cache's, from outside the target. None: it was not told."""
-
-    second: float
-    sessions: int | None = None
-    """Sessions with the source's database, of everybody but the monitor."""
-    own_sessions: int | None = None
-    """Of the user that the target reads as."""
-    waits: tuple[WaitCount, ...] = ()
-    cache_memory_bytes: int | None = None
-    cache_hits: int | None = None
-    """Since the cache's server started, of everybody who uses it."""
-    cache_misses: int | None = None
-    cache_evictions: int | None = None
-    cache_clients: int | None = None
-    looks: int = 1
-    """As in MonitorRow."""
-    spreads: tuple[Spread, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ServerRecord:
-    """What the servers behind the target did under the load."""
-
-    rows: tuple[ServerRow, ...] = ()
-    statements: tuple[StatementTotals, ...] = ()
-    """What was added to the totals of the target's user between the first look and the last."""
-    not_told: tuple[str, ...] = ()
-    """What was not measured, and what would have to be granted or installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorFacts:
-    """What watching cost: the monitor shares the machine with what it watches."""
-
-    looks: int
-    looks_missed: int
-    """Whole seconds in which no look was taken, because one before took too long."""
-    cpu_ratio: float | None
-    """CPU seconds of the monitor per second of one core."""
-    metrics_answer_s: float | None
-    """Mean time that a target took to answer with its metrics."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Security
 from jivsbench.model.gate import Change, Comparator, Gate, GateOutcome, GateSeverity, Unit
 from jivsbench.model.histogram import Histogram, HistogramBuilder, merge_histograms
 from jivsbench.model.inputs import Inputs, Waiver, WaiverTarget
+from jivsbench.model.monitor_rows import MonitorFacts, MonitorRow, ServerRecord, ServerRow
 from jivsbench.model.phase_times import BOUNDS_S, DurationBucket, PhaseHistogram, PhaseTimes
 from jivsbench.model.profile import LEGACY, Profile, fit_to_machine
 from jivsbench.model.record import (
@@ -25,15 +26,11 @@ from jivsbench.model.record import (
     Environment,
     GeneratorFacts,
     JobTotals,
-    MonitorFacts,
-    MonitorRow,
     Plan,
     PluginFacts,
     RunKind,
     RunRecord,
     SeriesRow,
-    ServerRecord,
-    ServerRow,
 )
 from jivsbench.model.sample import ErrorClass, ErrorCount, OperationInterval, OperationKind
 from jivsbench.model.scenario import Block, Scenario, Stage, WorkloadSpec

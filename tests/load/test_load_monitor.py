@@ -15,7 +15,7 @@ from jivsbench.load.monitor import Monitor, MonitorLine, read_looks
 from jivsbench.load.server_probe import ServerAccess
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.activity import ServerActivity, StatementTotals, WaitCount
-from jivsbench.model.record import MonitorRow
+from jivsbench.model.monitor_rows import MonitorRow
 
 
 def read_lines(path: Path) -> list[MonitorLine]:

@@ -17,7 +17,8 @@ from jivsbench.model.claims import Claims, Criterion, Quantity, Rule, Stated
 from jivsbench.model.gate import Comparator
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.histogram import HistogramBuilder
-from jivsbench.model.record import JobTotals, MonitorRow, RunRecord
+from jivsbench.model.monitor_rows import MonitorRow
+from jivsbench.model.record import JobTotals, RunRecord
 from jivsbench.model.sample import ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind
 from jivsbench.model.scenario import BlockPhase
 from jivsbench.results.written import build_part, count, figure, percent

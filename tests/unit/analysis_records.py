@@ -5,18 +5,9 @@ from dataclasses import replace
 
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.histogram import Histogram, HistogramBuilder
+from jivsbench.model.monitor_rows import MonitorRow
 from jivsbench.model.profile import LEGACY, OPTIMIZED, Profile
-from jivsbench.model.record import (
-    ArmRecord,
-    BlockRow,
-    Environment,
-    GeneratorFacts,
-    JobTotals,
-    MonitorRow,
-    Plan,
-    RunKind,
-    RunRecord,
-)
+from jivsbench.model.record import ArmRecord, BlockRow, Environment, GeneratorFacts, JobTotals, Plan, RunKind, RunRecord
 from jivsbench.model.sample import OperationInterval, OperationKind
 from jivsbench.model.scenario import Block, Scenario, Stage, WorkloadSpec
 

@@ -10,7 +10,8 @@ from jivsbench.analysis.summary import summarize
 from jivsbench.model.behaviour import Trend
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
-from jivsbench.model.record import BlockRow, MonitorRow, RunRecord, ServerRecord, ServerRow
+from jivsbench.model.monitor_rows import MonitorRow, ServerRecord, ServerRow
+from jivsbench.model.record import BlockRow, RunRecord
 from jivsbench.model.scenario import Arrival, Question, Stage
 from jivsbench.model.summary import Figure, GateResult, Summary
 from tests.planted_load import second_row, step_row

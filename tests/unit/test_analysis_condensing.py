@@ -14,7 +14,7 @@ from jivsbench.analysis.recomputation import recompute_monitor
 from jivsbench.analysis.trend import judge_growth
 from jivsbench.model.behaviour import Trend
 from jivsbench.model.gate import Unit
-from jivsbench.model.record import MonitorRow, ServerRow
+from jivsbench.model.monitor_rows import MonitorRow, ServerRow
 from tests.unit.analysis_records import build_arm_record, build_look, build_record, change_arm
 
 DAY = 86_400

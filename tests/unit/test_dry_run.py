@@ -13,7 +13,7 @@ from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.cli.root import root
 from jivsbench.exitcodes import ExitCode
 from jivsbench.load.progress import LoadProgress
-from jivsbench.model.record import MonitorRow
+from jivsbench.model.monitor_rows import MonitorRow
 from jivsbench.model.scenario import Arrival, Scenario, Stage, WorkloadSpec
 
 OPEN = """name = "open"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jivsbench.model.record import MonitorRow
+from jivsbench.model.monitor_rows import MonitorRow
 from jivsbench.report.charts import Point, Series, Stretch, draw_series, draw_stretches
 from jivsbench.report.scales import (
     Scale,

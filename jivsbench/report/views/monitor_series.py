@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from jivsbench.analysis.condensing import highest
-from jivsbench.model.record import MonitorRow, ServerRow
+from jivsbench.model.monitor_rows import MonitorRow, ServerRow
 from jivsbench.report.charts import Point, Series
 
 _BYTES_PER_MIB: Final = 1024 * 1024

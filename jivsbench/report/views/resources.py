@@ -8,7 +8,8 @@ from typing import Final
 from jivsbench.analysis.condensing import highest
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
-from jivsbench.model.record import RunRecord, ServerRecord, ServerRow
+from jivsbench.model.monitor_rows import ServerRecord, ServerRow
+from jivsbench.model.record import RunRecord
 from jivsbench.report.charts import Chart, DataTable, Point, Series
 from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number, format_quantity
 from jivsbench.report.views.monitor_series import gauge_points, hit_percent

@@ -1,5 +1,6 @@
 """What becomes of a check that cannot go on."""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -42,7 +43,7 @@ def interrupt() -> None:
 
 def test_a_hole_that_was_found_stays_one_when_the_check_cannot_go_on() -> None:
     """Without a finding nothing is known; with one the target has failed."""
-    context = SimpleNamespace(seed=1)
+    context = SimpleNamespace(seed=1, pid=os.getpid())
     hole = Finding("SEC-000", Severity.LOW, "a hole", "seen", "so")
 
     assert Check()._attack(context, Session(findings=[hole]), interrupt).outcome is CheckOutcome.FAIL
