@@ -44,6 +44,8 @@ class RunOptions:
     setup: LoadSetup = field(default_factory=LoadSetup)
     suppressions: Path | None = None
     """A file of findings that somebody answers for."""
+    advisories: tuple[Path, ...] = ()
+    """Files of advisories that the user brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,13 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
         bench = Workbench(settings, registry, servers, listener)
         environment, rows = prepare(bench, scaled.workload.table, options.data_rows)
         plan = plan_run(scaled, profile, servers, rows, seed=options.seed, time_scale=options.time_scale)
-        security = Security(checks, scaled.workload.table, seed=options.seed, suppressions=suppressions)
+        security = Security(
+            checks,
+            scaled.workload.table,
+            seed=options.seed,
+            advisories=options.advisories,
+            suppressions=suppressions,
+        )
         return carry_out(bench, plan, environment, security, setup=options.setup)
 
 

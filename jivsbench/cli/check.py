@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from jivsbench.cli.options import json_option, read_registry, read_settings, source_options
+from jivsbench.cli.options import (
+    advisories_option,
+    json_option,
+    read_registry,
+    read_settings,
+    source_options,
+    suppressions_option,
+)
 from jivsbench.errors import UsageError
 from jivsbench.exitcodes import ExitCode
 
@@ -17,15 +24,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--profile", default="optimized", show_default=True, help="Profile of the service that is attacked.")
 @click.option("--seed", type=int, help="Seed of every generated attack.")
 @click.option("--corpus", type=click.Path(path_type=Path), help="File, or folder of files, with more payloads, one a line.")
-@click.option("--suppressions", type=_FILE, help="TOML file of findings that somebody answers for until a day.")
+@suppressions_option
 @click.option("--sarif", type=_FILE, help="Write the results to this file as SARIF 2.1.0.")
 @click.option("--baseline", type=_FILE, help="SARIF of an earlier check: says what is new, unchanged and gone.")
-@click.option(
-    "--advisories",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="OSV file, folder or zip. May be given again.",
-)
+@advisories_option
 @click.option("--vulnerable", is_flag=True, help="Attack the target with holes made on purpose instead: the score of those.")
 @source_options
 @json_option

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option
+from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, suppressions_option
 from jivsbench.exitcodes import ExitCode
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -18,7 +18,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--coverage", type=_FILE, help="Cobertura or JaCoCo XML, coverage.py's JSON, or LCOV.")
 @click.option("--findings", type=_FILE, multiple=True, help="SARIF 2.1.0 of another scanner. May be given again.")
 @click.option("--waivers", type=_FILE, help="TOML file of known misses that somebody answers for until a day.")
-@click.option("--suppressions", type=_FILE, help="TOML file of findings that somebody answers for until a day.")
+@suppressions_option
 @click.option("--against", metavar="BASELINE", help="Answer relative gates by a baseline (a scenario's name) or another run.")
 @click.option("--write", "writes", is_flag=True, help="Write the run's reports again with this verdict.")
 @reports_option

@@ -35,6 +35,18 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
+def suppressions_option(command: _Command) -> _Command:
+    """--suppressions."""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option("--suppressions", type=kind, help="TOML file of findings that somebody answers for until a day.")(command)
+
+
+def advisories_option(command: _Command) -> _Command:
+    """--advisories."""
+    kind = click.Path(exists=True, path_type=Path)
+    return click.option("--advisories", multiple=True, type=kind, help="OSV file, folder or zip. May be given again.")(command)
+
+
 def read_settings(
     ctx: click.Context, *, source_url: str | None = None, cache_url: str | None = None, reports_dir: str | None = None
 ) -> Settings:

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, require_address, source_options
+from jivsbench.cli.options import (
+    advisories_option,
+    json_option,
+    read_registry,
+    read_settings,
+    reports_option,
+    require_address,
+    source_options,
+    suppressions_option,
+)
+from jivsbench.errors import UsageError
 from jivsbench.exitcodes import ExitCode
 
 
@@ -14,11 +24,8 @@ from jivsbench.exitcodes import ExitCode
 @click.option("--time-scale", default=1.0, show_default=True, type=float, help="Shrinks every duration alike, never the users.")
 @click.option("--seed", type=int, help="Seed of every random choice.")
 @click.option("--check/--no-check", "with_checks", default=False, help="Attack the target with the security checks afterwards.")
-@click.option(
-    "--suppressions",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="TOML file of findings that somebody answers for until a day.",
-)
+@suppressions_option
+@advisories_option
 @click.option("--dry-run", is_flag=True, help="Print the schedule and what it will cost; send no load.")
 @click.option("--data", "data_size", default="100k", show_default=True, help="Rows of test data when the source is embedded.")
 @click.option("--ui", is_flag=True, help="Serve Locust's own web page during the load, for this machine alone.")
@@ -46,6 +53,7 @@ def run(
     seed: int | None,
     with_checks: bool,
     suppressions: Path | None,
+    advisories: tuple[Path, ...],
     dry_run: bool,
     data_size: str,
     ui: bool,
@@ -70,6 +78,8 @@ def run(
     from jivsbench.dataset import parse_size
     from jivsbench.load.spec import LoadSetup, Meeting
 
+    if (suppressions or advisories) and not with_checks:
+        raise UsageError("--suppressions and --advisories are for the security checks, which this run leaves out: add --check")
     settings = read_settings(ctx, source_url=source_url, cache_url=cache_url, reports_dir=reports_dir)
     options = RunOptions(
         scenario=scenario,
@@ -79,6 +89,7 @@ def run(
         with_checks=with_checks,
         data_rows=parse_size(data_size),
         suppressions=suppressions,
+        advisories=advisories,
         setup=LoadSetup(Meeting(expect_workers, require_address(master_bind), master_port), ui_port if ui else None),
     )
     if dry_run:
