@@ -19,8 +19,7 @@ from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Approval, Environment, GateResult, Summary, Verdict, VerdictOutcome
 
-_APPROVAL: Final = "staging yes, production no"
-_ACCEPTED: Final = "staging yes, production yes: what is open is suppressed, each with an owner and a last day"
+_ACCEPTED: Final = "what is open is suppressed, each with an owner and a last day: it holds nobody back"
 
 
 def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: Inputs | None = None) -> Verdict:
@@ -46,7 +45,7 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: In
         weighed.add_finding(finding)
     outcome = VerdictOutcome.INVALID if record.invalid else weighed.outcome
     if outcome is VerdictOutcome.CONDITIONAL:
-        conditions = (_APPROVAL if weighed.conditions else _ACCEPTED, *weighed.conditions, *weighed.accepted)
+        conditions = (*(weighed.conditions or (_ACCEPTED,)), *weighed.accepted)
         approvals = _approve((), weighed.conditions)
         return Verdict(outcome, results, (), conditions, criteria, approvals=approvals, inputs=inputs)
     # Without an approval there is nothing to attach a condition to: what would be one is a further reason.

@@ -169,8 +169,8 @@ def test_a_missed_warning_is_a_condition():
     verdict = judge_run(GREEN, f"{RED} warn")
 
     assert verdict.outcome is VerdictOutcome.CONDITIONAL
-    assert verdict.conditions[0] == "staging yes, production no"
-    assert "job.response p95 < 50 ms warn" in verdict.conditions[1]
+    assert [approval.is_approved for approval in verdict.approvals] == [True, False]
+    assert "job.response p95 < 50 ms warn" in verdict.conditions[0]
 
 
 def test_a_failed_run_has_no_conditions_but_keeps_them_as_reasons():

@@ -203,7 +203,7 @@ def test_a_waiver_makes_a_condition_of_a_failure_and_hides_nothing():
     assert verdict_of().outcome is VerdictOutcome.FAILED
     assert verdict.outcome is VerdictOutcome.CONDITIONAL
     assert verdict.gates[0].outcome is GateOutcome.FAILED
-    assert verdict.conditions[1].endswith("waived by ops@example.org until 2030-12-31: the index is being built")
+    assert verdict.conditions[0].endswith("waived by ops@example.org until 2030-12-31: the index is being built")
     assert [(a.environment, a.is_approved, len(a.conditions)) for a in verdict.approvals] == [
         (Environment.STAGING, True, 0), (Environment.PRODUCTION, False, 1),
     ]  # fmt: skip
