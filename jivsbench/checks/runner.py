@@ -124,9 +124,10 @@ class _Control:
                     # The check works and says that it cannot work here; that is an answer about the target too.
                     broken[check.id] = result
                 elif result.outcome is not self.expected:
-                    reason = (
-                        f"its control {name!r} ended {result.outcome.value} instead of {self.expected.value}: {result.reason}"
-                    )
+                    # Of a hole where none should be, whoever mends the check must see what it took for one.
+                    found = "".join(f"; it found: {finding.title}: {finding.evidence}" for finding in result.findings[:1])
+                    told = f"{result.reason}{found}"
+                    reason = f"its control {name!r} ended {result.outcome.value} instead of {self.expected.value}: {told}"
                     broken[check.id] = invalid_result(check, reason, result)
         return broken
 

@@ -42,7 +42,7 @@ class ScriptedCheck:
         outcome = self.script.get(context, CheckOutcome.FAIL if "hole" in context else CheckOutcome.PASS)
         if isinstance(outcome, Exception):
             raise outcome
-        findings = (Finding(self.id, self.severity, "hole", "", ""),) if outcome is CheckOutcome.FAIL else ()
+        findings = (Finding(self.id, self.severity, "hole", "seen so", ""),) if outcome is CheckOutcome.FAIL else ()
         result = CheckResult(self.id, self.title, self.severity, outcome, "as scripted", findings=findings)
         return replace(
             result,
@@ -91,11 +91,12 @@ def test_a_check_that_misses_the_hole_is_invalid(outcome):
 
 
 def test_a_check_that_fails_the_reference_is_invalid():
-    """The negative control must pass; its findings are not the target's."""
+    """The negative control must pass; its findings are not the target's, and what it took for one is told."""
     result = run_one(ScriptedCheck(script={"hardened": CheckOutcome.FAIL}))
 
     assert result.outcome is CheckOutcome.INVALID
     assert "'hardened'" in result.reason
+    assert result.reason.endswith("as scripted; it found: hole: seen so")
     assert result.findings == ()
 
 
