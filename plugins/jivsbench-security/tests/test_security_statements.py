@@ -107,6 +107,27 @@ def test_a_statement_that_no_harmless_value_has_is_found():
     assert "3 statements" in statements.describe()
 
 
+def test_what_a_first_extraction_asks_about_the_table_may_be_asked_again():
+    """In any place, when the cache does not answer; the statement for a value of another place may not."""
+    wire = FakeWire()
+    statements = TemplateStatements(wire, "prey")
+    wire.send("SELECT attname FROM pg_attribute WHERE attrelid = 'prey'")
+    wire.send("SELECT 1 FROM prey WHERE a = 'harmless'")
+    statements.learn_beginning(0)
+    for place, column in ((ValueContext.TEXT, "a"), (ValueContext.NUMBER, "b")):
+        mark = statements.mark()
+        wire.send(f"SELECT 1 FROM prey WHERE {column} = 'harmless'")
+        statements.learn(place, mark)
+    mark = statements.mark()
+    wire.send("SELECT attname FROM pg_attribute WHERE attrelid = 'prey'")
+
+    assert statements.find_other(ValueContext.NUMBER, mark) is None
+
+    wire.send("SELECT 1 FROM prey WHERE a = 'harmless'")
+
+    assert statements.find_other(ValueContext.NUMBER, mark) == "SELECT 1 FROM prey WHERE a = ?"
+
+
 def test_without_a_record_nothing_is_compared_and_that_is_said():
     """No wire is no evidence; a wire that saw nothing, or lost something, makes the run invalid."""
     unseen = TemplateStatements(None, "prey")

@@ -15,6 +15,8 @@ from jivsbench_security.sql.template_statements import TemplateStatements
 from jivsbench_security.sql.value_contexts import ValueContext, build_body, expect
 
 _DELAY_S: Final = 0.8 * SLEEP_S
+_SLOW_AGAIN: Final = 5
+"""So often a payload that made the server sleep does it once more; other work on the machine does not keep time with it."""
 _MAX_SHRINKS: Final = 12
 _DAMAGE: Final = "the source was changed"
 _MISFIT: Final = "abc\\"
@@ -44,6 +46,7 @@ class InjectionSession(CountedSession):
         self._extractions = Extractions(context.target)
         self._statements = TemplateStatements(context.wire, scene.names.table)
         self._writers: Sequence[Attack] = ()
+        self._has_begun = False
         self._has_told_statement = False
 
     def describe(self) -> str:
@@ -52,7 +55,11 @@ class InjectionSession(CountedSession):
 
     def run_benign(self) -> int:
         """1 when a harmless value finds its row, else 0."""
+        mark = self._statements.mark()
         ending = self._send(Attack(Payload("benign", BENIGN), ValueContext.TEXT))
+        if not self._has_begun:
+            self._statements.learn_beginning(mark)
+            self._has_begun = True
         wanted = [row.id for row in self._rows if row.label == BENIGN]
         return int(ending.is_completed and self._read_ids(ending) == wanted)
 
@@ -72,14 +79,15 @@ class InjectionSession(CountedSession):
             problem = self._find_problem(attack, ending) if ending.is_verdict else None
             if problem is not None:
                 self._tell(self._shrink(attack, problem), problem)
-        if self._statements.find_other(attacks[0].context, mark) is not None:
-            self._tell_other_statement(attacks)
+        other = self._statements.find_other(attacks[0].context, mark)
+        if other is not None:
+            self._tell_other_statement(attacks, other)
         writers = [attack for attack in attacks if attack.payload.may_write]
         if writers:
             self._writers = writers
             self.look_for_damage()
 
-    def _tell_other_statement(self, attacks: Sequence[Attack]) -> None:
+    def _tell_other_statement(self, attacks: Sequence[Attack], seen: str) -> None:
         """Find out, one by one, whose statement was another than the harmless one's. Told once."""
         if self._has_told_statement:
             return
@@ -91,7 +99,9 @@ class InjectionSession(CountedSession):
                 self._has_told_statement = True
                 self._tell(attack, f"the server got another statement than for a harmless value: {other[:200]}", is_extra=True)
                 return
-        self.remarks.append("one statement was another than a harmless value's, and came from no value that was sent again")
+        self.remarks.append(
+            f"one statement was another than a harmless value's, and came from no value that was sent again: {seen[:200]}"
+        )
 
     def look_for_damage(self) -> None:
         """Compare the source with what it was; a payload that could write is the reproducer. Damage is told once."""
@@ -107,7 +117,10 @@ class InjectionSession(CountedSession):
     def _find_problem(self, attack: Attack, ending: Ending) -> str | None:
         """What is wrong with the answer; None when it is the oracle's."""
         if ending.duration_s >= _DELAY_S and self._is_slow_again(attack):
-            return f"the answer took {ending.duration_s:.1f} s, twice: the payload asks the server to sleep {SLEEP_S:.0f} s"
+            return (
+                f"the answer took {ending.duration_s:.1f} s, and as long {_SLOW_AGAIN} times more: "
+                f"the payload asks the server to sleep {SLEEP_S:.0f} s"
+            )
         expected = expect(attack.context, attack.payload.text, self._rows, self._context.dialect)
         if ending.is_crash:
             return f"the target failed as if by its own fault (status {ending.status}, error {ending.slug})"
@@ -119,10 +132,14 @@ class InjectionSession(CountedSession):
         return None
 
     def _is_slow_again(self, attack: Attack) -> bool:
-        """Alone, and while a harmless value is quick: it may have waited for another payload, or for a busy machine."""
-        if self._send(attack).duration_s < _DELAY_S:
-            return False
-        return self._send(Attack(Payload("benign", BENIGN), ValueContext.TEXT)).duration_s < _DELAY_S / 2
+        """Alone, each time, and not the harmless values between: it may have waited for others, or for a busy machine."""
+        harmless = Attack(Payload("benign", BENIGN), ValueContext.TEXT)
+        is_quick = False
+        for _ in range(_SLOW_AGAIN):
+            if self._send(attack).duration_s < _DELAY_S:
+                return False
+            is_quick |= self._send(harmless).duration_s < _DELAY_S / 2
+        return is_quick
 
     def _shrink(self, attack: Attack, problem: str) -> Attack:
         """The smallest payload that still brings back wrong rows, by leaving out ever smaller pieces. Only for the first hole."""

@@ -18,6 +18,7 @@ class TemplateStatements:
         self._wire = wire
         self._table = table.encode()
         self._templates: dict[ValueContext, frozenset[str]] = {}
+        self._beginning: frozenset[str] = frozenset()
         self._compared = 0
 
     def describe(self) -> str:
@@ -30,6 +31,13 @@ class TemplateStatements:
         """The end of the record just now."""
         return 0 if self._wire is None else self._wire.mark()
 
+    def learn_beginning(self, mark: int) -> None:
+        """Take what was sent since the mark as a first harmless extraction, which asks the server what the table is like.
+
+        Later ones know it, and may ask again whenever the cache does not answer.
+        """
+        self._beginning = frozenset(self._fingerprints(mark))
+
     def learn(self, context: ValueContext, mark: int) -> None:
         """Take what was sent since the mark as the harmless statements of a place."""
         self._templates[context] = frozenset(self._fingerprints(mark))
@@ -40,7 +48,9 @@ class TemplateStatements:
         """A fingerprint since the mark that no harmless value has in this place; None when there is none."""
         found = list(self._fingerprints(mark))
         self._compared += len(found)
-        return next((one for one in found if one not in self._templates[context]), None)
+        of_values = frozenset().union(*self._templates.values())
+        harmless = self._templates[context] | (self._beginning - of_values)
+        return next((one for one in found if one not in harmless), None)
 
     def _fingerprints(self, mark: int) -> Iterable[str]:
         if self._wire is None:
