@@ -23,7 +23,7 @@ from jivsbench.model.source import DataSource
 from jivsbench.plugins import load_registry
 from jivsbench_security.exchanges import Client
 from jivsbench_security.extractions import Ending, Extractions
-from jivsbench_security.hostile_check import HostileCheck, SourceUnfitError, Tally, ask_profile
+from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, HostileCheck, SourceUnfitError, Tally, ask_profile
 from jivsbench_security.own_sessions import depending_on_own_sessions, making, need_sight, need_unicode, open_session
 from jivsbench_security.planted_tables import plant_table
 
@@ -107,17 +107,31 @@ def test_a_target_that_says_nothing_is_not_asked_hundreds_of_times() -> None:
 
 
 def test_what_was_not_met_is_not_reached() -> None:
-    """A refusal was met; what could not be made was not tried."""
+    """A refusal was met; what missed was answered; what could not be made was not tried."""
     tally = Tally()
     tally.count(3, is_met=False, is_refused=True)
-    tally.count(is_met=True)
+    tally.count(is_met=True, is_answered=True)
     tally.count(2, is_met=False)
+    tally.count(4, is_met=False, is_answered=True)
     tally.unmade += 1
     total = Tally()
     total.add(tally)
 
-    assert total == Tally(tried=6, reached=4, refused=3, unmade=1)
+    assert total == Tally(tried=10, reached=4, refused=3, missed=4, unmade=1)
     assert total.unanswered == 2
+
+
+def test_a_session_keeps_a_few_holes_of_the_severity_of_its_check() -> None:
+    """Then it is settled: more of them would say nothing new."""
+    session = CountedSession(Check())
+    for number in range(MOST_FINDINGS):
+        assert not session.is_settled
+        session.add(f"hole {number}", "seen", "do this", Severity.LOW if number else None)
+    session.add("one more", "seen", "do this")
+
+    assert session.is_settled
+    assert [finding.title for finding in session.findings] == [f"hole {number}" for number in range(MOST_FINDINGS)]
+    assert [finding.severity for finding in session.findings] == [Severity.HIGH] + [Severity.LOW] * (MOST_FINDINGS - 1)
 
 
 @pytest.mark.parametrize("slug", ["queue-full", "shutting-down", "service-restarted", "resume", "unknown-job", "job-state"])

@@ -30,25 +30,30 @@ class Tally:
     """Those that the target, or the server behind it, met: it carried them out, or said no to them."""
     refused: int = 0
     """Those to which it said no."""
+    missed: int = 0
+    """Those that were answered, and showed nothing: a request, say, that was to fail and was carried out."""
     unmade: int = 0
     """Attacks for which this source, or this machine, has not what they need."""
 
     @property
     def unanswered(self) -> int:
         """Attacks of which nobody knows whether they were met."""
-        return self.tried - self.reached
+        return self.tried - self.reached - self.missed
 
-    def count(self, times: int = 1, *, is_met: bool, is_refused: bool = False) -> None:
-        """So many attacks were sent, all with the same end."""
+    def count(self, times: int = 1, *, is_met: bool, is_refused: bool = False, is_answered: bool = False) -> None:
+        """So many attacks were sent, all with the same end. What was met or refused was answered, whether it is said or not."""
+        is_met = is_met or is_refused
         self.tried += times
-        self.reached += times * (is_met or is_refused)
+        self.reached += times * is_met
         self.refused += times * is_refused
+        self.missed += times * (is_answered and not is_met)
 
     def add(self, other: "Tally") -> None:
         """Take over what another run counted."""
         self.tried += other.tried
         self.reached += other.reached
         self.refused += other.refused
+        self.missed += other.missed
         self.unmade += other.unmade
 
 
@@ -93,6 +98,11 @@ class CountedSession:
         """Those of which nobody knows."""
         return self.tally.unanswered
 
+    @property
+    def is_settled(self) -> bool:
+        """True when more holes would say nothing new."""
+        return len(self.findings) >= self.most_findings
+
     def describe(self) -> str:
         """One line for the result."""
         counts = f"{self.attempted} attacks sent, {self.reached} met by the target, {len(self.findings)} found a hole"
@@ -101,7 +111,7 @@ class CountedSession:
 
     def add(self, title: str, evidence: str, reproducer: str, severity: Severity | None = None) -> None:
         """Note a hole, of the check's severity unless another is given; no more than a few."""
-        if len(self.findings) < self.most_findings:
+        if not self.is_settled:
             self.findings.append(Finding(self.check.id, severity or self.check.severity, title, evidence, reproducer))
 
 

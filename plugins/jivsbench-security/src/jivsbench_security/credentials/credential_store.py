@@ -13,10 +13,10 @@ from typing import Final
 
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.credentials.ciphertexts import Tampering, find_encodings, list_tamperings, read_nonce
 from jivsbench_security.extractions import read_slug
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck
 from jivsbench_security.servers.certificates import SERVER_ADDRESS, Certificates
 from jivsbench_security.servers.fronts import Line
 from jivsbench_security.servers.postgres_front import PostgresFront
@@ -28,7 +28,6 @@ _REFUSED: Final = "credential"
 _FLIPS: Final = 40
 _SEALINGS: Final = 20
 _SEALINGS_FULL: Final = 3000
-_MOST_FINDINGS: Final = 6
 _HOW_ALTERED: Final = "POST /api/v1/data-sources, change `url` of its row in the job store, POST /api/v1/data-sources/{name}/test"
 _HOW_SEALED: Final = "PUT /api/v1/data-sources/{name} with one URL, often"
 _HOW_STORED: Final = "POST /api/v1/data-sources, then search the output folder"
@@ -80,18 +79,16 @@ class _Source:
         return self.front.count_heard(self.password, Line.TRUSTED)
 
 
-class _Session:
-    """The counters and findings of one run against one target."""
+class _Session(CountedSession):
+    """One run against one target."""
 
     def __init__(self, check: CredentialStoreCheck, context: CheckContext, store: Path) -> None:
-        self._check = check
+        super().__init__(check)
         self._context = context
         self._store = store
         self._choice = random.Random(context.seed)  # noqa: S311 - repeatable, not secret
         self._sources: tuple[_Source, ...] = ()
         self._refusal = 0
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
 
     @contextmanager
     def prepared(self) -> Iterator["_Session"]:
@@ -138,7 +135,7 @@ class _Session:
             for tampering in list_tamperings(sound, lent, decoy, self._choice, flips):
                 self._write(victim, tampering.text)
                 self._judge(victim, tampering)
-                if len(self.findings) >= _MOST_FINDINGS:
+                if self.is_settled:
                     break
         finally:
             self._write(victim, sound)
@@ -147,9 +144,9 @@ class _Session:
         before = self._count_connections()
         slug = self._test(victim)
         is_used = self._count_connections() > before
-        self._count(is_met=is_used or slug == _REFUSED)
+        self.tally.count(is_met=is_used or slug == _REFUSED)
         if is_used:
-            self._add("an altered URL was used", f"the target connected with {tampering.what}", _HOW_ALTERED)
+            self.add("an altered URL was used", f"the target connected with {tampering.what}", _HOW_ALTERED)
             # It now remembers what it used, until it is told anew.
             self._update(victim, victim.url)
 
@@ -168,12 +165,12 @@ class _Session:
         lender, nonces, sealed = self._sources[2], set(), 0
         for number in range(_SEALINGS_FULL if self._context.is_full else _SEALINGS):
             is_taken = self._update(lender, lender.write_url(f"shop{number % 2}")) == _OK
-            self._count(is_met=is_taken)
+            self.tally.count(is_met=is_taken)
             if is_taken:
                 sealed += 1
                 nonces.add(read_nonce(self._read(lender)))
         if len(nonces) < sealed:
-            self._add("a nonce came twice", f"{sealed} encryptions have {len(nonces)} nonces", _HOW_SEALED)
+            self.add("a nonce came twice", f"{sealed} encryptions have {len(nonces)} nonces", _HOW_SEALED)
 
     def _search(self) -> None:
         """No password stands in any file of the target's, in any usual encoding."""
@@ -187,21 +184,16 @@ class _Session:
                 # Gone since: nothing can be found in it.
                 continue
             except OSError:
-                self._count(is_met=False)
+                self.tally.count(is_met=False)
                 continue
-            self._count(is_met=len(content) <= _LARGEST_FILE_BYTES)
+            self.tally.count(is_met=len(content) <= _LARGEST_FILE_BYTES)
             if any(form in content for form in wanted):
-                self._add("a password stands in a file", f"{path.name} holds the password of a stored source", _HOW_STORED)
+                self.add("a password stands in a file", f"{path.name} holds the password of a stored source", _HOW_STORED)
 
     def _send(self, source: _Source) -> int:
         return self._context.target.call(
             "POST", "/data-sources", {"name": source.name, "connector": "postgres", "url": source.url}
         ).status
-
-    def _count(self, *, is_met: bool) -> None:
-        self.attempted += 1
-        self.reached += is_met
-        self.unanswered += not is_met
 
     def _update(self, source: _Source, url: str) -> int:
         body = {"connector": "postgres", "url": url}
@@ -237,18 +229,6 @@ class _Session:
                 yield database
         except sqlite3.Error as problem:
             raise InvalidRunError(f"the target's job store cannot be altered now ({type(problem).__name__})") from problem
-
-    def _add(self, title: str, evidence: str, how: str) -> None:
-        if len(self.findings) < _MOST_FINDINGS:
-            self.findings.append(
-                Finding(
-                    check_id=self._check.id,
-                    severity=self._check.severity,
-                    title=title,
-                    evidence=evidence,
-                    reproducer=how,
-                )
-            )
 
 
 def _holds_sources(file: Path) -> bool:

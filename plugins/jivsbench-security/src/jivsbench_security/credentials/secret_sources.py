@@ -14,14 +14,12 @@ from typing import Final
 
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.finding import CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckResult, Severity
 from jivsbench_security.credentials.literal_secrets import find_literals, find_named_files
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, is_answering
 
-_OK: Final = 200
 _TIMEOUT_S: Final = 30.0
 _AT_A_TIME: Final = 2
-_MOST_FINDINGS: Final = 6
 _READ: Final = frozenset({0, 4})
 """How the command ends that has followed a trail: it holds, or it is empty."""
 _REFUSED: Final = 2
@@ -51,16 +49,14 @@ class SecretSourceCheck(HostileCheck):
         return self._attack(context, session, session.attack)
 
 
-class _Session:
-    """The counters and findings of one run against one installation."""
+class _Session(CountedSession):
+    """One run against one installation."""
 
     def __init__(self, check: SecretSourceCheck, context: CheckContext) -> None:
-        self._check = check
+        super().__init__(check)
         self._context = context
         self._folder = context.make_folder()
         self._files = 0
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
@@ -69,7 +65,7 @@ class _Session:
 
     def run_benign(self) -> int:
         """1 when the target works."""
-        return int(self._context.target.call("GET", "/profile").status == _OK)
+        return int(is_answering(self._context))
 
     def attack(self) -> None:
         """The files that are in force, then secret files of every mode."""
@@ -79,26 +75,18 @@ class _Session:
 
     def _inspect(self, path: Path) -> None:
         self._files += 1
-        self.attempted += 1
-        try:
-            with path.open("rb") as stream:
-                content = stream.read(_MOST_BYTES + 1)
-        except OSError:
-            self.unanswered += 1
+        text = _read_whole(path)
+        self.tally.count(is_met=text is not None)
+        if text is None:
             return
-        if len(content) > _MOST_BYTES:
-            # Nobody knows what is in the rest of it.
-            self.unanswered += 1
-            return
-        text = content.decode("utf-8", "replace")
-        self.reached += 1
         for literal in find_literals(text):
-            self._add("a secret stands in a configuration file", f"{path.name}:{literal.line}: {literal.key} is written out")
+            place = f"{path.name}:{literal.line}"
+            self.add("a secret stands in a configuration file", f"{place}: {literal.key} is written out", place)
         for named in find_named_files(text):
-            place = path.parent / os.path.expanduser(named.path)  # noqa: PTH111 - which stays as it is for a user who is none
-            if _is_open_to_others(place):
-                mode = stat.S_IMODE(place.stat().st_mode)
-                self._add("others can read a secret file", f"{path.name}:{named.line}: {named.key} has mode {mode:04o}")
+            file = path.parent / os.path.expanduser(named.path)  # noqa: PTH111 - which stays as it is for a user who is none
+            if _is_open_to_others(file):
+                place, mode = f"{path.name}:{named.line}", stat.S_IMODE(file.stat().st_mode)
+                self.add("others can read a secret file", f"{place}: {named.key} has mode {mode:04o}", place)
 
     def _try_modes(self) -> None:
         """The same file: taken with mode 0600, and with no other."""
@@ -110,13 +98,12 @@ class _Session:
         trail.touch()
         with ThreadPoolExecutor(_AT_A_TIME) as callers:
             for (variable, mode), is_taken in zip(tries, callers.map(lambda one: self._is_taken(*one), tries), strict=True):
-                self.attempted += 1
-                self.reached += 1
+                self.tally.count(is_met=True)
                 if mode == _SOUND_MODE and not is_taken:
                     raise InvalidRunError(f"{variable}_FILE is not taken with mode 0600, so its refusal says nothing")
                 if mode != _SOUND_MODE and is_taken:
                     evidence = f"{variable}_FILE with mode {mode:04o}"
-                    self._add("a secret file that others can read is taken", evidence, f"jivsbench trail FILE, and {evidence}")
+                    self.add("a secret file that others can read is taken", evidence, f"jivsbench trail FILE, and {evidence}")
 
     def _is_taken(self, variable: str, mode: int) -> bool:
         """True when the command takes the file. It follows an empty audit trail: the quickest that needs its secrets."""
@@ -141,18 +128,6 @@ class _Session:
             raise InvalidRunError(f"the command did not end within {_TIMEOUT_S:g} s, so it took no secret file") from None
         return read_end(ended.returncode, ended.stderr.decode(errors="replace"), variable)
 
-    def _add(self, title: str, evidence: str, reproducer: str = "") -> None:
-        if len(self.findings) < _MOST_FINDINGS:
-            self.findings.append(
-                Finding(
-                    check_id=self._check.id,
-                    severity=self._check.severity,
-                    title=title,
-                    evidence=evidence,
-                    reproducer=reproducer or evidence.partition(" ")[0].rstrip(":"),
-                )
-            )
-
 
 def read_end(status: int, told: str, variable: str) -> bool:
     """True for a secret file that was taken, False for one that was refused. Raises InvalidRunError for any other end."""
@@ -163,6 +138,16 @@ def read_end(status: int, told: str, variable: str) -> bool:
     raise InvalidRunError(
         f"the command ended with {status} and said nothing of {variable}_FILE, so it neither took nor refused it"
     )
+
+
+def _read_whole(path: Path) -> str | None:
+    """None for a file that cannot be read to its end: nobody knows what is in the rest of it."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+    except OSError:
+        return None
+    return content.decode("utf-8", "replace") if len(content) <= _MOST_BYTES else None
 
 
 def _is_open_to_others(path: Path) -> bool:

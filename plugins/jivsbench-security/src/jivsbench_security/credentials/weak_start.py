@@ -12,16 +12,14 @@ from typing import Final
 
 from jivsbench.api import CheckContext, TargetChanges, TargetVariant
 from jivsbench.errors import JivsbenchError
-from jivsbench.model.finding import CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckResult, Severity
 from jivsbench.model.secret import Secret
 from jivsbench_security.credentials.weak_secrets import list_keys, list_tokens
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, is_answering
 
-_OK: Final = 200
 _AT_A_TIME: Final = 2
 """Starts at the same time: more of them are no faster on a small machine, and run into the time that a start may take."""
 _STARTS_FULL: Final = 200
-_MOST_FINDINGS: Final = 6
 _REFUSALS: Final = frozenset({"config", "credential"})
 _JUST_TOO_SHORT_BYTES: Final = 15
 """120 bits, below the floor of 128."""
@@ -53,14 +51,12 @@ class WeakSecretCheck(HostileCheck):
         return self._attack(context, session, session.attack)
 
 
-class _Session:
-    """The counters and findings of one run against one target."""
+class _Session(CountedSession):
+    """One run against one target."""
 
     def __init__(self, check: WeakSecretCheck, context: CheckContext) -> None:
-        self._check = check
+        super().__init__(check)
         self._context = context
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
@@ -68,7 +64,7 @@ class _Session:
 
     def run_benign(self) -> int:
         """1 when the target, which has secrets that were drawn at random, works."""
-        return int(self._context.target.call("GET", "/profile").status == _OK)
+        return int(is_answering(self._context))
 
     def attack(self) -> None:
         """All starts, or one of each kind: two bad secrets of different kinds together, as long as neither is refused."""
@@ -99,23 +95,10 @@ class _Session:
             return refusal
 
     def _take(self, start: WeakStart, refusal: JivsbenchError | None) -> None:
-        is_met = refusal is None or is_refusal(start, refusal)
-        self.attempted += 1
-        self.reached += is_met
-        self.unanswered += not is_met
-        if refusal is None and len(self.findings) < _MOST_FINDINGS:
-            self._add(start)
-
-    def _add(self, start: WeakStart) -> None:
-        self.findings.append(
-            Finding(
-                check_id=self._check.id,
-                severity=self._check.severity,
-                title="the service started with a secret that can be guessed",
-                evidence=f"it accepts requests with {start.label}",
-                reproducer=f"jivsbench serve, with {start.label}",
-            )
-        )
+        self.tally.count(is_met=refusal is None or is_refusal(start, refusal))
+        if refusal is None:
+            title = "the service started with a secret that can be guessed"
+            self.add(title, f"it accepts requests with {start.label}", f"jivsbench serve, with {start.label}")
 
 
 def is_refusal(start: WeakStart, refusal: JivsbenchError) -> bool:
