@@ -22,6 +22,7 @@ from jivsbench_security.cache.cached_source import Answers, CachedSource, drop_a
 from jivsbench_security.cache.confusion_session import ConfusionSession, Plan
 from jivsbench_security.cache.personal_markers import build_people
 from jivsbench_security.cache.poisoning import Poisoning
+from jivsbench_security.hostile_check import Tally
 
 KEY = b"jivsbench:x:source:check-1"
 PEOPLE = build_people(2, random.Random(3))
@@ -91,17 +92,19 @@ def hurry(monkeypatch):
 def test_a_target_that_says_nothing_has_believed_nothing(server, grows, status, unanswered) -> None:
     """Out of reach of its cache server each time, or too busy: not answered. One that reads and leaves the entry: a hole."""
     with serve_metrics(grows=grows) as base_url:
-        poisoning = Poisoning(Target(base_url, server, status))
-        problem = poisoning.replace({KEY: b"evil"}, Answers(FACTS, None), with_columns=False)
+        tally = Tally()
+        problem = Poisoning(Target(base_url, server, status), tally).replace(
+            {KEY: b"evil"}, Answers(FACTS, None), with_columns=False
+        )
 
-    assert (poisoning.written, poisoning.met, poisoning.unanswered) == (1, 1 - unanswered, unanswered)
+    assert (tally.tried, tally.reached, tally.unanswered) == (1, 1 - unanswered, unanswered)
     assert (problem is None) == bool(unanswered)
 
 
 def test_a_target_that_never_says_anything_is_not_asked_for_ever(server) -> None:
     """The third entry ends it."""
     with serve_metrics(grows=True) as base_url:
-        poisoning = Poisoning(Target(base_url, server))
+        poisoning = Poisoning(Target(base_url, server), Tally())
         for _ in range(2):
             poisoning.replace({KEY: b"evil"}, Answers(FACTS, None), with_columns=False)
         with pytest.raises(InvalidRunError, match="did not reach"):
@@ -113,7 +116,7 @@ def test_a_target_that_never_says_anything_is_not_asked_for_ever(server) -> None
 def test_nothing_to_poison_is_no_attack(server) -> None:
     """A target that stopped using its cache is not one that withstood."""
     with serve_metrics(grows=False) as base_url, pytest.raises(InvalidRunError, match="no longer puts anything"):
-        Poisoning(Target(base_url, server)).poison(b"evil", Answers(FACTS, None), with_columns=False)
+        Poisoning(Target(base_url, server), Tally()).poison(b"evil", Answers(FACTS, None), with_columns=False)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,20 @@ def test_a_missing_key_is_a_hole_only_when_the_target_reached_its_server(server,
         session = ConfusionSession(CacheConfusionCheck(), (source, source), "t", ("a", "b", "c", "d"), plan)
         session._confuse()
 
-    assert (session._answered, session.unanswered, len(session.findings)) == counts
+    assert (session.reached, session.unanswered, len(session.findings)) == counts
+
+
+@pytest.mark.parametrize(("status", "counts"), [(500, (5, 0, 10)), (200, (4, 1, 6)), (503, (4, 1, 6))])
+def test_long_names_are_told_besides_and_a_long_query_has_to_be_met(server, status, counts) -> None:
+    """Reached and unanswered of the names and the query; findings with the six before. A job that nobody made shows no key."""
+    with serve_metrics(grows=False) as base_url:
+        source, plan = Target(base_url, server, status), Plan(random.Random(1), flips=1, schema_flips=1, requests=9)
+        session = ConfusionSession(CacheConfusionCheck(), (source, source), "t", ("a", "b", "c", "d"), plan)
+        session._confuse()
+        before = session.reached
+        session._send_long_names()
+
+    assert (session.reached - before, session.unanswered, len(session.findings)) == counts
 
 
 def test_every_kind_of_entry_is_read(server) -> None:

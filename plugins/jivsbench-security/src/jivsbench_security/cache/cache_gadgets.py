@@ -6,14 +6,13 @@ from typing import Final
 
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.cache.cache_server import open_cache_server
 from jivsbench_security.cache.cached_source import BUSY, CachedSource, add_source, count_misses, find_no_cache
 from jivsbench_security.cache.gadgets import Gadget, build_gadgets, dress
 from jivsbench_security.cache.poisoning import Poisoning
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, HostileCheck, Reported
 
-_MAX_FINDINGS: Final = 6
 _NOT_FOUND: Final = 404
 _EXTRACTIONS: Final = 8
 """Rounds of the fast form in which the cached schema is read too; an extraction costs ten times a look."""
@@ -39,32 +38,17 @@ class CacheGadgetCheck(HostileCheck):
             return self._attack(context, session, session.attack)
 
 
-class GadgetSession:
-    """The counters and findings of one run."""
+class GadgetSession(CountedSession):
+    """One run. Its attacks are the entries that it writes."""
 
-    def __init__(self, check: HostileCheck, source: CachedSource, marker: Path) -> None:
-        self._check = check
+    most_findings = 14
+    """One a gadget: under the keys of jobs all are tried, whatever was found."""
+
+    def __init__(self, check: Reported, source: CachedSource, marker: Path) -> None:
+        super().__init__(check)
         self._source = source
         self._marker = marker
-        self._poisoning = Poisoning(source)
-        self._jobs = self._jobs_met = 0
-        self._jobs_unanswered = 0
-        self.findings: list[Finding] = []
-
-    @property
-    def attempted(self) -> int:
-        """Entries written."""
-        return self._poisoning.written + self._jobs
-
-    @property
-    def reached(self) -> int:
-        """Entries that the target met."""
-        return self._poisoning.met + self._jobs_met
-
-    @property
-    def unanswered(self) -> int:
-        """Entries of which the target said nothing."""
-        return self._poisoning.unanswered + self._jobs_unanswered
+        self._poisoning = Poisoning(source, self.tally)
 
     def describe(self) -> str:
         """One line for the result."""
@@ -86,14 +70,16 @@ class GadgetSession:
         for number, gadget in enumerate(gadgets):
             problem = self._poisoning.poison(gadget.content, wanted, with_columns=number % step == 0)
             self._judge(gadget, problem)
-            if len(self.findings) >= _MAX_FINDINGS:
+            if len(self.findings) >= MOST_FINDINGS:
                 break
         if not self.findings:
             self._attack_jobs(next(iter(genuine)), build_gadgets(self._marker))
         counted = count_misses(self._source.context) - before
         if counted < self.reached and not self.findings:
-            self._add(
-                "entries that are not the target's own are not counted", f"{self.reached} met, {counted} misses counted", ""
+            self._tell(
+                "entries that are not the target's own are not counted",
+                f"{self.reached} met, {counted} misses counted",
+                "any bytes",
             )
 
     def _attack_jobs(self, known_key: bytes, gadgets: tuple[Gadget, ...]) -> None:
@@ -106,11 +92,9 @@ class GadgetSession:
             job = str(uuid.uuid4())
             keys.append(prefix + f":job:{job}".encode())
             server.write(keys[-1], gadget.content)
-            self._jobs += 1
             status = self._source.context.target.call("GET", f"/extractions/{job}").status
             is_busy = status in BUSY
-            self._jobs_met += not is_busy
-            self._jobs_unanswered += is_busy
+            self.tally.count(is_met=not is_busy)
             wrong = not is_busy and status != _NOT_FOUND
             self._judge(gadget, f"a job that does not exist was answered with {status}" if wrong else None)
         server.remove(tuple(keys))
@@ -118,12 +102,9 @@ class GadgetSession:
     def _judge(self, gadget: Gadget, problem: str | None) -> None:
         if self._marker.exists():
             self._marker.unlink()
-            self._add("an entry of the cache was run", f"{gadget.name}: the marker file was created", gadget.name)
+            self._tell("an entry of the cache was run", f"{gadget.name}: the marker file was created", gadget.name)
         elif problem:
-            self._add("an entry that is not the target's own was believed", f"{gadget.name}: {problem}", gadget.name)
+            self._tell("an entry that is not the target's own was believed", f"{gadget.name}: {problem}", gadget.name)
 
-    def _add(self, title: str, evidence: str, name: str) -> None:
-        reproducer = (
-            f"SET KEY ({name or 'any bytes'}) for each key that holds a source's name, then GET /api/v1/data-sources/NAME"
-        )
-        self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))
+    def _tell(self, title: str, evidence: str, name: str) -> None:
+        self.add(title, evidence, f"SET KEY ({name}) for each key that holds a source's name, then GET /api/v1/data-sources/NAME")

@@ -8,13 +8,11 @@ from itertools import permutations
 from typing import Final
 
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.finding import Finding
 from jivsbench_security.cache.cached_source import Answers, CachedSource, count_errors
 from jivsbench_security.cache.poisoning import PAUSE_S, Poisoning
 from jivsbench_security.extractions import INTERNAL_ERROR
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, Reported
 
-_MAX_FINDINGS: Final = 6
 _MAX_TAMPERED: Final = 2
 _LONGEST_KEY: Final = 1024
 _MEGABYTE: Final = 1 << 20
@@ -33,37 +31,23 @@ class Plan:
     requests: int
 
 
-class ConfusionSession:
-    """The counters and findings of one run against one target."""
+class ConfusionSession(CountedSession):
+    """One run against one target. Its attacks are the entries that it writes, and the requests that might be confused."""
+
+    most_findings = MOST_FINDINGS + 5
+    """Those of the long names besides: they are other holes than those of the requests before them."""
 
     def __init__(
-        self, check: HostileCheck, sources: tuple[CachedSource, CachedSource], table: str, columns: tuple[str, ...], plan: Plan
+        self, check: Reported, sources: tuple[CachedSource, CachedSource], table: str, columns: tuple[str, ...], plan: Plan
     ) -> None:
-        self._check = check
+        super().__init__(check)
         self._source, self._other = sources
         self._table = table
         self._columns = columns
         self._plan = plan
-        self._poisoning = Poisoning(self._source)
-        self._asked = self._answered = 0
+        self._poisoning = Poisoning(self._source, self.tally)
         self._pairs = 0
-        self._unanswered = self._errors = 0
-        self.findings: list[Finding] = []
-
-    @property
-    def attempted(self) -> int:
-        """Entries written, and requests that might be confused."""
-        return self._poisoning.written + self._asked
-
-    @property
-    def reached(self) -> int:
-        """Those that the target met."""
-        return self._poisoning.met + self._answered
-
-    @property
-    def unanswered(self) -> int:
-        """Those of which the target said nothing."""
-        return self._poisoning.unanswered + self._unanswered
+        self._errors = 0
 
     def describe(self) -> str:
         """One line for the result."""
@@ -110,7 +94,7 @@ class ConfusionSession:
             return
         problem = self._poisoning.replace(poisoned, wanted, with_columns=with_columns)
         if problem:
-            self._add(
+            self.add(
                 "an entry that was tampered with was believed",
                 f"{what}: {problem}",
                 "SET of altered bytes under the key of a source",
@@ -119,30 +103,30 @@ class ConfusionSession:
     def _confuse(self) -> None:
         """Lists of columns that careless keys take for each other: each has its own columns, and its own key."""
         wanted = list(list_requests(self._columns, self._plan.requests, self._plan.choice))
-        keys, compared = set(self._source.list_keys()), 0
+        keys, compared, given_up = set(self._source.list_keys()), 0, 0
         self._errors = count_errors(self._source.context)
         for columns in wanted:
-            self._asked += 1
             try:
                 got, made = self._ask_for(columns, keys)
             except InvalidRunError:
-                self._unanswered += 1
-                if self._unanswered >= _MOST_GIVEN_UP:
+                self.tally.count(is_met=False)
+                given_up += 1
+                if given_up >= _MOST_GIVEN_UP:
                     raise
                 continue
-            self._answered += 1
+            self.tally.count(is_met=True)
             self._pairs += compared
             compared += 1
             keys |= made
             if got != columns:
                 shown = f"POST /api/v1/extractions with columns {columns!r} after others of the same table"
-                self._add(
+                self.add(
                     "a request was answered with the cached schema of another", "the columns were not those asked for", shown
                 )
             elif not made:
                 shown = f"POST /api/v1/extractions with columns {columns!r} after others of the same table, then SCAN"
-                self._add("different requests share a key of the cache", "a request never made before made no key", shown)
-            if len(self.findings) >= _MAX_FINDINGS:
+                self.add("different requests share a key of the cache", "a request never made before made no key", shown)
+            if len(self.findings) >= MOST_FINDINGS:
                 return
 
     def _ask_for(self, columns: tuple[str, ...], known: set[bytes]) -> tuple[tuple[str, ...] | None, set[bytes]]:
@@ -172,24 +156,21 @@ class ConfusionSession:
             {"source": source.name, "query": f"SELECT 1 AS a -- {name}"},
         )
         for body in bodies:
-            self._asked += 1
+            # Sent, also when the silence after it ends the check.
+            self.tally.tried += 1
             status = source.extractions.create(body).status
-            self._answered += status != 0
-            self._unanswered += status == 0
+            self.tally.reached += status != 0
             if status == INTERNAL_ERROR:
-                self._add(
+                self.add(
                     "a name of a megabyte made the target fail", "status 500", f"POST /api/v1/extractions with {sorted(body)}"
                 )
-        self._asked += 1
-        self._answered += source.run({"source": source.name, "query": f"SELECT 1 AS a -- {'x' * _LONG_QUERY}"}).is_verdict
+        self.tally.tried += 1
+        self.tally.reached += source.run({"source": source.name, "query": f"SELECT 1 AS a -- {'x' * _LONG_QUERY}"}).is_verdict
         longest = max((len(key) for key in source.entries()), default=0)
         if longest > _LONGEST_KEY:
-            self._add(
+            self.add(
                 "what a request says becomes a key of any length", f"a key of {longest} bytes", "a query of 60 KB, then SCAN"
             )
-
-    def _add(self, title: str, evidence: str, reproducer: str) -> None:
-        self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))
 
 
 def alter(genuine: bytes, flips: int | None, choice: random.Random) -> Iterator[tuple[str, bytes]]:

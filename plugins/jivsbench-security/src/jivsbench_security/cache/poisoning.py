@@ -10,6 +10,7 @@ from typing import Final
 
 from jivsbench.errors import InvalidRunError
 from jivsbench_security.cache.cached_source import Answers, CachedSource, count_errors
+from jivsbench_security.hostile_check import Tally
 
 _TRIES: Final = 5
 _MOST_GIVEN_UP: Final = 3
@@ -18,16 +19,18 @@ PAUSE_S: Final = 0.7
 
 
 class Poisoning:
-    """Counts what was written and what the target met."""
+    """Notes in a tally what was written and what the target met.
 
-    def __init__(self, source: CachedSource) -> None:
+    Not met is an entry of which the target did not say whether it believes it: it was busy, or did not reach its cache server.
+    """
+
+    def __init__(self, source: CachedSource, tally: Tally) -> None:
         self._source = source
+        self._tally = tally
         self._errors = count_errors(source.context)
-        self.written = 0
-        self.met = 0
         self._given_up = 0
-        self.unanswered = 0
-        """Entries of which the target did not say whether it believes them: it was busy, or did not reach its cache server."""
+        self.written = 0
+        """Entries, whatever else the tally counts."""
 
     def poison(self, content: bytes, wanted: Answers, *, with_columns: bool) -> str | None:
         """The same bytes under every key of the source. Returns what is wrong with what the target made of it."""
@@ -57,10 +60,10 @@ class Poisoning:
                 now = server.read(tuple(poisoned))
                 left = sum(now.get(key) == content for key, content in poisoned.items())
                 if problem or not left or not self._was_out_of_reach():
-                    self.met += len(poisoned)
+                    self._tally.count(len(poisoned), is_met=True)
                     still = f"{left} of {len(poisoned)} entries were still there after they were read"
                     return problem or (still if left else None)
-        self.unanswered += len(poisoned)
+        self._tally.count(len(poisoned), is_met=False)
         self._given_up += 1
         if self._given_up >= _MOST_GIVEN_UP:
             raise InvalidRunError(
