@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from jivsbench.api import Connection, Connector, ReadLimits
 from jivsbench.errors import DestinationError
-from jivsbench.extract.url_parts import PLACES_IN_QUERY, split_port
+from jivsbench.extract.url_parts import PLACES, list_options, split_hosts, split_port
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, KnownHost
 
@@ -40,7 +40,7 @@ class Destinations:
         try:
             parts = urlsplit(url.reveal())
             host, port = unquote(parts.hostname or ""), parts.port
-            query = parse_qsl(parts.query, keep_blank_values=True)
+            options = list(list_options(parts.query))
         except ValueError:
             raise DestinationError(
                 "the source's URL cannot be read, so nobody knows where it leads: write scheme://host/name"
@@ -51,7 +51,7 @@ class Destinations:
                 "no server can be called what stands in the source's URL where its server should be: write "
                 "scheme://user:password@host/name"
             )
-        named = [value for key, value in query if key.lower() in PLACES_IN_QUERY]
+        named = [value for key, value in options if key in PLACES]
         places = [(value, not value.startswith("/")) for value in named]
         if host or not named:
             places.insert(0, (host or unquote(parts.path), bool(host)))
@@ -67,7 +67,7 @@ class Destinations:
         if self.allowed is not None and not any(_matches(entry, place, port, addresses) for entry in self.allowed):
             raise DestinationError(f"the source's server is not among the allowed destinations: {_ADVICE}")
         # Drivers take several hosts, and a port in the query.
-        reached = addresses or tuple(one for part in place.split(",") for one in _resolve(split_port(part)[0]))
+        reached = addresses or tuple(one for host, _ in split_hosts(place) if host for one in _resolve(host))
         if any(_is_neighbour(address) for address in reached) and not self._is_allowed_by_number(reached):
             raise DestinationError(f"the source's server has a link-local or unspecified address: {_ADVICE}")
         return tuple(dict.fromkeys(str(address) for address in addresses))

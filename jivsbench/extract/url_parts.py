@@ -8,30 +8,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from jivsbench.model.secret import Secret
 
-PLACES_IN_QUERY: Final = frozenset(
-    {
-        "host",
-        "hostaddr",
-        "unix_socket",
-        "socket",
-        "service",
-        "servicefile",
-        "passfile",
-        "dsn",
-        "odbc_connect",
-        "read_default_file",
-    }
-)
-"""Options of drivers that name a place to connect to, or a file that does."""
 _STRINGS: Final = frozenset({"dsn", "odbc_connect"})
-_SERVERS: Final = frozenset({"server", "addr", "address", "network address", "data source"})
-"""What connection strings call a host besides."""
+_SERVERS: Final = frozenset({"host", "hostaddr", "server", "addr", "address", "network address", "data source"})
+_FILES: Final = frozenset({"unix_socket", "socket", "service", "servicefile", "passfile", "read_default_file"})
+PLACES: Final = _SERVERS | _FILES | _STRINGS
+"""Options of drivers, and of connection strings, that name a place to connect to, or a file that does."""
 _USERS: Final = frozenset({"user", "uid", "username", "user id"})
 _SECRET: Final = re.compile(r"pass(word|wd|phrase)?$|pwd$|secret|token$|api_?key$", re.IGNORECASE)
+_MOST_DIGITS: Final = 9
+_PORTS: Final = range(1, 65_536)
 _PAIR: Final = re.compile(r"\s*([\w ]+?)\s*=\s*('[^']*'|\{[^}]*\}|[^;\s]*)")
 
 
@@ -52,24 +41,24 @@ def split_url(url: Secret) -> UrlParts | None:
     """The parts of a URL; None for one that nobody can read."""
     try:
         parts = urlsplit(url.reveal())
-        options = list(_list_options(parts))
-        port = str(parts.port or "")
+        options = list(list_options(parts.query))
     except ValueError:
         return None
-    host, path = unquote(parts.hostname or ""), unquote(parts.path)
-    named = [value for key, value in options if key in PLACES_IN_QUERY - _STRINGS or key in _SERVERS]
-    places = list(_split_hosts([host, *named]))
+    # By hand: of several hosts the standard library knows the first alone, and takes the others for a port, which it refuses.
+    own = [(unquote(host), port) for host, port in split_hosts(parts.netloc.rpartition("@")[2])]
+    named = [value for key, value in options if key in PLACES - _STRINGS]
+    hosts = [*own, *(pair for place in named if not is_path(place) for pair in split_hosts(place))]
+    names = {name for name, _ in hosts}
+    path, password = unquote(parts.path), parts.password or ""
     # Without its slash it is a file's relative path, or a database's name; a plain word of a folder's is in any message.
     bare = path[1:] if named or "/" in path[1:] or "." in path else ""
-    files = set() if host or not path.strip("/") else {path, bare} - {""}
-    hosts = [split_port(place) for place in places if not _is_path(place)]
-    ports = {port, *(str(number or "") for _, number in hosts), *(value for key, value in options if key == "port")}
-    password = parts.password or ""
+    files = set() if any(name for name, _ in own) or not path.strip("/") else {path, bare}
+    ports = {*(str(port or "") for _, port in hosts), *(value for key, value in options if key == "port")}
     secrets = {password, unquote(password), *(value for key, value in options if _SECRET.search(key))}
     users = {unquote(parts.username or ""), *(value for key, value in options if key in _USERS)}
     return UrlParts(
-        hosts=frozenset(name for name, _ in hosts if name),
-        paths=frozenset({*(place for place in places if _is_path(place)), *files}),
+        hosts=frozenset(name for name in names if name and not is_path(name)),
+        paths=frozenset({*filter(is_path, (*names, *named)), *files} - {""}),
         ports=frozenset(ports - {""}),
         users=frozenset(users - {""}),
         secrets=frozenset(secrets - {""}),
@@ -77,10 +66,29 @@ def split_url(url: Secret) -> UrlParts | None:
     )
 
 
+def list_options(query: str) -> Iterator[tuple[str, str]]:
+    """Names, in lower case, and values of a URL's query, and of the connection strings in it."""
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        yield key.lower(), value
+        # SQLAlchemy decodes such a string once more.
+        for string in dict.fromkeys((value, unquote_plus(value))) if key.lower() in _STRINGS else ():
+            yield from ((name.lower(), text.strip("'{}")) for name, text in _PAIR.findall(string))
+
+
+def split_hosts(place: str) -> Iterator[tuple[str, int | None]]:
+    """The hosts of one place, each with its port if it has one; the instance that SQL Server has behind one is left out."""
+    for text in place.removeprefix("tcp:").split(","):
+        part = text.strip()
+        # A number alone is a port behind a comma, as SQL Server has it; a large one is an address.
+        is_port = part.isdecimal() and len(part) <= _MOST_DIGITS and int(part) in _PORTS
+        host, port = ("", int(part)) if is_port else split_port(part)
+        yield host.partition("\\")[0], port
+
+
 def split_port(place: str) -> tuple[str, int | None]:
     """`db:5432` or `[::1]:5432` as host and port; a bare IPv6 address has none."""
     host, separator, port = place.rpartition(":")
-    if separator and port.isdecimal() and (":" not in host or host.endswith("]")):
+    if separator and port.isdecimal() and len(port) <= _MOST_DIGITS and (":" not in host or host.endswith("]")):
         return host.strip("[]"), int(port)
     return place.strip("[]"), None
 
@@ -96,23 +104,6 @@ def list_spellings(host: str) -> tuple[str, ...]:
     return tuple(form + percent + zone for form in forms)
 
 
-def _list_options(parts: SplitResult) -> Iterator[tuple[str, str]]:
-    """Names, in lower case, and values of the query, and of the connection strings in it."""
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
-        yield key.lower(), value
-        if key.lower() in _STRINGS:
-            yield from ((name.lower(), text.strip("'{}")) for name, text in _PAIR.findall(value))
-
-
-def _split_hosts(places: list[str]) -> Iterator[str]:
-    for place in places:
-        if _is_path(place):
-            yield place
-            continue
-        for part in place.removeprefix("tcp:").split(","):
-            # A number alone is a port behind a comma, as SQL Server has it.
-            yield f":{part}" if part.strip().isdecimal() else part.strip()
-
-
-def _is_path(place: str) -> bool:
+def is_path(place: str) -> bool:
+    """True for a file's or a socket's path, also one of the abstract kind."""
     return place.startswith(("/", "@"))

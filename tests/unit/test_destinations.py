@@ -80,6 +80,14 @@ def test_allowed_urls_pass(url) -> None:
     [
         *("http://169.254.169.254/", "http://0xa9fea9fe/", "http://[fe80::1%25eth0]/", "http://0/", "pg://224.0.0.1/d"),
         *("pg:///d?host=169.254.169.254,localhost", "pg:///d?host=169.254.169.254:5432", "pg://x,169.254.169.254/d"),
+        *("pg://x,2852039166/d", "pg:///d?host=x,0"),
+        *(
+            "mssql+pyodbc://?odbc_connect=SERVER%3Dtcp%3A169.254.169.254%2C1433%3BUID%3Dann",
+            "mssql+pyodbc://?odbc_connect=SERVER%253D169.254.169.254%253BUID%253Dann",
+            "mssql+pyodbc://ann@db.test/d?Address=169.254.169.254",
+            "mssql+pyodbc://ann@169.254.169.254\\SQLEXPRESS/d",
+            "pg://?dsn=user%3Dann+host%3D169.254.169.254+dbname%3Dd",
+        ),
     ],
 )
 def test_neighbours_are_refused_without_a_list_too(url) -> None:
@@ -87,6 +95,13 @@ def test_neighbours_are_refused_without_a_list_too(url) -> None:
     with pytest.raises(DestinationError, match="link-local"):
         Destinations().check(Secret(url))
     Destinations(("169.254.169.254",)).check(Secret("http://169.254.169.254/"))
+
+
+def test_a_port_without_end_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No driver takes it for a number, and nobody here stumbles over it."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+
+    assert Destinations().check(Secret(f"postgresql:///d?host=db.test:{'9' * 5000}")) == ()
 
 
 def test_a_link_leads_where_it_leads(tmp_path) -> None:

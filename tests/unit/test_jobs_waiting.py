@@ -97,6 +97,9 @@ def test_a_failure_tells_no_secret_and_no_foreign_text() -> None:
     assert find_secret_parts(Secret("http://[broken")) == ("http://[broken",)
 
 
+SERVER = "the source's server"
+
+
 @pytest.mark.parametrize(
     ("url", "text", "told"),
     [
@@ -149,6 +152,22 @@ def test_a_failure_tells_no_secret_and_no_foreign_text() -> None:
             "tcp:db.test,1433 refuses user 'ann'",
             "the source's server refuses user '***'",
         ),
+        (
+            "mssql+pyodbc://?odbc_connect=SERVER%253Ddb.test%253BUID%253Dann",
+            "db.test refuses user 'ann'",
+            "the source's server refuses user '***'",
+        ),
+        (
+            "mssql+pyodbc://ann@db.test\\SQL1/shop",
+            "no way to db.test or to DB.test\\SQL1,1433",
+            f"no way to {SERVER} or to {SERVER}",
+        ),
+        (
+            "postgresql://ann:pw@one.test:5432,two.test:5433/shop",
+            "two.test:5433/shop refuses user 'ann' of one.test, port 5432",
+            "the source's server refuses user '***' of the source's server, port ***",
+        ),
+        ("postgresql://ann:pw@db.test:99999/shop", "db.test refuses user 'ann'", "the source's server refuses user '***'"),
     ],
 )
 def test_whoever_extracts_is_told_no_part_of_the_url_and_the_log_is_told_the_place(url: str, text: str, told: str) -> None:
@@ -168,9 +187,11 @@ def test_whoever_extracts_is_told_no_part_of_the_url_and_the_log_is_told_the_pla
         ("rest+https://api.test/v1?access_token=k3y-t0k3n", "k3y-t0k3n"),
         ("mssql+pyodbc://?odbc_connect=SERVER%3Ddb.test%3BPWD%3Dhunter2", "hunter2"),
         ("pg://?dsn=host%3Ddb.test+password%3Dhunter2", "hunter2"),
+        ("postgresql://ann:hunter2@one.test:5432,two.test:5433/shop", "hunter2"),
+        ("postgresql://ann:hunter2@db.test:99999/shop", "hunter2"),
     ],
 )
-def test_a_password_in_the_query_of_a_url_is_a_password(url: str, password: str) -> None:
+def test_a_password_is_one_wherever_in_a_url_it_stands(url: str, password: str) -> None:
     """Neither the caller nor the log is told it."""
     error = ExtractionError(f"the server said: {password} is wrong")
 

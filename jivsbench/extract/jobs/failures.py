@@ -57,7 +57,7 @@ def _hide_place(text: str, url: Secret) -> str:
     parts = split_url(url)
     if parts is None:
         return text
-    after = rf"(?:[:,]\d+)?(?:{re.escape(parts.database)})?(?![\w-])"
+    after = rf"(?:\\[\w$]+)?(?:[:,]\d+)?(?:{re.escape(parts.database)})?(?![\w-])"
     hosts = "|".join(map(re.escape, _longest_first(form for host in parts.hosts for form in list_spellings(host))))
     paths = "|".join(map(re.escape, _longest_first(parts.paths)))
     if hosts:
