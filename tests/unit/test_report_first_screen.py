@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jivsbench.model.comparison import ComparisonRule, Criterion
+from jivsbench.model.gate import GateOutcome
 from jivsbench.report.html import HtmlReporter
 from jivsbench.report.views.first_screen import NO_LIMIT, build_first_screen
 from jivsbench.report.views.page import build_page
@@ -40,14 +41,21 @@ def test_the_duration_is_the_one_that_is_judged() -> None:
     assert shown.limits == ("no change for the worse beyond 5 %",)
 
 
-def test_what_was_not_measured_is_named_where_it_was_asked_for_first() -> None:
-    """Gates before security before figures; checks by their ids; the rest is counted."""
-    missing = ("job.response p99, legacy", "security", "gate x", "SEC-008 What a session leaves: nothing", "a", "b")
+def test_what_was_asked_for_and_what_may_be_dangerous_is_named_first() -> None:
+    """Gates before what is not known of security, that before figures; checks by their ids; the rest is counted."""
     sample = SAMPLES["all_checks"]()
-    shown = build_first_screen(sample.record, sample.summary, sample.verdict, missing)
+    unknown = replace(sample.verdict.gates[0], outcome=GateOutcome.NO_DATA)
+    proven = tuple(check for check in sample.record.checks if check.check_id not in ("SEC-014", "SEC-020"))
+    gap = replace(sample.summary.figures[0], value=None)
+    shown = build_page(
+        replace(sample.record, checks=proven),
+        replace(sample.summary, figures=(gap, *sample.summary.figures[1:])),
+        replace(sample.verdict, gates=(unknown,)),
+    ).first
 
-    assert shown.missing == ("gate x", "security", "job.response p99, legacy", "check SEC-008")
-    assert shown.further == 2
+    left_out = "security checks that were not run"
+    assert shown.missing == (f"gate {unknown.text}", left_out, "check SEC-008", "check SEC-016")
+    assert shown.further == len(("check SEC-017", "the figure without a value", "readings of the monitor"))
 
 
 @pytest.mark.parametrize("name", SAMPLES)

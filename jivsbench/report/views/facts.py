@@ -1,7 +1,7 @@
 """What stands behind the figures: plan, profiles, machine, where each figure comes from, and what nobody measured."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -168,37 +168,49 @@ def compare_profiles(record: RunRecord) -> tuple[SettingLine, ...]:
 
 
 def list_missing(record: RunRecord, summary: Summary, verdict: Verdict) -> tuple[Fact, ...]:
-    """Everything that a reader could expect here and that nobody measured, with the reason."""
-    missing = [Fact(f"{f.metric} {f.statistic}, {f.arm}", f.method) for f in summary.figures if f.value is None]
+    """Everything that a reader could expect here and that nobody measured, with the reason.
+
+    First what was asked for, then what could be dangerous: the top of the page has room for the first few.
+    """
+    missing = [Fact(f"gate {r.text}", r.reason) for r in verdict.gates if r.outcome is GateOutcome.NO_DATA]
+    missing += _list_unproven(record)
+    if not record.arms:
+        missing.append(Fact("the load", "the run ended before any of it was recorded"))
+    if record.generator is None:
+        missing.append(Fact("the load generator", "it reported nothing of itself"))
+    missing += [Fact(f"{f.metric} {f.statistic}, {f.arm}", f.method) for f in summary.figures if f.value is None]
     missing += [
         Fact(f"{f.metric} {f.statistic}, {f.arm}", f"only {f.samples} samples")
         for f in summary.figures
         if is_thin(f) and f.value is not None
     ]
-    missing += [Fact(f"gate {r.text}", r.reason) for r in verdict.gates if r.outcome is GateOutcome.NO_DATA]
     if record.plan.kind is RunKind.COMPARISON:
         missing += [Fact(f"interval of {e.metric} {e.statistic}", e.method) for e in summary.effects if e.ratio_low is None]
-    if not record.arms:
-        missing.append(Fact("the load", "the run ended before any of it was recorded"))
-    if record.generator is None:
-        missing.append(Fact("the load generator", "it reported nothing of itself"))
-    if not record.checks:
-        missing.append(Fact("security", "no security check ran: this report says nothing about it"))
-    untested = (CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE, CheckOutcome.INVALID)
-    missing += [
-        Fact(f"{c.check_id} {c.title}", f"{c.outcome.value.replace('_', ' ')}: {c.reason}")
-        for c in record.checks
-        if c.outcome in untested
-    ]
-    not_run = list_not_run(load_catalogue(), record.checks) if record.checks else ()
-    if not_run:
-        missing.append(Fact("security checks that were not run", ", ".join(check.check_id for check in not_run)))
     missing += [
         Fact(f"monitor, {arm.profile.name}", _count_gaps(lost, count_looks(arm.monitor)))
         for arm in record.arms
         if (lost := count_lost_looks(arm.monitor))
     ]
+    missing += _list_checks(record, CheckOutcome.NOT_APPLICABLE)
     return tuple(missing)
+
+
+def _list_unproven(record: RunRecord) -> Iterator[Fact]:
+    """What may be a hole for all that anybody knows."""
+    if not record.checks:
+        yield Fact("security", "no security check ran: this report says nothing about it")
+        return
+    not_run = list_not_run(load_catalogue(), record.checks)
+    if not_run:
+        yield Fact("security checks that were not run", ", ".join(check.check_id for check in not_run))
+    yield from _list_checks(record, CheckOutcome.NOT_TESTED, CheckOutcome.INVALID)
+
+
+def _list_checks(record: RunRecord, *outcomes: CheckOutcome) -> Iterator[Fact]:
+    """By their ids: a check's title says what a pass would mean."""
+    for check in record.checks:
+        if check.outcome in outcomes:
+            yield Fact(f"check {check.check_id}", f"{check.outcome.value.replace('_', ' ')} ({check.title}): {check.reason}")
 
 
 def build_command(record: RunRecord) -> str:

@@ -47,19 +47,9 @@ class FirstScreen:
 
 
 def build_first_screen(record: RunRecord, summary: Summary, verdict: Verdict, missing: Sequence[str]) -> FirstScreen:
-    """`missing` names everything that a reader could expect and that nobody measured."""
+    """`missing` names everything that a reader could expect and that nobody measured, what matters most first."""
     figures = tuple(_build_figure(record, summary, verdict, *key) for key in _FIVE) if record.arms else ()
-    # What was asked for first, then what could be dangerous.
-    names = sorted(
-        (_shorten(record, name) for name in missing), key=lambda name: (not name.startswith("gate "), name != "security")
-    )
-    return FirstScreen(figures, tuple(names[:_SHOWN]), max(len(names) - _SHOWN, 0))
-
-
-def _shorten(record: RunRecord, name: str) -> str:
-    """A check by its id: its title says what a pass would mean."""
-    ids = (check.check_id for check in record.checks)
-    return next((f"check {check_id}" for check_id in ids if name.startswith(f"{check_id} ")), name)
+    return FirstScreen(figures, tuple(missing[:_SHOWN]), max(len(missing) - _SHOWN, 0))
 
 
 def _build_figure(  # noqa: PLR0917 - six different types, the last three a row of the table above
