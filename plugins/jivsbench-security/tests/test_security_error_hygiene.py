@@ -15,7 +15,7 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench_security.exchanges import API
 from jivsbench_security.leaks.canaries import draw_canary
-from jivsbench_security.leaks.error_hygiene import HygieneSession, list_parts
+from jivsbench_security.leaks.error_hygiene import ErrorHygieneCheck, HygieneSession, list_parts
 from jivsbench_security.servers.telltale_server import TelltaleServer
 
 Answer = Callable[[str, str], tuple[int, Any]]
@@ -64,7 +64,7 @@ class Context:
 
 def attack(base_url: str, *, user: str = "postgres") -> HygieneSession:
     """All failures of the check, against a target."""
-    session = HygieneSession("SEC-028", cast("CheckContext", Context(base_url, user)), "rows", [draw_canary("a row")])
+    session = HygieneSession(ErrorHygieneCheck(), cast("CheckContext", Context(base_url, user)), "rows", [draw_canary("a row")])
     with TelltaleServer() as telltale:
         telltale.told = 1
         with session:
@@ -85,7 +85,7 @@ def test_a_user_that_is_called_like_a_connector_is_no_leak() -> None:
         session = attack(base_url)
 
     assert session.findings == []
-    assert session.failed == session.attempted
+    assert session.reached == session.attempted
     assert {part.text for part in list_parts("postgresql://reporting:pw@127.0.0.1:1/x")} == {"reporting", "127.0.0.1:1"}
 
 
@@ -108,6 +108,21 @@ def test_too_few_failures_judge_no_errors() -> None:
         attack(base_url)
 
 
+def test_a_request_that_succeeds_is_no_lack_of_an_answer() -> None:
+    """It did not fail as it was meant to, and everybody knows how it ended."""
+
+    def run(method: str, path: str) -> tuple[int, Any]:
+        if method == "GET" and path.endswith("/statistics"):
+            return 200, {}
+        return (200, {"id": "1", "state": "COMPLETED"}) if path.startswith(f"{API}/extractions/1") else refuse(method, path)
+
+    with serve(run) as base_url:
+        session = attack(base_url)
+
+    assert session.attempted > session.reached >= 30
+    assert (session.unanswered, session.findings) == (0, [])
+
+
 def test_a_job_without_an_end_is_unanswered() -> None:
     """Nobody knows how it would have failed."""
 
@@ -118,7 +133,7 @@ def test_a_job_without_an_end_is_unanswered() -> None:
 
     session: HygieneSession
     with serve(run) as base_url:
-        session = HygieneSession("SEC-028", cast("CheckContext", Context(base_url)), "rows", [draw_canary("a row")])
+        session = HygieneSession(ErrorHygieneCheck(), cast("CheckContext", Context(base_url)), "rows", [draw_canary("a row")])
         with session, TelltaleServer() as telltale, pytest.raises(InvalidRunError):
             session.attack(telltale)
 

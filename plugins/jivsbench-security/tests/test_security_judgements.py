@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,7 @@ from jivsbench_security.leaks.canaries import draw_canary
 from jivsbench_security.leaks.error_hygiene import list_disclosures
 from jivsbench_security.trails.log_lines import LogMark, find_forgery, find_malformed, find_miscount
 from jivsbench_security.trails.trail_attacks import (
+    AuditTrailCheck,
     Sent,
     TrailSession,
     find_omission,
@@ -180,12 +182,38 @@ class ClosedPortTarget:
 
 def test_an_attack_without_an_answer_is_no_hole(tmp_path: Path) -> None:
     """Nobody knows whether it was refused."""
-    session = TrailSession("SEC-036", cast("CheckContext", ClosedPortTarget(tmp_path)))
+    session = TrailSession(AuditTrailCheck(), cast("CheckContext", ClosedPortTarget(tmp_path)))
     session.attack()
 
     assert session.findings == []
     assert session.unanswered == len(session._sent) > 0
     assert session.reached == 0
+
+
+def test_an_attack_that_is_let_in_is_a_hole(tmp_path: Path) -> None:
+    """It was answered, and not refused; six of them are told."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.end_headers()
+
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    target = ClosedPortTarget(tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target.base_url = f"http://127.0.0.1:{server.server_port}"
+        session = TrailSession(AuditTrailCheck(), cast("CheckContext", target))
+        session.attack()
+        server.shutdown()
+
+    assert (session.attempted, session.reached, session.unanswered) == (len(session._sent), 0, 0)
+    assert [finding.title for finding in session.findings] == ["an attack was not refused"] * 6
 
 
 def test_a_request_that_comes_into_the_log_late_is_awaited(tmp_path: Path) -> None:

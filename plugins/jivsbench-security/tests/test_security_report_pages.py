@@ -12,7 +12,7 @@ from jivsbench.api import CheckContext
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.secret import Secret
 from jivsbench_security.pages import report_pages
-from jivsbench_security.pages.report_pages import PageSession, read_reports
+from jivsbench_security.pages.report_pages import PageSession, ReportPagesCheck, read_reports
 
 Write = Callable[[Path, int], None]
 
@@ -35,7 +35,7 @@ def build_session(folder: Path, write: Write) -> PageSession:
         source="main",
         render_reports=render,
     )
-    return PageSession("SEC-026", cast("CheckContext", context))
+    return PageSession(ReportPagesCheck(), cast("CheckContext", context))
 
 
 def watch_nothing(pages: Iterable[Path]) -> Iterator[tuple[Path, list[str]]]:
@@ -96,3 +96,33 @@ def test_what_a_browser_sees_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     session.attack()
 
     assert any(finding.evidence == "report.html in Chromium: dialog: 1" for finding in session.findings)
+
+
+def test_a_text_that_is_not_shown_is_a_hole_and_no_lack_of_an_answer(tmp_path: Path) -> None:
+    """An empty page shows none; of the requests, which nobody answers, nothing is known."""
+
+    def write(folder: Path, _number: int) -> None:
+        (folder / "report.html").write_text("<p></p>")
+
+    session = build_session(tmp_path, write)
+    session.obstacle = "no browser"
+    session.attack()
+    requests = len(session.client.exchanges)
+
+    assert (session.attempted - requests, session.reached, session.unanswered) == (60, 0, requests)
+    assert "report.html: a text is not shown as it is" in [finding.evidence for finding in session.findings]
+
+
+def test_what_the_parser_finds_leaves_room_for_what_the_browser_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four and two, of more."""
+    events = [f"dialog: {number}" for number in range(5)]
+    monkeypatch.setattr(report_pages, "watch_pages", lambda pages: ((page, events) for page in pages))
+
+    def write(folder: Path, number: int) -> None:
+        (folder / "report.html").write_text("<p></p>" + "".join(f"<i on{kind}=x></i>" for kind in range(9 * number)))
+
+    session = build_session(tmp_path, write)
+    session.obstacle = None
+    session.attack()
+
+    assert ["in Chromium" in finding.evidence for finding in session.findings] == [False] * 4 + [True] * 2

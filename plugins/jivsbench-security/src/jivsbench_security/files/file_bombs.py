@@ -172,7 +172,7 @@ def _throw_all(context: CheckContext, session: FileSession, source: FileSource, 
             )
     for path in sorted(_list_around(context, arena) - before):
         session.add("an archive put a file outside", str(path), "an archive with names that climb")
-    session.notes.append(f"{session.attempted} files, at most {max(peaks) // _MIB} MiB more in memory")
+    session.remarks.append(f"{session.attempted} files, at most {max(peaks) // _MIB} MiB more in memory")
 
 
 def _list_around(context: CheckContext, arena: Path) -> set[Path]:
@@ -190,7 +190,7 @@ def _throw(context: CheckContext, session: FileSession, source: FileSource, bomb
     endings = source.run_all([bomb.name for bomb in bombs])
     peak_bytes = read_memory(context.pid, "VmHWM")
     if peak_bytes is None:
-        session.count()
+        session.tally.count(is_met=True)
         session.add("small files ended the target", "its process is gone", ", ".join(_describe(bomb) for bomb in bombs[:3]))
         return 0
     growth_bytes = max(peak_bytes - start_bytes, 0)

@@ -48,7 +48,7 @@ class FileModesCheck(HostileCheck):
                 changes = TargetChanges(umask=0, environment=(("TMPDIR", str(temporary)),))
                 context, umask = exits.enter_context(started(context, changes)), 0
             session = FileSession(self, lambda: _runs(context, context.table))
-            session.notes.append(f"umask {umask:03o}")
+            session.remarks.append(f"umask {umask:03o}")
             return self._attack(context, session, lambda: _look_at_jobs(context, session, temporary))
 
 
@@ -167,7 +167,7 @@ def _look_at_jobs(context: CheckContext, session: FileSession, temporary: Path) 
             f"{_shorten(path, context)} had mode {mode:04o}",
             f"umask {read_umask(context.pid) or 0:03o}, then run extractions",
         )
-    session.notes.append(f"{len(watch.seen)} entries looked at, {len(left)} left behind")
+    session.remarks.append(f"{len(watch.seen)} entries looked at, {len(left)} left behind")
 
 
 def _run_jobs(context: CheckContext, session: FileSession) -> set[str]:
@@ -187,7 +187,7 @@ def _run_jobs(context: CheckContext, session: FileSession) -> set[str]:
     failed = len(requests) - len(kept)
     if not kept or not failed:
         raise InvalidRunError(f"{len(kept)} jobs completed and {failed} failed: files of both kinds have to be seen")
-    session.notes.append(f"{len(kept)} jobs that completed and {failed} that failed")
+    session.remarks.append(f"{len(kept)} jobs that completed and {failed} that failed")
     return kept
 
 

@@ -6,40 +6,21 @@ from typing import Final
 
 from jivsbench.api import CheckContext
 from jivsbench.errors import InvalidRunError, OutputError, UnknownNameError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
+from jivsbench.model.finding import CheckOutcome, CheckResult
 from jivsbench_security.extractions import Ending
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported
 
-MAX_FINDINGS: Final = 6
-"""After so many the verdict stands."""
 _BUSY: Final = frozenset({"deadline", "pool-timeout", "cancelled", "queue-full", "shutting-down", "service-restarted"})
 _NOT_ABOUT_THE_FILE: Final = _BUSY | {"cache-unreachable", OutputError.slug}
 """A full disk, say, refuses whatever is asked for."""
 
 
-class FileSession:
-    """What one run against one target has tried and found."""
+class FileSession(CountedSession):
+    """One run against one target; `fair` says whether a harmless request brings back what it should."""
 
-    def __init__(self, check: HostileCheck, fair: Callable[[], bool]) -> None:
-        self._check = check
+    def __init__(self, check: Reported, fair: Callable[[], bool]) -> None:
+        super().__init__(check)
         self._fair = fair
-        self.attempted = 0
-        self.reached = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
-        self.notes: list[str] = []
-        """Parts of the result's line, in order."""
-
-    @property
-    def is_settled(self) -> bool:
-        """True when more findings would say nothing new."""
-        return len(self.findings) >= MAX_FINDINGS
-
-    def count(self, *, is_reached: bool = True, times: int = 1) -> None:
-        """Attacks that were carried out; some did not get as far as the target's own code."""
-        self.attempted += times
-        self.reached += times if is_reached else 0
-        self.unanswered += 0 if is_reached else times
 
     def meet(self, ending: Ending, reproducer: str, refusal: str | None = None) -> None:
         """Count an extraction by how it ended; one that fails as if by the target's own fault is a finding.
@@ -47,18 +28,13 @@ class FileSession:
         `refusal`: the slug that is an answer to this attack, though to others it would say nothing.
         """
         is_about_the_file = ending.slug not in _NOT_ABOUT_THE_FILE or ending.slug == refusal
-        self.count(is_reached=ending.is_refused or ending.is_crash or (ending.job is not None and is_about_the_file))
+        self.tally.count(is_met=ending.is_refused or ending.is_crash or (ending.job is not None and is_about_the_file))
         if ending.is_crash:
             self.add("a file made the target fail as if by its own fault", f"status {ending.status}, {ending.slug}", reproducer)
 
-    def add(self, title: str, evidence: str, reproducer: str) -> None:
-        """One more finding."""
-        if not self.is_settled:
-            self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))
-
     def describe(self) -> str:
         """One line for the result."""
-        return "; ".join((*self.notes, f"{len(self.findings)} findings"))
+        return "; ".join((*self.remarks, f"{len(self.findings)} findings"))
 
     def run_benign(self) -> int:
         """1 when the harmless request brought back what it should."""

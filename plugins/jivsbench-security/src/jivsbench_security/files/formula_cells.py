@@ -108,7 +108,7 @@ def _export(context: CheckContext, session: FileSession, source: FileSource, row
 def _judge(context: CheckContext, session: FileSession, ending: Ending, rows: list[dict[str, object]]) -> int:
     reproducer = "extract a table of texts that begin with = + - @ TAB CR LF or NUL as CSV"
     cells = len(rows) * (len(_COLUMNS) - 2) + len(_COLUMNS)
-    session.count(is_reached=ending.is_verdict, times=cells)
+    session.tally.count(cells, is_met=ending.is_verdict)
     if not ending.is_completed or ending.job is None:
         if ending.is_verdict:
             session.add("a table with such texts cannot be extracted", f"it ended {ending.status} ({ending.slug})", reproducer)
@@ -121,7 +121,7 @@ def _judge(context: CheckContext, session: FileSession, ending: Ending, rows: li
         session.add("cells that a spreadsheet would run", evidence, reproducer)
     _compare(session, records, rows, is_raw=is_raw)
     _compare_counts(session, records, manifest, is_raw=is_raw)
-    session.notes.append(f"{cells} cells, {'kept as they are' if is_raw else 'escaped'}")
+    session.remarks.append(f"{cells} cells, {'kept as they are' if is_raw else 'escaped'}")
     return len(dangers) if is_raw else 0
 
 

@@ -136,7 +136,7 @@ def _follow_links(context: CheckContext, session: FileSession, source: FileSourc
         session.meet(ending, reproducer)
         if _CANARY in read_texts(context, ending):
             session.add("a link led out of the source's folder", "rows of the file outside came back", reproducer)
-    session.notes.append(f"{len(arena.names)} links")
+    session.remarks.append(f"{len(arena.names)} links")
 
 
 def _race_for_files(context: CheckContext, session: FileSession, source: FileSource, arena: _Arena) -> None:
@@ -161,7 +161,7 @@ def _race_for_files(context: CheckContext, session: FileSession, source: FileSou
         evidence = f"the file outside was opened {opened} times and read by {read} of {len(endings)} jobs"
         session.add("a race led out of the source's folder", evidence, reproducer)
     completed = sum(ending.is_completed for ending in endings)
-    session.notes.append(f"{swapper.swaps} swaps during {len(endings)} jobs, {completed} of which met the folder alone")
+    session.remarks.append(f"{swapper.swaps} swaps during {len(endings)} jobs, {completed} of which met the folder alone")
 
 
 def _plant_outputs(context: CheckContext, session: FileSession, source: FileSource, arena: _Arena) -> None:
@@ -192,7 +192,7 @@ def _plant_outputs(context: CheckContext, session: FileSession, source: FileSour
                 f"a job wrote into {what} that took its folder's place", f"{len(made)} files outside", f"{what} as OUTPUT/JOB"
             )
         _remove(place)
-    session.notes.append(f"{len(plants)} planted outputs")
+    session.remarks.append(f"{len(plants)} planted outputs")
 
 
 def _race_for_outputs(context: CheckContext, session: FileSession, source: FileSource, arena: _Arena) -> None:
@@ -216,7 +216,7 @@ def _race_for_outputs(context: CheckContext, session: FileSession, source: FileS
     if made:
         session.add("a job wrote outside of its folder", f"{len(made)} files", reproducer)
     require_swaps(swaps, jobs)
-    session.notes.append(f"{swaps} swaps of {jobs} outputs")
+    session.remarks.append(f"{swaps} swaps of {jobs} outputs")
 
 
 def _create(source: FileSource) -> str:

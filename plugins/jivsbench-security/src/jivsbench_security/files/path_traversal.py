@@ -144,7 +144,7 @@ def _ask_for_tables(context: CheckContext, session: FileSession, source: FileSou
         session.add(
             "a file outside the source's folder was opened", ", ".join(map(str, sorted(opened))), "the names of this check"
         )
-    session.notes.append(f"{len(payloads)} names of tables, {len(opened)} files outside opened")
+    session.remarks.append(f"{len(payloads)} names of tables, {len(opened)} files outside opened")
 
 
 def _ask_for_urls(context: CheckContext, session: FileSession, arena: Arena) -> None:
@@ -166,7 +166,7 @@ def _ask_for_urls(context: CheckContext, session: FileSession, arena: Arena) -> 
             session.add(
                 "a URL that is no folder of files was opened", "the test of the data source succeeded", f"data source {url}"
             )
-    session.notes.append(f"{len(urls)} URLs")
+    session.remarks.append(f"{len(urls)} URLs")
 
 
 def _opens(context: CheckContext, session: FileSession, url: str) -> bool:
@@ -194,7 +194,7 @@ def _ask_for_names(context: CheckContext, session: FileSession, arena: Arena) ->
             _meet_answer(session, answer, f"{method} /extractions/NAME{end} with {_show(name, mark)}")
     for path in sorted(context.output_dir.parent.parent.rglob(f"*{mark}*")):
         session.add("a name became a file", f"{path.name} in {path.parent.name}", f"a job or data source called {path.name}")
-    session.notes.append(f"{len(names)} names of jobs and sources")
+    session.remarks.append(f"{len(names)} names of jobs and sources")
 
 
 def _show(name: str, mark: str) -> str:
@@ -202,7 +202,7 @@ def _show(name: str, mark: str) -> str:
 
 
 def _meet_answer(session: FileSession, answer: Response, reproducer: str) -> None:
-    session.count(is_reached=is_about_path(answer))
+    session.tally.count(is_met=is_about_path(answer))
     if answer.status == INTERNAL_ERROR:
         session.add("a path made the target fail as if by its own fault", "status 500", reproducer)
 
@@ -226,7 +226,7 @@ def _ask_without_guard(context: CheckContext, session: FileSession, arena: Arena
     except InvalidRunError as problem:
         if not isinstance(problem.__cause__, DestinationError):
             raise
-        session.notes.append("not tried without a guard: a target with one allowed folder does not start over this source")
+        session.remarks.append("not tried without a guard: a target with one allowed folder does not start over this source")
 
 
 def _load_plugins(context: CheckContext, session: FileSession, arena: Arena) -> None:
@@ -238,10 +238,10 @@ def _load_plugins(context: CheckContext, session: FileSession, arena: Arena) -> 
     for name in names:
         try:
             with context.launch(TargetChanges(plugins=(name,))):
-                session.count()
+                session.tally.count(is_met=True)
                 session.add("a target started with a path as a plugin's name", name, f"plugins = [{name!r}]")
         except JivsbenchError as refusal:
-            session.count(is_reached=refusal.slug in _NO_PLUGIN)
+            session.tally.count(is_met=refusal.slug in _NO_PLUGIN)
     if mark.exists():
         session.add("a file was run as a plugin by its path", "it left its mark", f"plugins = {list(names)}")
     for own in (mark, evil):

@@ -13,16 +13,15 @@ import pyarrow as pa
 
 from jivsbench.api import CheckContext, TableLoader, TargetVariant
 from jivsbench.errors import AccessDeniedError, InvalidRunError, OutputError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.table import TableName
 from jivsbench_security.exchanges import API, CORRELATION, Client, Exchange
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported
 from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks
 from jivsbench_security.leaks.failures import Stage, Step, list_bad_urls
 from jivsbench_security.servers.telltale_server import TelltaleServer
 
 _LEAST_FAILURES: Final = 30
-_MAX_FINDINGS: Final = 6
 _REFUSED: Final = range(400, 600)
 _ENDS: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 _SCHEMA: Final = pa.schema([pa.field("id", pa.int64()), pa.field("label", pa.string()), pa.field("day", pa.date32())])
@@ -57,34 +56,25 @@ class ErrorHygieneCheck(HostileCheck):
                 reason = "the source's user may not write the table that the check needs"
                 return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
             telltale = exits.enter_context(TelltaleServer())
-            session = exits.enter_context(HygieneSession(self.id, context, table, rows))
+            session = exits.enter_context(HygieneSession(self, context, table, rows))
             return self._attack(context, session, lambda: session.attack(telltale))
 
 
-class HygieneSession:
-    """The counters and findings of one run against one target."""
+class HygieneSession(CountedSession):
+    """One run against one target. A request has reached what it is aimed at when it failed."""
 
-    def __init__(self, check_id: str, context: CheckContext, table: str, rows: Sequence[Canary]) -> None:
-        self._check_id = check_id
+    def __init__(self, check: Reported, context: CheckContext, table: str, rows: Sequence[Canary]) -> None:
+        super().__init__(check)
         self._context = context
         self._parameter, self._password = draw_canary("a parameter"), draw_canary("the password of a data source")
         self._stage = Stage(context.source, table, self._parameter.text)
         self._told = (*rows, self._parameter, self._password)
         self.client = Client(context.base_url, context.token)
         self._problems: set[str] = set()
-        self.attempted = 0
-        self.failed = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
-
-    @property
-    def reached(self) -> int:
-        """Requests that failed as they were meant to."""
-        return self.failed
 
     def describe(self) -> str:
         """One line for the result."""
-        return f"{self.failed} of {self.attempted} requests failed as they were meant to, {len(self.findings)} told too much"
+        return f"{self.reached} of {self.attempted} requests failed as they were meant to, {len(self.findings)} told too much"
 
     def run_benign(self) -> int:
         """1 when a harmless extraction completes."""
@@ -106,9 +96,9 @@ class HygieneSession:
         self._fail_sources(telltale.port)
         for path in (f"{API}/extractions?size=200", f"{API}/data-sources"):
             self._judge(path, self.client.send("GET", path))
-        if self.failed < _LEAST_FAILURES:
+        if self.reached < _LEAST_FAILURES:
             raise InvalidRunError(
-                f"{self.failed} of {self.attempted} requests failed, and it takes {_LEAST_FAILURES} to judge errors"
+                f"{self.reached} of {self.attempted} requests failed, and it takes {_LEAST_FAILURES} to judge errors"
             )
         if not telltale.told:
             raise InvalidRunError("the server that tells passwords was told none: the target did not come that far")
@@ -153,23 +143,20 @@ class HygieneSession:
             self.client.send("DELETE", f"{API}/data-sources/{source}")
 
     def _take(self, step: Step, answer: Exchange) -> None:
-        """Count a failure and judge it; a request that succeeded, though it should not have, is counted as attempted alone."""
-        self.attempted += 1
+        """Count a failure and judge it; a request that succeeded, though it should not have, has missed."""
         state = answer.document.get("state")
         # Of a job that still runs nobody knows how it fails.
-        self.unanswered += not answer.status or (step.is_job and answer.status not in _REFUSED and state not in _ENDS)
-        has_failed = answer.status in _REFUSED or state in {"FAILED", "CANCELLED"}
-        self.failed += has_failed
+        has_ended = bool(answer.status) and (not step.is_job or state in _ENDS)
+        self.tally.count(is_met=answer.status in _REFUSED or state in {"FAILED", "CANCELLED"}, is_answered=has_ended)
         self._judge(step.name, answer)
 
     def _judge(self, name: str, answer: Exchange) -> None:
         for problem in list_disclosures(answer, self._told):
             # What is told once is told often: one finding for each thing that is.
-            if problem not in self._problems and len(self.findings) < _MAX_FINDINGS:
+            if problem not in self._problems:
                 self._problems.add(problem)
                 reproducer = f"{answer.method} {answer.path.partition('?')[0]} with {name}"
-                title = "an error tells too much, or has no correlation id"
-                self.findings.append(Finding(self._check_id, Severity.MEDIUM, title, f"{name}: {problem}", reproducer))
+                self.add("an error tells too much, or has no correlation id", f"{name}: {problem}", reproducer)
 
 
 def list_disclosures(answer: Exchange, told: Sequence[Canary]) -> Iterator[str]:

@@ -20,10 +20,10 @@ from jivsbench.errors import (
     SourceUnreachableError,
     UnknownNameError,
 )
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.secret import Secret
 from jivsbench_security.exchanges import API, Client, Exchange
-from jivsbench_security.hostile_check import HostileCheck, started
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported, started
 from jivsbench_security.leaks import crashing_connector
 from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks, watch_secret
 from jivsbench_security.leaks.failures import list_bad_urls
@@ -31,7 +31,6 @@ from jivsbench_security.leaks.leak_surfaces import read_activity, read_cache, re
 from jivsbench_security.leaks.load_surfaces import read_load
 from jivsbench_security.servers.telltale_server import TelltaleServer
 
-_MAX_FINDINGS: Final = 6
 _KEY_BYTES: Final = 32
 _QUERY_TIMEOUT_S: Final = 1.0
 _SLOW: Final = "SELECT count(*) AS n FROM {t} a, {t} b, {t} c, {t} d, {t} e"
@@ -84,7 +83,7 @@ class SecretLeakCheck(HostileCheck):
         )
         start = context.log.stat().st_size if context.log.exists() else 0
         with started(context, changes) as target, TelltaleServer() as telltale:
-            session = LeakSession(self.id, target, keys, temporary, start)
+            session = LeakSession(self, target, keys, temporary, start)
             # The reports are those of this target's installation; the plugin that crashes has no part in them.
             session.render = context.render_reports
             with session.client:
@@ -108,11 +107,11 @@ class SecretLeakCheck(HostileCheck):
         )
 
 
-class LeakSession:
-    """The counters and findings of one run against one target."""
+class LeakSession(CountedSession):
+    """One run against one target."""
 
-    def __init__(self, check_id: str, context: CheckContext, keys: Keys, temporary: Path, log_start: int) -> None:
-        self._check_id = check_id
+    def __init__(self, check: Reported, context: CheckContext, keys: Keys, temporary: Path, log_start: int) -> None:
+        super().__init__(check)
         self._context = context
         self._temporary = temporary
         self._log_start = log_start
@@ -123,10 +122,6 @@ class LeakSession:
         self._texts: list[str] = []
         self.render = context.render_reports
         self.client = Client(context.base_url, context.token)
-        self.attempted = 0
-        self.reached = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
@@ -169,10 +164,7 @@ class LeakSession:
             except JivsbenchError as problem:
                 refusal = problem
             if refusal is not None:
-                is_met = refusal.slug in _REFUSALS
-                self.attempted += 1
-                self.reached += is_met
-                self.unanswered += not is_met
+                self.tally.count(is_met=refusal.slug in _REFUSALS)
                 self._search("the message of a start that was refused", str(refusal).encode())
 
     def leave_out(self, what: str) -> None:
@@ -262,11 +254,9 @@ class LeakSession:
         self._take(self.client.send("GET", f"{API}/extractions", headers={"Cookie": canary.text, "X-Api-Key": canary.text}))
 
     def _take(self, answer: Exchange) -> None:
-        self.attempted += 1
         state = answer.document.get("state")
         is_verdict = bool(answer.status) and (state is None or state in _ENDS or "is_declared" in answer.document)
-        self.reached += is_verdict
-        self.unanswered += not is_verdict
+        self.tally.count(is_met=is_verdict)
         error = answer.document.get("error")
         detail = error.get("message") if isinstance(error, dict) else answer.document.get("detail")
         if isinstance(detail, str):
@@ -314,15 +304,13 @@ class LeakSession:
 
     def _search(self, place: str, content: bytes) -> None:
         self._places.add(place)
-        if len(self.findings) >= _MAX_FINDINGS:
+        if self.is_settled:
             return
         for leak in find_leaks(content, self._given):
-            if (place, leak.owner) in self._found or len(self.findings) >= _MAX_FINDINGS:
-                continue
-            self._found.add((place, leak.owner))
-            evidence = f"{leak.owner} is in {place}, {leak.encoding}"
-            reproducer = f"use {leak.owner} with a running service, then search {place}"
-            self.findings.append(Finding(self._check_id, Severity.CRITICAL, "a secret was told", evidence, reproducer))
+            if (place, leak.owner) not in self._found:
+                self._found.add((place, leak.owner))
+                evidence = f"{leak.owner} is in {place}, {leak.encoding}"
+                self.add("a secret was told", evidence, f"use {leak.owner} with a running service, then search {place}")
 
 
 def _list_own(context: CheckContext) -> Iterator[Canary]:

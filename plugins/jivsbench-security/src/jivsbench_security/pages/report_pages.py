@@ -3,7 +3,7 @@
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.exchanges import API, Client
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported
 from jivsbench_security.pages.page_markup import Markup, find_missing, list_active, list_differences, read_markup
 from jivsbench_security.pages.page_watch import find_obstacle, watch_pages
 from jivsbench_security.places import Place, generate_for
@@ -24,9 +24,8 @@ _FAST_TEXTS: Final = 60
 _FULL_ROUNDS: Final = 20
 _SENT: Final = 15
 """Texts of each round that are sent to the target besides."""
-_MAX_FINDINGS: Final = 6
-_MAX_STATIC: Final = 4
-"""By the parser; the rest is for what the browser sees."""
+_MOST_BY_PARSER: Final = 4
+"""Findings; the rest is for what the browser sees."""
 _SHOWN: Final = 120
 
 
@@ -42,7 +41,7 @@ class ReportPagesCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack."""
-        session = PageSession(self.id, context)
+        session = PageSession(self, context)
         with session.client:
             result = self._attack(context, session, session.attack)
         if session.obstacle is not None and result.outcome is CheckOutcome.PASS:
@@ -52,18 +51,14 @@ class ReportPagesCheck(HostileCheck):
         return result
 
 
-class PageSession:
-    """The counters and findings of one run."""
+class PageSession(CountedSession):
+    """One run. A text has reached the reports when it is shown there."""
 
-    def __init__(self, check_id: str, context: CheckContext) -> None:
-        self._check_id = check_id
+    def __init__(self, check: Reported, context: CheckContext) -> None:
+        super().__init__(check)
         self._context = context
         self.client = Client(context.base_url, context.token)
         self.obstacle = find_obstacle()
-        self.attempted = 0
-        self.reached = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
@@ -92,7 +87,7 @@ class PageSession:
                     self._send(text)
             for page, events in seen.result() if seen else ():
                 for event in events:
-                    self._add(f"{page.name} in Chromium: {event}", [])
+                    self._tell(f"{page.name} in Chromium: {event}", most=self.most_findings)
 
     def _render(self, rounds: list[list[str]], rendered: "Future[list[Path]]") -> None:
         twins = [[f"harmless text {number}" for number in range(len(texts))] for texts in rounds[:1]]
@@ -115,17 +110,17 @@ class PageSession:
     def _judge_reports(self, texts: list[str], reports: Mapping[str, Markup], twins: Mapping[str, Markup]) -> None:
         if reports.keys() != twins.keys():
             raise InvalidRunError(f"two runs were rendered, one to {len(reports)} reports with markup and one to {len(twins)}")
-        self.attempted += len(texts)
         for name, found in reports.items():
             for difference in list_differences(found, twins[name]):
-                self._add(f"{name}: {difference}", [text for text in texts if "<" in text])
+                self._tell(f"{name}: {difference}", [text for text in texts if "<" in text])
         page = reports[_PAGE]
         for active in list_active(page):
-            self._add(f"{_PAGE}: {active}", _find_authors(active, texts))
+            self._tell(f"{_PAGE}: {active}", _find_authors(active, texts))
         missing = find_missing(texts, "".join(page.texts))
-        self.reached += len(texts) - len(missing)
+        self.tally.count(len(texts) - len(missing), is_met=True)
+        self.tally.count(len(missing), is_met=False, is_answered=True)
         for text in missing:
-            self._add(f"{_PAGE}: a text is not shown as it is", [text])
+            self._tell(f"{_PAGE}: a text is not shown as it is", [text])
 
     def _send(self, text: str) -> None:
         """The target answers with JSON, and says so: a browser that is led there shows no page."""
@@ -134,22 +129,19 @@ class PageSession:
             ("GET", f"{API}/{quote(name, safe='', errors='surrogateescape')}", None),
             ("POST", f"{API}/extractions", {"source": self._context.source, "table": name}),
         ):
-            self.attempted += 1
             answer = self.client.send(method, path, body)
-            self.unanswered += not answer.status
-            self.reached += bool(answer.status)
+            self.tally.count(is_met=bool(answer.status))
             media_type = answer.header("content-type") or ""
             if answer.status and ("json" not in media_type or answer.header("x-content-type-options") != "nosniff"):
-                self._add(f"{method}: an answer of type {media_type!r} that a browser may take for a page", [text])
+                self._tell(f"{method}: an answer of type {media_type!r} that a browser may take for a page", [text])
 
-    def _add(self, evidence: str, texts: list[str]) -> None:
-        limit = _MAX_FINDINGS if " in Chromium: " in evidence else _MAX_STATIC
-        if len(self.findings) >= limit or any(finding.evidence == evidence for finding in self.findings):
+    def _tell(self, evidence: str, texts: Sequence[str] = (), *, most: int = _MOST_BY_PARSER) -> None:
+        """Once, unless there are so many findings already; the first of the texts is shown as the one that did it."""
+        if len(self.findings) >= most or any(finding.evidence == evidence for finding in self.findings):
             return
         shown = json.dumps(texts[0][:_SHOWN]) if texts else "the same texts"
         reproducer = f"name a table, plugin or scenario {shown}, and open {_PAGE}"
-        title = "a name or an error became part of a page"
-        self.findings.append(Finding(self._check_id, Severity.HIGH, title, evidence, reproducer))
+        self.add("a name or an error became part of a page", evidence, reproducer)
 
 
 def _open_rendered(rendered: "Future[list[Path]]") -> list[tuple[Path, list[str]]]:

@@ -11,16 +11,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from jivsbench.api import CheckContext, TargetVariant
-from jivsbench.model.finding import CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckResult, Severity
 from jivsbench_security.exchanges import API, CORRELATION, Client
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported
 from jivsbench_security.places import Place, generate_for
 
 _FAST_TEXTS: Final = 60
 _FULL_TEXTS: Final = 1_200
 _LONGEST: Final = 1_500
 _LONGEST_NAME: Final = 200
-_MAX_FINDINGS: Final = 6
 _SHOWN: Final = 160
 _UNAUTHORIZED: Final = 401
 _LATE_S: Final = 3.0
@@ -50,28 +49,20 @@ class LogLinesCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack."""
-        session = LogSession(self.id, context)
+        session = LogSession(self, context)
         try:
             return self._attack(context, session, session.attack)
         finally:
             session.close()
 
 
-class LogSession:
-    """The counters and findings of one run against one target."""
+class LogSession(CountedSession):
+    """One run against one target."""
 
-    def __init__(self, check_id: str, context: CheckContext) -> None:
-        self._check_id = check_id
+    def __init__(self, check: Reported, context: CheckContext) -> None:
+        super().__init__(check)
         self._context = context
         self._client = Client(context.base_url, context.token)
-        self.attempted = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
-
-    @property
-    def reached(self) -> int:
-        """Texts that were answered."""
-        return self.attempted - self.unanswered
 
     def describe(self) -> str:
         """One line for the result."""
@@ -106,10 +97,9 @@ class LogSession:
                 self._send(name, text[:_LONGEST], send)
 
     def _send(self, place: str, text: str, send: Callable[[str], int]) -> None:
-        self.attempted += 1
         marks = (LogMark(self._context.log), *map(LogMark, sorted((self._context.output_dir / ".audit").glob("*.jsonl"))))
         status = send(text)
-        self.unanswered += not status
+        self.tally.count(is_met=bool(status))
         is_told = place.startswith("path") and status == _UNAUTHORIZED
         lines = marks[0].await_path() if is_told else marks[0].read()
         problem = next((found for line in lines if (found := find_forgery(line)) is not None), None)
@@ -118,10 +108,9 @@ class LogSession:
             problem = next((f"audit trail: {found}" for line in trail if (found := find_malformed(line)) is not None), None)
         if problem is None and is_told:
             problem = find_miscount(lines, text)
-        if problem is not None and len(self.findings) < _MAX_FINDINGS:
-            shown = json.dumps(text[:_SHOWN])
+        if problem is not None:
             title = "a text makes lines of the log, or gets there as it is"
-            self.findings.append(Finding(self._check_id, Severity.LOW, title, f"{place}: {problem}", f"send as {place}: {shown}"))
+            self.add(title, f"{place}: {problem}", f"send as {place}: {json.dumps(text[:_SHOWN])}")
 
     def _send_path(self, text: str) -> int:
         return self._client.send("GET", f"{API}/{_quote(text)}", token="").status

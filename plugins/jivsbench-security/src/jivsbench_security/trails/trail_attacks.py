@@ -16,15 +16,14 @@ from typing import Any, Final
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.audit import START, review_trail
-from jivsbench.model.finding import CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckResult, Severity
 from jivsbench_security.corpora import load_hostile
 from jivsbench_security.exchanges import API, CORRELATION, Client, Exchange
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported
 from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks
 from jivsbench_security.trails.trail_key import derive_trail_key
 
 _FAST_STATEMENTS: Final = 12
-_MAX_FINDINGS: Final = 6
 _LATE_S: Final = 2.0
 """So long without a new line, and nothing more is awaited."""
 _LEAST_LINES: Final = 4
@@ -66,39 +65,27 @@ class AuditTrailCheck(HostileCheck):
 
     def run(self, context: CheckContext) -> CheckResult:
         """Attack."""
-        session = TrailSession(self.id, context)
+        session = TrailSession(self, context)
         try:
             return self._attack(context, session, session.attack)
         finally:
             session.close()
 
 
-class TrailSession:
-    """The counters and findings of one run against one target."""
+class TrailSession(CountedSession):
+    """One run against one target: attacks on the service, and alterations of a copy of its trail."""
 
-    def __init__(self, check_id: str, context: CheckContext) -> None:
-        self._check_id = check_id
+    def __init__(self, check: Reported, context: CheckContext) -> None:
+        super().__init__(check)
         self._context = context
         self._client = Client(context.base_url, context.token)
         self._secret = draw_canary("a value that was sent")
         self._sent: list[Sent] = []
-        self._altered = 0
-        self.unanswered = 0
-        self.findings: list[Finding] = []
-
-    @property
-    def attempted(self) -> int:
-        """Attacks on the service, and alterations of a copy of its trail."""
-        return len(self._sent) + self._altered
-
-    @property
-    def reached(self) -> int:
-        """Attacks that the target refused, and every alteration."""
-        return sum(one.answer.status in _REFUSED for one in self._sent) + self._altered
 
     def describe(self) -> str:
         """One line for the result."""
-        return f"{len(self._sent)} attacks looked for in the trail, {self._altered} alterations of a copy of it"
+        altered = self.attempted - len(self._sent)
+        return f"{len(self._sent)} attacks looked for in the trail, {altered} alterations of a copy of it"
 
     def run_benign(self) -> int:
         """1 when a harmless request is carried out and is in the trail as asked for."""
@@ -126,9 +113,9 @@ class TrailSession:
                 # Not known whether it was refused; it counts as unanswered.
                 continue
             if sent.answer.status not in _REFUSED:
-                self._add("an attack was not refused", sent.name, f"the answer was {sent.answer.status}")
+                self._tell("an attack was not refused", sent.name, f"the answer was {sent.answer.status}")
             elif (problem := find_omission(events.get(sent.correlation_id), sent)) is not None:
-                self._add("a refused attack is not in the trail as it was", sent.name, problem)
+                self._tell("a refused attack is not in the trail as it was", sent.name, problem)
         content = b"".join(line for file in self._list_files() for line in read_lines(file))
         told = (
             self._secret,
@@ -136,7 +123,7 @@ class TrailSession:
             Canary("the credential key", self._context.credential_key.reveal()),
         )
         for leak in find_leaks(content, [canary for canary in told if canary.is_unique]):
-            self._add("a secret is in the trail", leak.owner, f"it is there, {leak.encoding}")
+            self._tell("a secret is in the trail", leak.owner, f"it is there, {leak.encoding}")
         self._alter_copies()
 
     def _list_requests(self) -> Iterator[Request]:
@@ -164,8 +151,7 @@ class TrailSession:
         mark, at = secrets.token_hex(8), datetime.now(UTC)
         path, headers = f"{API}{request.path}", {CORRELATION: mark}
         answer = self._client.send(request.method, path, request.body, headers=headers, token=request.token)
-        if not answer.status:
-            self.unanswered += 1
+        self.tally.count(is_met=answer.status in _REFUSED, is_answered=bool(answer.status))
         self._sent.append(Sent(request.name, mark, at, request.token is None, answer))
 
     def _await_events(self, wanted: AbstractSet[str], kind: str | None = None) -> dict[str, Mapping[str, Any]]:
@@ -189,9 +175,9 @@ class TrailSession:
             if not any(mark in line for line in lines for mark in marks):
                 continue
             altered, problems = judge_chain(lines, derive_trail_key(self._context.credential_key.reveal()))
-            self._altered += altered
+            self.tally.count(altered, is_met=True)
             for name, problem in problems:
-                self._add("the trail does not hold", name, problem)
+                self._tell("the trail does not hold", name, problem)
 
     def _read_events(self) -> Iterator[Mapping[str, Any]]:
         for file in self._list_files():
@@ -204,10 +190,8 @@ class TrailSession:
             raise InvalidRunError("the target keeps no audit trail in its output folder: is it the target's own?")
         return files
 
-    def _add(self, title: str, name: str, evidence: str) -> None:
-        if len(self.findings) < _MAX_FINDINGS:
-            reproducer = f"send {name} to a service, and read OUTPUT/.audit/"
-            self.findings.append(Finding(self._check_id, Severity.MEDIUM, title, f"{name}: {evidence}", reproducer))
+    def _tell(self, title: str, name: str, evidence: str) -> None:
+        self.add(title, f"{name}: {evidence}", f"send {name} to a service, and read OUTPUT/.audit/")
 
 
 def find_omission(event: Mapping[str, Any] | None, sent: Sent) -> str | None:
