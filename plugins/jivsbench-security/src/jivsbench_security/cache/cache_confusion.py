@@ -9,13 +9,13 @@ from typing import Final
 import pyarrow as pa
 
 from jivsbench.api import CheckContext, TableLoader, TargetVariant
-from jivsbench.errors import AccessDeniedError, InvalidRunError, JivsbenchError, OutputError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench.errors import AccessDeniedError, InvalidRunError, JivsbenchError
+from jivsbench.model.finding import CheckResult, Severity
 from jivsbench.model.table import TableName
-from jivsbench_security.cache.cache_server import open_cache_server
-from jivsbench_security.cache.cached_source import add_source, drop_afterwards, find_no_cache
+from jivsbench_security.cache.cache_server import CacheServer
+from jivsbench_security.cache.cached_source import add_source, drop_afterwards
+from jivsbench_security.cache.cached_table import CachedTableCheck
 from jivsbench_security.cache.confusion_session import ConfusionSession, Plan
-from jivsbench_security.hostile_check import HostileCheck
 
 _FLIPS: Final = 60
 _SCHEMA_FLIPS: Final = 3
@@ -30,7 +30,7 @@ _FOLDED_COLUMNS: Final = ("a", "b:c", "a:b", "c", "a,b", "b", "s", "s.", "[]")
 """For servers to which names that differ in case or accents are the same."""
 
 
-class CacheConfusionCheck(HostileCheck):
+class CacheConfusionCheck(CachedTableCheck):
     """Alters, moves and swaps entries, and asks for what careless keys would confuse."""
 
     id = "SEC-024"
@@ -40,24 +40,12 @@ class CacheConfusionCheck(HostileCheck):
     # Entries without a MAC, and keys that are names with a colon between them.
     vulnerable = TargetVariant("vulnerable-confused-cache", plugins=("jivsbench.testing.vulnerable.confused_cache",))
 
-    def run(self, context: CheckContext) -> CheckResult:
-        """Needs a cache server, and a source into which the check may load a table."""
-        loader, reason = context.loader(), find_no_cache(context)
-        if reason is not None or context.cache_url is None:
-            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, reason or "")
-        if loader is None:
-            return self._leave_out(context, CheckOutcome.NOT_TESTED, "the connector cannot write the table that the check needs")
-        try:
-            with ExitStack() as exits:
-                table, columns = exits.enter_context(_load_columns(context, loader))
-                server = exits.enter_context(open_cache_server(context.cache_url))
-                source, other = (exits.enter_context(add_source(context, server)) for _ in range(2))
-                session = ConfusionSession(self, (source, other), table, columns, _plan(context))
-                return self._attack(context, session, session.attack)
-        except (AccessDeniedError, OutputError):
-            return self._leave_out(
-                context, CheckOutcome.NOT_TESTED, "the source's user may not write the table that the check needs"
-            )
+    def _attack_table(self, context: CheckContext, loader: TableLoader, server: CacheServer) -> CheckResult:
+        with ExitStack() as exits:
+            table, columns = exits.enter_context(_load_columns(context, loader))
+            source, other = (exits.enter_context(add_source(context, server)) for _ in range(2))
+            session = ConfusionSession(self, (source, other), table, columns, _plan(context))
+            return self._attack(context, session, session.attack)
 
 
 def _plan(context: CheckContext) -> Plan:

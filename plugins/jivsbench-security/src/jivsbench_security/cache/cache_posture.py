@@ -14,11 +14,11 @@ import redis
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.cache_access import KEY_PATTERN, format_rules
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.table import parse_table_name
 from jivsbench_security.cache.cache_server import build_client
 from jivsbench_security.extractions import Extractions
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported
 
 _STREAM: Final = "MONITOR"
 _PREFIX: Final = KEY_PATTERN.removesuffix("*")
@@ -90,15 +90,13 @@ class CachePostureCheck(HostileCheck):
             stranger.close()
 
 
-class PostureSession:
-    """The counters and findings of one look at one server."""
+class PostureSession(CountedSession):
+    """One look at one server."""
 
-    def __init__(self, check: HostileCheck, context: CheckContext) -> None:
-        self._check = check
+    def __init__(self, check: Reported, context: CheckContext) -> None:
+        super().__init__(check)
         self._context = context
         self._extractions = Extractions(context.target)
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
@@ -123,7 +121,7 @@ class PostureSession:
     def _ask_as_stranger(self, stranger: Any) -> None:
         # A user without a password may be allowed the one and not the other.
         asked = (("PING",), ("SCAN", "0"), ("GET", f"{_PREFIX}{secrets.token_hex(8)}"))
-        self.attempted += len(asked)
+        self.tally.tried += len(asked)
         try:
             with stranger.client() as line:
                 answered = [words[0] for words in asked if find_refusal(line, words) is None]
@@ -134,10 +132,9 @@ class PostureSession:
             if not is_refusal(exc):
                 raise
             answered = []
-        self.reached += len(asked)
+        self.tally.reached += len(asked)
         if answered:
-            self._add(
-                Severity.HIGH,
+            self.add(
                 "the cache server asks nobody for a password",
                 f"{', '.join(answered)} was answered on a connection without a log-in",
                 f"redis-cli PING; end it with {write_user()}, that user in the cache's URL, and then `ACL SETUSER default off`",
@@ -150,7 +147,7 @@ class PostureSession:
             if may_queue:
                 find_refusal(line, ("DISCARD",))
             for power in POWERS:
-                self.attempted += 1
+                self.tally.tried += 1
                 if power.name == _STREAM and not may_queue:
                     # It turns its connection into a stream, which nothing else may have.
                     with client.client() as stream:
@@ -158,16 +155,15 @@ class PostureSession:
                         stream.connection.disconnect()
                 else:
                     refusal = try_power(line, power, may_queue=may_queue)
-                self.reached += 1
+                self.tally.reached += 1
                 if refusal is None:
                     allowed.append(power.name)
         if allowed:
-            severity = Severity.HIGH if _SEVERE & set(allowed) else Severity.MEDIUM
-            self._add(
-                severity,
+            self.add(
                 "the cache server lets the service's user do what no service needs",
                 f"{len(allowed)} of {len(POWERS)} were not refused: {', '.join(allowed)}",
                 f"redis-cli MULTI, {allowed[0]}, DISCARD as that user; end it with {write_user()}",
+                Severity.HIGH if _SEVERE & set(allowed) else Severity.MEDIUM,
             )
 
     def _ask_for_foreign_keys(self, client: Any) -> None:
@@ -176,30 +172,26 @@ class PostureSession:
         asked = (("GET", name), ("SET", name, "x", "PX", "1", "NX"))
         with client.client() as line:
             open_ways = [words[0] for words in asked if find_refusal(line, words) is None]
-        self.attempted += len(asked)
-        self.reached += len(asked)
+        self.tally.tried += len(asked)
+        self.tally.reached += len(asked)
         if open_ways:
-            self._add(
-                Severity.HIGH,
+            self.add(
                 "the service's user may use keys that are not its own",
                 f"{' and '.join(open_ways)} of a key outside {KEY_PATTERN} was not refused",
                 f"redis-cli GET {name} as that user; end it with {write_user()}",
             )
 
     def _ask_for_limits(self, client: Any) -> None:
-        self.attempted += 1
+        self.tally.tried += 1
         with client.client() as line:
             try:
                 line.connection.send_command("INFO", "memory")
                 facts = parse_facts(line.connection.read_response())
             except redis.ResponseError as exc:
                 raise InvalidRunError("the cache server's memory limit could not be seen: give its user the right +info") from exc
-        self.reached += 1
+        self.tally.reached += 1
         for severity, title, evidence, statement in judge_limits(facts):
-            self._add(severity, title, evidence, f"redis-cli INFO memory; end it with `{statement}`")
-
-    def _add(self, severity: Severity, title: str, evidence: str, reproducer: str) -> None:
-        self.findings.append(Finding(self._check.id, severity, title, evidence, reproducer))
+            self.add(title, evidence, f"redis-cli INFO memory; end it with `{statement}`", severity)
 
 
 def find_refusal(line: Any, words: Sequence[str]) -> str | None:

@@ -3,29 +3,28 @@
 import random
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from typing import Final
 
 import pyarrow as pa
 
-from jivsbench.api import CheckContext, TargetVariant
-from jivsbench.errors import AccessDeniedError, InvalidRunError, OutputError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.api import CheckContext, TableLoader, TargetVariant
+from jivsbench.errors import InvalidRunError
+from jivsbench.model.finding import CheckResult, Severity
 from jivsbench.model.table import TableName
-from jivsbench_security.cache.cache_server import open_cache_server
-from jivsbench_security.cache.cached_source import CachedSource, add_source, drop_afterwards, find_no_cache
+from jivsbench_security.cache.cache_server import CacheServer
+from jivsbench_security.cache.cached_source import CachedSource, add_source, drop_afterwards
+from jivsbench_security.cache.cached_table import CachedTableCheck
 from jivsbench_security.cache.personal_markers import MarkerSearch, Person, build_people
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, Reported
 
 _PEOPLE: Final = 12
 _ASKED: Final = 2
-_MAX_FINDINGS: Final = 6
 _MOST_READ: Final = 5000
 _LONGEST_LIFE_MS: Final = 24 * 3600 * 1000
 """A day: metadata of extractions is of no use for longer."""
 
 
-class CachedPersonalDataCheck(HostileCheck):
+class CachedPersonalDataCheck(CachedTableCheck):
     """Extracts marked personal data in every way that the API has, and looks through the cache server after each."""
 
     id = "SEC-022"
@@ -35,37 +34,24 @@ class CachedPersonalDataCheck(HostileCheck):
     # A cache of the rows, under keys that hold the filter.
     vulnerable = TargetVariant("vulnerable-row-cache", plugins=("jivsbench.testing.vulnerable.row_cache",))
 
-    def run(self, context: CheckContext) -> CheckResult:
-        """Needs a cache server, and a source into which the check may load a table."""
-        loader, reason = context.loader(), find_no_cache(context)
-        if reason is not None or context.cache_url is None:
-            return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, reason or "")
-        if loader is None:
-            return self._leave_out(context, CheckOutcome.NOT_TESTED, "the connector cannot write the table that the check needs")
+    def _attack_table(self, context: CheckContext, loader: TableLoader, server: CacheServer) -> CheckResult:
         # By the seed and the run: what another run left in a shared cache is not this target's doing.
         token = secrets.token_hex(6)
         people = build_people(_PEOPLE, random.Random(f"{context.seed} {token}"))  # noqa: S311 - nobody has to guess them
         table = TableName(f"jivsbench_people_{token}")
         batch = pa.RecordBatch.from_pylist([{"id": place, **dict(one.pairs())} for place, one in enumerate(people, start=1)])
-        try:
-            with ExitStack() as exits:
-                exits.enter_context(drop_afterwards(context, loader, table))
-                loader.load_table(context.data_source(), table, batch.schema, iter([batch]), ())
-                server = exits.enter_context(open_cache_server(context.cache_url))
-                source = exits.enter_context(add_source(context, server, tables=(table.name,)))
+        with drop_afterwards(context, loader, table):
+            loader.load_table(context.data_source(), table, batch.schema, iter([batch]), ())
+            with add_source(context, server, tables=(table.name,)) as source:
                 session = PersonalDataSession(self, source, table.name, people)
                 return self._attack(context, session, session.attack)
-        except (AccessDeniedError, OutputError):
-            return self._leave_out(
-                context, CheckOutcome.NOT_TESTED, "the source's user may not write the table that the check needs"
-            )
 
 
-class PersonalDataSession:
-    """The counters and findings of one run."""
+class PersonalDataSession(CountedSession):
+    """One run. Its attacks are the extractions."""
 
-    def __init__(self, check: HostileCheck, source: CachedSource, table: str, people: tuple[Person, ...]) -> None:
-        self._check = check
+    def __init__(self, check: Reported, source: CachedSource, table: str, people: tuple[Person, ...]) -> None:
+        super().__init__(check)
         self._source = source
         self._table = table
         self._people = people
@@ -77,8 +63,6 @@ class PersonalDataSession:
         self._seen = source.server.read(self._before) if len(self._before) <= _MOST_READ else {}
         self._left_out = frozenset(self._before) - frozenset(self._seen)
         self._looked_at: set[bytes] = set()
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
@@ -97,17 +81,18 @@ class PersonalDataSession:
         found: set[bytes] = set()
         people = self._people if self._source.context.is_full else self._people[:_ASKED]
         for body in build_requests(self._source.name, self._table, people):
-            self.attempted += 1
+            # Sent, also when the silence after it ends the check.
+            self.tally.tried += 1
             ending = self._source.run(body)
             job = ending.job or {}
             if "id" in job:
                 self._own.add(str(job["id"]).encode())
             for path in ("", "/statistics", "/logs"):
                 self._source.context.target.call("GET", f"/extractions/{job.get('id')}{path}")
-            self.reached += ending.is_verdict
-            self.unanswered += not ending.is_verdict
+            self.tally.reached += ending.is_verdict
             found |= self._look(body)
-            if len(self.findings) >= _MAX_FINDINGS - 1:
+            # One is left for how long the entries live.
+            if len(self.findings) >= MOST_FINDINGS - 1:
                 break
         self._source.ask_facts()
         found |= self._look({"source": self._source.name})
@@ -127,7 +112,7 @@ class PersonalDataSession:
                 what = self._search.find(content)
                 if what is not None:
                     found.add(key)
-                    self._add(f"personal data lies in a {where} of the cache", f"{what}, after one extraction", body)
+                    self._tell(f"personal data lies in a {where} of the cache", f"{what}, after one extraction", body)
         return found
 
     def _judge_lives(self) -> None:
@@ -139,15 +124,12 @@ class PersonalDataSession:
             left_ms = self._source.server.lives_ms(key)
             if left_ms is not None and not 0 <= left_ms <= _LONGEST_LIFE_MS:
                 life = "for ever" if left_ms < 0 else f"for {left_ms / 3_600_000:.0f} h"
-                self._add("an entry of the cache lies there for too long", f"it stays {life}", {"source": self._source.name})
+                self._tell("an entry of the cache lies there for too long", f"it stays {life}", {"source": self._source.name})
                 return
 
-    def _add(self, title: str, evidence: str, body: Mapping[str, object]) -> None:
-        if len(self.findings) >= _MAX_FINDINGS:
-            return
-        asked = ", ".join(f"{name}" for name in body)
-        reproducer = f"POST /api/v1/extractions with {asked} over a table of personal data, then SCAN and GET on the cache server"
-        self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))
+    def _tell(self, title: str, evidence: str, body: Mapping[str, object]) -> None:
+        asked = f"POST /api/v1/extractions with {', '.join(body)} over a table of personal data"
+        self.add(title, evidence, f"{asked}, then SCAN and GET on the cache server")
 
 
 def build_requests(source: str, table: str, people: tuple[Person, ...]) -> Iterator[dict[str, object]]:

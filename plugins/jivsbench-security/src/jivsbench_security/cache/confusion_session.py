@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Final
 
 from jivsbench.errors import InvalidRunError
-from jivsbench_security.cache.cached_source import Answers, CachedSource, count_errors
+from jivsbench_security.cache.cached_source import BUSY, Answers, CachedSource, count_errors
 from jivsbench_security.cache.poisoning import PAUSE_S, Poisoning
 from jivsbench_security.extractions import INTERNAL_ERROR
 from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, Reported
@@ -159,7 +159,7 @@ class ConfusionSession(CountedSession):
             # Sent, also when the silence after it ends the check.
             self.tally.tried += 1
             status = source.extractions.create(body).status
-            self.tally.reached += status != 0
+            self.tally.reached += status not in BUSY
             if status == INTERNAL_ERROR:
                 self.add(
                     "a name of a megabyte made the target fail", "status 500", f"POST /api/v1/extractions with {sorted(body)}"

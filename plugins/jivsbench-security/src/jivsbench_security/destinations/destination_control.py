@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jivsbench.api import CheckContext, Response, TargetChanges, TargetVariant
 from jivsbench.errors import InvalidRunError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.destinations.destination_urls import (
     ALLOWED_HOST,
     FORBIDDEN_HOST,
@@ -27,12 +27,11 @@ from jivsbench_security.destinations.destination_urls import (
     list_smuggled,
 )
 from jivsbench_security.extractions import INTERNAL_ERROR, Extractions, read_slug
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, HostileCheck, Reported
 from jivsbench_security.servers.listeners import Listeners, build_redirect, open_socket_file
 
 _OK: Final = 200
 _CREATED: Final = 201
-_MAX_FINDINGS: Final = 6
 _MOST_UNANSWERED: Final = 6
 _LATE_S: Final = 0.3
 _ALWAYS: Final = 1_000_000
@@ -87,17 +86,18 @@ class DestinationControlCheck(HostileCheck):
             return self._attack(context, session, send)
 
 
-class DestinationSession:
-    """The counters and findings of one run."""
+class DestinationSession(CountedSession):
+    """One run. Its attacks are the URLs that a target with their connector was given."""
 
-    def __init__(self, check: HostileCheck, targets: tuple[CheckContext, ...], listeners: Listeners) -> None:
-        self._check = check
+    most_findings = MOST_FINDINGS + 4
+    """What comes late, and what the changed source leads to, besides."""
+
+    def __init__(self, check: Reported, targets: tuple[CheckContext, ...], listeners: Listeners) -> None:
+        super().__init__(check)
         self._targets = targets
         self._listeners = listeners
         self._last: HostileUrl | None = None
         self._connections = 0
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
 
     def describe(self) -> str:
         """One line for the result."""
@@ -137,25 +137,20 @@ class DestinationSession:
         """Each is stored and tested, unless it is refused before."""
         for hostile in urls:
             # A target that answers nothing any more is not asked a hundred times: each takes as long as its patience.
-            if len(self.findings) >= _MAX_FINDINGS or self.unanswered >= _MOST_UNANSWERED:
+            if len(self.findings) >= MOST_FINDINGS or self.unanswered >= _MOST_UNANSWERED:
                 return
             self._offer(context, hostile)
 
     def change(self, context: CheckContext, hostile: HostileUrl) -> None:
         """A source that was stored with a good URL gets another one."""
         name = _make_name()
-        self.attempted += 1
         if context.target.call("POST", "/data-sources", _describe_own(context, name)).status != _CREATED:
-            self.unanswered += 1
+            self.tally.count(is_met=False)
             return
         body = {"connector": hostile.connector, "url": hostile.url}
         answer = context.target.call("PUT", f"/data-sources/{name}", body)
-        if read_slug(answer) == _NO_CONNECTOR:
-            self.attempted -= 1
-        elif _says_nothing(answer):
-            self.unanswered += 1
-        else:
-            self.reached += 1
+        if read_slug(answer) != _NO_CONNECTOR:
+            self.tally.count(is_met=not _says_nothing(answer))
         if answer.status == _OK:
             self._test(context, hostile, name)
         context.target.call("DELETE", f"/data-sources/{name}")
@@ -167,14 +162,10 @@ class DestinationSession:
         if read_slug(answer) == _NO_CONNECTOR:
             # That connector is not loaded: nothing to attack.
             return
-        self.attempted += 1
-        if _says_nothing(answer):
-            self.unanswered += 1
-            return
-        self.reached += 1
+        self.tally.count(is_met=not _says_nothing(answer))
         if answer.status == _CREATED:
             if hostile.is_final:
-                self._add(hostile, "a URL that leads to a machine's neighbourhood was stored", "POST /data-sources answered 201")
+                self._tell(hostile, "a URL that leads to a machine's neighbourhood was stored", "POST /data-sources answered 201")
             else:
                 self._test(context, hostile, name)
             context.target.call("DELETE", f"/data-sources/{name}")
@@ -189,22 +180,21 @@ class DestinationSession:
         visits = self._listeners.take_visits()
         self._connections += len(visits)
         if visits:
-            self._add(hostile, "the target connected to a place that is not on the list", f"{len(visits)} to {visits[0]}")
+            self._tell(hostile, "the target connected to a place that is not on the list", f"{len(visits)} to {visits[0]}")
         elif status == _OK and not hostile.may_open:
-            self._add(hostile, "a source with an overriding URL was opened", f"POST /data-sources/{name}/test answered 200")
+            self._tell(hostile, "a source with an overriding URL was opened", f"POST /data-sources/{name}/test answered 200")
 
     def _note_late_visits(self) -> None:
         visits = self._listeners.take_visits()
         self._connections += len(visits)
         if visits and self._last is not None:
             title = "the target connected to a place that is not on the list"
-            self._add(self._last, title, f"{len(visits)} to {visits[0]}, after it had answered")
+            self._tell(self._last, title, f"{len(visits)} to {visits[0]}, after it had answered")
 
-    def _add(self, hostile: HostileUrl, title: str, evidence: str) -> None:
+    def _tell(self, hostile: HostileUrl, title: str, evidence: str) -> None:
         # The source's own URL may be part of it, with its password.
         shown = hostile.name if hostile.name.startswith("option") else f"{hostile.name}: {hostile.url!r}"
-        reproducer = f"POST /api/v1/data-sources, connector {hostile.connector}, {shown}; then POST .../test"
-        self.findings.append(Finding(self._check.id, self._check.severity, title, evidence, reproducer))
+        self.add(title, evidence, f"POST /api/v1/data-sources, connector {hostile.connector}, {shown}; then POST .../test")
 
 
 def _make_name() -> str:

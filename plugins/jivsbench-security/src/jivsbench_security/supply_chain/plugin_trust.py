@@ -7,8 +7,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http import HTTPStatus
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
@@ -25,8 +24,8 @@ from jivsbench.errors import (
     PortInUseError,
     SourceUnreachableError,
 )
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
-from jivsbench_security.hostile_check import HostileCheck
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
+from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported, is_answering
 from jivsbench_security.supply_chain.planted_plugins import (
     BLOCKS_IN_HOOK,
     EXITS_AT_IMPORT,
@@ -67,19 +66,20 @@ class _Attack:
     """The plugin that the refusal must name; None for the planted one, empty for any."""
 
 
-@dataclass(slots=True)
-class _Session:
-    """The counters and findings of one run against one target."""
+class _Session(CountedSession):
+    """One run against one target. `locked` is a lock of all plugins, those of the attacks among them."""
 
-    check: "PluginTrustCheck"
-    context: CheckContext
-    folder: Path
-    listener: socket.socket
-    locked: str = ""
-    attempted: int = 0
-    reached: int = 0
-    unanswered: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    most_findings = 20
+    """Each attack starts a target, and is told."""
+
+    def __init__(self, check: Reported, context: CheckContext, folder: Path, listener: socket.socket, locked: str = "") -> None:
+        super().__init__(check)
+        self._context = context
+        self._folder = folder
+        self._locked = locked
+        self._listener = listener
+        self.trap = Trap(folder / "ran", listener.getsockname()[1], _VARIABLE)
+        """What shows that a plugin's code has run."""
 
     def describe(self) -> str:
         """One line for the result."""
@@ -88,51 +88,43 @@ class _Session:
 
     def run_benign(self) -> int:
         """Whether the running target answers; before, in the full form, also whether one starts with a plugin that is locked."""
-        if self.attempted or not self.context.is_full:
-            return _answers(self.context)
+        if self.attempted or not self._context.is_full:
+            return int(is_answering(self._context))
         try:
             with self._launch(_Attack("behaves", (Plugin(_BEHAVES),), (_BEHAVES,))) as other:
-                return _answers(other)
+                return int(is_answering(other))
         except PluginLoadError as refusal:
             raise InvalidRunError(f"a target with all its plugins locked was refused: {refusal}") from None
 
     def attack(self, attack: _Attack) -> None:
         """It must be refused, for the right reason, and before any of its code runs."""
-        self.attempted += 1
         try:
             with self._launch(attack):
-                self.reached += 1
-                self._add(attack, f"the target started all the same{self._tell_trap()}")
+                self.tally.count(is_met=True)
+                self._tell(attack, f"the target started all the same{self._tell_trap()}")
                 return
         except JivsbenchError as problem:
             refusal = problem
         trapped = self._tell_trap()
         named = attack.plugins[0].name if attack.named is None else attack.named
         is_told = isinstance(refusal, attack.refusals) and named in str(refusal)
-        if not trapped and not is_told and says_nothing(refusal):
-            self.unanswered += 1
-            return
-        self.reached += 1
+        is_met = bool(trapped) or is_told or not says_nothing(refusal)
+        self.tally.count(is_met=is_met, is_refused=is_told and not trapped)
         if trapped:
-            self._add(attack, f"the target was refused, but{trapped}")
-        elif not is_told:
-            self._add(attack, f"the target ended with {type(refusal).__name__}, which does not name {named!r}")
+            self._tell(attack, f"the target was refused, but{trapped}")
+        elif is_met and not is_told:
+            self._tell(attack, f"the target ended with {type(refusal).__name__}, which does not name {named!r}")
 
     @contextlib.contextmanager
     def _launch(self, attack: _Attack) -> Iterator[CheckContext]:
-        site = self.folder / attack.name
+        site = self._folder / attack.name
         for plugin in attack.plugins:
             plugin.install(site)
-        lock = self.folder / f"{attack.name}.lock"
-        lock.write_text(keep_plugins(self.locked, {_BEHAVES, *(name for name, _code in _BROKEN)} - set(attack.locked)), "utf-8")
+        lock = self._folder / f"{attack.name}.lock"
+        lock.write_text(keep_plugins(self._locked, {_BEHAVES, *(name for name, _code in _BROKEN)} - set(attack.locked)), "utf-8")
         variables = (("PYTHONPATH", join_paths(site, os.environ)), (_VARIABLE, secrets.token_hex(8)))
-        with self.context.launch(TargetChanges(environment=variables, plugins_lock=lock)) as other:
+        with self._context.launch(TargetChanges(environment=variables, plugins_lock=lock)) as other:
             yield other
-
-    @property
-    def trap(self) -> Trap:
-        """What shows that a plugin's code has run."""
-        return Trap(self.folder / "ran", self.listener.getsockname()[1], _VARIABLE)
 
     def _tell_trap(self) -> str:
         signs = []
@@ -140,20 +132,18 @@ class _Session:
             signs.append("wrote a file" + (" with a variable of the environment" if self.trap.marker.read_text("utf-8") else ""))
             self.trap.marker.unlink()
         with contextlib.suppress(BlockingIOError):
-            self.listener.accept()[0].close()
+            self._listener.accept()[0].close()
             signs.append("opened a connection")
         return f", the plugin's code ran: it {' and '.join(signs)}" if signs else ""
 
-    def _add(self, attack: _Attack, evidence: str) -> None:
+    def _tell(self, attack: _Attack, evidence: str) -> None:
         title = (
             "a plugin that nobody allowed was loaded"
             if attack.plugins[0].code == write_evil(self.trap)
             else "a broken plugin is not told"
         )
         shown = ", ".join(f"entry point {one.name} of {one.distribution or one.name} {one.version}" for one in attack.plugins)
-        self.findings.append(
-            Finding(self.check.id, self.check.severity, title, f"{attack.name}: {evidence}", f"{attack.name}: {shown}")
-        )
+        self.add(title, f"{attack.name}: {evidence}", f"{attack.name}: {shown}")
 
 
 def says_nothing(refusal: JivsbenchError) -> bool:
@@ -179,8 +169,7 @@ class PluginTrustCheck(HostileCheck):
         folder = context.make_folder()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            session = _Session(self, context, folder, listener)
-            session.locked = _lock_all()
+            session = _Session(self, context, folder, listener, _lock_all())
 
             def send() -> None:
                 for attack in list_attacks(session.trap, victim):
@@ -227,7 +216,3 @@ def find_victim() -> Plugin | None:
         if point.dist is not None and point.dist.name != PROJECT:
             return Plugin(point.name, "", point.dist.name, point.dist.version, point.module.partition(".")[0])
     return None
-
-
-def _answers(context: CheckContext) -> int:
-    return int(context.target.call("GET", "/profile").status == HTTPStatus.OK)

@@ -10,6 +10,7 @@ import secrets
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
@@ -17,14 +18,15 @@ from urllib.parse import quote
 
 from jivsbench.api import CheckContext, TargetChanges, TargetVariant
 from jivsbench.errors import InvalidRunError, JivsbenchError
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.secret import Secret
 from jivsbench_security.cache.cached_source import find_no_cache
-from jivsbench_security.hostile_check import HostileCheck
-from jivsbench_security.servers.certificates import SERVER_ADDRESS, Certificates
-from jivsbench_security.servers.fronts import Line, list_testable
+from jivsbench_security.hostile_check import HostileCheck, Reported
+from jivsbench_security.servers.certificates import SERVER_ADDRESS
+from jivsbench_security.servers.fronts import Line
 from jivsbench_security.servers.redis_front import RedisFront
 from jivsbench_security.tls.gaps import admit_gap
+from jivsbench_security.tls.tls_session import TlsSession
 
 _TIMEOUT_S: Final = 5.0
 _NOT_FOUND: Final = 404
@@ -53,36 +55,33 @@ class CacheTlsCheck(HostileCheck):
         reason = find_no_cache(context)
         if reason is not None:
             return self._leave_out(context, CheckOutcome.NOT_APPLICABLE, reason)
-        certificates = Certificates.make(context.make_folder())
-        lines = list_testable(certificates)
-        with RedisFront(certificates, ()) as trusted, RedisFront(certificates, lines, trusted.port) as front:
-            session = _Session(self, context, certificates, front)
+        with _Session(self, context).serving() as session:
             with context.launch(TargetChanges(cache_url=session.build_url())) as target:
                 session.target = target
                 result = self._attack(context, session, session.exchange)
             if context.is_full and result.outcome is CheckOutcome.PASS:
                 session.start_wrong()
                 result = session.extend(result)
-            return admit_gap(result, lines)
+            return admit_gap(result, session.lines)
 
 
-class _Session:
-    """The counters and findings of one run against one target."""
+class _Session(TlsSession):
+    _front: RedisFront
 
-    def __init__(self, check: CacheTlsCheck, context: CheckContext, certificates: Certificates, front: RedisFront) -> None:
-        self._check = check
-        self._context = context
-        self._authority = certificates.authority
-        self._front = front
-        self._lines = front.hostile
+    def __init__(self, check: Reported, context: CheckContext) -> None:
+        super().__init__(check, context)
         self._password = secrets.token_hex(16)
         self.target = context
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator["_Session"]:
+        """With the server up that takes the place of the trusted one, and the trusted one."""
+        with RedisFront(self.certificates, ()) as trusted, RedisFront(self.certificates, self.lines, trusted.port) as self._front:
+            yield self
 
     def build_url(self) -> Secret:
         """What a user writes to have TLS. The long timeout lets the server choose when it answers."""
-        query = f"ssl_ca_certs={quote(str(self._authority), safe='/')}&socket_timeout=5"
+        query = f"ssl_ca_certs={quote(str(self.certificates.authority), safe='/')}&socket_timeout=5"
         return Secret(f"rediss://:{self._password}@{SERVER_ADDRESS}:{self._front.port}/0?{query}")
 
     def describe(self) -> str:
@@ -95,10 +94,9 @@ class _Session:
 
     def exchange(self) -> None:
         """Put the servers in the place of the trusted one, some at a time, and let the target look something up at each."""
-        self.attempted += len(self._lines)
         at_a_time = _AT_A_TIME_A_CORE * (os.cpu_count() or 1)
         for turn in range(_ROUNDS):
-            left = [line for line in self._lines if line not in self._front.met][:at_a_time]
+            left = [line for line in self.lines if line not in self._front.met][:at_a_time]
             if not left:
                 break
             if turn:
@@ -107,10 +105,10 @@ class _Session:
             with ThreadPoolExecutor(len(left)) as callers:
                 list(callers.map(lambda _number: self._look_up(), range(len(left))))
         self._front.turn_hostile(())
-        met = len(set(self._lines) & set(self._front.met))
-        self.reached += met
+        met = len(set(self.lines) & set(self._front.met))
+        self.tally.count(met, is_met=True)
         # "Refuses 6 of 6" needs all six: one that was never met has refused nobody.
-        self.unanswered += len(self._lines) - met
+        self.tally.count(len(self.lines) - met, is_met=False)
         self._judge("connected anew to")
 
     def _win_back(self) -> None:
@@ -127,17 +125,14 @@ class _Session:
 
     def start_wrong(self) -> None:
         """Each server from the start."""
-        for line in self._lines:
+        for line in self.lines:
             # One connection decides: a start asks once, and waits half a second.
             self._front.turn_hostile([line])
             before = self._front.met.count(line)
-            self.attempted += 1
             # Whether it starts without its cache is its own affair, as long as it keeps the password to itself.
-            with contextlib.suppress(JivsbenchError), self._context.launch(TargetChanges(cache_url=self.build_url())):
+            with contextlib.suppress(JivsbenchError), self.context.launch(TargetChanges(cache_url=self.build_url())):
                 pass
-            is_met = self._front.met.count(line) > before
-            self.reached += is_met
-            self.unanswered += not is_met
+            self.tally.count(is_met=self._front.met.count(line) > before)
         self._judge("started with")
 
     def extend(self, result: CheckResult) -> CheckResult:
@@ -154,22 +149,14 @@ class _Session:
         )
 
     def _judge(self, how: str) -> None:
-        for line in self._lines:
+        for line in self.lines:
             if self._front.count_heard(self._password, line):
-                self._add(line, how)
-
-    def _add(self, line: Line, how: str) -> None:
-        if any(line.value in finding.evidence for finding in self.findings):
-            return
-        self.findings.append(
-            Finding(
-                check_id=self._check.id,
-                severity=self._check.severity,
-                title="the cache's password went to a server that did not prove who it is",
-                evidence=f"the target {how} {line.value}, and said its password",
-                reproducer=f"[cache] url = rediss://:***@{SERVER_ADDRESS}:6379/0?ssl_ca_certs=ca.pem, with {line.value} there",
-            )
-        )
+                self.tell(
+                    line,
+                    "the cache's password went to a server that did not prove who it is",
+                    f"the target {how} {line.value}, and said its password",
+                    f"[cache] url = rediss://:***@{SERVER_ADDRESS}:6379/0?ssl_ca_certs=ca.pem, with {line.value} there",
+                )
 
     def _look_up(self) -> bool:
         """Something that the target looks up in its cache, and never finds: what it has it need not ask for again.

@@ -9,13 +9,14 @@ from typing import Final
 from urllib.parse import quote
 
 from jivsbench.api import CheckContext, TargetVariant
-from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
+from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench_security.extractions import read_slug
-from jivsbench_security.hostile_check import HostileCheck
-from jivsbench_security.servers.certificates import SERVER_ADDRESS, Certificates
-from jivsbench_security.servers.fronts import Line, list_testable
+from jivsbench_security.hostile_check import HostileCheck, Reported
+from jivsbench_security.servers.certificates import SERVER_ADDRESS
+from jivsbench_security.servers.fronts import Line
 from jivsbench_security.servers.postgres_front import PostgresFront
 from jivsbench_security.tls.gaps import admit_gap
+from jivsbench_security.tls.tls_session import TlsSession
 
 _CREATED: Final = 201
 _OK: Final = 200
@@ -58,25 +59,18 @@ class _LogIn:
     is_refused_before: bool = False
 
 
-class _Session:
-    """The counters and findings of one run against one target."""
-
-    def __init__(self, check: DatabaseTlsCheck, context: CheckContext) -> None:
-        self._check = check
-        self._context = context
-        self._certificates = Certificates.make(context.make_folder())
-        self.lines = list_testable(self._certificates)
+class _Session(TlsSession):
+    def __init__(self, check: Reported, context: CheckContext) -> None:
+        super().__init__(check, context)
         self._fronts: dict[Line, PostgresFront] = {}
-        self.attempted = self.reached = self.unanswered = 0
-        self.findings: list[Finding] = []
 
     @contextmanager
     def serving(self) -> Iterator["_Session"]:
         """With all servers up."""
         with ExitStack() as stack:
-            trusted = stack.enter_context(PostgresFront(Line.TRUSTED, self._certificates))
+            trusted = stack.enter_context(PostgresFront(Line.TRUSTED, self.certificates))
             others: dict[Line, PostgresFront] = {
-                line: stack.enter_context(PostgresFront(line, self._certificates, trusted.port)) for line in self.lines
+                line: stack.enter_context(PostgresFront(line, self.certificates, trusted.port)) for line in self.lines
             }
             self._fronts = {Line.TRUSTED: trusted, **others}
             yield self
@@ -104,20 +98,24 @@ class _Session:
         """Each server, by each way to ask for TLS."""
         for line in self.lines:
             for way in _WAYS:
-                self.attempted += 1
                 before = len(self._fronts[line].met)
                 log_in = self._log_in(line, way)
                 is_met = log_in.is_refused_before or len(self._fronts[line].met) > before
-                self.reached += is_met
-                self.unanswered += not is_met
+                self.tally.count(is_met=is_met)
                 if log_in.is_told:
-                    self._add(line, way)
+                    url = f"postgresql://reader:***@{SERVER_ADDRESS}:5432/shop?{way.format(ca='ca.pem')}"
+                    self.tell(
+                        line,
+                        "a password went to a server that did not prove who it is",
+                        f"{line.value} got the password that the URL holds",
+                        f'POST /api/v1/data-sources {{"url": "{url}"}}, then its /test, with {line.value} there',
+                    )
 
     def _log_in(self, line: Line, way: str) -> _LogIn:
         name, password = f"jivsbench-{secrets.token_hex(4)}", secrets.token_hex(16)
-        query = way.format(ca=quote(str(self._certificates.authority), safe="/"))
+        query = way.format(ca=quote(str(self.certificates.authority), safe="/"))
         url = f"postgresql://reader:{password}@{SERVER_ADDRESS}:{self._fronts[line].port}/shop?{query}"
-        call = self._context.target.call
+        call = self.context.target.call
         created = call("POST", "/data-sources", {"name": name, "connector": _DIALECT, "url": url})
         if created.status != _CREATED:
             slug = read_slug(created) or ""
@@ -128,17 +126,3 @@ class _Session:
             call("DELETE", f"/data-sources/{name}")
         slug = "" if answer.status == _OK else read_slug(answer) or ""
         return _LogIn(slug, is_told=self._fronts[line].count_heard(password, line) > 0)
-
-    def _add(self, line: Line, way: str) -> None:
-        if any(line.value in finding.evidence for finding in self.findings):
-            return
-        url = f"postgresql://reader:***@{SERVER_ADDRESS}:5432/shop?{way.format(ca='ca.pem')}"
-        self.findings.append(
-            Finding(
-                check_id=self._check.id,
-                severity=self._check.severity,
-                title="a password went to a server that did not prove who it is",
-                evidence=f"{line.value} got the password that the URL holds",
-                reproducer=f'POST /api/v1/data-sources {{"url": "{url}"}}, then its /test, with {line.value} there',
-            )
-        )
