@@ -43,10 +43,14 @@ def name_full(path: Path) -> Path:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a trail from its first file that is there to this one."""
-    for file in (*list_full(path), path):
-        with file.open("rb") as lines:
-            yield from lines
+    """The lines of a trail from its first file that is there to this one, also while a service goes on to its next file."""
+    # Opened first: it may be full, and have another name, before the others are read.
+    with path.open("rb") as last:
+        for file in list_full(path):
+            if not os.path.samestat(file.stat(), os.fstat(last.fileno())):
+                with file.open("rb") as lines:
+                    yield from lines
+        yield from last
 
 
 def read_last_line(descriptor: int) -> bytes:

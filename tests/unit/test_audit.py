@@ -238,6 +238,21 @@ def test_a_change_of_files_that_was_cut_is_undone(tmp_path: Path) -> None:
     assert list(path.parent.glob(".*")) == []
 
 
+def test_a_trail_is_read_whole_while_a_service_goes_on_to_the_next_file(tmp_path: Path) -> None:
+    """What is full by now is neither left out nor read twice: an intact trail would look as if somebody had changed it."""
+    path = write_files(tmp_path)
+    lines = read_all_lines(path)
+    first = next(lines)
+    write_files(tmp_path)
+
+    review = review_trail((first, *lines), KEY.secret)
+
+    assert review.is_intact
+    assert 60 <= review.lines < 120
+    path.with_name(f"{path.stem}.000999.jsonl").hardlink_to(path)
+    assert review_trail(read_all_lines(path), KEY.secret).lines == 120
+
+
 def test_a_file_that_cannot_be_followed_grows_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Events are not lost because there is no other file; the log says so, and not at each of them."""
     path = write(tmp_path, 1)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -97,9 +98,6 @@ def test_a_failure_tells_no_secret_and_no_foreign_text() -> None:
     assert find_secret_parts(Secret("http://[broken")) == ("http://[broken",)
 
 
-SERVER = "the source's server"
-
-
 @pytest.mark.parametrize(
     ("url", "text", "told"),
     [
@@ -160,7 +158,7 @@ SERVER = "the source's server"
         (
             "mssql+pyodbc://ann@db.test\\SQL1/shop",
             "no way to db.test or to DB.test\\SQL1,1433",
-            f"no way to {SERVER} or to {SERVER}",
+            "no way to the source's server or to the source's server",
         ),
         (
             "postgresql://ann:pw@one.test:5432,two.test:5433/shop",
@@ -207,3 +205,17 @@ def test_a_message_is_one_printable_line(text) -> None:
     assert flat.isprintable()
     assert len(flat.splitlines()) <= 1
     assert flatten(flat) == flat
+
+
+@pytest.mark.parametrize(
+    "text", [f"{'x' * 490}/srv/private/outputs", f"{'x' * 490} db.example.test", "/srv/private/outputs" * 40]
+)
+def test_a_long_message_is_cut_after_places_are_hidden(text: str) -> None:
+    """Cut before, the rest of a place would not be known as one; the log's line is cut as well."""
+    error, url = ExtractionError(text), Secret("postgresql://db.example.test/shop")
+
+    told = describe_failure(error, url, Path("/srv/private/outputs")).message
+
+    assert "/srv" not in told
+    assert "db.ex" not in told
+    assert max(len(told), len(explain_failure(error, url).message)) <= 500

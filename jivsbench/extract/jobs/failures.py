@@ -29,20 +29,32 @@ def describe_failure(error: Exception, url: Secret | None = None, outputs: Path 
 
     `outputs` is the folder of all outputs, whose place is the service's business.
     """
-    told = explain_failure(error, url)
-    text = told.message.replace(str(outputs), _OUTPUTS) if outputs else told.message
-    return JobFailure(told.slug, _hide_place(text, url) if url else text)
+    slug, text = _tell(error, url)
+    if outputs:
+        text = text.replace(str(outputs), _OUTPUTS)
+    return JobFailure(slug, _shorten(_hide_place(text, url) if url else text))
 
 
 def explain_failure(error: Exception, url: Secret | None = None) -> JobFailure:
     """The same for the log, whose reader may know which server it was, though not the password."""
+    slug, text = _tell(error, url)
+    return JobFailure(slug, _shorten(text))
+
+
+def _tell(error: Exception, url: Secret | None) -> tuple[str, str]:
+    """Slug and whole text, without secrets."""
     if not isinstance(error, JivsbenchError):
         kind = type(error).__name__
-        return JobFailure(INTERNAL_SLUG, f"the extraction met an unexpected {kind}: the log of the service has the place")
+        return INTERNAL_SLUG, f"the extraction met an unexpected {kind}: the log of the service has the place"
     text = str(error)
     for part in find_secret_parts(url) if url else ():
         text = text.replace(part, "***")
-    return JobFailure(error.slug, flatten(text)[:_MESSAGE_LIMIT])
+    return error.slug, text
+
+
+def _shorten(text: str) -> str:
+    """Last of all: the rest of a place that was cut would not be known as one."""
+    return flatten(text)[:_MESSAGE_LIMIT]
 
 
 def find_secret_parts(url: Secret) -> tuple[str, ...]:
