@@ -28,8 +28,10 @@ _GAUGES: Final = {
 }
 # Where one of these is known, the look was answered.
 _ANSWERED: Final = {MonitorRow: "rss_bytes", ServerRow: "own_sessions"}
+# A process tree loses the CPU seconds of a child that ended, which is no restart; losing more than half of them is.
+RESTART_CPU_RATIO: Final = 0.5
 # Below this part of what it was, a counter began anew.
-_COUNTERS: Final = {"cpu_s": 0.5, "cache_hits": 1.0, "cache_misses": 1.0}
+_COUNTERS: Final = {"cpu_s": RESTART_CPU_RATIO, "cache_hits": 1.0, "cache_misses": 1.0}
 
 Row = TypeVar("Row", MonitorRow, ServerRow)
 
@@ -46,21 +48,26 @@ def condense(rows: Sequence[Row], most: int = MOST_ROWS) -> tuple[Row, ...]:
 
 def highest(row: MonitorRow | ServerRow, gauge: str) -> float | None:
     """The greatest reading of a gauge in the looks that a row stands for; None when it was not read."""
-    return next((spread.high for spread in row.spreads if spread.gauge == gauge), getattr(row, gauge))
+    spread = read_spread(row, gauge)
+    return None if spread is None else spread.high
 
 
 def read_spread(row: MonitorRow | ServerRow, gauge: str) -> Spread | None:
     """The gauge over the looks that a row stands for, of a single look too; None when it was not read."""
+    if row.spreads:
+        return next((spread for spread in row.spreads if spread.gauge == gauge), None)
     value = getattr(row, gauge)
-    single = None if value is None or row.spreads else Spread(gauge, 1, value, value, value)
-    return next((spread for spread in row.spreads if spread.gauge == gauge), single)
+    return None if value is None else Spread(gauge, 1, value, value, value)
 
 
 def _divide(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
     part: list[Row] = []
-    before = rows[0]
+    last: dict[str, float] = {}
     for row in rows:
-        has_fallen = _fell(before, row)
+        counters = {name: value for name in _COUNTERS if (value := getattr(row, name, None)) is not None}
+        # Compared with the last that was known: while a target starts anew nobody can read it.
+        has_fallen = any(value < last.get(name, 0.0) * _COUNTERS[name] for name, value in counters.items())
+        last |= counters
         if part and (len(part) == size or has_fallen):
             yield part
             part = []
@@ -69,15 +76,8 @@ def _divide(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
             # It stands alone: later looks may have passed what was there before.
             yield part
             part = []
-        before = row
     if part:
         yield part
-
-
-def _fell(before: Row, after: Row) -> bool:
-    """True for a fall that is evidence of a restart; of a child that ended, a process tree loses CPU seconds too."""
-    pairs = ((getattr(before, name, None), getattr(after, name, None), ratio) for name, ratio in _COUNTERS.items())
-    return any(old is not None and new is not None and new < old * ratio for old, new, ratio in pairs)
 
 
 def _merge(rows: list[Row]) -> Row:

@@ -6,12 +6,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from jivsbench.analysis.condensing import read_spread
+from jivsbench.analysis.condensing import RESTART_CPU_RATIO, read_spread
 from jivsbench.model.monitor_rows import MonitorRow, Spread
 from jivsbench.model.record import ArmRecord
 
-# A process tree loses the CPU seconds of a child that ended, which is no restart; losing more than half of them is.
-_RESTART_CPU_RATIO: Final = 0.5
 # A few rows may lack PSS (a process that ended while it was read); with more of them missing the peak could be too.
 _LEAST_PSS_RATIO: Final = 0.9
 
@@ -77,7 +75,7 @@ def find_restart(rows: Sequence[MonitorRow]) -> str | None:
         if sum(after) < sum(before):
             return f"its cache look-ups fell from {sum(before)} to {sum(after)}"
     for used, later in pairwise(row.cpu_s for row in rows if row.cpu_s is not None):
-        if later < used * _RESTART_CPU_RATIO:
+        if later < used * RESTART_CPU_RATIO:
             return f"its CPU time fell from {used:.2f} s to {later:.2f} s"
     return None
 

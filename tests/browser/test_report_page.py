@@ -194,6 +194,32 @@ def test_the_first_screen_has_what_decides(open_report: Open, name: str) -> None
     assert [part for part, box in zip(parts, boxes, strict=True) if box is None or box["y"] + box["height"] > 900] == []
 
 
+_LINES = """(wanted) => [...document.querySelectorAll('.five dd')].flatMap((one) => {
+  const walker = document.createTreeWalker(one, NodeFilter.SHOW_TEXT), found = [];
+  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+    for (const match of text.data.matchAll(new RegExp(wanted, 'g'))) {
+      const range = document.createRange();
+      range.setStart(text, match.index);
+      range.setEnd(text, match.index + match[0].length);
+      found.push([match[0], new Set([...range.getClientRects()].map((box) => box.top)).size]);
+    }
+  }
+  return found;
+})"""
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_numbers_of_the_first_screen_stay_whole(open_report: Open, width: int) -> None:
+    """No interval and no count of samples is torn apart; on a wide screen a value keeps its unit, so the rows stand level."""
+    page, _ = open_report("comparison", width=width)
+    lines = page.evaluate(_LINES, r"[\d.]+\s\u2013\s[\d.]+|n\s=\s[\d,]+")
+    tops = {round(box["y"]) for part in page.locator(".five dd:nth-of-type(2)").all() if (box := part.bounding_box())}
+
+    assert len(lines) == 5
+    assert [text for text, count in lines if count != 1] == []
+    assert len(tops) == 1 or width < 1400
+
+
 def test_depth_opens_without_scripts(open_report: Open) -> None:
     """A chart's figures unfold by a click, with JavaScript blocked."""
     page, _ = open_report("comparison", java_script_enabled=False)

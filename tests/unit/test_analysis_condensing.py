@@ -72,6 +72,16 @@ def test_a_restart_is_found_all_the_same() -> None:
     assert any("restarted" in reason for reason in find_invalidities(record))
 
 
+def test_a_restart_is_found_across_looks_that_failed() -> None:
+    """While a target starts anew nobody can read it: the looks before and after the gap both stay."""
+    gap = [replace(row, rss_bytes=None, cpu_s=None, cache_hits=None, cache_misses=None) for row in watch(3)]
+    before, after = watch(21), [build_look(24.0 + n, cpu_s=0.1 + 10.0 * n, hits=20 * n) for n in range(5000)]
+    rows = [*before, *(replace(row, second=21.0 + row.second) for row in gap), *after]
+
+    assert find_restart(rows) is not None
+    assert find_restart(condense(rows)) is not None
+
+
 def test_looks_that_read_nothing_are_counted() -> None:
     """Every tenth look failed; of those that answered one is kept."""
     rows = [replace(row, rss_bytes=None, pss_bytes=None) if row.second % 10 == 9 else row for row in watch(10 * MOST_ROWS)]

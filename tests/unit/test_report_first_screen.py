@@ -25,7 +25,7 @@ def test_each_of_five_figures_has_its_limit_and_its_interval() -> None:
     assert throughput.limits == ("limit improvement ≥ 50 %",)
     assert throughput.interval.startswith("95 % interval 6.33")
     assert duration.limits == ("limit reduction ≥ 30 %", "limit < 250 ms")
-    assert (errors.limits, errors.interval) == ((NO_LIMIT,), "no interval, n = 10,493")
+    assert (errors.limits, errors.interval) == ((NO_LIMIT,), "no interval, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}10,493")
     assert hits.limits == ("limit ≥ 70 %",)
     assert memory.limits == ("limit growth ≤ 0 %",)
 

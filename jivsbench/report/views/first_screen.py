@@ -73,11 +73,18 @@ def _build_figure(  # noqa: PLR0917 - six different types, the last three a row 
 def _describe_interval(figure: Figure | None, effect: Effect | None) -> str:
     """That of the change, or of the figure; without either, how many samples it is of."""
     if effect is not None and effect.ratio_low is not None:
-        return f"{effect.confidence * 100:.4g} % interval {format_ratio_interval(effect.ratio_low, effect.ratio_high)}"
+        return (
+            f"{effect.confidence * 100:.4g} % interval {_keep_whole(format_ratio_interval(effect.ratio_low, effect.ratio_high))}"
+        )
     if figure is None or figure.value is None:
         return ""
     own = format_interval(figure.low, figure.high, figure.unit)
-    return own or f"{NO_INTERVAL}, n = {format_count(figure.samples)}"
+    return _keep_whole(own) or f"{NO_INTERVAL}, {_keep_whole(f'n = {format_count(figure.samples)}')}"
+
+
+def _keep_whole(text: str) -> str:
+    """The columns are narrow: a number that is torn apart reads as two."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _list_limits(record: RunRecord, verdict: Verdict, metric: str, statistic: str) -> Iterator[str]:
