@@ -1,6 +1,8 @@
-"""What a whole run left behind, and whether it ended as it should."""
+"""What a whole run leaves behind: where it lies, that its load has begun, and whether it ended as it should."""
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 from command import Ended
@@ -17,6 +19,17 @@ def find_bundle(folder: Path) -> Path:
     """The folder of the only run below `folder`."""
     (bundle,) = (folder / "reports" / "runs").iterdir()
     return bundle
+
+
+def wait_for_load(folder: Path, process: subprocess.Popen[str]) -> Path:
+    """The bundle of the run below `folder`, once operations have been recorded."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        for intervals in folder.glob("reports/runs/*/intervals.jsonl"):
+            if intervals.stat().st_size:
+                return intervals.parent
+        time.sleep(0.1)
+    raise AssertionError(f"the load did not begin: {process.communicate(timeout=10)}")
 
 
 def read_ended_run(ended: Ended, bundle: Path, *wanted: ExitCode, has_short_blocks: bool = False) -> dict:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from bundles import wait_for_load
 from command import start
 
 from jivsbench.exitcodes import ExitCode
@@ -39,15 +40,10 @@ def start_clocked(folder: Path, source_url: str, *options: str) -> tuple[subproc
     (folder / "scenarios").mkdir()
     (folder / "scenarios" / "clocked.toml").write_text(SCENARIO)
     process = start("run", "clocked", *options, cwd=folder, JIVSBENCH_SOURCE_URL=source_url)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        for intervals in folder.glob("reports/runs/*/intervals.jsonl"):
-            if intervals.stat().st_size:
-                children = psutil.Process(process.pid).children(recursive=True)
-                (worker,) = [child for child in children if "jivsbench.load.worker" in child.cmdline()]
-                return process, worker, intervals.parent
-        time.sleep(0.1)
-    raise AssertionError(f"the load did not begin: {process.communicate(timeout=10)}")
+    bundle = wait_for_load(folder, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    (worker,) = [child for child in children if "jivsbench.load.worker" in child.cmdline()]
+    return process, worker, bundle
 
 
 def read_reasons(process: subprocess.Popen[str], bundle: Path) -> list[str]:

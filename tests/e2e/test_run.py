@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,10 +10,12 @@ from xml.etree import ElementTree as ET
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from bundles import find_bundle, read_ended_run
+import urllib3
+from bundles import find_bundle, read_ended_run, wait_for_load
 from command import Ended, run, start
 
 from jivsbench.exitcodes import ExitCode
+from tests.processes import is_gone
 
 SCENARIO = """
 name = "short"
@@ -31,22 +32,21 @@ users = 4
 duration = "{hold}s"
 users = 4
 """
+# A plugin of the target: a second process that inherits its socket, and goes on with its start once the first one is gone.
+SUCCESSOR = """
+import os, pathlib, sys
+
+if pathlib.Path(sys.argv[0]).parent.name == "service":
+    end, _held_until_death = os.pipe()
+    if os.fork() == 0:
+        os.close(_held_until_death)
+        os.read(end, 1)
+"""
 
 
 def _scenario(folder: Path, hold_s: int = 6) -> None:
     (folder / "scenarios").mkdir()
     (folder / "scenarios" / "short.toml").write_text(SCENARIO.format(hold=hold_s))
-
-
-def _wait_for_load(folder: Path, process: subprocess.Popen[str]) -> Path:
-    """The bundle's folder, once operations have been recorded."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        for intervals in folder.glob("reports/runs/*/intervals.jsonl"):
-            if intervals.stat().st_size:
-                return intervals.parent
-        time.sleep(0.1)
-    raise AssertionError(f"the load did not begin: {process.communicate(timeout=10)}")
 
 
 def _wait_until_gone(processes: list[psutil.Process], timeout_s: float = 10) -> list[psutil.Process]:
@@ -120,7 +120,7 @@ def test_ctrl_c_keeps_the_bundle_and_leaves_no_process(tmp_path: Path, loaded_so
     """Exit code 130, every child gone, the bundle there and marked invalid."""
     _scenario(tmp_path, hold_s=60)
     process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
-    bundle = _wait_for_load(tmp_path, process)
+    bundle = wait_for_load(tmp_path, process)
     children = psutil.Process(process.pid).children(recursive=True)
 
     process.send_signal(signal.SIGINT)
@@ -140,7 +140,7 @@ def test_a_target_that_dies_makes_the_run_invalid(tmp_path: Path, loaded_source:
     """Exit code 4, and the message says which target died and when."""
     _scenario(tmp_path, hold_s=60)
     process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
-    bundle = _wait_for_load(tmp_path, process)
+    bundle = wait_for_load(tmp_path, process)
     children = psutil.Process(process.pid).children(recursive=True)
     (target,) = [child for child in children if "jivsbench.service" in child.cmdline()]
 
@@ -152,6 +152,35 @@ def test_a_target_that_dies_makes_the_run_invalid(tmp_path: Path, loaded_source:
     assert "target 'optimized' died" in stdout
     assert _wait_until_gone(children) == []
     assert json.loads((bundle / "run.json").read_text())["verdict"]["outcome"] == "INVALID"
+
+
+@pytest.mark.nightly
+@pytest.mark.no_cover
+def test_a_target_that_is_restarted_makes_the_run_invalid(tmp_path: Path, loaded_source: str) -> None:
+    """Its successor has its port and its tokens and answers before anybody looks: exit code 4 all the same, and it is ended."""
+    _scenario(tmp_path, hold_s=20)
+    (tmp_path / "successor.py").write_text(SUCCESSOR)
+    (tmp_path / "jivsbench.toml").write_text('[plugins]\nmodules = ["successor"]\n')
+    process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source, PYTHONPATH=str(tmp_path))
+    bundle = wait_for_load(tmp_path, process)
+    (target,) = [child for child in psutil.Process(process.pid).children() if "jivsbench.service" in child.cmdline()]
+    (successor,) = target.children()
+    (port,) = {line.laddr.port for line in target.net_connections("tcp") if line.status == psutil.CONN_LISTEN}
+
+    process.send_signal(signal.SIGSTOP)
+    try:
+        target.kill()
+        health = urllib3.request("GET", f"http://127.0.0.1:{port}/health", timeout=30, retries=False)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    stdout, stderr = process.communicate(timeout=60)
+
+    assert health.status == 200
+    assert process.returncode == ExitCode.INVALID, stdout + stderr
+    assert "Traceback" not in stderr
+    (reason,) = json.loads((bundle / "run.json").read_text())["record"]["invalid"]
+    assert reason.startswith("the target 'optimized' died "), reason
+    assert is_gone(successor.pid, 10.0)
 
 
 @pytest.mark.no_cover
@@ -277,7 +306,7 @@ def test_a_killed_run_leaves_a_partial_report(tmp_path: Path, loaded_source: str
     """SIGKILL of the parent: its children go, `report` and `gate` show what was measured, marked PARTIAL, exit code 4."""
     _scenario(tmp_path, hold_s=60)
     process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
-    bundle = _wait_for_load(tmp_path, process)
+    bundle = wait_for_load(tmp_path, process)
     deadline = time.monotonic() + 30
     while (bundle / "intervals.jsonl").read_bytes().count(b"\n") < 4 and time.monotonic() < deadline:
         time.sleep(0.1)
