@@ -47,7 +47,7 @@ class FileModesCheck(HostileCheck):
             if context.is_full or umask & _OTHERS_READ:
                 changes = TargetChanges(umask=0, environment=(("TMPDIR", str(temporary)),))
                 context, umask = exits.enter_context(started(context, changes)), 0
-            session = FileSession(self, lambda: _runs(context, context.table))
+            session = FileSession(self, lambda: _runs(context))
             session.remarks.append(f"umask {umask:03o}")
             return self._attack(context, session, lambda: _look_at_jobs(context, session, temporary))
 
@@ -145,8 +145,8 @@ def list_leftovers(output_dir: Path, kept: set[str], older: set[str]) -> list[Pa
     return sorted(left)
 
 
-def _runs(context: CheckContext, table: str) -> bool:
-    return Extractions(context.target).run({"source": context.source, "table": table, "row_limit": 1}).is_completed
+def _runs(context: CheckContext) -> bool:
+    return Extractions(context.target).run({"source": context.source, "table": context.table, "row_limit": 1}).is_completed
 
 
 def _look_at_jobs(context: CheckContext, session: FileSession, temporary: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -68,7 +69,7 @@ class PageSession(CountedSession):
     def run_benign(self) -> int:
         """1 when the target says what it is, which is no page."""
         answer = self.client.send("GET", f"{API}/profile")
-        return int(answer.status == 200 and bool(answer.document.get("name")))  # noqa: PLR2004
+        return int(answer.status == HTTPStatus.OK and bool(answer.document.get("name")))
 
     def attack(self) -> None:
         """Rounds of texts in reports, each beside a harmless twin; then some of them as names in requests."""
