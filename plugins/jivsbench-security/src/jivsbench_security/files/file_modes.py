@@ -18,6 +18,7 @@ from jivsbench_security.extractions import Extractions
 from jivsbench_security.files.file_session import FileSession
 from jivsbench_security.files.file_watch import CHANGED, MADE, FileWatch
 from jivsbench_security.hostile_check import HostileCheck, started
+from jivsbench_security.processes import read_status
 
 _FORMATS: Final = ("parquet", "arrow", "csv", "jsonl")
 _OTHERS: Final = 0o077
@@ -125,11 +126,8 @@ class ModeWatch:
 
 def read_umask(pid: int) -> int | None:
     """The umask of a process; None where the system does not tell."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1], 8) for line in lines if line.startswith("Umask:")), None)
+    told = read_status(pid, "Umask")
+    return int(told, 8) if told is not None else None
 
 
 def find_open_modes(seen: dict[Path, int]) -> list[tuple[Path, int]]:
