@@ -67,7 +67,7 @@ def attack(base_url: str, *, user: str = "postgres") -> HygieneSession:
     session = HygieneSession(ErrorHygieneCheck(), cast("CheckContext", Context(base_url, user)), "rows", [draw_canary("a row")])
     with TelltaleServer() as telltale:
         telltale.told = 1
-        with session:
+        with session.client:
             session.attack(telltale)
     return session
 
@@ -134,7 +134,7 @@ def test_a_job_without_an_end_is_unanswered() -> None:
     session: HygieneSession
     with serve(run) as base_url:
         session = HygieneSession(ErrorHygieneCheck(), cast("CheckContext", Context(base_url)), "rows", [draw_canary("a row")])
-        with session, TelltaleServer() as telltale, pytest.raises(InvalidRunError):
+        with session.client, TelltaleServer() as telltale, pytest.raises(InvalidRunError):
             session.attack(telltale)
 
     assert session.unanswered >= 20

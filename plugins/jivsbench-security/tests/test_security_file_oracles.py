@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ import pytest
 from jivsbench.api import CheckContext, Response, TargetChanges
 from jivsbench.errors import ConfigError, InvalidRunError
 from jivsbench_security.extractions import Ending, Extractions
-from jivsbench_security.files.file_bombs import FileBombsCheck, Listener, forget_peak
+from jivsbench_security.files.file_bombs import FileBombsCheck, forget_peak, prove_hearing
 from jivsbench_security.files.file_modes import FileModesCheck, ModeWatch, find_open_modes, find_shared_files
 from jivsbench_security.files.file_session import FileSession, read_texts
 from jivsbench_security.files.file_sources import FileSource
@@ -23,6 +24,7 @@ from jivsbench_security.files.file_watch import MADE, OPENED, FileWatch
 from jivsbench_security.files.link_escape import Swapper, require_swaps
 from jivsbench_security.files.path_traversal import is_about_path
 from jivsbench_security.hostile_check import started
+from jivsbench_security.servers.listeners import Listeners
 
 
 class OneAnswerTarget:
@@ -205,12 +207,19 @@ def test_modes_of_one_kind_of_job_are_not_enough(state: str, tmp_path: Path) -> 
 
 
 def test_a_listener_that_hears_nothing_says_so() -> None:
-    """Its own connection is not counted."""
-    with Listener() as listener:
-        listener.prove_hearing()
-        assert listener.connections == 0
-    with pytest.raises(InvalidRunError, match="did not notice"):
-        listener.prove_hearing()
+    """Its own connection is not counted; one to another server is not heard, and one to nobody neither."""
+    listeners = Listeners()
+    port = listeners.listen(socket.AF_INET, ("127.0.0.1", 0), "a server")
+    with listeners.accepting():
+        prove_hearing(listeners, port)
+        assert listeners.take_visits() == ()
+        with socket.create_server(("127.0.0.1", 0)) as other, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jivsbench_security.files.file_bombs._HEARING_S", 0.2)
+            unheard = other.getsockname()[1]
+            with pytest.raises(InvalidRunError, match="did not notice"):
+                prove_hearing(listeners, unheard)
+        with pytest.raises(InvalidRunError, match="did not notice"):
+            prove_hearing(listeners, unheard)
 
 
 def test_a_peak_that_cannot_be_forgotten_is_no_measure() -> None:

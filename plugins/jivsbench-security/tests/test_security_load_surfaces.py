@@ -2,7 +2,9 @@
 
 import base64
 import secrets
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -12,6 +14,7 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import TableName
 from jivsbench_postgres.connector import PostgresConnector
+from jivsbench_security.leaks import load_surfaces
 from jivsbench_security.leaks.canaries import Canary, find_leaks
 from jivsbench_security.leaks.load_surfaces import read_load
 
@@ -51,3 +54,30 @@ def test_a_load_that_does_not_begin_is_told(tmp_path: Path) -> None:
 
     assert "before its page showed a request" in str(problem)
     assert [place for place, _ in found][:1] == ["what the command prints"]
+
+
+ENDLESS = """#!{python}
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"stats": [{"name": "create"}]}')
+
+HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--ui-port") + 1])), Page).serve_forever()
+"""
+
+
+def test_a_load_that_does_not_end_was_not_seen_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its page was there; what it would have left nobody knows."""
+    command = tmp_path / "python"
+    command.write_text(ENDLESS.replace("{python}", sys.executable))
+    command.chmod(0o700)
+    monkeypatch.setattr(load_surfaces, "sys", SimpleNamespace(executable=str(command)))
+    monkeypatch.setattr(load_surfaces, "_LIMIT_S", 3.0)
+    found, problem = read_load(tmp_path, Secret("postgresql://nobody@127.0.0.1:1/nothing"), TABLE, {})
+
+    assert "Locust's page" in [place for place, _ in found]
+    assert problem == "it did not end within 3 s"

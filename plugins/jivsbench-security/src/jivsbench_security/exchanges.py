@@ -14,6 +14,7 @@ from jivsbench.model.secret import Secret
 API: Final = "/api/v1"
 CORRELATION: Final = "x-correlation-id"
 _TIMEOUT_S: Final = 45.0
+_ERRORS: Final = range(400, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Exchange:
     def header(self, name: str) -> str | None:
         """The first header of that name, in lower case."""
         return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
+    def is_error(self) -> bool:
+        """True when the answer is that this was not done, whosever fault it is."""
+        return self.status in _ERRORS
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -98,7 +104,7 @@ class Client:
         if not isinstance(job, str):
             return created
         started = self.send("POST", f"{API}/extractions/{job}/start")
-        if started.status >= http.client.BAD_REQUEST:
+        if started.is_error:
             return started
         return self.send("GET", f"{API}/extractions/{job}?wait_s={wait_s}")
 

@@ -11,12 +11,13 @@ from jivsbench.errors import ExtractionError, InvalidRunError, JivsbenchError, U
 
 IN_FLIGHT: Final = 8
 """So many jobs at a time: no queue fills up, and nobody's turn takes long enough to look like a delay."""
+ENDS: Final = ("COMPLETED", "FAILED", "CANCELLED")
+"""The states of jobs that run no more."""
 _WAIT_S: Final = 30
 _MOST_SILENCES: Final = 3
 """Each takes as long as a client waits, and a check sends hundreds."""
 _PATIENCE_S: Final = 150.0
 _CREATED: Final = 201
-_FINAL: Final = ("COMPLETED", "FAILED", "CANCELLED")
 _CLIENT_ERRORS: Final = range(400, 500)
 INTERNAL_ERROR: Final = 500
 _TOO_MANY: Final = 429
@@ -174,13 +175,13 @@ class Extractions:
         """How a job ended; None while it has not. The duration is left out."""
         answer = self._target.call("GET", f"/extractions/{job_id}")
         job = _as_mapping(answer.body)
-        return _read_ending(answer.status, job, 0.0) if job.get("state") in _FINAL else None
+        return _read_ending(answer.status, job, 0.0) if job.get("state") in ENDS else None
 
     def look_at_all(self) -> dict[str, Ending | None]:
         """The newest 200 jobs by id, as `look` tells of one."""
         answer = self._target.call("GET", "/extractions?size=200")
         jobs = [_as_mapping(job) for job in _as_mapping(answer.body).get("items", ())]
-        return {str(job["id"]): _read_ending(answer.status, job, 0.0) if job["state"] in _FINAL else None for job in jobs}
+        return {str(job["id"]): _read_ending(answer.status, job, 0.0) if job["state"] in ENDS else None for job in jobs}
 
     def _wait(self, path: str | None, answer: Response, started: float) -> Ending:
         while path is not None and answer.status in (200, 202):
@@ -188,7 +189,7 @@ class Extractions:
             # Others of its group may have used up the time: then it is looked at, and not waited for.
             answer = self._target.call("GET", f"{path}?wait_s={max(0, min(_WAIT_S, math.ceil(left_s)))}")
             job = _as_mapping(answer.body)
-            if job.get("state") in _FINAL:
+            if job.get("state") in ENDS:
                 return _read_ending(answer.status, job, time.monotonic() - started)
             if left_s <= 0:
                 # Nobody waits for it any more, and it would hold a worker and a connection.

@@ -1,5 +1,7 @@
 """What the system says of a target's process."""
 
+from pathlib import Path
+
 import psutil
 
 
@@ -17,3 +19,12 @@ def is_gone(pid: int) -> bool:
         return has_ended(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return True
+
+
+def read_status(pid: int, name: str) -> str | None:
+    """The first word that Linux tells of a process under this name; None where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.split()[1] for line in lines if line.startswith(f"{name}:")), None)

@@ -7,7 +7,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.api import CheckContext, TargetChanges, TargetVariant
@@ -114,7 +114,7 @@ def join_starts(starts: Sequence[WeakStart]) -> WeakStart:
         for name in ("admin_token", "credential_key", "mask_key")
         if (secret := getattr(start.changes, name)) is not None
     }
-    return WeakStart(" and ".join(start.label for start in starts), replace(TargetChanges(), **given))
+    return WeakStart(" and ".join(start.label for start in starts), TargetChanges(**given))
 
 
 def choose_starts(choice: random.Random, number: int | None) -> Sequence[WeakStart]:

@@ -3,12 +3,10 @@
 import contextlib
 import gzip
 import socket
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from jivsbench.api import CheckContext, TargetVariant
 from jivsbench.errors import InvalidRunError
@@ -26,6 +24,8 @@ from jivsbench_security.files.bombs import (
 from jivsbench_security.files.file_session import FileCheck, FileSession, read_texts
 from jivsbench_security.files.file_sources import FileSource, offer_folder
 from jivsbench_security.files.file_watch import OPENED, FileWatch
+from jivsbench_security.processes import read_status
+from jivsbench_security.servers.listeners import Listeners
 
 _MIB: Final = 1 << 20
 _GROWTH_BYTES: Final = 64 * _MIB
@@ -37,8 +37,9 @@ _ONE_MIB: Final = {"record": "row", "max_unpack_ratio": 1_000_000, "max_unpacked
 """A source whose limits are on bytes alone."""
 _ENOUGH: Final = 2
 """Findings of one kind; a target that unpacks everything would otherwise be held up for long."""
-_POLL_S: Final = 0.1
+_HERE: Final = "127.0.0.1"
 _HEARING_S: Final = 5.0
+_POLL_S: Final = 0.01
 _FAIR: Final = ("fair.csv", "fair.json", "fair.jsonl", "fair.xml", "fair.xlsx", "fair.csv.gz")
 
 
@@ -65,57 +66,21 @@ class FileBombsCheck(FileCheck):
             return self._attack(context, session, lambda: _throw_all(context, session, source, arena))
 
 
-class Listener:
-    """A server of the check's own, which counts who connects; in a thread."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.settimeout(_POLL_S)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
-        self.connections = 0
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            # Whatever else a network does to one connection, the next one counts as well.
-            with contextlib.suppress(OSError):
-                connection, _peer = self._socket.accept()
-                self.connections += 1
-                connection.close()
-
-    def prove_hearing(self) -> None:
-        """Connect once, and forget it. Raises InvalidRunError when that is not noticed."""
-        give_up_at_s = time.monotonic() + _HEARING_S
-        with contextlib.suppress(OSError):
-            socket.create_connection(self._socket.getsockname(), timeout=_HEARING_S).close()
-        while not self.connections and self._thread.is_alive() and time.monotonic() < give_up_at_s:
-            time.sleep(_POLL_S / 10)
-        if self.connections != 1:
-            raise InvalidRunError("the check's own server did not notice who connected to it")
-        self.connections = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._socket.close()
+def prove_hearing(listeners: Listeners, port: int) -> None:
+    """Connect once, and forget it. Raises InvalidRunError when that is not noticed."""
+    give_up_at_s, visits = time.monotonic() + _HEARING_S, 0
+    with contextlib.suppress(OSError), socket.create_connection((_HERE, port), timeout=_HEARING_S):
+        while not visits and time.monotonic() < give_up_at_s:
+            time.sleep(_POLL_S)
+            visits = len(listeners.take_visits())
+    if visits != 1:
+        raise InvalidRunError("the check's own server did not notice who connected to it")
 
 
 def read_memory(pid: int, name: str) -> int | None:
     """A figure of a process's memory in bytes: VmRSS, or VmHWM for its peak. None where the system does not tell."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+    told = read_status(pid, name)
+    return int(told) * 1024 if told is not None else None
 
 
 def forget_peak(pid: int) -> int | None:
@@ -148,28 +113,28 @@ def _throw_all(context: CheckContext, session: FileSession, source: FileSource, 
         heavy += [*build_rows(size, b"0\n"), *build_slow(size)]
     targets = ("../../slipped", f"{arena}/slipped")
     before = _list_around(context, arena)
+    listeners = Listeners()
+    port = listeners.listen(socket.AF_INET, (_HERE, 0), "the entities' server")
     with (
-        Listener() as listener,
+        listeners.accepting(),
         FileWatch([arena], OPENED) as watch,
         offer_folder(context, source.root, **_ONE_MIB) as narrow,
     ):
         watch.prove_sight(secret)
-        listener.prove_hearing()
+        prove_hearing(listeners, port)
         # A source whose limits refuse everything stops no bomb.
         narrow.require(*_FAIR)
         peaks = [_throw(context, session, source, [bomb]) for bomb in heavy if len(session.findings) < _ENOUGH]
         peaks += [
             _throw(context, session, narrow, [*rows, *build_archives(4 * _MIB, targets)]),
-            _throw(context, session, source, [*build_nesting(), *build_entities(secret, listener.url, _CANARY)]),
+            _throw(context, session, source, [*build_nesting(), *build_entities(secret, f"http://{_HERE}:{port}", _CANARY)]),
         ]
         if not session.findings:
             narrow.require(*_FAIR)
         if any(event.path == secret for event in watch.events()):
             session.add("a document opened a file outside", secret.name, "an external entity with that file's URL")
-        if listener.connections:
-            session.add(
-                "a document connected to a server", f"{listener.connections} times", "an external entity with a server's URL"
-            )
+        if visits := listeners.take_visits():
+            session.add("a document connected to a server", f"{len(visits)} times", "an external entity with a server's URL")
     for path in sorted(_list_around(context, arena) - before):
         session.add("an archive put a file outside", str(path), "an archive with names that climb")
     session.remarks.append(f"{session.attempted} files, at most {max(peaks) // _MIB} MiB more in memory")

@@ -18,6 +18,7 @@ from jivsbench_security.extractions import Extractions
 from jivsbench_security.files.file_session import FileSession
 from jivsbench_security.files.file_watch import CHANGED, MADE, FileWatch
 from jivsbench_security.hostile_check import HostileCheck, started
+from jivsbench_security.processes import read_status
 
 _FORMATS: Final = ("parquet", "arrow", "csv", "jsonl")
 _OTHERS: Final = 0o077
@@ -47,7 +48,7 @@ class FileModesCheck(HostileCheck):
             if context.is_full or umask & _OTHERS_READ:
                 changes = TargetChanges(umask=0, environment=(("TMPDIR", str(temporary)),))
                 context, umask = exits.enter_context(started(context, changes)), 0
-            session = FileSession(self, lambda: _runs(context, context.table))
+            session = FileSession(self, lambda: _runs(context))
             session.remarks.append(f"umask {umask:03o}")
             return self._attack(context, session, lambda: _look_at_jobs(context, session, temporary))
 
@@ -125,11 +126,8 @@ class ModeWatch:
 
 def read_umask(pid: int) -> int | None:
     """The umask of a process; None where the system does not tell."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1], 8) for line in lines if line.startswith("Umask:")), None)
+    told = read_status(pid, "Umask")
+    return int(told, 8) if told is not None else None
 
 
 def find_open_modes(seen: dict[Path, int]) -> list[tuple[Path, int]]:
@@ -145,8 +143,8 @@ def list_leftovers(output_dir: Path, kept: set[str], older: set[str]) -> list[Pa
     return sorted(left)
 
 
-def _runs(context: CheckContext, table: str) -> bool:
-    return Extractions(context.target).run({"source": context.source, "table": table, "row_limit": 1}).is_completed
+def _runs(context: CheckContext) -> bool:
+    return Extractions(context.target).run({"source": context.source, "table": context.table, "row_limit": 1}).is_completed
 
 
 def _look_at_jobs(context: CheckContext, session: FileSession, temporary: Path) -> None:

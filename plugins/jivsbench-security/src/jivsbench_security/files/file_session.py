@@ -1,4 +1,4 @@
-"""The counters and findings of a check that attacks through files, and what all such checks have in common."""
+"""What the checks that attack through files have in common: how they count what befell a job, and on what targets they work."""
 
 from abc import abstractmethod
 from collections.abc import Callable

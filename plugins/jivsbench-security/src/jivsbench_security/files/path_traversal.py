@@ -5,7 +5,6 @@ import random
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -128,7 +127,7 @@ def _is_known(name: str) -> bool:
 
 def _ask_for_tables(context: CheckContext, session: FileSession, source: FileSource, arena: Arena) -> None:
     choice = random.Random(context.seed)  # noqa: S311 - repeatable, not secret
-    payloads = list(islice(arena.payloads(choice), _FULL if context.is_full else _FAST))
+    payloads = list(itertools.islice(arena.payloads(choice), _FULL if context.is_full else _FAST))
     with FileWatch((arena.folder, arena.sibling), OPENED) as watch:
         watch.prove_sight(arena.folder / _SECRET)
         endings = source.run_all([payload.text for payload in payloads])

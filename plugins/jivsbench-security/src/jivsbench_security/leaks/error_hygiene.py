@@ -6,7 +6,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Final, Self
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -16,14 +16,13 @@ from jivsbench.errors import AccessDeniedError, InvalidRunError, OutputError
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.table import TableName
 from jivsbench_security.exchanges import API, CORRELATION, Client, Exchange
+from jivsbench_security.extractions import ENDS
 from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported
 from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks
 from jivsbench_security.leaks.failures import Stage, Step, list_bad_urls
 from jivsbench_security.servers.telltale_server import TelltaleServer
 
 _LEAST_FAILURES: Final = 30
-_REFUSED: Final = range(400, 600)
-_ENDS: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 _SCHEMA: Final = pa.schema([pa.field("id", pa.int64()), pa.field("label", pa.string()), pa.field("day", pa.date32())])
 _FRAME: Final = re.compile(
     r"Traceback|File \"|\.py\b|line \d+, in |\bat 0x[0-9a-f]{6,}|site-packages|psycopg|sqlalchemy|pydantic_core"
@@ -56,7 +55,8 @@ class ErrorHygieneCheck(HostileCheck):
                 reason = "the source's user may not write the table that the check needs"
                 return self._leave_out(context, CheckOutcome.NOT_TESTED, reason)
             telltale = exits.enter_context(TelltaleServer())
-            session = exits.enter_context(HygieneSession(self, context, table, rows))
+            session = HygieneSession(self, context, table, rows)
+            exits.enter_context(session.client)
             return self._attack(context, session, lambda: session.attack(telltale))
 
 
@@ -80,12 +80,6 @@ class HygieneSession(CountedSession):
         """1 when a harmless extraction completes."""
         answer = self.client.run({"source": self._context.source, "table": self._stage.table, "columns": ["id"]})
         return int(answer.document.get("state") == "COMPLETED")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_trace: object) -> None:
-        self.client.close()
 
     def attack(self, telltale: TelltaleServer) -> None:
         """Every failure; then the log of each job and the list of all. Raises InvalidRunError when too few of them failed."""
@@ -133,7 +127,7 @@ class HygieneSession(CountedSession):
         for number, (name, url) in enumerate(list_bad_urls(reader, self._password.text, telltale_port, _find_closed_port())):
             source = f"hygiene-{number}"
             added = self.client.send("POST", f"{API}/data-sources", {"name": source, "connector": "postgres", "url": url})
-            if added.status in _REFUSED:
+            if added.is_error:
                 self._take(Step(name, "POST", ""), added)
                 continue
             self._judge(name, added)
@@ -146,8 +140,8 @@ class HygieneSession(CountedSession):
         """Count a failure and judge it; a request that succeeded, though it should not have, has missed."""
         state = answer.document.get("state")
         # Of a job that still runs nobody knows how it fails.
-        has_ended = bool(answer.status) and (not step.is_job or state in _ENDS)
-        self.tally.count(is_met=answer.status in _REFUSED or state in {"FAILED", "CANCELLED"}, is_answered=has_ended)
+        has_ended = bool(answer.status) and (not step.is_job or state in ENDS)
+        self.tally.count(is_met=answer.is_error or state in {"FAILED", "CANCELLED"}, is_answered=has_ended)
         self._judge(step.name, answer)
 
     def _judge(self, name: str, answer: Exchange) -> None:
@@ -170,7 +164,7 @@ def list_disclosures(answer: Exchange, told: Sequence[Canary]) -> Iterator[str]:
     correlation = answer.header(CORRELATION)
     if not correlation:
         yield "the answer has no correlation id"
-    elif answer.status in _REFUSED and answer.document.get("correlation_id") != correlation:
+    elif answer.is_error and answer.document.get("correlation_id") != correlation:
         yield "the correlation id is not in the problem document"
 
 

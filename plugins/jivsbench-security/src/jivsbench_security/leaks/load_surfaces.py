@@ -62,6 +62,7 @@ def read_load(folder: Path, source: Secret, table: str, keys: Mapping[str, str])
     own = {name: value for name, value in os.environ.items() if not name.startswith("JIVSBENCH_")}
     told = ["run", "leak", "--ui", "--ui-port", str(port), "--reports-dir", str(reports)]
     found: list[tuple[str, bytes]] = []
+    problem = None
     with (
         output.open("wb") as log,
         subprocess.Popen(  # noqa: S603 - this interpreter, with arguments of the check's own
@@ -77,12 +78,14 @@ def read_load(folder: Path, source: Secret, table: str, keys: Mapping[str, str])
             found += _look_at_page(run, port)
             run.wait(_LIMIT_S)
         except subprocess.TimeoutExpired:
+            problem = f"it did not end within {_LIMIT_S:g} s"
             run.terminate()
-    has_page = bool(found)
+    if not found:
+        problem = f"it ended with {run.returncode} before its page showed a request"
     found.append(("what the command prints", output.read_bytes()))
     if reports.is_dir():
         found += read_files(reports, "the folder of a run")
-    return found, None if has_page else f"it ended with {run.returncode} before its page showed a request"
+    return found, problem
 
 
 def _look_at_page(run: "subprocess.Popen[bytes]", port: int) -> Iterator[tuple[str, bytes]]:

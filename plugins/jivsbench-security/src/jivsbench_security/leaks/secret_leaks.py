@@ -23,6 +23,7 @@ from jivsbench.errors import (
 from jivsbench.model.finding import CheckOutcome, CheckResult, Severity
 from jivsbench.model.secret import Secret
 from jivsbench_security.exchanges import API, Client, Exchange
+from jivsbench_security.extractions import ENDS
 from jivsbench_security.hostile_check import CountedSession, HostileCheck, Reported, started
 from jivsbench_security.leaks import crashing_connector
 from jivsbench_security.leaks.canaries import Canary, draw_canary, find_leaks, watch_secret
@@ -42,7 +43,6 @@ _BAD_STARTS: Final = (
     "postgresql://PASSWORD",
     "nothing://ann:PASSWORD@127.0.0.1:1/nothing",
 )
-_ENDS: Final = {"COMPLETED", "FAILED", "CANCELLED"}
 _SLOW_WAIT_S: Final = 10
 _REFUSALS: Final = frozenset({ConfigError.slug, DestinationError.slug, UnknownNameError.slug, SourceUnreachableError.slug})
 
@@ -157,8 +157,9 @@ class LeakSession(CountedSession):
             self._given.append(canary)
             refusal = None
             try:
-                with context.launch(replace(changes, source_url=Secret(text.replace("PASSWORD", canary.text)))) as target:
-                    answer = Client(target.base_url, target.token).run({"source": target.source, "table": "nothing"})
+                with_bad_url = replace(changes, source_url=Secret(text.replace("PASSWORD", canary.text)))
+                with context.launch(with_bad_url) as target, Client(target.base_url, target.token) as client:
+                    answer = client.run({"source": target.source, "table": "nothing"})
                     self._search("an answer", answer.raw)
                     self._take(answer)
             except JivsbenchError as problem:
@@ -200,11 +201,11 @@ class LeakSession(CountedSession):
     def _fail_sources(self, reader: str, telltale: TelltaleServer) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = int(closed.getsockname()[1])
-        count = len(list(list_bad_urls(reader, "", 0, 0)))
-        for number in range(count):
-            canary = draw_canary(f"the password of source {number}")
-            name, url = list(list_bad_urls(reader, canary.text, telltale.port, port))[number]
-            self._use_source(name, "postgres", url, "nothing", replace(canary, owner=f"the password of a source with {name}"))
+        for name in dict(list_bad_urls(reader, "", 0, 0)):
+            # A password for each: what is told somewhere says which source told it.
+            canary = draw_canary(f"the password of a source with {name}")
+            url = dict(list_bad_urls(reader, canary.text, telltale.port, port))[name]
+            self._use_source(name, "postgres", url, "nothing", canary)
         if not telltale.told:
             raise InvalidRunError("the server that tells passwords was told none: the target did not come that far")
 
@@ -235,7 +236,7 @@ class LeakSession(CountedSession):
         body = {"connector": connector, "url": url}
         added = self.client.send("POST", f"{API}/data-sources", {"name": source, **body})
         self._take(added)
-        if added.status >= 400:  # noqa: PLR2004 - refused: nothing to use
+        if added.is_error:
             return
         self._take(self.client.send("POST", f"{API}/data-sources/{source}/test"))
         self._take(self.client.send("PUT", f"{API}/data-sources/{source}", body))
@@ -255,7 +256,7 @@ class LeakSession(CountedSession):
 
     def _take(self, answer: Exchange) -> None:
         state = answer.document.get("state")
-        is_verdict = bool(answer.status) and (state is None or state in _ENDS or "is_declared" in answer.document)
+        is_verdict = bool(answer.status) and (state is None or state in ENDS or "is_declared" in answer.document)
         self.tally.count(is_met=is_verdict)
         error = answer.document.get("error")
         detail = error.get("message") if isinstance(error, dict) else answer.document.get("detail")

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -24,7 +25,7 @@ _FAST_TEXTS: Final = 60
 _FULL_ROUNDS: Final = 20
 _SENT: Final = 15
 """Texts of each round that are sent to the target besides."""
-_MOST_BY_PARSER: Final = 4
+_MOST_WITHOUT_BROWSER: Final = 4
 """Findings; the rest is for what the browser sees."""
 _SHOWN: Final = 120
 
@@ -68,7 +69,7 @@ class PageSession(CountedSession):
     def run_benign(self) -> int:
         """1 when the target says what it is, which is no page."""
         answer = self.client.send("GET", f"{API}/profile")
-        return int(answer.status == 200 and bool(answer.document.get("name")))  # noqa: PLR2004
+        return int(answer.status == HTTPStatus.OK and bool(answer.document.get("name")))
 
     def attack(self) -> None:
         """Rounds of texts in reports, each beside a harmless twin; then some of them as names in requests."""
@@ -135,7 +136,7 @@ class PageSession(CountedSession):
             if answer.status and ("json" not in media_type or answer.header("x-content-type-options") != "nosniff"):
                 self._tell(f"{method}: an answer of type {media_type!r} that a browser may take for a page", [text])
 
-    def _tell(self, evidence: str, texts: Sequence[str] = (), *, most: int = _MOST_BY_PARSER) -> None:
+    def _tell(self, evidence: str, texts: Sequence[str] = (), *, most: int = _MOST_WITHOUT_BROWSER) -> None:
         """Once, unless there are so many findings already; the first of the texts is shown as the one that did it."""
         if len(self.findings) >= most or any(finding.evidence == evidence for finding in self.findings):
             return

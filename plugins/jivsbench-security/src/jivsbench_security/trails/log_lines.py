@@ -50,10 +50,8 @@ class LogLinesCheck(HostileCheck):
     def run(self, context: CheckContext) -> CheckResult:
         """Attack."""
         session = LogSession(self, context)
-        try:
+        with session.client:
             return self._attack(context, session, session.attack)
-        finally:
-            session.close()
 
 
 class LogSession(CountedSession):
@@ -62,7 +60,7 @@ class LogSession(CountedSession):
     def __init__(self, check: Reported, context: CheckContext) -> None:
         super().__init__(check)
         self._context = context
-        self._client = Client(context.base_url, context.token)
+        self.client = Client(context.base_url, context.token)
 
     def describe(self) -> str:
         """One line for the result."""
@@ -72,12 +70,8 @@ class LogSession(CountedSession):
         """1 when a harmless refusal is one line of the log with its path."""
         mark = LogMark(self._context.log)
         path = f"{API}/harmless"
-        self._client.send("GET", path, token="")
+        self.client.send("GET", path, token="")
         return sum(line.get("path") == path for line in _read_sound(mark.await_path()))
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._client.close()
 
     def attack(self) -> None:
         """Every text in its places, one after the other, each followed by a look at what came into the log and the trail."""
@@ -97,15 +91,16 @@ class LogSession(CountedSession):
                 self._send(name, text[:_LONGEST], send)
 
     def _send(self, place: str, text: str, send: Callable[[str], int]) -> None:
-        marks = (LogMark(self._context.log), *map(LogMark, sorted((self._context.output_dir / ".audit").glob("*.jsonl"))))
+        log = LogMark(self._context.log)
+        trails = [LogMark(file) for file in sorted((self._context.output_dir / ".audit").glob("*.jsonl"))]
         status = send(text)
         self.tally.count(is_met=bool(status))
         is_told = place.startswith("path") and status == _UNAUTHORIZED
-        lines = marks[0].await_path() if is_told else marks[0].read()
+        lines = log.await_path() if is_told else log.read()
         problem = next((found for line in lines if (found := find_forgery(line)) is not None), None)
         if problem is None:
-            trail = [line for mark in marks[1:] for line in mark.read()]
-            problem = next((f"audit trail: {found}" for line in trail if (found := find_malformed(line)) is not None), None)
+            written = [line for trail in trails for line in trail.read()]
+            problem = next((f"audit trail: {found}" for line in written if (found := find_malformed(line)) is not None), None)
         if problem is None and is_told:
             problem = find_miscount(lines, text)
         if problem is not None:
@@ -113,26 +108,26 @@ class LogSession(CountedSession):
             self.add(title, f"{place}: {problem}", f"send as {place}: {json.dumps(text[:_SHOWN])}")
 
     def _send_path(self, text: str) -> int:
-        return self._client.send("GET", f"{API}/{_quote(text)}", token="").status
+        return self.client.send("GET", f"{API}/{_quote(text)}", token="").status
 
     def _send_table(self, text: str) -> int:
         name = text[:_LONGEST_NAME].replace(".", "_") or "_"
         body = {"source": self._context.source, "table": name, "filters": [{"column": name, "operator": "=", "values": [text]}]}
-        return self._client.run(body).status
+        return self.client.run(body).status
 
     def _send_query(self, text: str) -> int:
         query = f"SELECT '{text}' FROM \"{text}\""  # noqa: S608 - an attack
-        return self._client.run({"source": self._context.source, "query": query}).status
+        return self.client.run({"source": self._context.source, "query": query}).status
 
     def _send_headers(self, text: str) -> int:
         # A header cannot hold a line end: the client would be the one to break. Everything else goes out as it is.
         value = re.sub(r"[\r\n\0]", " ", text).encode("utf-8", "replace").decode("latin-1")
         headers = {CORRELATION: value, "User-Agent": value, "Authorization": f"Bearer {value}"}
-        return self._client.send("GET", f"{API}/profile", headers=headers, token="").status
+        return self.client.send("GET", f"{API}/profile", headers=headers, token="").status
 
     def _send_source(self, text: str) -> int:
         body = {"name": text[:_LONGEST_NAME], "connector": text, "url": f"postgresql://{_quote(text)}@127.0.0.1:1/x"}
-        return self._client.send("POST", f"{API}/data-sources", body).status
+        return self.client.send("POST", f"{API}/data-sources", body).status
 
 
 class LogMark:

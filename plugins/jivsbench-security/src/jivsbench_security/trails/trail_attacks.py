@@ -27,7 +27,6 @@ _FAST_STATEMENTS: Final = 12
 _LATE_S: Final = 2.0
 """So long without a new line, and nothing more is awaited."""
 _LEAST_LINES: Final = 4
-_REFUSED: Final = range(400, 600)
 _DIGEST: Final = "digest"
 
 
@@ -66,10 +65,8 @@ class AuditTrailCheck(HostileCheck):
     def run(self, context: CheckContext) -> CheckResult:
         """Attack."""
         session = TrailSession(self, context)
-        try:
+        with session.client:
             return self._attack(context, session, session.attack)
-        finally:
-            session.close()
 
 
 class TrailSession(CountedSession):
@@ -78,7 +75,7 @@ class TrailSession(CountedSession):
     def __init__(self, check: Reported, context: CheckContext) -> None:
         super().__init__(check)
         self._context = context
-        self._client = Client(context.base_url, context.token)
+        self.client = Client(context.base_url, context.token)
         self._secret = draw_canary("a value that was sent")
         self._sent: list[Sent] = []
 
@@ -91,28 +88,24 @@ class TrailSession(CountedSession):
         """1 when a harmless request is carried out and is in the trail as asked for."""
         mark = secrets.token_hex(8)
         body = {"source": self._context.source, "table": self._context.table, "row_limit": 1}
-        answer = self._client.send("POST", f"{API}/extractions", body, headers={CORRELATION: mark})
+        answer = self.client.send("POST", f"{API}/extractions", body, headers={CORRELATION: mark})
         if answer.status != HTTPStatus.CREATED:
             return 0
         # Nobody is to start it later.
-        self._client.send("POST", f"{API}/extractions/{answer.document.get('id')}/stop")
+        self.client.send("POST", f"{API}/extractions/{answer.document.get('id')}/stop")
         return int(mark in self._await_events({mark}))
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._client.close()
 
     def attack(self) -> None:
         """Send everything, then look at the trail, then at copies of it that were altered."""
         for request in self._list_requests():
             self._send(request)
-        refused = {sent.correlation_id for sent in self._sent if sent.answer.status in _REFUSED}
+        refused = {sent.correlation_id for sent in self._sent if sent.answer.is_error}
         events = self._await_events(refused, "refused")
         for sent in self._sent:
             if not sent.answer.status:
                 # Not known whether it was refused; it counts as unanswered.
                 continue
-            if sent.answer.status not in _REFUSED:
+            if not sent.answer.is_error:
                 self._tell("an attack was not refused", sent.name, f"the answer was {sent.answer.status}")
             elif (problem := find_omission(events.get(sent.correlation_id), sent)) is not None:
                 self._tell("a refused attack is not in the trail as it was", sent.name, problem)
@@ -150,8 +143,8 @@ class TrailSession(CountedSession):
     def _send(self, request: Request) -> None:
         mark, at = secrets.token_hex(8), datetime.now(UTC)
         path, headers = f"{API}{request.path}", {CORRELATION: mark}
-        answer = self._client.send(request.method, path, request.body, headers=headers, token=request.token)
-        self.tally.count(is_met=answer.status in _REFUSED, is_answered=bool(answer.status))
+        answer = self.client.send(request.method, path, request.body, headers=headers, token=request.token)
+        self.tally.count(is_met=answer.is_error, is_answered=bool(answer.status))
         self._sent.append(Sent(request.name, mark, at, request.token is None, answer))
 
     def _await_events(self, wanted: AbstractSet[str], kind: str | None = None) -> dict[str, Mapping[str, Any]]:
