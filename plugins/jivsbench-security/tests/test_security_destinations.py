@@ -9,6 +9,7 @@ import pytest
 from jivsbench.api import Response
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
 from jivsbench_security.destinations.destination_control import DestinationControlCheck, DestinationSession, list_destinations
 from jivsbench_security.destinations.destination_urls import (
     HostileUrl,
@@ -19,21 +20,21 @@ from jivsbench_security.destinations.destination_urls import (
     list_rebinding,
     list_smuggled,
 )
-from jivsbench_security.servers.listeners import Listeners, build_redirect, open_socket_file
+from jivsbench_security.servers.listeners import Listeners, build_redirect, name_socket_file
 
 
 def test_a_visit_is_noticed_at_once_wherever_it_comes(tmp_path) -> None:
     """TCP and socket files count, the redirect does not and answers."""
     listeners = Listeners()
     port = listeners.listen(socket.AF_INET, ("127.0.0.1", 0), "an address")
-    listeners.listen(socket.AF_UNIX, str(open_socket_file(tmp_path)), "a socket file")
+    listeners.listen(socket.AF_UNIX, str(name_socket_file(tmp_path)), "a socket file")
     redirect = listeners.listen(socket.AF_INET, ("127.0.0.1", 0), "a redirect", build_redirect("http://127.0.0.2/"))
     with listeners.accepting():
         assert listeners.take_visits() == ()
         socket.create_connection(("127.0.0.1", port), 2.0).close()
         assert listeners.take_visits() == ("an address",)
         with socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(open_socket_file(tmp_path)))
+            client.connect(str(name_socket_file(tmp_path)))
             assert listeners.take_visits() == ("a socket file",)
         with socket.create_connection(("127.0.0.1", redirect), 2.0) as client:
             client.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -74,7 +75,7 @@ STORED = Response(201, {})
 
 def attack(target: Target, listeners: object, url: str = "postgresql://127.0.0.1/d"):
     """A session with one target of that kind, and its context."""
-    reader = SimpleNamespace(connector="postgres", url=Secret(url))
+    reader = DataSource("main", "postgres", Secret(url))
     context = SimpleNamespace(target=target, source="main", reader=lambda: reader)
     return DestinationSession(DestinationControlCheck(), (context, context), listeners), context
 
@@ -132,10 +133,10 @@ def test_names_that_change_are_tried_only_where_they_are_known() -> None:
     """A target that does not ask the check's name server refuses each of them, for not knowing it."""
     session, context = attack(Target(Response(503, {"slug": "destination"})), Listeners())
     with pytest.raises(InvalidRunError, match="name server"):
-        session.find_resolver(context, "rebind-9-postgres.invalid", 1)
+        session.need_resolver(context, "rebind-9-postgres.invalid", 1)
     for known in (STORED, Response(422, {"slug": "unknown-name"})):
         session, context = attack(Target(known), Listeners())
-        session.find_resolver(context, "rebind-9-postgres.invalid", 1)
+        session.need_resolver(context, "rebind-9-postgres.invalid", 1)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""The server that tells passwords: it is told one, and tells it."""
+
 import psycopg
 import pytest
 

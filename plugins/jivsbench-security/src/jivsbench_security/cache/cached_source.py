@@ -16,8 +16,8 @@ from jivsbench.errors import InvalidRunError, JivsbenchError
 from jivsbench.model.table import TableName
 from jivsbench_security.cache.cache_server import CacheServer
 from jivsbench_security.extractions import Ending, Extractions
+from jivsbench_security.second_sources import second_source
 
-_CREATED: Final = 201
 _OK: Final = 200
 BUSY: Final = frozenset({0, 408, 429, 502, 503, 504})
 """Answers, and none, that say nothing of what was asked."""
@@ -117,22 +117,11 @@ def drop_afterwards(context: CheckContext, loader: TableLoader, table: TableName
 @contextmanager
 def add_source(context: CheckContext, server: CacheServer, *, tables: tuple[str, ...] | None = None) -> Iterator[CachedSource]:
     """A source of the check's own, removed at the end. Raises InvalidRunError when the target does not take it."""
-    reader, name = context.reader(), f"check-{secrets.token_hex(6)}"
-    body = {
-        "name": name,
-        "connector": reader.connector,
-        "url": reader.url.reveal(),
-        "tables": list(tables or reader.tables or ()) or None,
-        "type_policy": reader.type_policy.value,
-    }
-    answer = context.target.call("POST", "/data-sources", body)
-    if answer.status != _CREATED:
-        raise InvalidRunError(f"the target did not take a data source of the check's own (status {answer.status})")
-    source = CachedSource(context, server, name)
+    source = CachedSource(context, server, f"check-{secrets.token_hex(6)}")
     try:
-        yield source
+        with second_source(context, source.name, tables=tables):
+            yield source
     finally:
-        context.target.call("DELETE", f"/data-sources/{name}")
         server.remove(tuple(source.entries()))
 
 

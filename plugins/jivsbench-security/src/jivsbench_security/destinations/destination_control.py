@@ -28,7 +28,8 @@ from jivsbench_security.destinations.destination_urls import (
 )
 from jivsbench_security.extractions import INTERNAL_ERROR, Extractions, read_slug
 from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, HostileCheck, Reported
-from jivsbench_security.servers.listeners import Listeners, build_redirect, open_socket_file
+from jivsbench_security.second_sources import describe_source
+from jivsbench_security.servers.listeners import Listeners, build_redirect, name_socket_file
 
 _OK: Final = 200
 _CREATED: Final = 201
@@ -71,7 +72,7 @@ class DestinationControlCheck(HostileCheck):
             session = DestinationSession(self, (context, confined), listeners)
 
             def send() -> None:
-                session.find_resolver(confined, REBOUND.format(count=_ALWAYS, connector="postgres"), traps.port)
+                session.need_resolver(confined, REBOUND.format(count=_ALWAYS, connector="postgres"), traps.port)
                 session.attack(context, list_neighbours())
                 url = context.reader().url.reveal()
                 for urls in (
@@ -114,7 +115,7 @@ class DestinationSession(CountedSession):
         is_reached = call("POST", f"/data-sources/{name}/test").status == _OK
         return call("DELETE", f"/data-sources/{name}").status != 0 and is_reached
 
-    def find_resolver(self, context: CheckContext, host: str, port: int) -> None:
+    def need_resolver(self, context: CheckContext, host: str, port: int) -> None:
         """A name that always stands for an allowed address has to be known: else none that changes later was ever looked at.
 
         Raises InvalidRunError when the target does not ask the lying name server.
@@ -202,8 +203,7 @@ def _make_name() -> str:
 
 
 def _describe_own(context: CheckContext, name: str) -> dict[str, object]:
-    reader = context.reader()
-    return {"name": name, "connector": reader.connector, "url": reader.url.reveal()}
+    return {"name": name, **describe_source(context)}
 
 
 def _says_nothing(answer: Response) -> bool:
@@ -225,7 +225,7 @@ def list_destinations(context: CheckContext) -> tuple[str, ...]:
 def _set_traps(listeners: Listeners, folder: Path) -> Traps:
     """Listeners, and files that lead to them. Raises OSError where the machine has no such places."""
     port = listeners.listen(socket.AF_INET, (FORBIDDEN_HOST, 0), "another address")
-    listeners.listen(socket.AF_UNIX, str(open_socket_file(folder)), "a socket file")
+    listeners.listen(socket.AF_UNIX, str(name_socket_file(folder)), "a socket file")
     redirect = build_redirect(f"http://{FORBIDDEN_HOST}:{port}/")
     redirect_port = listeners.listen(socket.AF_INET, (ALLOWED_HOST, 0), "a redirect", redirect)
     service = f"[evil]\nhost={FORBIDDEN_HOST}\nport={port}\n"

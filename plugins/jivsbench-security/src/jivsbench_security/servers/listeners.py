@@ -92,6 +92,6 @@ def build_redirect(url: str) -> bytes:
     return f"HTTP/1.1 302 Found\r\nLocation: {url}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 
 
-def open_socket_file(folder: Path) -> Path:
+def name_socket_file(folder: Path) -> Path:
     """Where PostgreSQL's clients look for a server in a folder."""
     return folder / ".s.PGSQL.5432"

@@ -6,6 +6,8 @@ import threading
 from types import TracebackType
 from typing import Final, Self
 
+from jivsbench_security.servers.fronts import read_exactly
+
 _LENGTH_BYTES: Final = 4
 _SSL_REQUESTS: Final = frozenset({80877103, 80877104})
 _MOST_BYTES: Final = 10_000
@@ -61,20 +63,10 @@ class TelltaleServer:
 
 def _read_message(client: socket.socket) -> bytes:
     """The next message without its length."""
-    length = int.from_bytes(_read(client, _LENGTH_BYTES), "big") - _LENGTH_BYTES
+    length = int.from_bytes(read_exactly(client, _LENGTH_BYTES), "big") - _LENGTH_BYTES
     if not 0 <= length <= _MOST_BYTES:
         raise ValueError("this is no PostgreSQL client")
-    return _read(client, length)
-
-
-def _read(client: socket.socket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        part = client.recv(count - len(found))
-        if not part:
-            raise ValueError("the client is gone")
-        found += part
-    return found
+    return read_exactly(client, length)
 
 
 def _write_message(kind: bytes, payload: bytes) -> bytes:

@@ -45,11 +45,10 @@ class _Indexer(ast.NodeVisitor):
         self.visit_body([*node.decorator_list, *node.bases, *node.keywords])
         self._enter(Scope(self._module, node, self._scope), node.body)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._enter_function(node, node.body)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._enter_function(node, node.body)
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast calls them
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._enter_function(node, [node.body])
@@ -98,19 +97,12 @@ class _Indexer(ast.NodeVisitor):
         ):
             self._bind(node.func.value, node.args[-1])
 
-    def visit_Return(self, node: ast.Return) -> None:
+    def visit_Return(self, node: ast.Return | ast.Yield | ast.YieldFrom) -> None:
         if node.value is not None:
             self._scope.returned.append(node.value)
         self.generic_visit(node)
 
-    def visit_Yield(self, node: ast.Yield) -> None:
-        if node.value is not None:
-            self._scope.returned.append(node.value)
-        self.generic_visit(node)
-
-    def visit_YieldFrom(self, node: ast.YieldFrom) -> None:
-        self._scope.returned.append(node.value)
-        self.generic_visit(node)
+    visit_Yield = visit_YieldFrom = visit_Return  # noqa: N815 - as ast calls them
 
     def visit_Assign(self, node: ast.Assign) -> None:
         for target in node.targets:
@@ -146,22 +138,16 @@ class _Indexer(ast.NodeVisitor):
         self._bind(node.target, node.value)
         self.generic_visit(node)
 
-    def visit_For(self, node: ast.For) -> None:
+    def visit_For(self, node: ast.For | ast.AsyncFor | ast.comprehension) -> None:
         self._bind(node.target, node.iter)
         self.generic_visit(node)
 
-    def visit_AsyncFor(self, node: ast.AsyncFor) -> None:
-        self._bind(node.target, node.iter)
-        self.generic_visit(node)
+    visit_AsyncFor = visit_comprehension = visit_For  # noqa: N815 - as ast calls them
 
-    def visit_ListComp(self, node: ast.ListComp) -> None:
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> None:
         self._enter_comprehension(node, [*node.generators, node.elt])
 
-    def visit_SetComp(self, node: ast.SetComp) -> None:
-        self._enter_comprehension(node, [*node.generators, node.elt])
-
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
-        self._enter_comprehension(node, [*node.generators, node.elt])
+    visit_SetComp = visit_GeneratorExp = visit_ListComp  # noqa: N815 - as ast calls them
 
     def visit_DictComp(self, node: ast.DictComp) -> None:
         self._enter_comprehension(node, [*node.generators, node.key, node.value])
@@ -169,10 +155,6 @@ class _Indexer(ast.NodeVisitor):
     def _enter_comprehension(self, node: Comprehension, body: Iterable[ast.AST]) -> None:
         scope = self._module.comprehensions[node] = Scope(self._module, node, self._scope)
         self._enter(scope, body)
-
-    def visit_comprehension(self, node: ast.comprehension) -> None:
-        self._bind(node.target, node.iter)
-        self.generic_visit(node)
 
     def visit_withitem(self, node: ast.withitem) -> None:
         if node.optional_vars is not None:

@@ -23,7 +23,7 @@ from jivsbench_security.source_code.known_words import (
 )
 from jivsbench_security.source_code.name_resolution import NameResolution, expand_name, is_enum, list_names
 from jivsbench_security.source_code.recollection import Recollection
-from jivsbench_security.source_code.scopes import CallSite, Function, Scope
+from jivsbench_security.source_code.scopes import CallSite, Function, Scope, find_last_name
 from jivsbench_security.source_code.source_index import SourceIndex
 
 
@@ -52,7 +52,7 @@ FIXED: Final = Origin(Kind.FIXED)
 COMPOSED: Final = Origin(Kind.COMPOSED)
 OPEN: Final = Origin(Kind.OPEN)
 _COMPOSERS: Final = ("psycopg.sql.", "psycopg2.sql.", "sqlalchemy.")
-"""Their objects bind or quote what they are given; what takes plain text of them is a sink (`sql_rule`)."""
+"""Their objects bind or quote what they are given; what takes plain text of them is a sink (`sql_source`)."""
 
 
 def join(origins: Iterable[Origin]) -> Origin:
@@ -250,7 +250,7 @@ class TextFlow:
         return made + copied if made else []
 
     def _trace_call(self, node: ast.Call, scope: Scope) -> Origin:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+        name = find_last_name(node.func)
         own = self._names.find_function(node.func, scope)
         if self._is_safe(node.func, name, scope, own):
             return FIXED

@@ -148,7 +148,7 @@ def _judge_origins(needed: Iterable[Distribution]) -> Iterator[_Fault]:
 def _judge_pins(needed: Sequence[Distribution], pins: Sequence[Pin]) -> Iterator[_Fault]:
     for pin in pins:
         if pin.problem is not None:
-            yield _Fault("a requirement is not pinned with a hash", f"{pin.name} {pin.version} {pin.problem}", f"{pin.name}")
+            yield _Fault("a requirement is not pinned with a hash", f"{pin.name} {pin.version} {pin.problem}", pin.name)
     locked = {(pin.name, canonicalize_version(pin.version)) for pin in pins}
     for one in needed:
         if pins and not one.is_editable and not one.is_of_host and not _is_locked(one, locked):
