@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from jivsbench.app.serving import _make_folder
 from jivsbench.errors import AuditError, OutputError
 from jivsbench.extract.caching.key_file import read_cache_key
 from jivsbench.extract.folders import create_job_folder
@@ -17,7 +16,7 @@ from jivsbench.history.store import open_history
 from jivsbench.model.profile import OPTIMIZED
 from jivsbench.model.summary import Report
 from jivsbench.report.bundle import write_reports
-from jivsbench.service.assembly import _make_output_dir
+from jivsbench.service.assembly import make_output_folder
 from jivsbench.service.audit import AUDIT_FOLDER, open_trail
 
 
@@ -59,8 +58,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "job store": keep_jobs,
     "history": keep_history,
     "trail": start_trail,
-    "outputs": lambda folder: _make_output_dir(str(folder)),
-    "serve": _make_folder,
+    "outputs": make_output_folder,
 }
 
 
