@@ -26,13 +26,13 @@ from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
 from jivsbench.extract.metadata_cache import MetadataCache
-from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.extract.runner import JobRunner
 from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import Registry, load_registry
+from jivsbench.private_folders import make_missing_folders
 from jivsbench.service.audit import AuditKey, AuditTrail, open_trail
 from jivsbench.service.auth import Authority
 from jivsbench.service.job_watch import JobWatch

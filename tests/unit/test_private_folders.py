@@ -11,10 +11,10 @@ from jivsbench.errors import AuditError, OutputError
 from jivsbench.extract.caching.key_file import read_cache_key
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.jobs.database import STORE_FOLDER, open_database
-from jivsbench.extract.private_folders import make_missing_folders, make_private_folder
 from jivsbench.history.store import open_history
 from jivsbench.model.profile import OPTIMIZED
 from jivsbench.model.summary import Report
+from jivsbench.private_folders import make_missing_folders, make_private_folder
 from jivsbench.report.bundle import write_reports
 from jivsbench.service.assembly import make_output_folder
 from jivsbench.service.audit import AUDIT_FOLDER, open_trail

@@ -12,7 +12,7 @@ from typing import Final
 
 from jivsbench.errors import OutputError
 from jivsbench.extract.caching.sealing import KEY_BYTES
-from jivsbench.extract.private_folders import make_missing_folders
+from jivsbench.private_folders import make_missing_folders
 
 _NAME: Final = ".cache.key"
 
