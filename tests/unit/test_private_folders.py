@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -145,3 +147,13 @@ def test_a_cache_key_that_others_may_know_is_refused(fault: str, tmp_path: Path)
 
     with pytest.raises(OutputError, match="remove it"):
         read_cache_key(tmp_path)
+
+
+def test_a_pipe_in_the_place_of_a_cache_key_holds_nobody_up(tmp_path: Path) -> None:
+    """Whoever may write into a shared folder could have a service wait for ever; the other end of the pipe is nobody's."""
+    os.mkfifo(tmp_path / ".cache.key", 0o600)
+    asked = "import pathlib, sys; from jivsbench.extract.caching.key_file import *; read_cache_key(pathlib.Path(sys.argv[1]))"
+
+    ended = subprocess.run([sys.executable, "-c", asked, str(tmp_path)], capture_output=True, text=True, timeout=20, check=False)
+
+    assert "remove it" in ended.stderr
