@@ -47,7 +47,7 @@ def _list_hosts(host: str, options: Mapping[str, str | Sequence[str]]) -> Iterat
     """Every host that libpq may connect to: what the options name is before the URL's host, and that before the environment's."""
     named = [options[key] for key in _PLACES if key in options]
     texts = [text for value in named for text in ([value] if isinstance(value, str) else value)]
-    if "service" in options:
+    if "service" in options or (not texts and not host and os.environ.get("PGSERVICE")):
         # A file of the user's says where that is, and nobody reads it here.
         yield "a service"
     for text in texts or [host or os.environ.get("PGHOSTADDR") or os.environ.get("PGHOST", "")]:

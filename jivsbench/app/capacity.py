@@ -11,13 +11,13 @@ from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.progress import Listener, Step
 from jivsbench.app.targets import Target
 from jivsbench.errors import InvalidRunError
-from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.spec import LoadSpec
 from jivsbench.model.behaviour import Capacity, Plateau
 from jivsbench.model.record import ArmRecord, Plan
 from jivsbench.model.scenario import Arrival, Block, Stage
+from jivsbench.private_folders import make_private_folder
 
 PLATEAU_S: Final = 60.0
 LEAST_PLATEAU_S: Final = 5.0

@@ -30,6 +30,7 @@ from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret, format_url_without_secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import Registry
+from jivsbench.private_folders import make_private_folder
 from jivsbench.service.auth import Role
 from jivsbench.service.spec import ServiceSpec, TokenSpec
 
@@ -85,7 +86,7 @@ class AttackedTargets:
             folder = Path(tempfile.mkdtemp(prefix=f"{variant.name}-", dir=self._work))
             checks = folder / "checks"
             for one in (checks, folder / "outputs"):
-                one.mkdir(mode=0o700)
+                make_private_folder(one, may_exist=False)
             spec = build_service_spec(replace(self._bench, servers=servers), self._profile, folder / "outputs", variant=variant)
             spec = _change_spec(spec, changes)
             if variant.is_unlocked:

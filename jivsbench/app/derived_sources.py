@@ -22,10 +22,10 @@ from jivsbench.checks.context import HttpTarget
 from jivsbench.config.workloads import list_derived_kinds
 from jivsbench.dataset import CHUNK_ROWS, SCHEMA, Dataset
 from jivsbench.errors import EnvironmentProblem
-from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.mixed import derived_table
 from jivsbench.model.scenario import OfferedSource, SourceKind, WorkloadSpec
 from jivsbench.model.secret import Secret
+from jivsbench.private_folders import make_private_folder
 
 _NAMES: Final = {SourceKind.FILES: "mix-files", SourceKind.REST: "mix-rest"}
 _CONNECTORS: Final = {SourceKind.FILES: "files", SourceKind.REST: "rest"}

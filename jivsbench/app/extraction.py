@@ -12,7 +12,6 @@ from jivsbench.extract.extractor import JOB_ID, Extractor
 from jivsbench.extract.guards import require_guards
 from jivsbench.extract.incremental import Series, extract_increment
 from jivsbench.extract.manifest import IncrementMode
-from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.extract.resume import read_finished
 from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.job import ExtractionResult
@@ -21,6 +20,7 @@ from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest
 from jivsbench.plugins import Registry
+from jivsbench.private_folders import make_missing_folders
 
 
 def fit_to_one_extraction(profile: Profile, streams: int | None, timeout_s: float) -> Profile:

@@ -29,7 +29,6 @@ from jivsbench.app.targets import Stack, Target, start_targets
 from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
 from jivsbench.errors import EnvironmentProblem, InterruptedRunError, InvalidRunError, OutputError
-from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.aborting import AbortWatch
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
@@ -44,6 +43,7 @@ from jivsbench.model.monitor_rows import MonitorFacts, ServerRecord
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
 from jivsbench.model.scenario import Question
+from jivsbench.private_folders import make_private_folder
 from jivsbench.report.bundle import write_plan
 from jivsbench.report.manifest import MANIFEST_FILENAME
 

@@ -11,11 +11,10 @@ from jivsbench.app.progress import Listener, Note, Step
 from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.app.targets import build_service_spec
 from jivsbench.config import Settings, find_profile
-from jivsbench.errors import OutputError
 from jivsbench.extract.guards import require_guards
-from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.model.secret import Secret
 from jivsbench.plugins import Registry
+from jivsbench.service.assembly import make_output_folder
 from jivsbench.service.server import serve
 
 _TOKEN_BYTES: Final = 32
@@ -36,19 +35,13 @@ def serve_alone(settings: Settings, registry: Registry, options: ServeOptions, l
     """Serve until the process is told to stop. Raises NoGuardError, PortInUseError or OutputError before anything listens."""
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
-    _make_folder(options.output)
+    # The service would make it too, but only after servers were started.
+    make_output_folder(options.output)
     token = (options.admin_token or _write_new_token(listener)).reveal()
     with open_servers(settings, registry, listener) as servers:
         bench = Workbench(settings, registry, servers, listener)
         spec = build_service_spec(bench, profile, options.output, port=options.port, host=options.host, admin_token=token)
         serve(spec, lambda base_url: listener(Step(f"serving {profile.name} on {base_url}/api/v1 - Ctrl-C ends it")))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        make_missing_folders(folder)
-    except OSError as exc:
-        raise OutputError(f"extractions were to be written to {folder}, which cannot be made ({exc.strerror})") from exc
 
 
 def _write_new_token(listener: Listener) -> Secret:

@@ -14,11 +14,11 @@ from jivsbench.api import UNCHANGED, TargetChanges, TargetVariant
 from jivsbench.app.servers import Workbench
 from jivsbench.errors import EnvironmentProblem
 from jivsbench.extract.credentials import format_new_key
-from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.load.spec import LoadArm
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRuntime
 from jivsbench.model.secret import Secret
+from jivsbench.private_folders import make_private_folder
 from jivsbench.service.auth import Role
 from jivsbench.service.launcher import RunningService, Surroundings, start_service
 from jivsbench.service.spec import ServiceSpec, SourceSpec, TokenSpec

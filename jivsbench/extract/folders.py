@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jivsbench.errors import OutputError
-from jivsbench.extract.private_folders import make_missing_folders
+from jivsbench.private_folders import make_missing_folders
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

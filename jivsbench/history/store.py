@@ -26,11 +26,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError
 from jivsbench.extract.jobs.database_url import parse_database_url
-from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.model.gate import WHOLE
 from jivsbench.model.history import HistoryRun, HistoryValue, SeriesKey
 from jivsbench.model.secret import Secret, format_url_without_secret
 from jivsbench.model.summary import Figure
+from jivsbench.private_folders import make_missing_folders
 
 FILENAME: Final = "history.sqlite3"
 _VERSION: Final = 1

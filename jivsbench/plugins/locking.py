@@ -5,6 +5,7 @@ What a lock does not cover: the libraries that a plugin imports, and compiled fi
 sources of the same age; whoever can write those can change jivsbench itself.
 """
 
+import functools
 import hashlib
 import json
 import tomllib
@@ -36,8 +37,8 @@ class LockedPlugin:
 
 def lock(candidates: Sequence[Candidate]) -> tuple[LockedPlugin, ...]:
     """What these plugins are now. Raises PluginLoadError for one whose files cannot be found."""
-    hashes = _Hashes()
-    found = [LockedPlugin(one.name, one.origin, one.version, hashes.of(_find_files(one))) for one in candidates]
+    hash_once = functools.cache(_hash_files)
+    found = [LockedPlugin(one.name, one.origin, one.version, hash_once(_find_files(one))) for one in candidates]
     return tuple(sorted(found, key=lambda plugin: plugin.name))
 
 
@@ -66,11 +67,12 @@ def check_lock(path: Path, candidates: Sequence[Candidate]) -> None:
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path} cannot be read, so no plugin is loaded: make it again with `jivsbench plugins lock`") from exc
     locked = {plugin.name: plugin for plugin in parse_lock(text, str(path))}
-    hashes = _Hashes()
+    # For as long as this call: the files may be others the next time.
+    hash_once = functools.cache(_hash_files)
     verified = set()
     for candidate in (one for one in candidates if one.name in locked):
         package = _find_files(candidate)
-        _compare(candidate, locked[candidate.name], hashes.of(package), path)
+        _compare(candidate, locked[candidate.name], hash_once(package), path)
         verified.add(package)
     for candidate in (one for one in candidates if one.name not in locked):
         # A module named besides is as good as the package that it lies in.
@@ -92,18 +94,6 @@ def _compare(candidate: Candidate, locked: LockedPlugin, sha256: str, path: Path
                 f"plugin {candidate.label} is not the one in {path}, so it is not loaded (its {what} is {found}, "
                 f"{wanted} is locked): {_AGAIN}"
             )
-
-
-class _Hashes:
-    """Hashes of packages, each computed once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def of(self, package: PackageFiles) -> str:
-        if package.name not in self._known:
-            self._known[package.name] = _hash_files(package)
-        return self._known[package.name]
 
 
 def _hash_files(package: PackageFiles) -> str:

@@ -26,13 +26,13 @@ from jivsbench.extract.jobs.directory import SourceDirectory
 from jivsbench.extract.jobs.sources import SourceStore
 from jivsbench.extract.jobs.store import JobStore
 from jivsbench.extract.metadata_cache import MetadataCache
-from jivsbench.extract.private_folders import make_missing_folders
 from jivsbench.extract.runner import JobRunner
 from jivsbench.extract.transforms.mask_key import check_mask_key
 from jivsbench.model.profile import Profile
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import Registry, load_registry
+from jivsbench.private_folders import make_missing_folders
 from jivsbench.service.audit import AuditKey, AuditTrail, open_trail
 from jivsbench.service.auth import Authority
 from jivsbench.service.job_watch import JobWatch
@@ -63,9 +63,8 @@ class Service:
     extractor: Extractor
     runner: JobRunner
     metrics: JobMetrics
-    cache_client: CacheClient | None
-    occupied: int
-    """Descriptor of the output folder, locked while this service uses it."""
+    opened: ExitStack
+    """All that has to be closed again, the lock of the output folder included; from the last to the first."""
 
     def check_source(self, source: DataSource) -> None:
         """Raises UnknownNameError for a connector that is not loaded, or does not open such URLs, and DestinationError."""
@@ -79,14 +78,8 @@ class Service:
 
     def close(self) -> None:
         """Let jobs end, cancel those that do not, close every connection. Takes less than 4.5 s."""
-        with ExitStack() as exits:
-            # From the last to the first; one that cannot be closed leaves none of the others open.
-            exits.callback(os.close, self.occupied)
-            exits.callback(self.trail.close)
-            exits.callback(self.database.close)
-            if self.cache_client is not None:
-                exits.callback(self.cache_client.close)
-            exits.callback(self.extractor.close, _CLOSE_S)
+        with self.opened:
+            # One that cannot be closed leaves none of the others open.
             if not self.runner.close(_DRAIN_S):
                 _LOG.error("some jobs did not end when they were cancelled, or their end could not be stored")
 
@@ -105,16 +98,16 @@ def assemble(spec: ServiceSpec) -> Service:
     key = parse_credential_key(Secret(spec.credential_key)) if spec.credential_key else None
     check_mask_key(Secret(spec.mask_key) if spec.mask_key else None)
     guards = require_guards(spec.profile, registry.guards)
-    output_dir = _make_output_dir(spec.output_dir)
-    with ExitStack() as opened:
+    output_dir = make_output_folder(Path(spec.output_dir)).resolve()
+    with ExitStack() as undo:
+        opened = undo.enter_context(ExitStack())
         # First of all, so that nobody else writes to what is opened then.
-        occupied = _occupy(output_dir)
-        opened.callback(os.close, occupied)
+        opened.callback(os.close, _occupy(output_dir))
         trail = open_trail(output_dir, AuditKey(key.key_id, key.derive(AUDIT_USE)) if key else None)
         opened.callback(trail.close)
-        service = _build(spec, _Ground(registry, authority, key, guards, output_dir, occupied, trail), opened)
+        service = _build(spec, _Ground(registry, authority, key, guards, output_dir, trail, opened))
         _begin(service, spec)
-        opened.pop_all()
+        undo.pop_all()
     return service
 
 
@@ -127,38 +120,24 @@ class _Ground:
     key: CredentialKey | None
     guards: tuple[Guard, ...]
     output_dir: Path
-    occupied: int
     trail: AuditTrail
+    opened: ExitStack
 
 
-def _build(spec: ServiceSpec, ground: _Ground, opened: ExitStack) -> Service:
+def _build(spec: ServiceSpec, ground: _Ground) -> Service:
     owner = hashlib.sha256(str(ground.output_dir).encode()).hexdigest()[:_OWNER_CHARACTERS]
     cache_client = _open_cache(spec, ground.registry, owner)
     if cache_client is not None:
-        opened.callback(cache_client.close)
+        ground.opened.callback(cache_client.close)
     # In a file, so that entries are read again after a restart, and by nobody else.
     cache_key = read_cache_key(ground.output_dir) if cache_client else None
     cache = MetadataCache(cache_client, spec.profile.cache_times, key=cache_key)
-    database = open_database(
-        Secret(spec.metadata_url) if spec.metadata_url else None,
-        ground.output_dir / STORE_FOLDER,
-        spec.profile.metadata,
-        has_indexes=spec.profile.switches.indexes,
-    )
-    opened.callback(database.close)
+    database = _open_database(spec, ground)
     jobs = JobStore(database, owner=owner, join_fetch=spec.profile.switches.join_fetch)
     sources = SourceDirectory(SourceStore(database, CredentialVault(ground.key) if ground.key else None), cache)
     destinations = Destinations(spec.destinations)
     connectors = {connector.name: ConfinedConnector(connector, destinations) for connector in ground.registry.connectors}
-    extractor = Extractor(
-        connectors=connectors,
-        guards=ground.guards,
-        profile=spec.profile,
-        output_dir=ground.output_dir,
-        schemas=cache.schema,
-        mask_key=Secret(spec.mask_key) if spec.mask_key else None,
-    )
-    opened.callback(extractor.close, _CLOSE_S)
+    extractor = _open_extractor(spec, ground, connectors, cache)
     metrics = JobMetrics()
     watch = JobWatch(metrics, ground.trail)
     runner = JobRunner(
@@ -183,15 +162,37 @@ def _build(spec: ServiceSpec, ground: _Ground, opened: ExitStack) -> Service:
         extractor=extractor,
         runner=runner,
         metrics=metrics,
-        cache_client=cache_client,
-        occupied=ground.occupied,
+        opened=ground.opened,
     )
-    _register_gauges(service, cache)
+    _register_gauges(service, cache, cache_client)
     return service
 
 
-def _register_gauges(service: Service, cache: MetadataCache) -> None:
-    client = service.cache_client
+def _open_database(spec: ServiceSpec, ground: _Ground) -> StoreDatabase:
+    database = open_database(
+        Secret(spec.metadata_url) if spec.metadata_url else None,
+        ground.output_dir / STORE_FOLDER,
+        spec.profile.metadata,
+        has_indexes=spec.profile.switches.indexes,
+    )
+    ground.opened.callback(database.close)
+    return database
+
+
+def _open_extractor(spec: ServiceSpec, ground: _Ground, connectors: Mapping[str, Connector], cache: MetadataCache) -> Extractor:
+    extractor = Extractor(
+        connectors=connectors,
+        guards=ground.guards,
+        profile=spec.profile,
+        output_dir=ground.output_dir,
+        schemas=cache.schema,
+        mask_key=Secret(spec.mask_key) if spec.mask_key else None,
+    )
+    ground.opened.callback(extractor.close, _CLOSE_S)
+    return extractor
+
+
+def _register_gauges(service: Service, cache: MetadataCache, client: CacheClient | None) -> None:
     service.metrics.registry.register(
         Gauges(
             pools=service.extractor.pool_statistics,
@@ -245,10 +246,10 @@ def _occupy(folder: Path) -> int:
     return descriptor
 
 
-def _make_output_dir(path: str) -> Path:
-    folder = Path(path)
+def make_output_folder(folder: Path) -> Path:
+    """The folder that extractions are written to, made when it is missing. Raises OutputError."""
     try:
         make_missing_folders(folder)
     except OSError as exc:
         raise OutputError(f"extractions were to be written to {folder}, which cannot be made ({exc.strerror})") from exc
-    return folder.resolve()
+    return folder

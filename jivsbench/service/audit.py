@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.errors import AuditError
-from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.model.audit import START, check_line, format_line
+from jivsbench.private_folders import make_private_folder
 from jivsbench.service.trail_files import list_full, name_full, name_trail, read_last_line
 
 _LOG = logging.getLogger(__name__)

@@ -25,9 +25,11 @@ def test_a_line_to_another_machine_is_verified_unless_the_url_says_otherwise(url
     assert parse_database_url(Secret(url), "the job store").query.get("sslmode") == mode
 
 
-def test_a_host_that_the_environment_names_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is where libpq goes when the URL names none."""
-    monkeypatch.setenv("PGHOST", "db.example.com")
+@pytest.mark.parametrize(("variable", "value"), [("PGHOST", "db.example.com"), ("PGHOSTADDR", "10.0.0.7"), ("PGSERVICE", "shop")])
+def test_a_host_that_the_environment_names_is_another_machine(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is where libpq goes when the URL names none; what a service of the user's names, nobody reads here."""
+    monkeypatch.setenv(variable, value)
 
     assert parse_database_url(Secret("postgresql:///jobs"), "the job store").query.get("sslmode") == "verify-full"
     assert "sslmode" not in parse_database_url(Secret("postgresql://127.0.0.1/jobs"), "the job store").query
+    assert "sslmode" not in parse_database_url(Secret("postgresql:///jobs?host=/run/postgresql"), "the job store").query

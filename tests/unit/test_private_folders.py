@@ -2,22 +2,23 @@
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from jivsbench.app.serving import _make_folder
 from jivsbench.errors import AuditError, OutputError
 from jivsbench.extract.caching.key_file import read_cache_key
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.jobs.database import STORE_FOLDER, open_database
-from jivsbench.extract.private_folders import make_missing_folders, make_private_folder
 from jivsbench.history.store import open_history
 from jivsbench.model.profile import OPTIMIZED
 from jivsbench.model.summary import Report
+from jivsbench.private_folders import make_missing_folders, make_private_folder
 from jivsbench.report.bundle import write_reports
-from jivsbench.service.assembly import _make_output_dir
+from jivsbench.service.assembly import make_output_folder
 from jivsbench.service.audit import AUDIT_FOLDER, open_trail
 
 
@@ -59,8 +60,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "job store": keep_jobs,
     "history": keep_history,
     "trail": start_trail,
-    "outputs": lambda folder: _make_output_dir(str(folder)),
-    "serve": _make_folder,
+    "outputs": make_output_folder,
 }
 
 
@@ -147,3 +147,13 @@ def test_a_cache_key_that_others_may_know_is_refused(fault: str, tmp_path: Path)
 
     with pytest.raises(OutputError, match="remove it"):
         read_cache_key(tmp_path)
+
+
+def test_a_pipe_in_the_place_of_a_cache_key_holds_nobody_up(tmp_path: Path) -> None:
+    """Whoever may write into a shared folder could have a service wait for ever; the other end of the pipe is nobody's."""
+    os.mkfifo(tmp_path / ".cache.key", 0o600)
+    asked = "import pathlib, sys; from jivsbench.extract.caching.key_file import *; read_cache_key(pathlib.Path(sys.argv[1]))"
+
+    ended = subprocess.run([sys.executable, "-c", asked, str(tmp_path)], capture_output=True, text=True, timeout=20, check=False)
+
+    assert "remove it" in ended.stderr

@@ -12,9 +12,12 @@ from typing import Final
 
 from jivsbench.errors import OutputError
 from jivsbench.extract.caching.sealing import KEY_BYTES
-from jivsbench.extract.private_folders import make_missing_folders
+from jivsbench.private_folders import make_missing_folders
 
 _NAME: Final = ".cache.key"
+_KNOWN: Final = "others may know it: remove it, a new one is made"
+# A pipe that somebody put there would be waited for.
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0)
 
 
 def read_cache_key(folder: Path) -> bytes:
@@ -34,10 +37,16 @@ def read_cache_key(folder: Path) -> bytes:
 
 def _read_own(path: Path) -> bytes:
     """What is in the file, unless somebody else may know it: whoever knows the key can write entries that are believed."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            raise PermissionError(errno.EPERM, _KNOWN) from exc
+        raise
+    with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(file.fileno())
-        if path.is_symlink() or facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
-            raise PermissionError(errno.EPERM, "others may know it: remove it, a new one is made")
+        if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
+            raise PermissionError(errno.EPERM, _KNOWN)
         return file.read()
 
 

@@ -20,9 +20,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from jivsbench.errors import EnvironmentProblem, OutputError, PoolTimeoutError
 from jivsbench.extract.jobs.database_url import parse_database_url
 from jivsbench.extract.jobs.migrations import upgrade
-from jivsbench.extract.private_folders import make_private_folder
 from jivsbench.model.profile import MetadataPoolLimits
 from jivsbench.model.secret import Secret, format_url_without_secret
+from jivsbench.private_folders import make_private_folder
 
 _BUSY_TIMEOUT_MS: Final = 5000
 # A checkpoint writes to the main file and syncs it while the next writer waits: rarer and larger costs less than often.

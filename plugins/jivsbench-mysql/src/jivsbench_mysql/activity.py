@@ -3,6 +3,7 @@
 Without the privilege PROCESS a user is shown its own sessions alone; then of others it is not known how many there are.
 """
 
+from collections import Counter
 from typing import Final
 
 from jivsbench.model.activity import ServerActivity, WaitCount
@@ -32,11 +33,10 @@ def read_activity(wire: Wire, patience_s: float, *, with_statements: bool) -> Se
     rows = wire.run(_SESSIONS, doing="read the server's sessions", patience_s=patience_s)
     sees_all = int(wire.run(_SEES_ALL, doing="read the user's privileges", patience_s=patience_s)[0][0]) > 0
     own = [(bool(idle), _to_text(state), int(count)) for is_own, idle, state, count in rows if is_own]
-    waits: dict[tuple[str, str], int] = {}
-    for idle, state, count in own:
-        if not idle:
-            kind = _WAITING if state.lower().startswith(_WAITS) else _RUNNING
-            waits[kind, state or _RUNNING] = waits.get((kind, state or _RUNNING), 0) + count
+    waits: Counter[tuple[str, str]] = Counter()
+    for is_idle, state, count in own:
+        if not is_idle:
+            waits[_WAITING if state.lower().startswith(_WAITS) else _RUNNING, state or _RUNNING] += count
     return ServerActivity(
         sessions=sum(int(count) for *_, count in rows) if sees_all else None,
         own_sessions=sum(count for *_, count in own),
