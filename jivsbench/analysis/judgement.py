@@ -131,20 +131,23 @@ class _Scales:
         blocked = list_blocked(_find_worst(left)) if left else ()
         if left is None or not blocked:
             return
-        text = f"{text} (open: {_count_by_severity(left)}; blocks {' and '.join(blocked)})"
-        if Environment.STAGING in blocked:
-            self._fail(text, self.waivers.explain_check(check.check_id))
-        else:
-            self.conditions.append(text)
+        told = f"{text} (open: {_count_by_severity(left)}; blocks {' and '.join(blocked)})"
+        self._block(blocked, told, check.check_id)
 
     def add_finding(self, finding: Finding) -> None:
         text = f"reported {finding.check_id} ({finding.severity}): {finding.title}"
         word = self.waivers.suppressions.explain(finding)
-        if word is not None and list_blocked(finding.severity):
+        blocked = list_blocked(finding.severity)
+        if word is None:
+            self._block(blocked, text, finding.check_id)
+        elif blocked:
             self.accepted.append(f"{text} - {word}")
-        elif finding.severity is Severity.CRITICAL:
-            self._fail(text, self.waivers.explain_check(finding.check_id))
-        elif finding.severity is Severity.HIGH:
+
+    def _block(self, blocked: Sequence[Environment], text: str, check_id: str) -> None:
+        """What holds staging fails the run, what holds production alone is a condition."""
+        if Environment.STAGING in blocked:
+            self._fail(text, self.waivers.explain_check(check_id))
+        elif blocked:
             self.conditions.append(text)
 
     def _fail(self, text: str, answer: Answer | None) -> None:

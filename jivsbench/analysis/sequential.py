@@ -8,16 +8,13 @@ needs an interval is INCONCLUSIVE.
 from collections.abc import Iterator
 
 from jivsbench.analysis.effects import CONFIDENCE, plain_effect
-from jivsbench.analysis.stored import Allowance, find_differences
+from jivsbench.analysis.stored import FALSE_ALARMS, Allowance, find_differences
 from jivsbench.errors import UsageError
 from jivsbench.model.metrics import CATALOGUE
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Summary
 
-_WEAK = (
-    "one run after another, so without an interval: what the machine did meanwhile is in it (of equal targets measured so on a "
-    "shared machine, rules of thumb called 24 to 82 % different)"
-)
+_WEAK = f"one run after another, so without an interval: what the machine did meanwhile is in it ({FALSE_ALARMS})"
 
 
 def list_sequential_effects(baseline: tuple[RunRecord, Summary], candidate: tuple[RunRecord, Summary]) -> tuple[Effect, ...]:

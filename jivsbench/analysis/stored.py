@@ -17,10 +17,11 @@ from jivsbench.model.record import Environment, Plan, RunRecord
 from jivsbench.model.scenario import Arrival, WorkloadSpec
 from jivsbench.model.summary import Figure, Summary
 
+FALSE_ALARMS: Final = "of equal targets measured so on a shared machine, rules of thumb called 24 to 82 % different"
+"""How often two runs, one after the other, seem to differ for nothing."""
 DRIFT_CAVEAT: Final = (
-    "the runs were measured one after the other, so whatever the machine did in between looks like an effect (of equal targets "
-    "measured so on a shared machine, rules of thumb called 24 to 82 % different): compare both live, in alternating blocks, "
-    "to know"
+    "the runs were measured one after the other, so whatever the machine did in between looks like an effect "
+    f"({FALSE_ALARMS}): compare both live, in alternating blocks, to know"
 )
 DEFAULT_FIGURES: Final = (
     Criterion("job.response", "mean"),

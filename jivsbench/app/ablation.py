@@ -79,7 +79,7 @@ def ablate(settings: Settings, registry: Registry, options: AblationOptions, lis
     is_interrupted = isinstance(ended, InterruptedRunError | KeyboardInterrupt)
     if all(record.invalid for records in played.values() for record in records):
         if is_interrupted:
-            raise InterruptedRunError(f"interrupted before any round had ended: its bundle is in {folder}")
+            raise InterruptedRunError(f"interrupted before any round was valid: the bundles are in {folder}")
         raise ended or InvalidRunError(
             f"no round was valid: see the bundles in {folder}, and ablate when the machine is less busy"
         )

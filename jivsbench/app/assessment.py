@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from jivsbench.analysis.standards import cover_standards, list_not_run
-from jivsbench.analysis.waiving import Suppressions, Waivers, list_expired
+from jivsbench.analysis.waiving import Suppressions, Waivers
 from jivsbench.app.checks import score_results
 from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome, CheckResult, EarlierResult, SecurityScore
@@ -27,8 +27,6 @@ class Assessment:
     standards: tuple[StandardCoverage, ...]
     not_run: tuple[CheckFacts, ...]
     waivers: Waivers
-    expired: tuple[str, ...]
-    """A failure for each suppression past its last day."""
     is_vulnerable: bool = False
     """The target was vulnerable on purpose: this says nothing about any service."""
 
@@ -46,6 +44,11 @@ class Assessment:
         """True when a check failed by a finding that nobody answers for."""
         failed = (result for result in self.results if result.outcome is CheckOutcome.FAIL)
         return any(self.suppressions.leave_open(result) is not None for result in failed)
+
+    @property
+    def expired(self) -> tuple[str, ...]:
+        """A failure for each suppression past its last day."""
+        return tuple(self.waivers.list_expired())
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -66,7 +69,6 @@ def assess(
         standards=cover_standards(catalogue, results),
         not_run=list_not_run(catalogue, results),
         waivers=Waivers(Inputs(day, waivers=tuple(suppressed)), results),
-        expired=tuple(list_expired(suppressed, day)),
         is_vulnerable=is_vulnerable,
     )
 

@@ -53,8 +53,8 @@ def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str], *, 
         # A folder is named by its run: what is stored need not be read again, and a record can be large.
         stored = {run.run_id for run in store.list_runs()}
         files = sorted((reports_dir / "runs").glob("*/run.json"))
-        settled = [file for file in files if file.parent.name in stored and file.stat().st_mtime < told_since_s]
-        known = [file.parent.name for file in settled]
+        settled = {file for file in files if file.parent.name in stored and file.stat().st_mtime < told_since_s}
+        known = [file.parent.name for file in files if file in settled]
         folders = [file.parent for file in files if file not in settled]
     for folder in folders:
         try:

@@ -18,7 +18,7 @@ from jivsbench.model.gate import GateOutcome
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
-from jivsbench.report.formatting import NOT_MEASURED, format_quantity, format_ratio, format_ratio_interval
+from jivsbench.report.formatting import NOT_MEASURED, format_confidence, format_quantity, format_ratio, format_ratio_interval
 from jivsbench.report.views.answers import list_answers
 from jivsbench.report.views.headline import counts
 
@@ -89,7 +89,7 @@ def _print(outcome: Outcome, console: Console) -> None:
     for result in outcome.verdict.criteria:
         colour = _CRITERION_COLOURS[result.outcome]
         subject = f"{result.metric} {result.statistic}"
-        backing = f"{result.pairs} pairs, {100 * result.confidence:.4g} % interval" if result.confidence else "no interval"
+        backing = f"{result.pairs} pairs, {format_confidence(result.confidence)} interval" if result.confidence else "no interval"
         console.print(
             f"[{colour}]{result.outcome.value:>12}[/]  {escape(subject)}  [dim]{escape(f'{result.reason} ({backing})')}[/]",
             soft_wrap=True,
@@ -130,7 +130,7 @@ def _figures(outcome: Outcome) -> Table:
         table.add_column(arm, justify="right")
     if len(arms) > 1:
         confidence = next((effect.confidence for effect in outcome.summary.effects), CONFIDENCE)
-        table.add_column(f"ratio ({confidence * 100:.4g} % interval)", justify="right")
+        table.add_column(f"ratio ({format_confidence(confidence)} interval)", justify="right")
     for label, metric, statistic in _ROWS:
         cells = [_format(outcome.summary.figure(arm, metric, statistic)) for arm in arms]
         if len(arms) > 1:

@@ -31,6 +31,7 @@ _DECIMALS: Final = {
 }
 _ROUNDING: Final = {None: ROUND_HALF_EVEN, Direction.LOWER: ROUND_CEILING, Direction.HIGHER: ROUND_FLOOR}
 _MIB: Final = 1024 * 1024
+_SUREST_PERCENT: Final = 99.99
 _MINUTE_S: Final = 60
 _TEN: Final = 10
 _ASTRONOMIC: Final = 1e15
@@ -104,6 +105,16 @@ def format_ratio(ratio: float | None, better: Direction | None = None) -> str:
     if ratio is None or not math.isfinite(ratio):
         return NOT_MEASURED
     return f"{TIMES}{_round(ratio, _ratio_decimals(ratio), better)}"
+
+
+def format_confidence(confidence: float) -> str:
+    """How sure an interval is, which is never quite sure. After a look that could have ended the load it is no round number.
+
+    >>> format_confidence(0.95), format_confidence(0.98347), format_confidence(1 - 1e-9)
+    ('95 %', '98.34 %', '99.99 %')
+    """
+    percent = _round(min(confidence * 100, _SUREST_PERCENT), 2, Direction.HIGHER)
+    return f"{percent.rstrip('0').rstrip('.')} %"
 
 
 def format_ratio_interval(low: float | None, high: float | None) -> str:

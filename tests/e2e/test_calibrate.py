@@ -94,7 +94,7 @@ def test_ctrl_c_keeps_the_ledger_of_the_rounds_before(tmp_path: Path, loaded_sou
 
     assert process.returncode == ExitCode.INTERRUPTED, stderr
     assert "Traceback" not in stderr
-    if "before any round had ended" in stderr:
+    if "before any round was valid" in stderr:
         pytest.skip("this machine was too busy to offer any load in time")
     (ledger,) = tmp_path.glob("reports/ablation/*/ledger.json")
     found = json.loads(ledger.read_text())

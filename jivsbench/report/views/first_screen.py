@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.model.gate import Gate
 from jivsbench.model.metrics import find_metric
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, Summary, Verdict
-from jivsbench.report.formatting import format_count, format_interval, format_limit, format_ratio, format_ratio_interval
-from jivsbench.report.views.comparators import SIGNS
+from jivsbench.report.formatting import format_confidence, format_count, format_interval, format_ratio, format_ratio_interval
 from jivsbench.report.views.key_figures import format_figure, is_thin
+from jivsbench.report.views.limits import describe_limit
 
 _FIVE: Final = (
     ("throughput.records", ("rate",), "Throughput"),
@@ -73,9 +72,8 @@ def _build_figure(  # noqa: PLR0917 - six different types, the last three a row 
 def _describe_interval(figure: Figure | None, effect: Effect | None) -> str:
     """That of the change, or of the figure; without either, how many samples it is of."""
     if effect is not None and effect.ratio_low is not None:
-        return (
-            f"{effect.confidence * 100:.4g} % interval {_keep_whole(format_ratio_interval(effect.ratio_low, effect.ratio_high))}"
-        )
+        interval = format_ratio_interval(effect.ratio_low, effect.ratio_high)
+        return f"{format_confidence(effect.confidence)} interval {_keep_whole(interval)}"
     if figure is None or figure.value is None:
         return ""
     own = format_interval(figure.low, figure.high, figure.unit)
@@ -94,9 +92,5 @@ def _list_limits(record: RunRecord, verdict: Verdict, metric: str, statistic: st
         yield f"no change for the worse beyond {rule.margin_ratio * 100:g} %"
     for result in verdict.gates:
         if (result.gate.metric, result.gate.statistic) == (metric, statistic):
-            yield _describe_limit(result.gate)
-
-
-def _describe_limit(gate: Gate) -> str:
-    words = ("limit", gate.change or "", SIGNS[gate.comparator], format_limit(gate.limit, gate.unit), str(gate.window))
-    return " ".join(word for word in words if word)
+            words = ("limit", result.gate.change or "", describe_limit(result.gate), str(result.gate.window))
+            yield " ".join(word for word in words if word)

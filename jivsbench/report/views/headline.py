@@ -14,6 +14,7 @@ from jivsbench.report.formatting import (
     NOT_MEASURED,
     TIMES,
     format_beside,
+    format_confidence,
     format_count,
     format_duration,
     format_interval,
@@ -24,8 +25,8 @@ from jivsbench.report.formatting import (
 )
 from jivsbench.report.views.answers import list_answers
 from jivsbench.report.views.badges import Badge, badge_approval, badge_comparison, badge_gate, badge_verdict
-from jivsbench.report.views.comparators import SIGNS
 from jivsbench.report.views.key_figures import format_figure
+from jivsbench.report.views.limits import describe_limit
 
 _HEADLINES: Final = (
     ("throughput.records", "rate", "throughput", Direction.HIGHER),
@@ -162,7 +163,7 @@ def describe_effect(record: RunRecord, summary: Summary) -> str:
         if effect and effect.ratio is not None and effect.ratio_low is not None:
             interval = format_ratio_interval(effect.ratio_low, effect.ratio_high)
             times = format_ratio(effect.ratio, better).removeprefix(TIMES)
-            parts.append(f"{times} times the {label} ({effect.confidence * 100:.4g} % interval {interval})")
+            parts.append(f"{times} times the {label} ({format_confidence(effect.confidence)} interval {interval})")
     if not parts:
         return ""
     return f"Measured against {record.plan.baseline}, {record.plan.candidate} has {' and '.join(parts)}."
@@ -208,7 +209,7 @@ def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
         is_warning=gate.severity is GateSeverity.WARN,
         value=NOT_MEASURED if result.outcome is GateOutcome.NO_DATA else value,
         interval=format_interval(result.low, result.high, gate.unit),
-        limit=f"{SIGNS[gate.comparator]} {format_limit(gate.limit, gate.unit)}",
+        limit=describe_limit(gate),
         goal="" if gate.goal is None else format_limit(gate.goal, gate.unit),
         reason=f"{result.reason} (limit from: {gate.limit_source})" if gate.limit_source else result.reason,
     )

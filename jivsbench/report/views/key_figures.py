@@ -7,7 +7,14 @@ from jivsbench.model.histogram import MIN_SAMPLES_P99
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, Summary
-from jivsbench.report.formatting import NOT_MEASURED, format_count, format_quantity, format_ratio, format_ratio_interval
+from jivsbench.report.formatting import (
+    NOT_MEASURED,
+    format_confidence,
+    format_count,
+    format_quantity,
+    format_ratio,
+    format_ratio_interval,
+)
 from jivsbench.report.scales import Scale, build_ratio_scale
 from jivsbench.report.views.badges import Tone
 
@@ -76,7 +83,7 @@ def build_key_figures(record: RunRecord, summary: Summary, *, is_valid: bool) ->
     is_comparison = record.plan.baseline is not None
     scale = _build_scale(summary)
     rows = tuple(_build_row(key, arms, summary, scale, is_valid=is_valid) for key in _KEYS)
-    confidence = next((f"{effect.confidence * 100:.4g} %" for effect in summary.effects), "")
+    confidence = next((format_confidence(effect.confidence) for effect in summary.effects), "")
     return KeyFigures(arms, is_comparison, confidence, rows)
 
 

@@ -9,7 +9,14 @@ from jivsbench.model.metrics import Direction
 from jivsbench.model.record import BlockRow, RunKind, RunRecord
 from jivsbench.model.summary import Effect, Summary
 from jivsbench.report.charts import PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, Chart, DataTable, LimitLine, Line, Reach
-from jivsbench.report.formatting import format_count, format_milliseconds, format_number, format_ratio, format_ratio_interval
+from jivsbench.report.formatting import (
+    format_confidence,
+    format_count,
+    format_milliseconds,
+    format_number,
+    format_ratio,
+    format_ratio_interval,
+)
 from jivsbench.report.scales import build_count_scale, build_ratio_scale, build_value_scale
 from jivsbench.report.views.over_time import style_arms
 
@@ -96,7 +103,7 @@ def _draw_ratios(record: RunRecord, pairs: Sequence[_Pair], effect: Effect | Non
         reach = Reach(top, max(round(bottom - top, 1), 1.0), y.place(effect.ratio))
         interval = format_ratio_interval(effect.ratio_low, effect.ratio_high)
         ratio = format_ratio(effect.ratio, Direction.LOWER)
-        note = f"Line and band: {ratio}, {effect.confidence * 100:.4g} % interval {interval} over {effect.pairs} pairs."
+        note = f"Line and band: {ratio}, {format_confidence(effect.confidence)} interval {interval} over {effect.pairs} pairs."
     return Chart(
         id="pair-ratios",
         title=f"{record.plan.candidate} divided by {record.plan.baseline}, pair by pair",

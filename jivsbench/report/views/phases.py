@@ -60,11 +60,8 @@ def _build_arm(arm: ArmRecord) -> ArmPhases:
     histograms = {histogram.phase: histogram for histogram in arm.phases.phases}
     cause = slow.largest_gain
     lines = tuple(_build_line(share, histograms[share.phase], is_cause=share is cause) for share in slow.shares)
-    return ArmPhases(arm.profile.name, lines, _describe(slow, cause), _name_slowest(slow), "")
-
-
-def _name_slowest(slow: SlowJobs) -> str:
-    return "slowest job" if slow.slow_jobs == 1 else f"slowest {format_count(slow.slow_jobs)} jobs"
+    slowest = "slowest job" if slow.slow_jobs == 1 else f"slowest {format_count(slow.slow_jobs)} jobs"
+    return ArmPhases(arm.profile.name, lines, _describe(slow, cause), slowest, "")
 
 
 def _name_phase(phase: str) -> str:
@@ -72,11 +69,8 @@ def _name_phase(phase: str) -> str:
 
 
 def _describe(slow: SlowJobs, cause: PhaseShare | None) -> str:
-    each = "" if slow.slow_jobs == 1 else " each"
-    subject = (
-        f"The {_name_slowest(slow).removesuffix(' jobs').removesuffix(' job')} of {format_count(slow.jobs)} jobs"
-        f" took more than {_ms(slow.longer_than_s)} ms{each}."
-    )
+    count, each = ("", "") if slow.slow_jobs == 1 else (f" {format_count(slow.slow_jobs)}", " each")
+    subject = f"The slowest{count} of {format_count(slow.jobs)} jobs took more than {_ms(slow.longer_than_s)} ms{each}."
     if slow.slow_jobs == slow.jobs:
         return "All jobs lie in one bucket of durations: none is slower than the others."
     if cause is None:

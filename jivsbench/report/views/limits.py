@@ -1,0 +1,18 @@
+"""How the limit of a gate is shown."""
+
+from typing import Final
+
+from jivsbench.model.gate import Comparator, Gate
+from jivsbench.report.formatting import format_limit
+
+_SIGNS: Final = {
+    Comparator.LESS: "<",
+    Comparator.LESS_OR_EQUAL: "\N{LESS-THAN OR EQUAL TO}",
+    Comparator.GREATER: ">",
+    Comparator.GREATER_OR_EQUAL: "\N{GREATER-THAN OR EQUAL TO}",
+}
+
+
+def describe_limit(gate: Gate) -> str:
+    """The comparison and the limit, which is never rounded."""
+    return f"{_SIGNS[gate.comparator]} {format_limit(gate.limit, gate.unit)}"
