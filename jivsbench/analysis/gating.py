@@ -13,9 +13,10 @@ from jivsbench.analysis.detectability import detectable_here
 from jivsbench.analysis.trend import classify
 from jivsbench.model.behaviour import Growth, Trend
 from jivsbench.model.calibration import Calibration
+from jivsbench.model.formatting import format_beside, format_interval, format_limit
 from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateOutcome
-from jivsbench.model.gate_text import format_gate, format_quantity
-from jivsbench.model.metrics import convert_unit, find_metric
+from jivsbench.model.gate_text import direction_of, format_gate
+from jivsbench.model.metrics import Direction, convert_unit, find_metric
 from jivsbench.model.summary import Effect, Figure, GateResult, Provenance, Summary
 
 _ACCEPTED: Final = (Provenance.MEASURED, Provenance.DERIVED)
@@ -83,7 +84,7 @@ def _judge_least(gate: Gate, figure: Figure) -> GateResult:
     """A figure that was not reached while the run lasted is at least its `low`, which can be enough to judge it."""
     if figure.low is None or figure.unit is not gate.unit:
         return _end(gate, GateOutcome.NO_DATA, figure.method)
-    reason = f"at least {format_quantity(figure.low, gate.unit)}: {figure.method.removeprefix('not measured: ')}"
+    reason = f"{_show_least(figure.low, gate)}: {figure.method.removeprefix('not measured: ')}"
     is_rising = gate.comparator in (Comparator.GREATER, Comparator.GREATER_OR_EQUAL)
     if gate.comparator.holds(figure.low, gate.limit) == is_rising:
         # What lies above the limit already: enough for a floor, too much for a ceiling.
@@ -104,7 +105,7 @@ def _judge_growth(gate: Gate, growth: Growth) -> GateResult:
     assert high is not None, "looked at before"
     assert p_value is not None, "looked at before"
     outcome = _TRENDS[classify(value, (low, high), p_value, gate.limit)]
-    reason = f"growth is {value:.3g} %, between {low:.3g} % and {high:.3g} %, p = {p_value:.2g}"
+    reason = f"growth is {_show(value, gate)}, {format_interval(low, high, gate.unit, gate.limit)}, p = {p_value:.2g}"
     if outcome is GateOutcome.INCONCLUSIVE:
         reason += f": this run could not have shown less than {growth.smallest_percent:.3g} %, run it longer"
     return GateResult(gate, format_gate(gate), outcome, value, low, high, reason)
@@ -126,7 +127,7 @@ def _judge_change(gate: Gate, change: Change, summary: Summary, calibration: Cal
         return _doubt(result, detectable_here(calibration, gate.metric, gate.statistic, effect.pairs))
     if _exists_once(gate):
         return _compare(gate, Judged(value, value, value))
-    return _end(gate, GateOutcome.INCONCLUSIVE, f"{gate.change} is {value:.4g} %, but {effect.method}", value)
+    return _end(gate, GateOutcome.INCONCLUSIVE, f"{gate.change} is {_show(value, gate)}, but {effect.method}", value)
 
 
 def _doubt(result: GateResult, detectable_ratio: float | None) -> GateResult:
@@ -169,27 +170,33 @@ def _compare(gate: Gate, judged: Judged) -> GateResult:
 
 
 def _describe(gate: Gate, judged: Judged, outcome: GateOutcome) -> str:
-    subject = gate.change or gate.statistic
-    text = f"{subject} is {_show(judged.value, gate)}"
-    if judged.low != judged.high:
-        above = f" and {_show(judged.high, gate)}" if math.isfinite(judged.high) else ""
-        below = f"between {_show(judged.low, gate)}" if above else f"at least {_show(judged.low, gate)}"
-        text += f", {below}{above}"
+    text = f"{gate.change or gate.statistic} is {_show(judged.value, gate)}{_show_interval(judged, gate)}"
     if outcome is GateOutcome.INCONCLUSIVE:
         more = "more pairs are" if gate.change else "a longer run is"
-        return f"{text}: the limit of {format_quantity(gate.limit, gate.unit)} lies inside, {more} needed"
-    limit = f"limit {gate.comparator} {format_quantity(gate.limit, gate.unit)}"
-    return f"{text} ({limit}, goal {format_quantity(gate.goal, gate.unit)})" if gate.goal is not None else f"{text} ({limit})"
+        return f"{text}: the limit of {format_limit(gate.limit, gate.unit)} lies inside, {more} needed"
+    limit = f"limit {gate.comparator} {format_limit(gate.limit, gate.unit)}"
+    return f"{text} ({limit}, goal {format_limit(gate.goal, gate.unit)})" if gate.goal is not None else f"{text} ({limit})"
 
 
 def _show(value: float, gate: Gate) -> str:
-    """As few digits as tell the value from the limit (and the goal): rounding must not turn a miss into a hit."""
-    marks = [mark for mark in (gate.limit, gate.goal) if mark is not None]
-    for digits in (4, 6, 9, 12):
-        rounded = float(f"{value:.{digits}g}")
-        if all((rounded > mark) == (value > mark) and (rounded < mark) == (value < mark) for mark in marks):
-            return format_quantity(rounded, gate.unit)
-    return format_quantity(value, gate.unit)
+    """As the reports write it: rounding must not turn a miss into a hit, nor one figure into two."""
+    return format_beside(value, gate.limit, gate.unit, direction_of(gate))
+
+
+def _show_interval(judged: Judged, gate: Gate) -> str:
+    if judged.low == judged.high:
+        return ""
+    if math.isfinite(judged.low) and math.isfinite(judged.high):
+        return f", {format_interval(judged.low, judged.high, gate.unit, gate.limit)}"
+    return f", {_show_least(judged.low, gate)}" if math.isfinite(judged.low) else f", {_show_most(judged.high, gate)}"
+
+
+def _show_least(low: float, gate: Gate) -> str:
+    return f"at least {format_beside(low, gate.limit, gate.unit, Direction.HIGHER)}"
+
+
+def _show_most(high: float, gate: Gate) -> str:
+    return f"at most {format_beside(high, gate.limit, gate.unit, Direction.LOWER)}"
 
 
 def _end(gate: Gate, outcome: GateOutcome, reason: str, value: float | None = None) -> GateResult:

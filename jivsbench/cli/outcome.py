@@ -14,11 +14,11 @@ from jivsbench.cli.terminal import print_json, result_console
 from jivsbench.config.controls import load_catalogue
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.comparison import ComparisonOutcome
+from jivsbench.model.formatting import NOT_MEASURED, format_confidence, format_quantity, format_ratio, format_ratio_interval
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
-from jivsbench.report.formatting import NOT_MEASURED, format_confidence, format_quantity, format_ratio, format_ratio_interval
 from jivsbench.report.views.answers import list_answers
 from jivsbench.report.views.headline import counts
 

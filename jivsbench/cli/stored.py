@@ -10,8 +10,8 @@ from jivsbench.app.stored_comparison import StoredComparison
 from jivsbench.cli.terminal import print_json, result_console
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.comparison import ComparisonOutcome
+from jivsbench.model.formatting import format_quantity, format_ratio
 from jivsbench.model.metrics import find_metric
-from jivsbench.report.formatting import format_quantity, format_ratio
 
 
 def finish_stored(found: StoredComparison, *, as_json: bool) -> ExitCode:

@@ -6,8 +6,9 @@ from typing import Final
 
 from jivsbench.analysis.windows import Second, SlidingWindow
 from jivsbench.load.intervals import parse_interval
+from jivsbench.model.formatting import format_beside
 from jivsbench.model.gate import Gate
-from jivsbench.model.gate_text import format_gate, format_quantity
+from jivsbench.model.gate_text import direction_of, format_gate
 from jivsbench.model.sample import Interval, OperationInterval
 
 _PATIENCE_S: Final = 3
@@ -49,7 +50,8 @@ class AbortWatch:
             reading = window.slide(number, second)
             if reading is not None and reading.value is not None and not gate.comparator.holds(reading.value, gate.limit):
                 span = f"from {reading.at_s} s to {number + 1} s of the load"
-                return f"gate {format_gate(gate)!r} ended the run: {format_quantity(reading.value, gate.unit)} {span}"
+                found = format_beside(reading.value, gate.limit, gate.unit, direction_of(gate))
+                return f"gate {format_gate(gate)!r} ended the run: {found} {span}"
         return None
 
     def _read_new(self) -> Iterator[Interval]:

@@ -66,9 +66,9 @@ def format_gate(gate: Gate) -> str:
     words = [gate.metric, gate.statistic]
     if gate.change is not None:
         words.append(gate.change)
-    words += [gate.comparator, format_quantity(gate.limit, gate.unit)]
+    words += [gate.comparator, _write_quantity(gate.limit, gate.unit)]
     if gate.goal is not None:
-        words += [_GOAL, format_quantity(gate.goal, gate.unit)]
+        words += [_GOAL, _write_quantity(gate.goal, gate.unit)]
     if gate.window.kind is not WindowKind.WHOLE:
         words.append(str(gate.window))
     if gate.severity is GateSeverity.WARN:
@@ -78,10 +78,12 @@ def format_gate(gate: Gate) -> str:
     return " ".join(words)
 
 
-def format_quantity(value: float, unit: Unit) -> str:
-    """A number with its unit, exactly: never rounded. A count stands alone."""
-    number = repr(float(value)).removesuffix(".0")
-    return number if unit is Unit.COUNT else f"{number} {unit}"
+def direction_of(gate: Gate) -> Direction:
+    """Which way the number that a gate judges improves: a change has a direction of its own."""
+    if gate.change is not None:
+        return Direction.LOWER if gate.change is Change.GROWTH else Direction.HIGHER
+    metric = find_metric(gate.metric)
+    return metric.better if metric else Direction.LOWER
 
 
 def check_gate(gate: Gate, operations: Collection[str], is_comparison: bool) -> None:  # noqa: FBT001 - the second half of one question
@@ -193,18 +195,18 @@ def _take_unit(words: _Words, value: float, metric: Metric, wanted: Unit) -> str
         return words.take("unit")
     if wanted is Unit.COUNT:
         return Unit.COUNT
-    number = format_quantity(value, Unit.COUNT)
+    number = _write_quantity(value, Unit.COUNT)
     if wanted is not Unit.PERCENT:
         raise GateError(f"gate {words.text!r}: {number!r} lacks its unit: {metric.name} is measured in {wanted}")
-    as_fraction = format_quantity(value * 100, wanted)
+    as_fraction = _write_quantity(value * 100, wanted)
     raise GateError(
         f"gate {words.text!r}: {number!r} lacks its unit, and percent and fraction are never guessed apart: "
-        f"write {as_fraction!r} if a fraction was meant, else {format_quantity(value, wanted)!r}"
+        f"write {as_fraction!r} if a fraction was meant, else {_write_quantity(value, wanted)!r}"
     )
 
 
 def _example(unit: Unit) -> str:
-    return format_quantity(0 if unit is Unit.COUNT else 50, unit)
+    return _write_quantity(0 if unit is Unit.COUNT else 50, unit)
 
 
 def _check_sense(gate: Gate, metric: Metric, text: str) -> None:
@@ -271,3 +273,9 @@ def _is_rise_better(gate: Gate, metric: Metric) -> bool:
 
 def _is_at_least_as_hard(gate: Gate, goal: float) -> bool:
     return goal >= gate.limit if _wants_rise(gate) else goal <= gate.limit
+
+
+def _write_quantity(value: float, unit: Unit) -> str:
+    """A number with its unit, exactly: never rounded. A count stands alone."""
+    number = repr(float(value)).removesuffix(".0")
+    return number if unit is Unit.COUNT else f"{number} {unit}"

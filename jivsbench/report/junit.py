@@ -6,9 +6,9 @@ from typing import Final
 from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
+from jivsbench.model.formatting import NOT_MEASURED
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import GateResult, Report, Summary, Verdict, VerdictOutcome
-from jivsbench.report.formatting import NOT_MEASURED
 from jivsbench.report.literal import show_literally, show_on_one_line
 from jivsbench.report.views.headline import build_gate_line, counts, list_reasons
 

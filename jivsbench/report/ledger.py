@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pydantic import TypeAdapter
 
 from jivsbench.model.ablation import Ledger, LedgerRow
+from jivsbench.model.formatting import format_ratio, format_ratio_interval
 from jivsbench.model.metrics import find_metric
 from jivsbench.model.summary import Effect, Report
-from jivsbench.report.formatting import format_ratio, format_ratio_interval
 
 _TITLES = {
     ("throughput.records", "rate"): "throughput",

@@ -1,10 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jivsbench.analysis.gating import judge_gate
 from jivsbench.errors import GateError
 from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateSeverity, Unit, Window, WindowKind
 from jivsbench.model.gate_text import check_gate, format_gate, parse_gate
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Direction, find_metric
+from jivsbench.model.summary import Effect, Summary
+from jivsbench.report.views.headline import build_gate_line
 
 OPERATIONS = ("create", "start", "wait", "statistics", "job")
 RISING = (Comparator.GREATER, Comparator.GREATER_OR_EQUAL)
@@ -94,3 +97,14 @@ def test_a_worse_figure_never_meets_what_a_better_one_misses(gate):
     worse, better = (gate.limit - 1, gate.limit + 1) if better_is_greater else (gate.limit + 1, gate.limit - 1)
 
     assert gate.comparator.holds(better, gate.limit) >= gate.comparator.holds(worse, gate.limit)
+
+
+@given(st.floats(0.01, 10), st.floats(0.5, 1), st.floats(1, 2), st.sampled_from(["reduction >=", "growth <="]))
+def test_a_report_and_a_reason_write_a_figure_alike(ratio, below, above, change):
+    """The reason of a gate holds the value and the interval as the table beside it shows them: rounded once, one way."""
+    effect = Effect("job.response", "p95", "a", "b", ratio, ratio * below, ratio * above, 0.95, 12, "")
+    result = judge_gate(parse_gate(f"job.response p95 {change} 50 %"), Summary((), (effect,)), "b")
+    line = build_gate_line(result, is_valid=True)
+
+    assert f" {line.value}" in result.reason
+    assert line.interval in result.reason

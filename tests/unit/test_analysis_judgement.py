@@ -61,7 +61,7 @@ def test_the_stated_number_always_stands_on_its_own_side_of_the_limit():
     result = judge_one("job.response p95 <= 56 ms", Summary((figure(56.0000001),), ()))
 
     assert result.outcome is GateOutcome.FAILED
-    assert result.reason == "p95 is 56.0000001 ms (limit <= 56 ms)"
+    assert result.reason == "p95 is 56.1 ms (limit <= 56 ms)"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator
 
 from jivsbench.model.behaviour import Behaviour, Capacity, Knee, Recovery, Trend
+from jivsbench.model.formatting import TO, format_number
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.record import RunRecord, StepRow
 from jivsbench.model.summary import Summary
-from jivsbench.report.formatting import TO, format_number
 
 
 def list_answers(record: RunRecord, summary: Summary) -> tuple[str, ...]:

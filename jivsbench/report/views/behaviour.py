@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.model.behaviour import Behaviour, Capacity, Growth, Knee, Recovery, Trend
-from jivsbench.model.gate import Unit
-from jivsbench.model.metrics import Direction
-from jivsbench.model.record import RunRecord, StepRow
-from jivsbench.model.sample import ErrorCount
-from jivsbench.model.summary import Summary
-from jivsbench.report.charts import Chart, DataTable
-from jivsbench.report.formatting import (
+from jivsbench.model.formatting import (
     NOT_MEASURED,
     TO,
     format_count,
@@ -19,6 +13,12 @@ from jivsbench.report.formatting import (
     format_number,
     format_quantity,
 )
+from jivsbench.model.gate import Unit
+from jivsbench.model.metrics import Direction
+from jivsbench.model.record import RunRecord, StepRow
+from jivsbench.model.sample import ErrorCount
+from jivsbench.model.summary import Summary
+from jivsbench.report.charts import Chart, DataTable
 from jivsbench.report.scales import format_clock
 from jivsbench.report.views.answers import describe_capacity, describe_knee
 from jivsbench.report.views.badges import Badge, badge_trend

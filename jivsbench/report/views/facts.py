@@ -10,13 +10,7 @@ from jivsbench.analysis.standards import list_not_run
 from jivsbench.analysis.validity import MAX_GENERATOR_CPU_RATIO
 from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome
-from jivsbench.model.gate import GateOutcome, Unit
-from jivsbench.model.metrics import Direction
-from jivsbench.model.profile import Profile
-from jivsbench.model.record import ArmRuntime, Environment, GeneratorFacts, RunKind, RunRecord
-from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage
-from jivsbench.model.summary import Summary, Verdict
-from jivsbench.report.formatting import (
+from jivsbench.model.formatting import (
     NOT_MEASURED,
     format_count,
     format_duration,
@@ -24,6 +18,12 @@ from jivsbench.report.formatting import (
     format_milliseconds,
     format_quantity,
 )
+from jivsbench.model.gate import GateOutcome, Unit
+from jivsbench.model.metrics import Direction
+from jivsbench.model.profile import Profile
+from jivsbench.model.record import ArmRuntime, Environment, GeneratorFacts, RunKind, RunRecord
+from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage
+from jivsbench.model.summary import Summary, Verdict
 from jivsbench.report.views.comparison_command import build_comparison_command
 from jivsbench.report.views.key_figures import format_figure, is_thin
 from jivsbench.report.views.workload_facts import describe_think_time, describe_workload, list_further_sources

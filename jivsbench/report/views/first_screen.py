@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from jivsbench.model.formatting import format_confidence, format_count, format_interval, format_ratio, format_ratio_interval
 from jivsbench.model.metrics import find_metric
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, Summary, Verdict
-from jivsbench.report.formatting import format_confidence, format_count, format_interval, format_ratio, format_ratio_interval
 from jivsbench.report.views.key_figures import format_figure, is_thin
 from jivsbench.report.views.limits import describe_limit
 

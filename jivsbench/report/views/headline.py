@@ -6,11 +6,7 @@ from typing import Final
 from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckResult, Severity
-from jivsbench.model.gate import Change, Gate, GateOutcome, GateSeverity
-from jivsbench.model.metrics import Direction, find_metric
-from jivsbench.model.record import RunKind, RunRecord
-from jivsbench.model.summary import Approval, GateResult, Summary, Verdict, VerdictOutcome
-from jivsbench.report.formatting import (
+from jivsbench.model.formatting import (
     NOT_MEASURED,
     TIMES,
     format_beside,
@@ -23,6 +19,11 @@ from jivsbench.report.formatting import (
     format_ratio,
     format_ratio_interval,
 )
+from jivsbench.model.gate import GateOutcome, GateSeverity
+from jivsbench.model.gate_text import direction_of
+from jivsbench.model.metrics import Direction, find_metric
+from jivsbench.model.record import RunKind, RunRecord
+from jivsbench.model.summary import Approval, GateResult, Summary, Verdict, VerdictOutcome
 from jivsbench.report.views.answers import list_answers
 from jivsbench.report.views.badges import Badge, badge_approval, badge_comparison, badge_gate, badge_verdict
 from jivsbench.report.views.key_figures import format_figure
@@ -208,7 +209,7 @@ def build_gate_line(result: GateResult, *, is_valid: bool) -> GateLine:
         badge=badge_gate(result.outcome, is_valid=is_valid),
         is_warning=gate.severity is GateSeverity.WARN,
         value=NOT_MEASURED if result.outcome is GateOutcome.NO_DATA else value,
-        interval=format_interval(result.low, result.high, gate.unit),
+        interval=format_interval(result.low, result.high, gate.unit, gate.limit),
         limit=describe_limit(gate),
         goal="" if gate.goal is None else format_limit(gate.goal, gate.unit),
         reason=f"{result.reason} (limit from: {gate.limit_source})" if gate.limit_source else result.reason,
@@ -230,14 +231,6 @@ def build_criterion_line(record: RunRecord, result: CriterionResult, *, is_valid
         goal="",
         reason=result.reason,
     )
-
-
-def direction_of(gate: Gate) -> Direction:
-    """Which way the number that a gate judges improves: a change has a direction of its own."""
-    if gate.change is not None:
-        return Direction.LOWER if gate.change is Change.GROWTH else Direction.HIGHER
-    metric = find_metric(gate.metric)
-    return metric.better if metric else Direction.LOWER
 
 
 def _build_approval(approval: Approval) -> ApprovalLine:

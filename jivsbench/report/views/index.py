@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from jivsbench.model.formatting import format_moment, format_number, format_quantity
 from jivsbench.model.gate import Unit
 from jivsbench.model.history import ChangePoint, HistoryRun, Trend
 from jivsbench.model.summary import VerdictOutcome
@@ -21,7 +22,6 @@ from jivsbench.report.charts import (
     draw_series,
     highest_of,
 )
-from jivsbench.report.formatting import format_moment, format_number, format_quantity
 from jivsbench.report.scales import Scale, build_count_scale, build_value_scale
 from jivsbench.report.views.badges import Badge, badge_verdict
 

@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.model.histogram import MIN_SAMPLES_P99
-from jivsbench.model.metrics import Direction, find_metric
-from jivsbench.model.record import RunRecord
-from jivsbench.model.summary import Effect, Figure, Summary
-from jivsbench.report.formatting import (
+from jivsbench.model.formatting import (
     NOT_MEASURED,
     format_confidence,
     format_count,
@@ -15,6 +11,10 @@ from jivsbench.report.formatting import (
     format_ratio,
     format_ratio_interval,
 )
+from jivsbench.model.histogram import MIN_SAMPLES_P99
+from jivsbench.model.metrics import Direction, find_metric
+from jivsbench.model.record import RunRecord
+from jivsbench.model.summary import Effect, Figure, Summary
 from jivsbench.report.scales import Scale, build_ratio_scale
 from jivsbench.report.views.badges import Tone
 

@@ -3,9 +3,9 @@
 from typing import Final
 
 from jivsbench.model.behaviour import KneeFit
+from jivsbench.model.formatting import format_number
 from jivsbench.model.gate import Unit
 from jivsbench.report.charts import PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, Band, Chart, DataTable, Line
-from jivsbench.report.formatting import format_number
 from jivsbench.report.scales import build_value_scale
 
 _PER_MINUTE: Final = 60.0

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from jivsbench.model.formatting import format_limit
 from jivsbench.model.gate import Comparator, Gate
-from jivsbench.report.formatting import format_limit
 
 _SIGNS: Final = {
     Comparator.LESS: "<",

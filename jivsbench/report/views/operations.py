@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from jivsbench.model.formatting import NOT_MEASURED, format_count, format_milliseconds, format_share
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram
 from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.model.sample import OperationInterval, count_errors
-from jivsbench.report.formatting import NOT_MEASURED, format_count, format_milliseconds, format_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from jivsbench.model.formatting import NOT_MEASURED, format_number
 from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99
 from jivsbench.model.record import ArmRecord, RunKind, RunRecord, SeriesRow
@@ -19,7 +20,6 @@ from jivsbench.report.charts import (
     draw_stretches,
     highest_of,
 )
-from jivsbench.report.formatting import NOT_MEASURED, format_number
 from jivsbench.report.scales import format_clock
 from jivsbench.report.views.monitor_series import cache_points, cpu_points, memory_points, pool_series
 from jivsbench.report.views.thinning import build_thinning

@@ -4,12 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.model.gate import Unit
-from jivsbench.model.metrics import Direction
-from jivsbench.model.record import BlockRow, RunKind, RunRecord
-from jivsbench.model.summary import Effect, Summary
-from jivsbench.report.charts import PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, Chart, DataTable, LimitLine, Line, Reach
-from jivsbench.report.formatting import (
+from jivsbench.model.formatting import (
     format_confidence,
     format_count,
     format_milliseconds,
@@ -17,6 +12,11 @@ from jivsbench.report.formatting import (
     format_ratio,
     format_ratio_interval,
 )
+from jivsbench.model.gate import Unit
+from jivsbench.model.metrics import Direction
+from jivsbench.model.record import BlockRow, RunKind, RunRecord
+from jivsbench.model.summary import Effect, Summary
+from jivsbench.report.charts import PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, Chart, DataTable, LimitLine, Line, Reach
 from jivsbench.report.scales import build_count_scale, build_ratio_scale, build_value_scale
 from jivsbench.report.views.over_time import style_arms
 

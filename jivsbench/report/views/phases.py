@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from jivsbench.analysis.slow_jobs import PhaseShare, SlowJobs, compare_slow_jobs
+from jivsbench.model.formatting import NOT_MEASURED, format_count, format_number
 from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99
 from jivsbench.model.metrics import Direction
 from jivsbench.model.phase_times import PhaseHistogram
 from jivsbench.model.record import ArmRecord, RunRecord
-from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number
 
 _MS_PER_S = 1e3
 _PERCENT = 100.0

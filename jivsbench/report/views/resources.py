@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import Final
 
 from jivsbench.analysis.condensing import highest
+from jivsbench.model.formatting import NOT_MEASURED, format_count, format_number, format_quantity
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.monitor_rows import ServerRecord, ServerRow
 from jivsbench.model.record import RunRecord
 from jivsbench.report.charts import Chart, DataTable, Point, Series
-from jivsbench.report.formatting import NOT_MEASURED, format_count, format_number, format_quantity
 from jivsbench.report.views.monitor_series import gauge_points, hit_percent
 from jivsbench.report.views.over_time import build_timeline
 from jivsbench.report.views.time_chart import Timeline, draw_chart

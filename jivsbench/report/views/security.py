@@ -8,9 +8,9 @@ from jivsbench.analysis.findings import list_blocked
 from jivsbench.analysis.waiving import Waivers
 from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, SecurityScore, Severity
+from jivsbench.model.formatting import format_count, format_duration
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Verdict
-from jivsbench.report.formatting import format_count, format_duration
 from jivsbench.report.views.badges import Badge, Tone, badge_check, tone_of
 from jivsbench.report.views.standards import StandardView, UntestedLine, build_standards, list_untested
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from jivsbench.model.formatting import format_duration
 from jivsbench.report.charts import Point, Series
-from jivsbench.report.formatting import format_duration
 
 MAX_POINTS: Final = 240
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jivsbench.model.formatting import NOT_MEASURED, format_limit, format_number
 from jivsbench.model.gate import Gate, Unit
 from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.report.charts import Chart, DataTable, Frame, LimitLine, Series, draw_series, highest_of
-from jivsbench.report.formatting import NOT_MEASURED, format_limit, format_number
 from jivsbench.report.scales import format_clock
 from jivsbench.report.views.thinning import Thinning
 

@@ -1,8 +1,8 @@
 """What the users did, in words: rows or mix, think time, feed, and what the sources beside the database really are."""
 
+from jivsbench.model.formatting import format_count, format_duration, format_share
 from jivsbench.model.record import Plan
 from jivsbench.model.scenario import MixAction, MixEntry, ThinkTime, WorkloadSpec
-from jivsbench.report.formatting import format_count, format_duration, format_share
 
 _LOOKS = {
     MixAction.LIST: "a page of 20 jobs",

@@ -125,12 +125,18 @@ def format_ratio_interval(low: float | None, high: float | None) -> str:
     return f"{lower} {TO} {_round(high, _ratio_decimals(high), Direction.LOWER)}"
 
 
-def format_interval(low: float | None, high: float | None, unit: Unit) -> str:
-    """The interval of a figure, rounded outwards; empty when there is none, as of a figure that is exact."""
+def format_interval(low: float | None, high: float | None, unit: Unit, limit: float | None = None) -> str:
+    """The interval of a figure, rounded outwards; empty when there is none, as of a figure that is exact.
+
+    Beside a `limit` each end has the decimals that tell it from that.
+    """
     if low is None or high is None or low == high or not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    upper = format_quantity(high, unit, Direction.LOWER)
-    return f"{format_number(low, unit, Direction.HIGHER)} {TO} {upper}"
+    if limit is None:
+        lower, upper = format_quantity(low, unit, Direction.HIGHER), format_quantity(high, unit, Direction.LOWER)
+    else:
+        lower, upper = format_beside(low, limit, unit, Direction.HIGHER), format_beside(high, limit, unit, Direction.LOWER)
+    return f"{lower.removesuffix(f' {unit.value}')} {TO} {upper}"
 
 
 def format_milliseconds(duration_ns: float | None, better: Direction | None = Direction.LOWER) -> str:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from jivsbench.model import formatting
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
-from jivsbench.report import formatting
 from jivsbench.report.literal import show_literally
 
 LOWER, HIGHER = Direction.LOWER, Direction.HIGHER
