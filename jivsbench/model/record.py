@@ -264,7 +264,7 @@ class GeneratorFacts:
     operations: int
     wall_s: float
     pacing: str | None = None
-    """What its clock waits with: `timerfd`, or `sleep`, which is 0.6 ms late, where there is no timerfd."""
+    """What its clock waits with: `timerfd`, or `sleep`, which is 0.6 ms late, where there is no timerfd; and its precedence."""
     arrivals_planned: int | None = None
     """Open loop: iterations that the schedule meant to begin."""
     arrivals_offered: int | None = None

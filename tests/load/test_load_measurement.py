@@ -201,14 +201,18 @@ def test_users_follow_the_curve(plant, load, tmp_path) -> None:
 
 @pytest.mark.no_cover
 def test_a_step_is_a_step(plant, load, tmp_path) -> None:
-    """Forty users that are planned at once all send their first request at once, not one after the other by the second."""
+    """Forty users come within some ms and not one after the other by the second; their lag is the clock's, not the step's."""
     target = plant(call_ms=400)
-    spec = load(target.arm(), stages=(Stage(0.5, 40, is_step=True),))
+    stages = (Stage(0.6, 1, is_step=True), Stage(0.8, 40, is_step=True))
+    spec = load(target.arm(), stages=stages)
 
     outcome = run_load(spec, tmp_path, ignore)
 
-    arrivals = sorted(start for start, _end in target.facts["spans"])[:40]
-    assert arrivals[-1] - outcome.started_ns - outcome.blocks[0].start_ns < 0.35e9
+    step_ns = outcome.started_ns + outcome.blocks[0].start_ns + round(0.6e9)
+    arrivals = sorted(start - step_ns for start, _end in target.facts["spans"] if start >= step_ns)[:39]
+    assert len(arrivals) == 39
+    assert arrivals[-1] < 0.35e9
+    assert arrivals[20] > 0.01e9
     assert outcome.generator.users_reached_max == 40
 
 

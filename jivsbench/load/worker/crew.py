@@ -1,12 +1,14 @@
 """The users of a load: Locust's, each on a seat of its own, of which as many are active as the curve says.
 
-Users join through Locust's runner, all at once at a step. A user whose seat the curve gives up leaves by itself when its
-iteration has ended; it is never killed inside a request. Between blocks users stay and wait: only the arm changes.
+Users join through Locust's runner, in time for their turn: what a step costs the generator is no lag of its sends. A user whose
+seat the curve gives up leaves by itself when its iteration has ended; it is never killed inside a request. Between blocks users
+stay and wait: only the arm changes.
 """
 
 import random
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 import gevent.event
@@ -27,6 +29,10 @@ from jivsbench.load.worker.context import Context
 from jivsbench.load.worker.loop import Loop
 
 PAUSE_S: Final = 0.1
+STEP_GAP_NS: Final = 2_000_000
+"""Between two users of one step: no process sends 200 requests in one instant, and what is planned must be possible."""
+_PREPARATION_NS: Final = 500_000_000
+"""So long before a change its users are made."""
 _NS_PER_S: Final = 1_000_000_000
 
 
@@ -37,10 +43,21 @@ class Seat:
         self.number = number
         self.user = user
         self.due_ns = 0
-        self.turn = gevent.event.Event()
         self.is_waiting = True
+        self._turn = gevent.event.Event()
         self.clients: dict[str, TargetClient] = {}
         self.alarm: Alarm | None = None
+
+    def wait(self) -> None:
+        """Until it is called."""
+        self.is_waiting = True
+        self._turn.clear()
+        self._turn.wait()
+
+    def call(self) -> None:
+        """It is this user's turn, from `due_ns` on."""
+        self.is_waiting = False
+        self._turn.set()
 
     def close(self) -> None:
         """Close what it opened."""
@@ -95,30 +112,33 @@ class Crew(Loop[Seat]):
 
     def play(self, block: OpenBlock, alarm: Alarm, on_change: Callable[[], object]) -> None:
         """Follow the curve from the block's start to its end."""
-        self.open(block)
-        for change in self._changes:
-            due_ns = block.start_ns + round(change.at_s * _NS_PER_S)
-            if due_ns > block.start_ns:
-                alarm.wait_until(due_ns)
-            self.set_users(change.users, due_ns)
-            on_change()
-        alarm.wait_until(block.start_ns + round(curve_duration_s(self._spec.stages) * _NS_PER_S))
-        block.close(time.monotonic_ns())
-
-    def open(self, block: OpenBlock) -> None:
-        """The next block begins; nobody is active yet."""
         self._block = block
         self._active = 0
+        end_ns = block.start_ns + round(curve_duration_s(self._spec.stages) * _NS_PER_S)
+        moments = [block.start_ns + round(change.at_s * _NS_PER_S) for change in self._changes]
+        for change, (due_ns, until_ns) in zip(self._changes, pairwise([*moments, end_ns]), strict=True):
+            if due_ns > block.start_ns:
+                alarm.wait_until(due_ns - _PREPARATION_NS)
+                self._fill_seats(change.users)
+                alarm.wait_until(due_ns)
+            self._set_users(change.users, due_ns, until_ns, alarm)
+            on_change()
+        alarm.wait_until(end_ns)
+        block.close(time.monotonic_ns())
 
-    def set_users(self, users: int, due_ns: int) -> None:
-        """From now on this many seats are active. Those that become so are meant to begin at `due_ns`."""
+    def _set_users(self, users: int, due_ns: int, until_ns: int, alarm: Alarm) -> None:
+        """From now on this many seats are active. Those that become so begin one after the other, the first one at `due_ns`."""
         self._active = users
         self._fill_seats(users)
-        for number in range(users):
-            seat = self._seats[number]
-            if seat.is_waiting:
-                seat.due_ns = due_ns
-                seat.turn.set()
+        called = [seat for number in range(users) if (seat := self._seats[number]).is_waiting]
+        # By their numbers in the whole load: several machines call the users of one step in turn.
+        places = [self._plan_number(seat) - self._spec.share.machines * called[0].number for seat in called]
+        gap_ns = min(STEP_GAP_NS, (until_ns - due_ns) // (2 * (places[-1] + 1))) if places else 0
+        for seat, place in zip(called, places, strict=True):
+            seat.due_ns = due_ns + place * gap_ns
+            if place:
+                alarm.wait_until(seat.due_ns)
+            seat.call()
         self._runner.target_user_count = users
         self._environment.events.spawning_complete.fire(user_count=users)  # type: ignore[no-untyped-call]
 
@@ -152,14 +172,12 @@ class Crew(Loop[Seat]):
     def _await_turn(self, seat: Seat) -> OpenBlock:
         while True:
             block = self._block
-            if block is not None and not block.is_closed:
-                if seat.number >= self._active:
-                    raise StopUser
-                seat.is_waiting = False
+            if seat.is_waiting or block is None or block.is_closed:
+                seat.wait()
+            elif seat.number < self._active:
                 return block
-            seat.is_waiting = True
-            seat.turn.clear()
-            seat.turn.wait()
+            else:
+                raise StopUser
 
     def _build_context(self, seat: Seat, block: OpenBlock) -> Context:
         arm = block.plan.arm

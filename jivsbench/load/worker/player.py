@@ -18,6 +18,7 @@ from jivsbench.load.worker.heartbeat import Heartbeat
 from jivsbench.load.worker.loop import Loop
 from jivsbench.load.worker.open_loop import OpenLoop
 from jivsbench.load.worker.own_machine import MachineWatch
+from jivsbench.load.worker.precedence import describe_precedence
 from jivsbench.model.record import BlockRow, GeneratorFacts
 from jivsbench.model.scenario import Block
 
@@ -163,7 +164,7 @@ class Player:
             users_reached_max=loop.users_reached_max,
             operations=self._recorder.operations,
             wall_s=wall_s,
-            pacing=PACING,
+            pacing=", ".join((PACING, *describe_precedence())),
             steal_ratio=machine.steal_ratio(),
             clock_jump_ns=machine.clock_jump_ns,
             rss_growth_bytes=machine.rss_growth_bytes(),

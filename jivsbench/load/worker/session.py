@@ -24,6 +24,7 @@ from jivsbench.load.worker.joining import Joined
 from jivsbench.load.worker.master import Master
 from jivsbench.load.worker.page import open_page
 from jivsbench.load.worker.playing import Performance
+from jivsbench.load.worker.precedence import take_precedence
 from jivsbench.model.record import BlockRow
 
 _STDIN: Final = 0
@@ -39,6 +40,7 @@ def run_session() -> int:
     Returns the exit status.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    take_precedence()
     tell = _open_messages()
     ended = gevent.event.AsyncResult()
     # Set before anything slow happens: a child that is told to end while it still loads plugins ends too.
