@@ -57,8 +57,10 @@ def _knee_step(arm: str, knee: Knee, steps: Sequence[StepRow]) -> Figure:
     if knee.still_growing and knee.kept_step == knee.grown_step:
         figure = build_figure(arm, metric, "step", f"throughput still grew in the last step, to {rate:.0f} rows/s")
         return replace(figure, low=step.load_from)
-    known = Known((step.load_from + step.load_to) / 2, step.jobs, Provenance.DERIVED, f"{method}; the step is a range of users")
-    return replace(build_figure(arm, metric, "step", known), low=step.load_from, high=step.load_to)
+    # A ramp may begin with nobody, but what grew in it was the work of one user at least.
+    low = max(step.load_from, min(1.0, step.load_to))
+    known = Known((low + step.load_to) / 2, step.jobs, Provenance.DERIVED, f"{method}; the step is a range of users")
+    return replace(build_figure(arm, metric, "step", known), low=low, high=step.load_to)
 
 
 def _knee_fit(arm: str, knee: Knee) -> Figure:

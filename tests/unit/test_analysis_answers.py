@@ -118,6 +118,13 @@ def test_the_knee_by_the_steps_has_the_range_of_its_step() -> None:
     assert _gate(record, "knee.users fit >= 1").outcome is GateOutcome.NO_DATA
 
 
+def test_a_knee_in_the_first_ramp_is_one_user_at_least() -> None:
+    """Nothing grows from nobody: of a ramp from 0 to 10 users the least that can be the knee is 1."""
+    figure = _figure(_record((Stage(10, 10), Stage(10, 10)), Question.KNEE), "knee.users", "step")
+
+    assert (figure.low, figure.value, figure.high) == (1.0, 5.5, 10.0)
+
+
 def test_a_knee_beyond_the_load_meets_a_floor_below_it() -> None:
     """Throughput grew up to the highest load of 40: at least that, so a gate of 30 is met and one of 50 has no data."""
     record = _record(_CLIMB[:3], Question.KNEE)
