@@ -10,6 +10,8 @@ import ctypes
 import os
 import platform
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 _SLICE_NS: Final = 100_000
@@ -18,6 +20,7 @@ _NICE: Final = -10
 _CALLS: Final = {"x86_64": (314, 315), "aarch64": (274, 275)}
 """sched_setattr and sched_getattr, which the C library knows only by their numbers."""
 _THIS_PROCESS: Final = 0
+_AUTOGROUP: Final = Path("/proc/self/autogroup")
 
 
 class _SchedulingAttributes(ctypes.Structure):
@@ -45,6 +48,10 @@ def take_precedence() -> None:
     if not _write(attributes):
         attributes.nice = nice
         _write(attributes)
+    elif os.getsid(0) == os.getpid() and _AUTOGROUP.exists():
+        # Where every session is a group, niceness counts among the processes of one group alone; this session is ours.
+        with suppress(OSError):
+            _AUTOGROUP.write_text(str(_NICE))
 
 
 def describe_precedence() -> tuple[str, ...]:
