@@ -33,7 +33,7 @@ def limited_servers(rate: float, servers: int, thrash: float) -> Callable[[float
 
 def climb(scale: float) -> tuple[Step, ...]:
     """The climb of the scenario `stress`, with its durations times `scale`."""
-    stages = [(60, 2), (60, 10), (60, 10), (180, 50), (180, 100), (180, 200), (180, 350), (180, 500), (120, 500)]
+    stages = [(30, 2), (30, 10), (60, 10), (180, 50), (180, 100), (180, 200), (180, 350), (180, 500), (120, 500)]
     return list_steps([Stage(duration * scale, users) for duration, users in stages])
 
 
