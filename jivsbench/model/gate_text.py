@@ -79,11 +79,9 @@ def format_gate(gate: Gate) -> str:
 
 
 def direction_of(gate: Gate) -> Direction:
-    """Which way the number that a gate judges improves: a change has a direction of its own."""
-    if gate.change is not None:
-        return Direction.LOWER if gate.change is Change.GROWTH else Direction.HIGHER
+    """Which way the number that a gate judges improves; LOWER for a metric that nobody knows."""
     metric = find_metric(gate.metric)
-    return metric.better if metric else Direction.LOWER
+    return Direction.HIGHER if metric is not None and _is_rise_better(gate, metric) else Direction.LOWER
 
 
 def check_gate(gate: Gate, operations: Collection[str], is_comparison: bool) -> None:  # noqa: FBT001 - the second half of one question

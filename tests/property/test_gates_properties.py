@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from jivsbench.analysis.gating import judge_gate
 from jivsbench.errors import GateError
 from jivsbench.model.gate import WHOLE, Change, Comparator, Gate, GateSeverity, Unit, Window, WindowKind
-from jivsbench.model.gate_text import check_gate, format_gate, parse_gate
+from jivsbench.model.gate_text import check_gate, direction_of, format_gate, parse_gate
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Direction, find_metric
 from jivsbench.model.summary import Effect, Summary
 from jivsbench.report.views.headline import build_gate_line
@@ -108,3 +108,9 @@ def test_a_report_and_a_reason_write_a_figure_alike(ratio, below, above, change)
 
     assert f" {line.value}" in result.reason
     assert line.interval in result.reason
+
+
+@given(gates())
+def test_the_direction_of_a_gate_is_that_of_its_comparison(gate):
+    """What a gate wants to be large is rounded down, what it wants to be small is rounded up; a growth may be either."""
+    assert (direction_of(gate) is Direction.HIGHER) == (gate.comparator in RISING)

@@ -129,6 +129,7 @@ class Crew(Loop[Seat]):
     def _set_users(self, users: int, due_ns: int, until_ns: int, alarm: Alarm) -> None:
         """From now on this many seats are active. Those that become so begin one after the other, the first one at `due_ns`."""
         self._active = users
+        # Again: of those that the curve had given up, some have left since the preparation.
         self._fill_seats(users)
         called = [seat for number in range(users) if (seat := self._seats[number]).is_waiting]
         # By their numbers in the whole load: several machines call the users of one step in turn.
