@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 UV := $(or $(shell command -v uv),$(BIN)/uv)
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest --durations=20 --durations-min=5
-# These measure, or drive a whole service: they have the machine for themselves, all others share its cores.
-ALONE := tests/load tests/e2e
+# All tests share the cores but those that are marked `alone`.
+TOGETHER := --numprocesses=logical --dist=loadfile --no-loadscope-reorder
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,8 +18,8 @@ demo: $(READY) ## the main job on embedded servers: data, legacy against optimiz
 
 test: $(READY) ## every test but the nightly ones, with coverage of at least 90 %
 	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh
-	$(PYTEST) -m "not nightly" --benchmark-skip --numprocesses=logical --dist=loadfile --no-loadscope-reorder --cov --cov-report= $(ALONE:%=--ignore=%)
-	$(PYTEST) -m "not nightly" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered $(ALONE)
+	$(PYTEST) -m "not nightly and not alone" --benchmark-skip $(TOGETHER) --cov --cov-report=
+	$(PYTEST) -m "not nightly and alone" --benchmark-skip --cov --cov-append --cov-fail-under=90 --cov-report=term:skip-covered
 
 lint: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -35,8 +35,8 @@ bench: $(READY) ## hot parts as ratios within one run; small jobs; then jivsbenc
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
 	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh; sh tests/service/install_sqlmap.sh
-	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 --numprocesses=logical --dist=loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
-	$(PYTEST) --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 $(ALONE)
+	$(PYTEST) -m "not alone" --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700 $(TOGETHER)
+	$(PYTEST) -m alone --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --quiet .

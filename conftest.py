@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Generator, Iterator
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
 from jivsbench.embedded import PostgresServer, ValkeyServer, start_postgres, start_valkey
@@ -20,19 +21,30 @@ settings.load_profile("default")
 # Coverage counts jivsbench/ alone, and its tracing makes whatever runs several times slower. What these folders run is
 # either not in jivsbench/ or covered by quicker tests.
 _UNTRACED = ("plugins", "tests/browser", "tests/property")
+# Every load is measured.
+_ALONE = "tests/load"
 
 
-def pytest_configure() -> None:
-    """A shell that starts the tests in the background has them ignore Ctrl-C, and so every child that a test interrupts."""
+def pytest_configure(config: pytest.Config) -> None:
+    """What is this process's own before any test runs."""
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and so every child that a test interrupts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A worker of xdist is traced three times, and a test without coverage stops only the tracer that is still to come.
+    while hasattr(config, "workerinput") and (tracer := Coverage.current()):
+        tracer.stop()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whole folders run without coverage."""
+    """What holds for every test of a folder."""
     for item in items:
-        if item.path.is_relative_to(config.rootpath) and item.path.relative_to(config.rootpath).as_posix().startswith(_UNTRACED):
+        if not item.path.is_relative_to(config.rootpath):
+            continue
+        path = item.path.relative_to(config.rootpath).as_posix()
+        if path.startswith(_UNTRACED):
             item.add_marker("no_cover")
+        if path.startswith(_ALONE):
+            item.add_marker("alone")
 
 
 @pytest.hookimpl(wrapper=True)

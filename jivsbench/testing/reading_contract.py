@@ -133,15 +133,15 @@ class ReadingContract:
 
         assert self.read_ids(session, request_all, filters) == select(loaded.rows, filters)
 
-    @pytest.mark.parametrize("text", HOSTILE_TEXTS)
     @pytest.mark.parametrize("operator", [Operator.EQUAL, Operator.NOT_EQUAL, Operator.IN])
     def test_a_hostile_value_is_only_a_value(
-        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable, operator: Operator, text: str
+        self, session: Connection, request_all: ExtractionRequest, loaded: LoadedTable, operator: Operator
     ) -> None:
         """The row that really holds that text is found, and no other; the table is still there afterwards."""
-        condition = Filter("name", operator, (text,))
+        for text in HOSTILE_TEXTS:
+            condition = Filter("name", operator, (text,))
+            assert self.read_ids(session, request_all, (condition,)) == select(loaded.rows, (condition,)), text
 
-        assert self.read_ids(session, request_all, (condition,)) == select(loaded.rows, (condition,))
         assert len(self.read_ids(session, request_all, ())) == loaded.rows.num_rows
 
     def test_a_value_of_another_type_matches_nothing(self, session: Connection, request_all: ExtractionRequest) -> None:

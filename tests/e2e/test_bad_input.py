@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,8 +18,25 @@ from command import clean_environment, run
 from jivsbench.exitcodes import ExitCode
 
 PASSWORD = "S3cr3t-p4ssw0rd"
-EARLIER = frozenset(psutil.pids())
-"""What runs already, such as a service of somebody who works on this machine."""
+OURS = {"STARTED_BY": secrets.token_hex(8)}
+"""In the environment of whatever is started here: services of other tests, or of somebody who works here, are none of ours."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _named() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in OURS.items():
+            patch.setenv(name, value)
+        yield
+
+
+def _services() -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if "jivsbench.service" in process.cmdline() and process.environ().items() >= OURS.items():
+                found.append(process)
+    return found
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -253,8 +272,10 @@ def test_a_port_in_use_is_named(tmp_path: Path, loaded_source: str) -> None:
     assert "--port" in ended.error
 
 
-def test_no_process_is_left_by_any_of_these() -> None:
-    """After all the mistakes above, no child of ours runs."""
-    new = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]) if process.pid not in EARLIER]
+def test_no_process_is_left_by_any_of_these(tmp_path: Path) -> None:
+    """After all the mistakes above, no service of ours runs; one that did would be seen."""
+    assert _services() == []
 
-    assert [line for line in new if "jivsbench.service" in line] == []
+    with subprocess.Popen([sys.executable, "-c", "input()", "jivsbench.service"], stdin=subprocess.PIPE, cwd=tmp_path) as one:
+        assert [process.pid for process in _services()] == [one.pid]
+        one.communicate(b"\n", timeout=20)

@@ -11,6 +11,8 @@ from command import run, start
 
 from jivsbench.exitcodes import ExitCode
 
+pytestmark = pytest.mark.alone
+
 
 def has_starved(ended_error: str) -> bool:
     """Was the machine too busy to offer any load in time? Then nothing can be said, and that is what was said."""

@@ -14,6 +14,8 @@ from command import Ended, run
 import jivsbench
 from jivsbench.exitcodes import ExitCode
 
+pytestmark = pytest.mark.alone
+
 TESTS = Path(__file__).parents[1]
 
 

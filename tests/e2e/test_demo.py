@@ -9,6 +9,8 @@ from command import run
 
 from jivsbench.exitcodes import ExitCode
 
+pytestmark = pytest.mark.alone
+
 
 # Traced by coverage, row-by-row code is many times slower than code in batches, which is what is compared here.
 @pytest.mark.no_cover

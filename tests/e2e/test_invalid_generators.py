@@ -18,6 +18,8 @@ from command import start
 from jivsbench.exitcodes import ExitCode
 from tests.machine import free_port
 
+pytestmark = pytest.mark.alone
+
 SCENARIO = """
 name = "clocked"
 title = "Extractions of 500 rows by the clock"

@@ -17,6 +17,8 @@ from command import Ended, run, start
 from jivsbench.exitcodes import ExitCode
 from tests.processes import is_gone
 
+pytestmark = pytest.mark.alone
+
 SCENARIO = """
 name = "short"
 title = "Four users extract 500 rows each"

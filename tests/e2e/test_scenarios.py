@@ -10,6 +10,8 @@ from command import run
 from jivsbench.config import list_scenarios, load_scenario, scenario_folders
 from jivsbench.exitcodes import ExitCode
 
+pytestmark = pytest.mark.alone
+
 _ENDS = (ExitCode.PASSED, ExitCode.GATE_FAILED, ExitCode.CONDITIONAL, ExitCode.INVALID)
 _FIGURES = {"knee": "knee.users", "growth": "growth.memory", "recovery": "recovery.time", "capacity": "capacity.jobs"}
 

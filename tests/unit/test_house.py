@@ -122,3 +122,9 @@ def test_nothing_heavy_is_imported_for_help() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.no_cover
+def test_a_test_without_coverage_is_not_traced() -> None:
+    """Also in a worker of xdist, where more than one tracer may run: a third of the suite's time hangs on it."""
+    assert sys.gettrace() is None
