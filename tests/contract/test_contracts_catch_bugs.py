@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-# What is run here is the contracts once for each mutant; the fakes cover them.
-pytestmark = pytest.mark.no_cover
+# What is run here is the contracts once for each mutant; the fakes cover them. They change as seldom as the contracts do.
+pytestmark = [pytest.mark.no_cover, pytest.mark.nightly]
 
 MUTANTS = Path(__file__).parent / "mutants.py"
 NAMES = re.findall(r"^    (\w+),$", MUTANTS.read_text().partition("CONNECTOR_MUTANTS = ")[2], re.MULTILINE)

@@ -245,7 +245,7 @@ def test_a_folder_with_an_earlier_extraction_is_not_overwritten(tmp_path: Path, 
     assert {path.name: path.read_bytes() for path in (tmp_path / "rows").iterdir()} == before
 
 
-@pytest.mark.parametrize("level", ["columns", "rows"])
+@pytest.mark.parametrize("level", [pytest.param("columns", marks=pytest.mark.nightly), "rows"])
 def test_a_limit_cannot_be_verified_by_more_than_count(tmp_path: Path, loaded_source: str, level: str) -> None:
     """It is said before anything is read; without the limit it passes and says how it was verified."""
     both = ("extract", "main", "bench_rows", "--to", "rows", "--verify", level)

@@ -66,7 +66,7 @@ def go_on(url: str, folder: Path) -> Ended:
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
 def test_an_ended_command_goes_on_when_it_is_called_again(parts_url: str, tmp_path: Path, number: signal.Signals) -> None:
     """Committed files are kept, every row comes once, and once more finds everything done."""
     process, sent_at_s = interrupt(parts_url, tmp_path, number)

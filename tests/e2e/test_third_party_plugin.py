@@ -79,7 +79,7 @@ def test_an_installed_plugin_passes_the_contract(python: Path, tmp_path: Path) -
     )
 
     passed = int(output.rsplit(" passed", 1)[0].split()[-1])
-    assert passed > 80, output[-1000:]
+    assert passed > 60, output[-1000:]
     assert " failed" not in output
 
 

@@ -117,6 +117,7 @@ def test_eight_processes_load_once(build_racers, loads: Path) -> None:
     assert max(took_s) < 5.0
 
 
+@pytest.mark.nightly
 def test_without_the_lock_they_would_all_load(build_racers, loads: Path) -> None:
     """The test above can fail: processes that take no lock load several times."""
     racers = build_racers(8, 1.5, can_lock=False)

@@ -262,6 +262,7 @@ def test_a_server_that_was_killed_is_used_within_a_second(restartable: Restartab
     assert is_all_back
 
 
+@pytest.mark.nightly
 def test_a_pool_without_a_cap_on_its_pauses_is_caught(restartable: RestartablePostgres, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail: a pause that has grown without an end, and that nobody cuts short, outlasts the outage."""
     monkeypatch.setattr(connecting, "_MAX_BACKOFF_S", 60.0)

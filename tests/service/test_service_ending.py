@@ -116,7 +116,7 @@ def test_an_admin_token_is_made_when_none_is_given(tmp_path: Path) -> None:
         assert service.admin_token not in repr(service)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, "stdin"], ids=str)
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.nightly), "stdin"], ids=str)
 def test_a_service_ends_within_five_seconds(shop_url: str, tmp_path: Path, how) -> None:
     """With a job that would run on and a client that waits: the client is answered, the job CANCELLED, the query gone."""
     spec = build_spec(shop_url, tmp_path / "out")

@@ -142,6 +142,7 @@ class _Strangers(PostgresConnector):
         return connection
 
 
+@pytest.mark.nightly
 def test_streams_without_the_snapshot_are_caught(bank: DataSource, tmp_path: Path) -> None:
     """The same harness sees money lost or doubled as soon as streams do not join."""
     with moving_money(bank):

@@ -30,6 +30,7 @@ def watch(seconds: int, *, peak_at: int | None = None, growth_mib: float = 0.0) 
     return rows
 
 
+@pytest.mark.no_cover
 def test_a_day_is_bounded_and_its_peak_is_kept() -> None:
     """86,400 looks become 1,800 rows; the one second of 900 MiB is the figure, as of all looks."""
     whole, short = watch(DAY, peak_at=40_001), condense(watch(DAY, peak_at=40_001))

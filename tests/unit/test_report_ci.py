@@ -74,6 +74,7 @@ def test_a_security_finding_has_a_score_and_a_level():
     assert [result["level"] for result in run["results"] if result["ruleId"].startswith("scan/")] == ["error", "note"]
 
 
+@pytest.mark.no_cover
 def test_sarif_keeps_its_limit_and_says_what_is_left_out():
     """Of more than 5,000 results the lightest go, with a notification."""
     log = json.loads(render(SarifReporter(), flood(MAX_RESULTS + 10)))

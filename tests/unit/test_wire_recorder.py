@@ -47,6 +47,7 @@ def test_what_has_no_room_is_said():
     assert not recorder.is_complete
 
 
+@pytest.mark.no_cover
 def test_empty_messages_take_room_as_well():
     """A target that syncs for ever does not fill the memory of whoever attacks it."""
     recorder = WireRecorder(room_bytes=10_000)
