@@ -105,7 +105,8 @@ def _judge_growth(gate: Gate, growth: Growth) -> GateResult:
     assert high is not None, "looked at before"
     assert p_value is not None, "looked at before"
     outcome = _TRENDS[classify(value, (low, high), p_value, gate.limit)]
-    reason = f"growth is {_show(value, gate)}, {format_interval(low, high, gate.unit, gate.limit)}, p = {p_value:.2g}"
+    interval = format_interval(low, high, gate.unit, gate.limit)
+    reason = ", ".join(filter(None, (f"growth is {_show(value, gate)}", interval, f"p = {p_value:.2g}")))
     if outcome is GateOutcome.INCONCLUSIVE:
         reason += f": this run could not have shown less than {growth.smallest_percent:.3g} %, run it longer"
     return GateResult(gate, format_gate(gate), outcome, value, low, high, reason)

@@ -67,8 +67,13 @@ def _judge_arm(arm: ArmRecord) -> Iterator[str]:
         yield f"the target of {name} was restarted during the load, 0 restarts are allowed: {restart}"
 
 
-def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord], *, is_aborted: bool = False) -> Iterator[str]:
-    """Every reason for which a load was not the planned one, given how fast the arms under it answered."""
+def find_generator_faults(
+    facts: GeneratorFacts | None, arms: Sequence[ArmRecord], *, is_aborted: bool = False, is_lag_apart: bool = False
+) -> Iterator[str]:
+    """Every reason for which a load was not the planned one, given how fast the arms under it answered.
+
+    With `is_lag_apart` a lag that is known is left to the caller, who asks `find_lag_fault`.
+    """
     if facts is None:
         yield "the load generator reported nothing of itself, so its saturation cannot be ruled out"
         return
@@ -76,7 +81,8 @@ def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord
         yield f"the load generator's CPU is unknown, at most {MAX_GENERATOR_CPU_RATIO:.0%} of its core is allowed"
     elif facts.cpu_ratio > MAX_GENERATOR_CPU_RATIO:
         yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
-    yield from _judge_lag(facts, arms)
+    if (late := find_lag_fault(facts, arms)) and not (is_lag_apart and facts.lag_p99_ns is not None):
+        yield late
     planned, reached = facts.users_planned_max, facts.users_reached_max
     # A load that a gate ended never came to its highest point; that is said elsewhere, and fails the run.
     if not is_aborted:
@@ -86,14 +92,16 @@ def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord
     yield from _judge_machine(facts)
 
 
-def _judge_lag(facts: GeneratorFacts, arms: Sequence[ArmRecord]) -> Iterator[str]:
+def find_lag_fault(facts: GeneratorFacts, arms: Sequence[ArmRecord]) -> str | None:
+    """Why the generator's calls do not count as sent in time: too late, or nobody knows. None: they do."""
     medians = [median for median in map(_service_p50_ns, arms) if median is not None]
     # One generator drives all arms: the fastest of them sets the limit.
     limit_ns = lag_limit_ns(min(medians, default=None))
     if facts.lag_p99_ns is None:
-        yield f"the load generator's lag is unknown, its p99 may be at most {limit_ns / 1e6:.3g} ms"
-    elif facts.lag_p99_ns > limit_ns:
-        yield f"the load generator's lag p99 was {facts.lag_p99_ns / 1e6:.4g} ms, at most {limit_ns / 1e6:.3g} ms is allowed"
+        return f"the load generator's lag is unknown, its p99 may be at most {limit_ns / 1e6:.3g} ms"
+    if facts.lag_p99_ns <= limit_ns:
+        return None
+    return f"the load generator's lag p99 was {facts.lag_p99_ns / 1e6:.4g} ms, at most {limit_ns / 1e6:.3g} ms is allowed"
 
 
 def _judge_arrivals(facts: GeneratorFacts) -> Iterator[str]:

@@ -169,6 +169,13 @@ def test_growth_is_judged_by_its_rule(leak_bytes: int, trend: Trend, outcome: Ga
     assert _gate(record, "growth.memory trend <= 90 %").outcome is GateOutcome.MET
 
 
+def test_what_never_moved_has_no_interval_to_write() -> None:
+    """And no empty place between two commas."""
+    reason = _gate(_record((Stage(300, 20, is_step=True),), Question.GROWTH), "growth.memory trend <= 2 %").reason
+
+    assert reason == "growth is 0 %, p = 1"
+
+
 @pytest.mark.parametrize(("leak_a_second", "trend"), [(0, Trend.FLAT), (0.1, Trend.GROWS)])
 def test_sessions_that_stay_behind_at_the_server_grow(leak_a_second: float, trend: Trend) -> None:
     """A session that nobody closes is not among the target's own connections: the server has to be asked."""

@@ -12,7 +12,7 @@ from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.record import ArmRecord, GeneratorFacts
 from jivsbench.model.scenario import Question
-from tests.unit.analysis_records import MS, build_arm_record, build_record
+from tests.unit.analysis_records import MS, build_arm_record, build_histogram, build_record
 
 _GENERATOR = GeneratorFacts(0.4, 1.0 * MS, 0, 0, 1000, 10.0)
 # 100 calls of 1 to 100 ms, ten jobs in one second of measured time.
@@ -52,6 +52,31 @@ def test_a_saturated_generator_proves_nothing() -> None:
 
     assert plateau.kept is None
     assert "of its core" in plateau.reason
+
+
+_LATE = replace(_GENERATOR, lag_p99_ns=40.0 * MS)
+
+
+def test_a_late_generator_proves_what_its_lag_cannot_have_done() -> None:
+    """40 ms late: p95 is 95 ms as served and 135 ms as users waited. Both within the limit, both beyond it, and between."""
+    calls, *others = _ARM.operations
+    waited = build_histogram([number + 40 for number in range(1, 101)])
+    late = replace(_ARM, operations=(replace(calls, response=waited), *others))
+    within, beyond, between = (_judge(arm=late, generator=_LATE, limit_ms=limit_ms) for limit_ms in (200.0, 94.0, 130.0))
+
+    assert (within.kept, beyond.kept, between.kept) == (True, False, None)
+    assert within.reason == "kept, with the load generator's lag as without it"
+    assert "lag p99 was 40 ms" in between.reason
+
+
+def test_work_piles_up_behind_a_late_generator_as_well() -> None:
+    """All that was planned was sent; half of it ended."""
+    assert _judge(rate=20.0, generator=_LATE).kept is False
+
+
+def test_a_generator_whose_lag_nobody_knows_proves_nothing() -> None:
+    """Nor can anybody say that it sent what was planned."""
+    assert _judge(generator=replace(_GENERATOR, lag_p99_ns=None)).kept is None
 
 
 @pytest.mark.parametrize(

@@ -1,75 +1,82 @@
 """What the load generator asks of the kernel, in a process of its own: a test must not change the class of all the others."""
 
+import json
 import os
-import platform
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
+# What the kernel tells of a process, beside what the process tells of itself. Machines and containers withhold some of it.
 _ASK = """
-import os, sys
+import json, os, sys
+from pathlib import Path
 from jivsbench.load.worker.precedence import describe_precedence, take_precedence
+
+def read(name):
+    try:
+        return Path("/proc/self", name).read_text()
+    except OSError:
+        return ""
+
 if "fifo" in sys.argv:
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-before = os.sched_getscheduler(0)
-print(describe_precedence())
+told = {"before": describe_precedence(), "class before": os.sched_getscheduler(0)}
 take_precedence()
-try:
-    told = open("/proc/self/autogroup").read().split()
-except OSError:
-    told = []
-# Outside all sessions, as in a container, the file is there and empty.
-group = told[-1] if told else "none"
-print(describe_precedence(), os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0) == before, group, sep="|")
+slices = [line.split()[-1] for line in read("sched").splitlines() if line.startswith("se.slice ")]
+group = read("autogroup").split()
+told |= {
+    "after": describe_precedence(),
+    "class after": os.sched_getscheduler(0),
+    "nice": os.getpriority(os.PRIO_PROCESS, 0),
+    "slice_ns": int(slices[0]) if slices else None,
+    "group's nice": int(group[-1]) if group else None,
+}
+print(json.dumps(told))
 """
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the calls are Linux's")
 
 
-def _ask(*argv: str, is_leader: bool = False) -> tuple[str, ...]:
-    """What it says of itself before; then that, its niceness, whether its class is the same, and its group's niceness, if any."""
+def _ask(*argv: str, is_leader: bool = False) -> dict[str, Any]:
+    """The answers of a process that takes precedence. PermissionError where this user may not have the class it asks for."""
     ended = subprocess.run(
         [sys.executable, "-c", _ASK, *argv], check=False, capture_output=True, text=True, start_new_session=is_leader
     )
     if "PermissionError" in ended.stderr:
-        raise PermissionError(ended.stderr)
+        raise PermissionError(ended.stderr.splitlines()[-1])
     assert ended.returncode == 0, ended.stderr
-    before, after = ended.stdout.splitlines()
-    return (before, *after.split("|"))
-
-
-def _has_own_slices() -> bool:
-    major, minor = platform.release().split(".")[:2]
-    return (int(major), int(minor)) >= (6, 12) and platform.machine() in {"x86_64", "aarch64"}
+    return json.loads(ended.stdout)
 
 
 def test_what_was_granted_is_what_is_told() -> None:
-    """Short slices where the kernel has them, niceness where this user may lower it, and the class is never another."""
-    before, described, nice, is_same_class, _group = _ask()
+    """Short slices and a lower niceness, each said if and only if the kernel gave it; the class is never another."""
+    told = _ask()
 
-    assert before == "()"
-    assert ("time slices of 0.1 ms" in described) == _has_own_slices()
-    assert (f"niceness {nice}" in described) == (int(nice) < 0)
-    assert is_same_class == "True"
+    assert told["before"] == []
+    assert told["class after"] == told["class before"]
+    assert (f"niceness {told['nice']}" in told["after"]) == (told["nice"] < 0)
+    assert told["slice_ns"] is None or ("time slices of 0.1 ms" in told["after"]) == (told["slice_ns"] == 100_000)
 
 
 def test_only_the_group_of_its_own_session_goes_first() -> None:
     """A generator that leads its session takes that along; one within somebody's session leaves it as it was."""
-    *_, nice, _is_same_class, own = _ask(is_leader=True)
-    *_, shared = _ask()
-    if own == "none" or int(nice) >= 0:
+    own, shared = _ask(is_leader=True), _ask()
+    if own["group's nice"] is None or own["nice"] >= 0 or not os.access("/proc/self/autogroup", os.W_OK):
         pytest.skip("this machine has no groups of sessions, or this user may lower no niceness")
 
-    assert own == nice
-    assert shared != nice
+    assert own["group's nice"] == own["nice"]
+    assert shared["group's nice"] != shared["nice"]
 
 
 def test_a_real_time_class_is_left_alone() -> None:
     """Whoever started it so knows better; niceness means nothing there."""
     try:
-        _before, described, nice, is_same_class, _group = _ask("fifo")
+        told = _ask("fifo")
     except PermissionError as error:
-        pytest.skip(f"this user may take no real-time class: {str(error).splitlines()[-1]}")
+        pytest.skip(f"this user may take no real-time class: {error}")
 
-    assert (described, nice, is_same_class) == ("()", str(os.getpriority(os.PRIO_PROCESS, 0)), "True")
+    assert told["after"] == []
+    assert told["nice"] == os.getpriority(os.PRIO_PROCESS, 0)
+    assert told["class after"] == told["class before"] == os.SCHED_FIFO

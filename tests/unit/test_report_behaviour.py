@@ -61,7 +61,7 @@ def test_the_steps_are_a_table() -> None:
     comment = MarkdownReporter().render(record, summary, judge(record, summary, ())).content.decode()
 
     assert page.count("Steps of the load") >= 1
-    assert "throughput last grew at 40 users, an HTTP p95 of 130 ms was kept up to 20 users" in page
+    assert "throughput last grew at 40 users, but an HTTP p95 of 130 ms was kept only up to 20 users" in page
     assert "no curve gives it" in page
     assert "throughput last grew at 40 users" in comment
 
@@ -69,6 +69,26 @@ def test_the_steps_are_a_table() -> None:
 def _fit(high: float | None) -> KneeFit:
     points = tuple(LoadPoint(float(users), 100.0 * min(users, 8), 10, 100.0 * min(users, 8)) for users in (1, 2, 4, 8, 16, 32))
     return KneeFit(points, "", KneeModel.SERVERS, 8.0, 7.2, high, 0.99, (100.0, 8.0, 0.0), 0.01)
+
+
+def test_a_limit_is_said_to_be_kept_no_further_than_it_was() -> None:
+    """Up to where throughput grew, up to a step before, or nowhere."""
+    record = _record(_CLIMB, Question.KNEE)
+    behaviour, steps = summarize(record).behaviour, record.arms[-1].steps
+    assert behaviour is not None
+    knee = behaviour.knee
+    assert knee is not None
+
+    assert "but an HTTP p95 of 130 ms was kept only up to 20 users" in describe_knee(knee, steps)
+    assert "and up to there an HTTP p95 of 130 ms was kept;" in describe_knee(replace(knee, kept_step=knee.grown_step), steps)
+    assert "and no step kept an HTTP p95 of 130 ms" in describe_knee(replace(knee, kept_step=None), steps)
+
+
+def test_two_curves_that_fit_alike_are_both_named() -> None:
+    """Neither is said to be the one."""
+    knee = Knee(None, None, still_growing=False, p95_limit_ns=None, fit=replace(_fit(9.1), model=KneeModel.EITHER))
+
+    assert "either fitted curve puts it at 8 users" in describe_knee(knee, ())
 
 
 @pytest.mark.parametrize(("high", "text"), [(9.1, "interval 7 \N{EN DASH} 10"), (None, "interval 7 or more")])

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from jivsbench.model.behaviour import Behaviour, Capacity, Knee, Recovery, Trend
+from jivsbench.model.behaviour import Behaviour, Capacity, Knee, KneeModel, Recovery, Trend
 from jivsbench.model.formatting import TO, format_number
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
@@ -76,7 +76,11 @@ def _describe_steps(knee: Knee, steps: tuple[StepRow, ...]) -> str:
         return text
     limit = f"an HTTP p95 of {knee.p95_limit_ns / 1e6:,.0f} ms"
     kept = by_index.get(knee.kept_step) if knee.kept_step is not None else None
-    return f"{text}, and no step kept {limit}" if kept is None else f"{text}, {limit} was kept up to {name_load(kept)}"
+    if kept is None:
+        return f"{text}, and no step kept {limit}"
+    if kept is grown:
+        return f"{text}, and up to there {limit} was kept"
+    return f"{text}, but {limit} was kept only up to {name_load(kept)}"
 
 
 def _describe_fit(knee: Knee) -> str:
@@ -85,7 +89,8 @@ def _describe_fit(knee: Knee) -> str:
         return f"no curve gives it: {fit.refused}"
     low = math.floor(fit.low)
     interval = f"{low} or more" if fit.high is None else f"{low} {TO} {math.ceil(fit.high)}"
-    return f"the fitted curve ({fit.model}) puts it at {fit.users:.0f} users, {fit.confidence:.0%} interval {interval}"
+    curve = "either fitted curve" if fit.model is KneeModel.EITHER else f"the fitted curve ({fit.model})"
+    return f"{curve} puts it at {fit.users:.0f} users, {fit.confidence:.0%} interval {interval}"
 
 
 def name_load(step: StepRow) -> str:
