@@ -116,12 +116,26 @@ def test_a_safe_run_has_no_alarm() -> None:
         (VerdictOutcome.PASSED, "No gate was asked, and nothing stands against it."),
         (VerdictOutcome.FAILED, "No gate was missed, but something else stands against it."),
         (VerdictOutcome.CONDITIONAL, "Approved under conditions."),
-        (VerdictOutcome.INVALID, "Nothing valid was measured. The figures below say nothing about the target."),
+        (VerdictOutcome.INVALID, "The figures below count. Not all that was asked could be judged by them."),
     ],
 )
 def test_a_verdict_without_gates_still_says_why(outcome: VerdictOutcome, text: str) -> None:
     """No sentence counts gates that were not asked."""
-    assert explain_verdict(Verdict(outcome, (), (), ())) == text
+    assert explain_verdict(Verdict(outcome, (), (), ()), is_valid=True) == text
+
+
+def test_a_gate_that_needs_a_longer_run_takes_nothing_from_the_figures() -> None:
+    """The verdict is INVALID all the same; of a run that is invalid itself nothing counts."""
+    sample = one_arm()
+    met, doubtful = (replace(sample.verdict.gates[0], outcome=outcome) for outcome in (GateOutcome.MET, GateOutcome.INCONCLUSIVE))
+    verdict = replace(sample.verdict, outcome=VerdictOutcome.INVALID, gates=(met, doubtful))
+    headline = build_headline(sample.record, sample.summary, verdict)
+    spoilt = build_headline(replace(sample.record, invalid=("the generator was starved",)), sample.summary, verdict)
+
+    assert headline.is_valid
+    assert headline.why == "The figures below count. 1 of 2 gates could not be judged by them."
+    assert not spoilt.is_valid
+    assert spoilt.why == "Nothing valid was measured. The figures below say nothing about the target."
 
 
 def test_jobs_that_are_lost_do_not_add_up() -> None:

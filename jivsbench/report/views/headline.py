@@ -96,7 +96,7 @@ def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Hea
         badge=badge_verdict(verdict.outcome),
         title=record.plan.scenario.title or record.plan.scenario.name,
         subject=describe_subject(record),
-        why=explain_comparison(verdict) if is_valid and verdict.criteria and not verdict.gates else explain_verdict(verdict),
+        why=_explain(verdict, is_valid=is_valid),
         effect=describe_effect(record, summary) if is_valid else "",
         answers=list_answers(record, summary) if is_valid else (),
         reasons=list_reasons(record, verdict),
@@ -119,8 +119,13 @@ def describe_subject(record: RunRecord) -> str:
 
 
 def counts(record: RunRecord, verdict: Verdict) -> bool:
-    """False when the figures say nothing. A comparison that needs more pairs is INVALID as a verdict, its figures are not."""
-    return verdict.outcome is not VerdictOutcome.INVALID or (bool(verdict.criteria) and not record.invalid)
+    """False when the figures say nothing. A gate or a comparison that needs a longer run makes the verdict INVALID, not them."""
+    return verdict.outcome is not VerdictOutcome.INVALID or (bool(record.arms) and not record.invalid)
+
+
+def _explain(verdict: Verdict, *, is_valid: bool) -> str:
+    is_comparison = bool(verdict.criteria) and not verdict.gates
+    return explain_comparison(verdict) if is_valid and is_comparison else explain_verdict(verdict, is_valid=is_valid)
 
 
 def explain_comparison(verdict: Verdict) -> str:
@@ -135,13 +140,17 @@ def explain_comparison(verdict: Verdict) -> str:
     return "The candidate is as good as the baseline, within the margin."
 
 
-def explain_verdict(verdict: Verdict) -> str:
-    """One sentence on why the run ended as it did."""
+def explain_verdict(verdict: Verdict, *, is_valid: bool) -> str:
+    """One sentence on why the run ended as it did. `is_valid`: its figures count."""
     missed = [result for result in verdict.gates if not result.outcome.is_green]
     count = len(verdict.gates)
     match verdict.outcome:
-        case VerdictOutcome.INVALID:
+        case VerdictOutcome.INVALID if not is_valid:
             return "Nothing valid was measured. The figures below say nothing about the target."
+        case VerdictOutcome.INVALID:
+            open_count = sum(result.outcome is GateOutcome.INCONCLUSIVE for result in verdict.gates)
+            what = f"{open_count} of {_gates(count)} could not" if open_count else "Not all that was asked could"
+            return f"The figures below count. {what} be judged by them."
         case VerdictOutcome.PASSED:
             return "No gate was asked, and nothing stands against it." if not count else _all_met(count)
         case VerdictOutcome.CONDITIONAL if not missed:
