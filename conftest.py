@@ -30,9 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell that starts the tests in the background has them ignore Ctrl-C, and so every child that a test interrupts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A worker of xdist is traced three times, and a test without coverage stops only the tracer that is still to come.
-    while hasattr(config, "workerinput") and (tracer := Coverage.current()):
-        tracer.stop()
+    # A worker of xdist is traced twice by now, as a child and by pytest-cov's start. The tracer that counts comes with the
+    # session, and it is the only one that a test without coverage stops.
+    if hasattr(config, "workerinput"):
+        while tracer := Coverage.current():
+            tracer.stop()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ limit may have been broken by the lag, and the plateau proves nothing.
 
 from typing import Final
 
-from jivsbench.analysis.validity import find_generator_faults, find_lag_fault
+from jivsbench.analysis.validity import find_faults_but_lag, find_lag_fault
 from jivsbench.model.behaviour import Plateau
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, GeneratorFacts
@@ -27,13 +27,14 @@ def judge_plateau(arm: ArmRecord, generator: GeneratorFacts, rate_per_s: float, 
     calls = [part for part in arm.operations if part.kind is OperationKind.CALL]
     p95_ns = merge_histograms(part.response for part in calls).percentile_ns(95)
     served_ns = merge_histograms(part.service for part in calls).percentile_ns(95)
-    faults = tuple(find_generator_faults(generator, (arm,), is_lag_apart=True))
+    faults = tuple(find_faults_but_lag(generator))
     if faults or p95_ns is None or served_ns is None:
         return Plateau(rate_per_s, None, p95_ns, achieved, faults[0] if faults else "no call ended")
     broken = _find_break(arm, achieved / rate_per_s, p95_ns, p95_limit_ns)
     reason = broken or "kept"
     if late := find_lag_fault(generator, (arm,)):
-        if bool(broken) != bool(_find_break(arm, achieved / rate_per_s, served_ns, p95_limit_ns)):
+        has_decided = bool(broken) != bool(_find_break(arm, achieved / rate_per_s, served_ns, p95_limit_ns))
+        if has_decided or generator.lag_p99_ns is None:
             return Plateau(rate_per_s, None, p95_ns, achieved, late)
         reason = f"{reason}, with the load generator's lag as without it"
     return Plateau(rate_per_s, not broken, p95_ns, achieved, reason)

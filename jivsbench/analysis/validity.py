@@ -67,22 +67,31 @@ def _judge_arm(arm: ArmRecord) -> Iterator[str]:
         yield f"the target of {name} was restarted during the load, 0 restarts are allowed: {restart}"
 
 
-def find_generator_faults(
-    facts: GeneratorFacts | None, arms: Sequence[ArmRecord], *, is_aborted: bool = False, is_lag_apart: bool = False
-) -> Iterator[str]:
-    """Every reason for which a load was not the planned one, given how fast the arms under it answered.
-
-    With `is_lag_apart` a lag that is known is left to the caller, who asks `find_lag_fault`.
-    """
+def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord], *, is_aborted: bool = False) -> Iterator[str]:
+    """Every reason for which a load was not the planned one, given how fast the arms under it answered."""
     if facts is None:
         yield "the load generator reported nothing of itself, so its saturation cannot be ruled out"
         return
+    yield from _judge_cpu(facts)
+    if late := find_lag_fault(facts, arms):
+        yield late
+    yield from _judge_offer(facts, is_aborted=is_aborted)
+
+
+def find_faults_but_lag(facts: GeneratorFacts) -> Iterator[str]:
+    """The same of a load that ran to its end, for whoever asks `find_lag_fault` too and can tell what a lag has done."""
+    yield from _judge_cpu(facts)
+    yield from _judge_offer(facts)
+
+
+def _judge_cpu(facts: GeneratorFacts) -> Iterator[str]:
     if facts.cpu_ratio is None:
         yield f"the load generator's CPU is unknown, at most {MAX_GENERATOR_CPU_RATIO:.0%} of its core is allowed"
     elif facts.cpu_ratio > MAX_GENERATOR_CPU_RATIO:
         yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
-    if (late := find_lag_fault(facts, arms)) and not (is_lag_apart and facts.lag_p99_ns is not None):
-        yield late
+
+
+def _judge_offer(facts: GeneratorFacts, *, is_aborted: bool = False) -> Iterator[str]:
     planned, reached = facts.users_planned_max, facts.users_reached_max
     # A load that a gate ended never came to its highest point; that is said elsewhere, and fails the run.
     if not is_aborted:

@@ -126,5 +126,5 @@ def test_nothing_heavy_is_imported_for_help() -> None:
 
 @pytest.mark.no_cover
 def test_a_test_without_coverage_is_not_traced() -> None:
-    """Also in a worker of xdist, where more than one tracer may run: a third of the suite's time hangs on it."""
+    """Also in a worker of xdist, where more than one tracer may run: traced, a simulation takes several times as long."""
     assert sys.gettrace() is None

@@ -96,7 +96,7 @@ def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Hea
         badge=badge_verdict(verdict.outcome),
         title=record.plan.scenario.title or record.plan.scenario.name,
         subject=describe_subject(record),
-        why=_explain(verdict, is_valid=is_valid),
+        why=explain_verdict(verdict, is_valid=is_valid),
         effect=describe_effect(record, summary) if is_valid else "",
         answers=list_answers(record, summary) if is_valid else (),
         reasons=list_reasons(record, verdict),
@@ -123,12 +123,7 @@ def counts(record: RunRecord, verdict: Verdict) -> bool:
     return verdict.outcome is not VerdictOutcome.INVALID or (bool(record.arms) and not record.invalid)
 
 
-def _explain(verdict: Verdict, *, is_valid: bool) -> str:
-    is_comparison = bool(verdict.criteria) and not verdict.gates
-    return explain_comparison(verdict) if is_valid and is_comparison else explain_verdict(verdict, is_valid=is_valid)
-
-
-def explain_comparison(verdict: Verdict) -> str:
+def _explain_comparison(verdict: Verdict) -> str:
     """One sentence on what the comparison concluded."""
     outcomes = [result.outcome for result in verdict.criteria]
     if ComparisonOutcome.WORSE in outcomes:
@@ -142,6 +137,8 @@ def explain_comparison(verdict: Verdict) -> str:
 
 def explain_verdict(verdict: Verdict, *, is_valid: bool) -> str:
     """One sentence on why the run ended as it did. `is_valid`: its figures count."""
+    if is_valid and verdict.criteria and not verdict.gates:
+        return _explain_comparison(verdict)
     missed = [result for result in verdict.gates if not result.outcome.is_green]
     count = len(verdict.gates)
     match verdict.outcome:
