@@ -1,6 +1,5 @@
 # Python 3.11+ with venv is all that these targets assume; they make everything else themselves.
-.DEFAULT_GOAL := help
-.PHONY: help demo test lint bench nightly format
+.PHONY: help demo test lint bench nightly format sample
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,8 +29,7 @@ lint: $(READY) ## format, lint, types, layers
 bench: $(READY) ## hot parts as ratios within one run; small jobs; then jivsbench beside its peers (SCALE=0.2 ROUNDS=3)
 	@$(UV) sync --quiet --locked --inexact --all-packages --extra standard --group peers
 	$(PYTEST) tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,iqr,ops,rounds
-	$(BIN)/python -m tests.benchmarks.service_speed
-	$(BIN)/python -m tests.benchmarks.peers --scale $(or $(SCALE),0.2) --rounds $(or $(ROUNDS),3)
+	$(BIN)/python -m tests.benchmarks.service_speed && $(BIN)/python -m tests.benchmarks.peers --scale $(or $(SCALE),0.2) --rounds $(or $(ROUNDS),3)
 
 nightly: $(READY) ## the long suites: full corpora, long loads, packaging
 	@sh tests/browser/install_chromium.sh; sh tests/load/install_wrk.sh; sh tests/service/install_sqlmap.sh
@@ -39,8 +37,10 @@ nightly: $(READY) ## the long suites: full corpora, long loads, packaging
 	$(PYTEST) -m alone --benchmark-skip --hypothesis-profile=nightly --timeout=3600 -o faulthandler_timeout=3700
 
 format: $(READY) ## put the code into shape
-	$(BIN)/ruff check --fix-only --quiet .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+
+sample: demo ## a new demo as reports/sample, and its report as the picture in the README
+	@sh tests/browser/install_chromium.sh; $(BIN)/python -m tests.browser.renew_sample
 
 $(READY): pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 	@command -v uv >/dev/null || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jivsbench needs Python 3.11 or newer, and $(PYTHON) is %d.%d: run make PYTHON=python3.12" % sys.version_info[:2])'

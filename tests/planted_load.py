@@ -31,23 +31,33 @@ def limited_servers(rate: float, servers: int, thrash: float) -> Callable[[float
     return lambda users: rate * min(users, servers) / (1 + thrash * max(0.0, users - servers))
 
 
-def climb(scale: float) -> tuple[Step, ...]:
-    """The climb of the scenario `stress`, with its durations times `scale`."""
+def climb(scale: float, *, returns: bool = False) -> tuple[Step, ...]:
+    """The climb of the scenario `stress`, with its durations times `scale`; with its last plateau if it `returns`."""
     stages = [(30, 2), (30, 10), (60, 10), (180, 50), (180, 100), (180, 200), (180, 350), (180, 500), (120, 500)]
-    return list_steps([Stage(duration * scale, users) for duration, users in stages])
+    back = [Stage(120 * scale, 10, is_step=True)] if returns else []
+    return list_steps([*(Stage(duration * scale, users) for duration, users in stages), *back])
 
 
 def series_of(
-    steps: Sequence[Step], throughput: Callable[[float], float], source: random.Random, *, noise: float = 0.05
+    steps: Sequence[Step],
+    throughput: Callable[[float], float],
+    source: random.Random,
+    *,
+    noise: float = 0.05,
+    wander: float = 0.0,
 ) -> tuple[SeriesRow, ...]:
-    """What a target with that throughput (rows/s) would show: counting noise, and a machine whose speed wanders by `noise`."""
+    """What a target with that throughput (rows/s) would show: counting noise, and a machine whose speed scatters by `noise`.
+
+    That speed walks at random as well, to somewhere `wander` (standard deviation of the logarithm) off at the end.
+    """
     last = math.floor(steps[-1].end_s)
-    drift = autoregression(last, 0.5, source)
-    rows = []
+    scatter = autoregression(last, 0.5, source)
+    walked, rows = 0.0, []
     for second in range(last):
         step = next(step for step in steps if step.holds(second))
         users = max(step.load_at(second + 0.5), 0.5)
-        expected = throughput(users) * math.exp(noise * drift[second])
+        walked += source.gauss(0, wander / math.sqrt(last)) if wander else 0.0
+        expected = throughput(users) * math.exp(noise * scatter[second] + walked)
         found = max(round(source.gauss(expected, math.sqrt(expected))), 0)
         rows.append(second_row(second, users=round(users), rows=found, p95_ms=1000 * users / expected))
     return tuple(rows)

@@ -24,20 +24,28 @@ _MEMORY: Final = ("target.memory", "max")
 def measure_switch(rounds: Sequence[RunRecord]) -> tuple[Effect, ...]:
     """The effects of valid rounds of the same two profiles, the one without the switch first.
 
-    Speed and CPU: one ratio a pair of blocks. Memory: one ratio a round, for a process has one peak.
+    Every round has processes of its own, so that intervals come from rounds: speed and CPU from what each round's pairs of
+    blocks say together, memory from one ratio a round, for a process has one peak.
     """
     baseline, candidate = (_chain(rounds, place) for place in (0, 1))
     effects = [pair_effect(metric, statistic, baseline, candidate) for metric, statistic in PAIRED]
+    if len(rounds) == 1:
+        # The pairs of one process have an interval, but it knows nothing of other processes.
+        effects = [replace(effect, ratio_low=None, ratio_high=None, method=_explain_no_interval(1)) for effect in effects]
     return (*effects, _measure_memory(rounds))
 
 
+def _explain_no_interval(rounds: int) -> str:
+    return f"no interval: {rounds} rounds, at least {least_pairs(CONFIDENCE)} are needed"
+
+
 def _chain(rounds: Sequence[RunRecord], place: int) -> list[BlockRow]:
-    """The blocks of one side of all rounds, with pairs numbered on."""
+    """The blocks of one side of all rounds, with pairs and processes numbered on."""
     blocks: list[BlockRow] = []
     first = 0
-    for record in rounds:
+    for process, record in enumerate(rounds):
         own = record.arms[place].blocks
-        blocks += [replace(block, pair=first + block.pair) for block in own]
+        blocks += [replace(block, pair=first + block.pair, process=process) for block in own]
         first += 1 + max((block.pair for block in own), default=0)
     return blocks
 
@@ -49,7 +57,7 @@ def _measure_memory(rounds: Sequence[RunRecord]) -> Effect:
         return Effect(*_MEMORY, names[0], names[1], None, None, None, CONFIDENCE, 0, "not measured: no round has both peaks")
     centre = estimate_centre(logs, CONFIDENCE)
     low, high = (None if bound is None else math.exp(bound) for bound in (centre.low, centre.high))
-    how = name_interval(len(logs)) if low else f"no interval: {len(logs)} rounds, at least {least_pairs(CONFIDENCE)} are needed"
+    how = name_interval(len(logs)) if low else _explain_no_interval(len(logs))
     method = f"Hodges-Lehmann estimate of log ratios of the peaks of {len(logs)} rounds; {how}"
     return Effect(*_MEMORY, names[0], names[1], math.exp(centre.estimate), low, high, CONFIDENCE, len(logs), method)
 

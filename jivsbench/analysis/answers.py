@@ -50,10 +50,10 @@ def _knee_step(arm: str, knee: Knee, steps: Sequence[StepRow]) -> Figure:
         return build_figure(arm, metric, "step", "fewer than two steps of the climb hold a second of load")
     if knee.kept_step is None:
         return build_figure(arm, metric, "step", Known(0.0, 0, Provenance.DERIVED, f"not even the first step kept {limit}"))
-    by_index = {step.index: step for step in steps}
-    step = by_index[knee.kept_step]
+    step = next(step for step in steps if step.index == knee.kept_step and step.seconds)
     rate = step.rows / step.seconds
-    method = f"last step whose throughput grew by more than 5 %{f' and kept {limit}' if limit else ''}: {rate:.0f} rows/s"
+    grew = f"grew by more than {100 * knee.least_ratio:.3g} %"
+    method = f"last step whose throughput {grew}{f' and kept {limit}' if limit else ''}: {rate:.0f} rows/s"
     if knee.still_growing and knee.kept_step == knee.grown_step:
         figure = build_figure(arm, metric, "step", f"throughput still grew in the last step, to {rate:.0f} rows/s")
         return replace(figure, low=step.load_from)

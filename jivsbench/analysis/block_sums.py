@@ -70,4 +70,5 @@ class BlockSums:
             job_p95_ns=response.percentile_ns(95),
             cpu_s=cpu_s,
             cpu_rows=self.all_rows,
+            process=block.process,
         )

@@ -14,6 +14,7 @@ from typing import Final
 from jivsbench.analysis.alpha_spending import nominal_levels
 from jivsbench.analysis.effects import CONFIDENCE, pair_effect
 from jivsbench.model.comparison import ComparisonOutcome, ComparisonRule, Criterion, CriterionResult
+from jivsbench.model.formatting import format_change
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import BlockRow
 from jivsbench.model.summary import Effect
@@ -108,7 +109,9 @@ def _conclude(criterion: Criterion, effect: Effect, margin_ratio: float) -> Crit
     outcome = _name_outcome(criterion, effect, margin_ratio)
     reason = effect.method if effect.ratio_low is None else _describe(criterion, effect, margin_ratio)
     bounds = (effect.ratio, effect.ratio_low, effect.ratio_high)
-    return CriterionResult(criterion.metric, criterion.statistic, outcome, *bounds, effect.confidence, effect.pairs, reason)
+    return CriterionResult(
+        criterion.metric, criterion.statistic, outcome, *bounds, effect.confidence, effect.pairs, reason, effect.processes
+    )
 
 
 def _name_outcome(criterion: Criterion, effect: Effect, margin_ratio: float) -> ComparisonOutcome:
@@ -128,7 +131,7 @@ def _describe(criterion: Criterion, effect: Effect, margin_ratio: float) -> str:
     low, high = ((bound - 1) * _PERCENT for bound in (effect.ratio_low, effect.ratio_high))
     better = "lower is better" if _better(criterion) is Direction.LOWER else "higher is better"
     # Outwards, like every interval that is shown.
-    span = f"{math.floor(low * 100) / 100:+.2f} % to {math.ceil(high * 100) / 100:+.2f} %"
+    span = f"{format_change(math.floor(low * 100) / 100, 2)} to {format_change(math.ceil(high * 100) / 100, 2)}"
     return f"{span} ({better}); changes within {margin_ratio * _PERCENT:g} % are too small to matter"
 
 

@@ -27,11 +27,27 @@ _LEAST_FREEDOM: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Resampling:
+    """How points are drawn again: how often, from which seed, and for bounds of which confidence.
+
+    `errors` is the standard error of each point's throughput, as a part of it, or 0 to go by residuals alone. `wander` is by
+    how much the speed of the machine may have moved while each point was measured: the standard deviation of a step of a
+    random walk, in logarithms of throughput. What it moved stays for the points that come after.
+    """
+
+    seed: int
+    times: int
+    confidence: float
+    errors: tuple[float, ...]
+    wander: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A fitted curve: its parameters, its knee, the sum of squared relative residuals, and how to draw it again.
 
-    `resample(seed, times, confidence)` gives the bounds of the knee; the upper one is None when it reaches the highest load,
-    beyond which nothing was measured.
+    `resample` gives the bounds of the knee; the upper one is None when it reaches the highest load, beyond which nothing was
+    measured.
     """
 
     model: KneeModel
@@ -39,7 +55,7 @@ class Curve:
     knee: float
     squares: float
     rate: Callable[[float], float]
-    resample: Callable[[int, int, float], tuple[float, float | None]]
+    resample: Callable[[Resampling], tuple[float, float | None]]
 
 
 def fit_usl(users: Sequence[float], rates: Sequence[float]) -> Curve | str:
@@ -58,15 +74,15 @@ def fit_usl(users: Sequence[float], rates: Sequence[float]) -> Curve | str:
     def rate(at: float) -> float:
         return float(r * at / (1 + s * (at - 1) + k * at * (at - 1)))
 
-    def resample(seed: int, times: int, confidence: float) -> tuple[float, float | None]:
+    def resample(how: Resampling) -> tuple[float, float | None]:
         fitted = np.array([rate(at) for at in users])
-        drawn = _draw(basis, fitted / n, x / fitted, len(n) - 3, (seed, times, confidence)) * fitted
+        drawn = _draw(basis, fitted / n, x / fitted, len(n) - 3, how) * fitted
         weights = fitted / n
         ones, linear, square = ((n / drawn * weights) @ np.linalg.pinv(basis * weights[:, None]).T).T
         # A resample without a peak has its knee beyond every load.
         has_peak = (ones > 0) & (square > 0) & (linear < ones)
-        knees = np.sqrt((ones - linear) / np.where(has_peak, square, 1.0), where=has_peak, out=np.full(times, np.inf))
-        return _bound(knees, float(n.max()), confidence)
+        knees = np.sqrt((ones - linear) / np.where(has_peak, square, 1.0), where=has_peak, out=np.full(how.times, np.inf))
+        return _bound(knees, float(n.max()), how.confidence)
 
     squares = float((((x / n) * (basis @ (a, b, c)) - 1) ** 2).sum())
     return Curve(KneeModel.USL, (float(r), float(s), float(k)), math.sqrt((1 - s) / k), squares, rate, resample)
@@ -90,13 +106,13 @@ def fit_servers(users: Sequence[float], rates: Sequence[float]) -> Curve | str:
     def rate(at: float) -> float:
         return float(r * min(at, c) / (1 + d * max(0.0, at - c)))
 
-    def resample(seed: int, times: int, confidence: float) -> tuple[float, float | None]:
+    def resample(how: Resampling) -> tuple[float, float | None]:
         fitted = np.array([rate(at) for at in users])
-        drawn = _draw(_servers_basis(n, c), fitted / n, x / fitted, len(n) - 3, (seed, times, confidence)) * fitted
+        drawn = _draw(_servers_basis(n, c), fitted / n, x / fitted, len(n) - 3, how) * fitted
         weights = fitted / n
         _, found = _scan(n, knees, weights, n / drawn * weights)
         step = float(knees[1] / knees[0])
-        low, high = _bound(knees[found], float(knees[-1]), confidence)
+        low, high = _bound(knees[found], float(knees[-1]), how.confidence)
         return low / step, None if high is None else high * step
 
     return Curve(KneeModel.SERVERS, (r, c, d), c, float(squares[0]), rate, resample)
@@ -160,18 +176,24 @@ def _scan(n: "Floats", knees: "Floats", weights: "Floats", targets: "Floats") ->
     return squares[np.arange(len(targets)), places], places
 
 
-def _draw(basis: "Floats", weights: "Floats", found: "Floats", freedom: int, how: tuple[int, int, float]) -> "Floats":
-    """What points could have been, in parts of the fitted curve: its own residuals (`found`), each with a random sign."""
+def _draw(basis: "Floats", weights: "Floats", found: "Floats", freedom: int, how: Resampling) -> "Floats":
+    """What points could have been, in parts of the fitted curve: its own residuals (`found`), each with a random sign.
+
+    On top of them lies where the machine may have wandered: residuals do not show it, for the curve follows it.
+    """
     import numpy as np
 
-    seed, times, confidence = how
     weighted = basis * weights[:, None]
     leverage = np.einsum("ij,ji->i", weighted, np.linalg.pinv(weighted))
-    tail = 1 - (1 - confidence) / 2
+    tail = 1 - (1 - how.confidence) / 2
     wider = student_quantile(tail, freedom) / NormalDist().inv_cdf(tail)
-    residuals = np.log(found) / np.maximum(1 - leverage, _LEAST_FREEDOM) * wider
-    signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=(times, len(found)))
-    drawn: Floats = np.exp(residuals * signs)
+    residuals = np.log(found) / np.maximum(1 - leverage, _LEAST_FREEDOM)
+    # A point that the curve goes through because nothing else lies near has no residual, and an error all the same.
+    residuals = np.maximum(np.abs(residuals), np.array(how.errors)) * wider
+    source = np.random.default_rng(how.seed)
+    signs = source.choice((-1.0, 1.0), size=(how.times, len(found)))
+    wandered = (source.standard_normal(signs.shape) * np.array(how.wander)).cumsum(axis=1)
+    drawn: Floats = np.exp(residuals * signs + wandered)
     return drawn
 
 

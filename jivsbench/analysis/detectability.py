@@ -1,9 +1,9 @@
 """From comparisons of a target with itself to the smallest effect that a comparison here can show.
 
 Power of a two-sided test by the normal approximation: an effect is found with probability `POWER` when it exceeds the
-interval's half-width by as much as the estimate may fall short. Between trials the estimate varies more than its pairs
-explain, since two processes of the same code differ in where their memory lies (Kalibera and Jones, Rigorous
-benchmarking in reasonable time, ISMM 2013): that part does not shrink with more pairs, so it bounds what can be shown.
+interval's half-width by as much as the estimate may fall short. Between processes the estimate varies more than its pairs
+explain, since two processes of the same code differ in speed for as long as they live (Kalibera and Jones, Rigorous
+benchmarking in reasonable time, ISMM 2013): that part shrinks with more processes, not with more pairs.
 """
 
 import math
@@ -12,7 +12,8 @@ from statistics import NormalDist
 from typing import Final
 
 from jivsbench.analysis.comparison import judge_comparison
-from jivsbench.analysis.effects import CONFIDENCE, pair_effect
+from jivsbench.analysis.effects import CONFIDENCE, pair_effect, paired_logs
+from jivsbench.analysis.signed_rank import estimate_centre, estimate_location, least_pairs
 from jivsbench.model.calibration import Calibration, Noise
 from jivsbench.model.comparison import ComparisonOutcome, ComparisonRule, Criterion
 from jivsbench.model.metrics import CATALOGUE
@@ -22,6 +23,8 @@ POWER: Final = 0.8
 _NORMAL: Final = NormalDist()
 _MOST_PAIRS: Final = 2**20
 _BISECTIONS: Final = 60
+_LARGEST_LOG: Final = 700.0
+"""Its exponential is still a number."""
 Trial = tuple[Sequence[BlockRow], Sequence[BlockRow]]
 """The blocks of both arms of one comparison."""
 
@@ -33,28 +36,37 @@ def measure_noise(trials: Sequence[Trial], rule: ComparisonRule) -> tuple[Noise,
     return tuple(noise for noise in noises if noise is not None)
 
 
-def detectable_ratio(noise: Noise, pairs: int, alpha_ratio: float) -> float:
-    """The smallest change, as a share of the baseline, that so many pairs find in 80 % of comparisons."""
-    error = noise.pair_deviation / math.sqrt(pairs)
-    spread = math.hypot(error, noise.trial_deviation)
-    return math.expm1(_NORMAL.inv_cdf(1 - alpha_ratio / 2) * error + _NORMAL.inv_cdf(POWER) * spread)
+def detectable_ratio(noise: Noise, pairs: int, alpha_ratio: float, processes: int = 1) -> float:
+    """The smallest change, as a share of the baseline, that so many pairs of so many processes find in 80 % of comparisons."""
+    pair_error = noise.pair_deviation / math.sqrt(pairs)
+    spread = math.hypot(pair_error, noise.process_deviation / math.sqrt(processes))
+    if processes == 1:
+        # The interval knows of the pairs alone.
+        half_width = _NORMAL.inv_cdf(1 - alpha_ratio / 2) * pair_error
+    else:
+        half_width = _student_quantile(1 - alpha_ratio / 2, processes - 1) * spread
+    log = half_width + _NORMAL.inv_cdf(POWER) * spread
+    return math.expm1(log) if log < _LARGEST_LOG else math.inf
 
 
-def pairs_needed(noise: Noise, effect_ratio: float, alpha_ratio: float) -> int | None:
+def pairs_needed(noise: Noise, effect_ratio: float, alpha_ratio: float, processes: int = 1) -> int | None:
     """The fewest pairs that find such a change in 80 % of comparisons; None when no number does, or more than a million."""
-    if detectable_ratio(noise, _MOST_PAIRS, alpha_ratio) > effect_ratio:
+    if detectable_ratio(noise, _MOST_PAIRS, alpha_ratio, processes) > effect_ratio:
         return None
-    low, high = 1, _MOST_PAIRS
+    low, high = processes if processes > 1 else least_pairs(1 - alpha_ratio), _MOST_PAIRS
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if detectable_ratio(noise, middle, alpha_ratio) <= effect_ratio else (middle + 1, high)
+        is_enough = detectable_ratio(noise, middle, alpha_ratio, processes) <= effect_ratio
+        low, high = (low, middle) if is_enough else (middle + 1, high)
     return low
 
 
-def detectable_here(calibration: Calibration | None, metric: str, statistic: str, pairs: int) -> float | None:
+def detectable_here(calibration: Calibration | None, metric: str, statistic: str, pairs: int, processes: int = 1) -> float | None:
     """The smallest change that so many pairs show by this calibration; None when it does not know the statistic."""
     noise = None if calibration is None else calibration.noise(metric, statistic)
-    return None if calibration is None or noise is None or not pairs else detectable_ratio(noise, pairs, calibration.alpha_ratio)
+    if calibration is None or noise is None or not pairs:
+        return None
+    return detectable_ratio(noise, pairs, calibration.alpha_ratio, processes)
 
 
 def share_at_most(found: int, tried: int, confidence: float = CONFIDENCE) -> float:
@@ -79,22 +91,47 @@ def share_at_least(found: int, tried: int, confidence: float = CONFIDENCE) -> fl
 
 
 def _measure(criterion: Criterion, trials: Sequence[Trial], rule: ComparisonRule) -> Noise | None:
-    quantile = _NORMAL.inv_cdf(0.5 + CONFIDENCE / 2)
     own = ComparisonRule((criterion,), rule.margin_ratio, rule.alpha_ratio, rule.looks)
-    deviations, estimates, errors, alarms = [], [], [], 0
+    deviations: list[float] = []
+    processes: list[tuple[float, int]] = []
+    alarms = 0
     for baseline, candidate in trials:
         effect = pair_effect(criterion.metric, criterion.statistic, baseline, candidate)
-        if effect.ratio is None or effect.ratio_low is None or effect.ratio_high is None:
+        if effect.ratio_low is None:
             return None
-        error = math.log(effect.ratio_high / effect.ratio_low) / 2 / quantile
-        deviations.append(error * math.sqrt(effect.pairs))
-        estimates.append(math.log(effect.ratio))
-        errors.append(error)
+        logs = paired_logs(criterion.metric, criterion.statistic, baseline, candidate)
+        centres = [estimate_location(of_process) for of_process in logs]
+        deviation = _measure_pairs(logs, centres)
+        if deviation is None:
+            return None
+        deviations.append(deviation)
+        processes += zip(centres, map(len, logs), strict=True)
         (result,) = judge_comparison(own, baseline, candidate)
         alarms += result.outcome in (ComparisonOutcome.WORSE, ComparisonOutcome.BETTER)
     if not trials:
         return None
+    variance = sum(deviation**2 for deviation in deviations) / len(deviations)
     # The centre is known: the target was compared with itself.
-    left = sum(estimate**2 - error**2 for estimate, error in zip(estimates, errors, strict=True)) / len(trials)
-    pair_deviation = math.sqrt(sum(deviation**2 for deviation in deviations) / len(trials))
-    return Noise(criterion.metric, criterion.statistic, pair_deviation, math.sqrt(max(left, 0.0)), alarms)
+    left = sum(centre**2 - variance / pairs for centre, pairs in processes) / len(processes)
+    return Noise(criterion.metric, criterion.statistic, math.sqrt(variance), math.sqrt(max(left, 0.0)), alarms)
+
+
+def _measure_pairs(logs: Sequence[Sequence[float]], centres: Sequence[float]) -> float | None:
+    """By how much pairs of the same processes differ, from the interval around what is left once each process has its centre."""
+    left = [log - centre for of_process, centre in zip(logs, centres, strict=True) for log in of_process]
+    # As many centres were taken out as there are processes, and one of them is the interval's own.
+    free = len(left) - len(logs) + 1
+    centre = estimate_centre(left, CONFIDENCE)
+    if centre.low is None or centre.high is None or free <= 1:
+        return None
+    error = (centre.high - centre.low) / 2 / _NORMAL.inv_cdf(0.5 + CONFIDENCE / 2)
+    return error * math.sqrt(len(left)) * math.sqrt(len(left) / free)
+
+
+def _student_quantile(probability: float, freedom: int) -> float:
+    """Of Student's t, from the normal quantile by the first three terms of its expansion (Abramowitz and Stegun, 26.7.5)."""
+    z = _NORMAL.inv_cdf(probability)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3

@@ -1,21 +1,26 @@
 """What changed between the two arms of a comparison: one statistic per block, paired, as log ratios.
 
+Two processes of the same code differ in speed for as long as they live (Kalibera and Jones, Rigorous benchmarking in
+reasonable time, ISMM 2013). Where a comparison had several processes of each arm, their pairs of blocks are therefore
+summed up first, and the interval comes from the processes. Of one process of each it holds for these two alone.
+
 Raw latencies of the arms are never pooled and percentiles never averaged. What an arm has only once (a maximum, a ratio
 of totals) gets a plain ratio and no interval, and its method says so.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jivsbench.analysis.signed_rank import estimate_centre, least_pairs, name_interval
+from jivsbench.analysis.signed_rank import estimate_centre, estimate_location, least_pairs, name_interval
 from jivsbench.model.metrics import CATALOGUE, CPU_PER_ROWS
 from jivsbench.model.record import BlockRow
 from jivsbench.model.summary import Effect, Figure
 
 CONFIDENCE: Final = 0.95
-# The log ratio of a pair in which one block completed no job at all: it ranks last, it is not left out.
+# The log ratio of a pair in which one block completed no job at all, or whose ratio no number can hold: it ranks last, it is
+# not left out.
 _EXTREME: Final = math.log(1e6)
 _MOST_EMPTY_RATIO: Final = 0.1
 _NS_PER_S: Final = 1e9
@@ -45,16 +50,22 @@ def pair_effect(
     identity = (metric, statistic, baseline[0].arm if baseline else "", candidate[0].arm if candidate else "")
     if not logs:
         return Effect(*identity, None, None, None, confidence, 0, "no pair has a value in both of its blocks")
-    centre = estimate_centre(logs, confidence)
-    too_few = _explain_missing_interval(len(logs), empty, len(pairs), confidence)
+    units = _sum_up_processes(logs)
+    centre = estimate_centre(units, confidence)
+    processes = f"{len(logs)} processes of each"
+    found, subject = (f"{len(units)} pairs", "blocks, one process of each") if len(logs) == 1 else (processes, processes)
+    too_few = _explain_missing_interval(found, len(units), confidence) or _explain_empty(empty, len(pairs))
     low, high = (None, None) if too_few else (_exp(centre.low), _exp(centre.high))
-    method = "Hodges-Lehmann estimate of paired log ratios of blocks; " + (too_few or name_interval(len(logs)))
-    return Effect(*identity, math.exp(centre.estimate), low, high, confidence, len(logs), method)
+    method = f"Hodges-Lehmann estimate of paired log ratios of {subject}; {too_few or name_interval(len(units))}"
+    used = sum(map(len, logs.values()))
+    return Effect(*identity, math.exp(centre.estimate), low, high, confidence, used, method, len(logs))
 
 
-def paired_logs(metric: str, statistic: str, baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]) -> tuple[float, ...]:
-    """log(candidate / baseline) of each pair that has it, in the order of the baseline's blocks."""
-    return tuple(_collect_logs(metric, statistic, _join_pairs(baseline, candidate))[0])
+def paired_logs(
+    metric: str, statistic: str, baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]
+) -> tuple[tuple[float, ...], ...]:
+    """log(candidate / baseline) of each pair that has it, in the order of the baseline's blocks, process by process."""
+    return tuple(map(tuple, _collect_logs(metric, statistic, _join_pairs(baseline, candidate))[0].values()))
 
 
 def plain_effect(baseline: Figure, candidate: Figure) -> Effect:
@@ -74,9 +85,14 @@ def _join_pairs(baseline: Sequence[BlockRow], candidate: Sequence[BlockRow]) -> 
     return tuple(_Pair(block, partners[block.pair]) for block in baseline if block.pair in partners)
 
 
-def _collect_logs(metric: str, statistic: str, pairs: Sequence[_Pair]) -> tuple[list[float], int]:
-    """The log ratios, and in how many pairs a block had nothing to compare."""
-    logs: list[float] = []
+def _sum_up_processes(logs: Mapping[int, Sequence[float]]) -> Sequence[float]:
+    """What the interval is computed from: one value a process, or a pair where each arm had one process only."""
+    return next(iter(logs.values())) if len(logs) == 1 else [estimate_location(own) for own in logs.values()]
+
+
+def _collect_logs(metric: str, statistic: str, pairs: Sequence[_Pair]) -> tuple[dict[int, list[float]], int]:
+    """The log ratios by process, and in how many pairs a block had nothing to compare."""
+    logs: dict[int, list[float]] = {}
     empty = 0
     for pair in pairs:
         before = _block_value(pair.baseline, metric, statistic)
@@ -84,7 +100,7 @@ def _collect_logs(metric: str, statistic: str, pairs: Sequence[_Pair]) -> tuple[
         empty += not (before and after)
         log = _log_ratio(before, after)
         if log is not None:
-            logs.append(log)
+            logs.setdefault(pair.baseline.process, []).append(log)
     return logs, empty
 
 
@@ -102,17 +118,21 @@ def _block_value(block: BlockRow, metric: str, statistic: str) -> float | None:
 def _log_ratio(before: float | None, after: float | None) -> float | None:
     if before is None or after is None or not (before or after):
         return None
-    if not before:
-        return _EXTREME
-    return math.log(after / before) if after else -_EXTREME
+    ratio = after / before if before else math.inf
+    if not 0 < ratio < math.inf:
+        return _EXTREME if ratio else -_EXTREME
+    return math.log(ratio)
 
 
-def _explain_missing_interval(usable: int, empty: int, pairs: int, confidence: float) -> str:
-    if usable < least_pairs(confidence):
-        return f"no interval: {usable} pairs, {100 * confidence:.6g}% confidence needs at least {least_pairs(confidence)}"
-    if empty > pairs * _MOST_EMPTY_RATIO:
-        return f"no interval: in {empty} of {pairs} pairs no job completed in one of the blocks; measure in longer blocks"
-    return ""
+def _explain_missing_interval(found: str, units: int, confidence: float) -> str:
+    least = least_pairs(confidence)
+    return "" if units >= least else f"no interval: {found}, {100 * confidence:.6g}% confidence needs at least {least}"
+
+
+def _explain_empty(empty: int, pairs: int) -> str:
+    if empty <= pairs * _MOST_EMPTY_RATIO:
+        return ""
+    return f"no interval: in {empty} of {pairs} pairs no job completed in one of the blocks; measure in longer blocks"
 
 
 def _exp(bound: float | None) -> float | None:

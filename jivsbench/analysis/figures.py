@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
+from jivsbench.analysis.failed_jobs import count_wrong, tried_jobs
 from jivsbench.analysis.readings import MemoryKind, count_looks, measure_cache, measure_cpu_cores, read_memory
 from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram, merge_histograms
 from jivsbench.model.metrics import CPU_PER_ROWS, JOB_OPERATION, Metric, find_metric
 from jivsbench.model.record import ArmRecord
-from jivsbench.model.sample import ErrorClass, OperationKind
+from jivsbench.model.sample import OperationKind
+from jivsbench.model.scenario import Arrival
 from jivsbench.model.summary import Figure, Provenance
 
 _NS_PER_MS: Final = 1e6
@@ -17,13 +19,14 @@ _BYTES_PER_MIB: Final = 1024.0**2
 _PERCENT: Final = 100.0
 _MILLION: Final = 1e6
 PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
-_PHASES: Final = "closed loop, phases measured and drain, failed ones included"
+_PHASES: Final = "phases measured and drain, failed ones included"
+_LOOPS: Final = {Arrival.USERS: "closed loop", Arrival.RATE: "open loop"}
 
 
-def list_figures(arm: ArmRecord, memory: MemoryKind) -> tuple[Figure, ...]:
+def list_figures(arm: ArmRecord, memory: MemoryKind, arrival: Arrival) -> tuple[Figure, ...]:
     """Every figure of the catalogue that one arm's record can give, in the catalogue's order."""
     figures = [
-        *_list_latencies(arm),
+        *_list_latencies(arm, _LOOPS[arrival]),
         _http_errors(arm),
         _job_errors(arm),
         *_throughput(arm),
@@ -61,18 +64,19 @@ def named_metric(name: str) -> Metric:
     return metric
 
 
-def _list_latencies(arm: ArmRecord) -> list[Figure]:
+def _list_latencies(arm: ArmRecord, loop: str) -> list[Figure]:
     calls = [part for part in arm.operations if part.kind is OperationKind.CALL]
+    felt = f"intended start to end; {loop}"
     figures = [
-        *_latency(arm, "http.response", merge_histograms(part.response for part in calls), "intended start to end"),
-        *_latency(arm, "http.service", merge_histograms(part.service for part in calls), "actual start to end"),
-        *_latency(arm, "http.lag", merge_histograms(part.lag for part in calls), "intended to actual start"),
+        *_latency(arm, "http.response", merge_histograms(part.response for part in calls), felt),
+        *_latency(arm, "http.service", merge_histograms(part.service for part in calls), f"actual start to end; {loop}"),
+        *_latency(arm, "http.lag", merge_histograms(part.lag for part in calls), f"intended to actual start; {loop}"),
     ]
     jobs = merge_histograms(part.response for part in arm.operations if part.kind is OperationKind.JOB)
-    figures += _latency(arm, f"{JOB_OPERATION}.response", jobs, "intended start to end")
+    figures += _latency(arm, f"{JOB_OPERATION}.response", jobs, felt)
     for part in arm.operations:
         if part.kind is not OperationKind.JOB:
-            figures += _latency(arm, f"{part.operation}.response", part.response, "intended start to end")
+            figures += _latency(arm, f"{part.operation}.response", part.response, felt)
     return figures
 
 
@@ -95,7 +99,7 @@ def _read_latency(histogram: Histogram, statistic: str, clock: str) -> Known | s
         value, how = histogram.sum_ns / histogram.count, "exact mean"
     else:
         value, how = histogram.percentile_ns(PERCENTILES[statistic]) or 0.0, "nearest rank of the histogram, within 0.1 %"
-    return Known(value / _NS_PER_MS, histogram.count, Provenance.MEASURED, f"{how}; {clock}; {_PHASES}")
+    return Known(value / _NS_PER_MS, histogram.count, Provenance.MEASURED, f"{how}; {clock}, {_PHASES}")
 
 
 def _http_errors(arm: ArmRecord) -> Figure:
@@ -104,9 +108,7 @@ def _http_errors(arm: ArmRecord) -> Figure:
 
 
 def _job_errors(arm: ArmRecord) -> Figure:
-    # A job that was refused was tried but never created, one that was cut off was created but never ended.
-    tried = max(arm.totals.created, sum(row.jobs for row in arm.series))
-    known = _ratio(arm.job_errors, tried, "failed / tried jobs over all phases", "no job was tried")
+    known = _ratio(arm.job_errors, tried_jobs(arm), "failed / tried jobs over all phases", "no job was tried")
     return build_figure(arm.profile.name, named_metric("job.errors"), "ratio", known)
 
 
@@ -157,7 +159,7 @@ def _cpu(arm: ArmRecord) -> Figure:
     cores = measure_cpu_cores(arm.monitor)
     if cores is None:
         return build_figure(arm.profile.name, metric, "mean", "CPU time could not be read twice, or it fell")
-    method = "CPU seconds / seconds between first and last reading, idle time of other arms' blocks included"
+    method = "CPU seconds / seconds between first and last reading, other arms' blocks and rests between processes included"
     return build_figure(arm.profile.name, metric, "mean", Known(cores, len(arm.monitor), Provenance.DERIVED, method))
 
 
@@ -197,7 +199,7 @@ def _rows_lost(arm: ArmRecord) -> Figure:
     totals = arm.totals
     if not totals.completed:
         return build_figure(arm.profile.name, metric, "count", "no job completed")
-    wrong = sum(error.count for error in arm.all_errors if error.error is ErrorClass.WRONG_ROWS)
+    wrong = count_wrong(arm)
     lost = abs(totals.rows_read - totals.rows_written) + wrong
     method = f"|{totals.rows_read} read - {totals.rows_written} written| + {wrong} jobs with wrong rows"
     return build_figure(arm.profile.name, metric, "count", Known(lost, totals.completed, Provenance.DERIVED, method))

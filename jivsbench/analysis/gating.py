@@ -125,7 +125,7 @@ def _judge_change(gate: Gate, change: Change, summary: Summary, calibration: Cal
     if effect.ratio_low is not None and effect.ratio_high is not None:
         bounds = sorted((_change_percent(change, effect.ratio_low), _change_percent(change, effect.ratio_high)))
         result = _compare(gate, Judged(value, bounds[0], bounds[1]))
-        return _doubt(result, detectable_here(calibration, gate.metric, gate.statistic, effect.pairs))
+        return _doubt(result, detectable_here(calibration, gate.metric, gate.statistic, effect.pairs, effect.processes))
     if _exists_once(gate):
         return _compare(gate, Judged(value, value, value))
     return _end(gate, GateOutcome.INCONCLUSIVE, f"{gate.change} is {_show(value, gate)}, but {effect.method}", value)

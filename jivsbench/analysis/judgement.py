@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jivsbench.analysis.comparison import judge_comparison
+from jivsbench.analysis.failed_jobs import describe_failed, find_failure
 from jivsbench.analysis.findings import count_open, explain_not_run, list_blocked
 from jivsbench.analysis.gating import judge_gate
 from jivsbench.analysis.waiving import Answer, Waivers
@@ -34,6 +35,7 @@ def judge(record: RunRecord, summary: Summary, gates: Sequence[Gate], inputs: In
     criteria = _compare(record)
     for criterion in criteria:
         weighed.add_criterion(criterion)
+    weighed.add_failed_jobs(record)
     if not gates and not criteria:
         weighed.conditions.append("no gate judged this run")
     for check in record.checks:
@@ -69,11 +71,10 @@ def _approve(decisive: Sequence[str], conditions: Sequence[str]) -> tuple[Approv
 
 
 def _compare(record: RunRecord) -> tuple[CriterionResult, ...]:
-    arms = {arm.profile.name: arm.blocks for arm in record.arms}
-    baseline, candidate = arms.get(record.plan.baseline or ""), arms.get(record.plan.candidate)
-    if record.plan.rule is None or baseline is None or candidate is None:
+    if record.plan.rule is None or record.sides is None:
         return ()
-    return judge_comparison(record.plan.rule, baseline, candidate)
+    baseline, candidate = record.sides
+    return judge_comparison(record.plan.rule, baseline.blocks, candidate.blocks)
 
 
 @dataclass(slots=True)
@@ -112,6 +113,12 @@ class _Scales:
             self.failures.append(text)
         elif result.outcome is ComparisonOutcome.INCONCLUSIVE:
             self.doubts.append(text)
+
+    def add_failed_jobs(self, record: RunRecord) -> None:
+        if failure := find_failure(record):
+            self.failures.append(failure)
+        elif failed := describe_failed(record):
+            self.conditions.append(failed)
 
     def add_check(self, check: CheckResult) -> None:
         text = f"check {check.check_id} ({check.title}) {check.outcome}: {check.reason}"

@@ -8,11 +8,15 @@ Both are linear in their parameters when written as N / X, so ordinary least squ
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from statistics import stdev
 from typing import Final
 
-from jivsbench.analysis.curves import Curve, fit_servers, fit_usl
+from jivsbench.analysis.curves import Curve, Resampling, fit_servers, fit_usl
+from jivsbench.analysis.drift import measure_drift
 from jivsbench.analysis.schedule import Step, rows_within
+from jivsbench.analysis.spread import measure_spread
 from jivsbench.model.behaviour import Knee, KneeFit, KneeModel, LoadPoint
 from jivsbench.model.record import SeriesRow, StepRow
 
@@ -36,15 +40,22 @@ _ALIKE: Final = 1.5
 def find_knee(
     series: Sequence[SeriesRow], rows: Sequence[StepRow], steps: Sequence[Step], p95_limit_ns: float | None, seed: int
 ) -> Knee:
-    """The knee of a climb: of all steps up to the one that ends at the highest load."""
+    """The knee of a climb: of all steps up to the one that ends at the highest load.
+
+    A machine whose speed changed on the way looks like a target that grew or shrank: what is smaller than the change that the
+    load before and after the climb saw is no growth, and widens the interval of the fit.
+    """
     climb = _list_climb(steps)
     measured = [row for row in rows if row.index in {step.index for step in climb} and row.seconds]
     spreads = {step.index: _standard_error(series, step) for step in climb}
-    grown = _last_grown(measured, spreads)
+    drift = measure_drift(series, steps)
+    drift_ratio = drift.size_ratio if drift is not None else 0.0
+    least_ratio = max(GREW_BY, drift_ratio)
+    grown = _last_grown(measured, spreads, least_ratio)
     kept = _last_kept(measured, grown, p95_limit_ns)
     still_growing = bool(measured) and grown == measured[-1].index
-    fit = fit_knee(list_load_points(series, climb), seed)
-    return Knee(grown, kept, still_growing, p95_limit_ns, fit)
+    fit = fit_knee(list_load_points(series, climb), seed, drift_ratio)
+    return Knee(grown, kept, still_growing, p95_limit_ns, fit, least_ratio, drift)
 
 
 def list_load_points(series: Sequence[SeriesRow], climb: Sequence[Step]) -> tuple[LoadPoint, ...]:
@@ -52,6 +63,7 @@ def list_load_points(series: Sequence[SeriesRow], climb: Sequence[Step]) -> tupl
 
     The very first second of a load is left out: nothing that takes longer can have ended in it.
     """
+    scatter = _measure_scatter([row.rows for step in climb for row in rows_within(series, step)])
     points = []
     for step in climb:
         rows = [row for row in rows_within(series, step) if row.second > series[0].second]
@@ -61,12 +73,16 @@ def list_load_points(series: Sequence[SeriesRow], climb: Sequence[Step]) -> tupl
             users = sum(step.load_at(row.second + 0.5) for row in held) / len(held) if held else 0.0
             rate = sum(row.rows for row in held) / len(held) if held else 0.0
             if users >= 1 and rate > 0:
-                points.append(LoadPoint(users, rate, len(held)))
+                error_ratio = None if scatter is None else scatter * min(_CORRELATED / len(held) ** 0.5, 1.0)
+                points.append(LoadPoint(users, rate, len(held), error_ratio=error_ratio))
     return tuple(points)
 
 
-def fit_knee(points: Sequence[LoadPoint], seed: int) -> KneeFit:
-    """Fit both curves, take the closer one, and say how far off its knee may be; refused with the reason otherwise."""
+def fit_knee(points: Sequence[LoadPoint], seed: int, drift_ratio: float = 0.0) -> KneeFit:
+    """Fit both curves, take the closer one, and say how far off its knee may be; refused with the reason otherwise.
+
+    `drift_ratio` is by how much throughput at one load changed while the points were measured, one after the other.
+    """
     known = tuple(points)
     loads = {round(point.users, 3) for point in known}
     if len(loads) < MIN_POINTS:
@@ -76,11 +92,14 @@ def fit_knee(points: Sequence[LoadPoint], seed: int) -> KneeFit:
     if isinstance(usl, str) and isinstance(servers, str):
         return KneeFit(known, f"{usl}; {servers}")
     chosen = _choose(usl, servers)
-    drawn = tuple(LoadPoint(p.users, p.rows_per_s, p.seconds, chosen[0].rate(p.users)) for p in known)
+    drawn = tuple(replace(point, fitted_per_s=chosen[0].rate(point.users)) for point in known)
     rms = (min(curve.squares for curve in chosen) / len(known)) ** 0.5
     if rms > _MOST_RESIDUAL:
         return KneeFit(drawn, f"points lie {rms:.0%} off the curve (root mean square): no curve of ours describes this target")
-    bounds = [curve.resample(seed, _RESAMPLES, CONFIDENCE) for curve in chosen]
+    lasted_s = sum(point.seconds for point in known)
+    wander = tuple(math.log1p(drift_ratio) * (point.seconds / lasted_s) ** 0.5 for point in known)
+    how = Resampling(seed, _RESAMPLES, CONFIDENCE, tuple(point.error_ratio or 0.0 for point in known), wander)
+    bounds = [curve.resample(how) for curve in chosen]
     low = min(low for low, _ in bounds)
     highs = [high for _, high in bounds]
     high = None if None in highs else max(high for high in highs if high is not None)
@@ -112,14 +131,23 @@ def _list_climb(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.index <= last and step.load_from <= step.load_to)
 
 
+def _measure_scatter(rates: Sequence[int]) -> float | None:
+    """Standard deviation of the logarithm of a second's throughput, from how neighbours differ: ramps and stalls decide nothing.
+
+    Neighbours that correlate by one half differ by as much as each of them scatters. None without two that can be compared.
+    """
+    changes = [math.log(after / before) for before, after in pairwise(rates) if before and after]
+    return measure_spread(changes) if changes else None
+
+
 def _standard_error(series: Sequence[SeriesRow], step: Step) -> float:
     """Of the mean rows per second, as if neighbouring seconds were correlated by one half; 0 when it is not known."""
     rates = [float(row.rows) for row in rows_within(series, step)]
     return stdev(rates) / len(rates) ** 0.5 * _CORRELATED if len(rates) > 1 else 0.0
 
 
-def _last_grown(rows: Sequence[StepRow], errors: Mapping[int, float]) -> int | None:
-    """Index of the last step whose throughput was above all before it, by more than 5 % and more than noise explains.
+def _last_grown(rows: Sequence[StepRow], errors: Mapping[int, float], least_ratio: float) -> int | None:
+    """Index of the last step whose throughput was above all before it, by more than that ratio and more than noise explains.
 
     None without two steps. Noise: three standard errors of the difference.
     """
@@ -129,7 +157,7 @@ def _last_grown(rows: Sequence[StepRow], errors: Mapping[int, float]) -> int | N
     best, best_error, grown = first.rows / first.seconds, errors.get(first.index, 0.0), first.index
     for row in others:
         rate, error = row.rows / row.seconds, errors.get(row.index, 0.0)
-        if rate - best > max(GREW_BY * best, _SURE * math.hypot(error, best_error)):
+        if rate - best > max(least_ratio * best, _SURE * math.hypot(error, best_error)):
             grown = row.index
         if rate > best:
             best, best_error = rate, error

@@ -3,12 +3,14 @@
 Exact: the same samples give the same figures, to the last bit. So there is no tolerance in here.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
 from jivsbench.analysis.block_sums import BlockSums, BlockTimes
 from jivsbench.analysis.condensing import condense
+from jivsbench.analysis.cut_off import rebuild_totals
 from jivsbench.analysis.evidence import build_planned_arm
 from jivsbench.analysis.summary import summarize
 from jivsbench.analysis.validity import find_invalidities
@@ -16,8 +18,8 @@ from jivsbench.model.claims import Relation, Rule
 from jivsbench.model.gate import WHOLE
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.monitor_rows import MonitorRow
-from jivsbench.model.record import ArmRecord, BlockRow, RunRecord
-from jivsbench.model.sample import Interval
+from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, Plan, RunRecord
+from jivsbench.model.sample import ErrorClass, Interval
 from jivsbench.model.scenario import Block
 from jivsbench.model.summary import Figure, Summary
 
@@ -42,7 +44,9 @@ def recompute_arms(record: RunRecord, read_intervals: Callable[[], Iterable[Inte
         rebuilt = build_planned_arm(record.plan, arm.profile, arm.guards, read_intervals, arm.blocks, arm.totals, arm.monitor)
         for name in _EVIDENCE_FIELDS:
             yield compare_values(f"arm {arm.profile.name}, {name}", getattr(arm, name), getattr(rebuilt, name))
-        yield from _recompute_blocks(arm, read_intervals())
+        totals = _allow_unseen(arm, rebuild_totals(arm.profile.name, read_intervals()))
+        yield compare_values(f"arm {arm.profile.name}, jobs", arm.totals, totals)
+        yield from _recompute_blocks(record.plan, arm, read_intervals())
 
 
 def recompute_monitor(record: RunRecord, arm_looks: Sequence[tuple[str, MonitorRow]]) -> Iterator[Relation]:
@@ -50,13 +54,16 @@ def recompute_monitor(record: RunRecord, arm_looks: Sequence[tuple[str, MonitorR
     for arm in record.arms:
         written = [look for name, look in arm_looks if name == arm.profile.name]
         looks = sum(row.looks for row in arm.monitor)
-        later = condense(written[len(written) - looks :] if looks <= len(written) else written)
-        offset_s = later[0].second - arm.monitor[0].second if later and arm.monitor else 0.0
+        start = max(len(written) - looks, 0)
+        later = condense(written[start:])
+        offset_s = _find_offset_s(arm, later)
         moved = tuple(
             replace(look, second=kept.second) if abs(look.second - offset_s - kept.second) < _CLOCK_DUST_S else look
             for look, kept in zip(later, arm.monitor, strict=False)
         )
         yield compare_values(f"arm {arm.profile.name}, monitor", arm.monitor, moved)
+        left_out = sum(look.second - offset_s > _CLOCK_DUST_S for look in written[:start])
+        yield compare_values(f"arm {arm.profile.name}, looks of the monitor since the load began", looks, looks + left_out)
 
 
 def recompute_summary(record: RunRecord, summary: Summary, inputs: Inputs | None = None) -> Iterator[Relation]:
@@ -92,20 +99,44 @@ def find_differences(stated: object, found: object, path: str = "") -> Iterator[
         yield f"{path or 'it'} is {_show(stated)}, computed is {_show(found)}"
 
 
-def _recompute_blocks(arm: ArmRecord, intervals: Iterable[Interval]) -> Iterator[Relation]:
+def _find_offset_s(arm: ArmRecord, later: Sequence[MonitorRow]) -> float:
+    """How much earlier the monitor's clock started: by the last look, for looks may be missing before.
+
+    When all are, the clocks cannot be laid on each other; but a look that is later than the load was long came after its start.
+    """
+    if later and arm.monitor:
+        return later[-1].second - arm.monitor[-1].second
+    return max((block.drained_ns / 1e9 for block in arm.blocks), default=math.inf)
+
+
+def _allow_unseen(arm: ArmRecord, rebuilt: JobTotals) -> JobTotals:
+    """The jobs as the intervals have them, with what no interval holds: those that never ended, and rows of wrong jobs."""
+    has_wrong_rows = any(error.error is ErrorClass.WRONG_ROWS for error in arm.all_errors)
+    stated = arm.totals
+    return replace(
+        rebuilt,
+        created=max(stated.created, rebuilt.created),
+        rows_read=max(stated.rows_read, rebuilt.rows_read) if has_wrong_rows else rebuilt.rows_read,
+        rows_written=max(stated.rows_written, rebuilt.rows_written) if has_wrong_rows else rebuilt.rows_written,
+    )
+
+
+def _recompute_blocks(plan: Plan, arm: ArmRecord, intervals: Iterable[Interval]) -> Iterator[Relation]:
+    planned = {block.index: block for block in plan.blocks}
     sums: dict[int, BlockSums] = {}
     for interval in intervals:
         if interval.arm == arm.profile.name:
             sums.setdefault(interval.block, BlockSums()).add(interval)
     for block in arm.blocks:
-        rebuilt = _rebuild(block, sums.get(block.index, BlockSums()))
+        as_planned = planned.get(block.index, Block(block.index, block.pair, block.arm, 0.0))
+        rebuilt = _rebuild(block, as_planned, sums.get(block.index, BlockSums()))
         yield compare_values(f"arm {arm.profile.name}, block {block.index}", block, rebuilt)
 
 
-def _rebuild(block: BlockRow, sums: BlockSums) -> BlockRow:
-    """The block as the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
+def _rebuild(block: BlockRow, planned: Block, sums: BlockSums) -> BlockRow:
+    """The block as the plan and the intervals have it. Rows of failed jobs are in the intervals and not in the block."""
     times = BlockTimes(block.start_ns, block.measured_ns, block.end_ns, block.drained_ns)
-    rebuilt = sums.build_row(Block(block.index, block.pair, block.arm, washout_s=0.0), times, block.cpu_s)
+    rebuilt = sums.build_row(planned, times, block.cpu_s)
     rows = block.rows if sums.failed_jobs and block.rows <= sums.rows else sums.rows
     # Files of versions that did not measure a block's CPU time have no rows beside it.
     keeps = block.cpu_s is None or (sums.all_failed_jobs and block.cpu_rows <= sums.all_rows)

@@ -10,14 +10,15 @@ from statistics import median
 from typing import Final
 
 from jivsbench.analysis.schedule import Step, rows_within
+from jivsbench.analysis.spread import measure_spread
 from jivsbench.model.behaviour import Band
 from jivsbench.model.record import SeriesRow
 
 HOLD_S: Final = 10
 LEAST_HOLD_S: Final = 3
 _LEAST_BAND_SECONDS: Final = 3
-# Of a normal distribution the spread is that many times the median absolute deviation, and 3 spreads hold all but 0.1 %.
-_SPREADS: Final = 3 * 1.4826
+# Of a normal distribution all but 0.1 % lie below that many spreads above its middle.
+_SPREADS: Final = 3
 _LEAST_WIDTH: Final = 1.1
 _NS_PER_S: Final = 1e9
 
@@ -72,7 +73,7 @@ def measure_band(series: Sequence[SeriesRow], normal: Step) -> Band | str:
         return f"{len(known)} seconds with jobs in the plateau before the peak, at least {_LEAST_BAND_SECONDS} are needed"
     logs = [math.log(value) for value in known]
     middle = median(logs)
-    spread = _SPREADS * median(abs(value - middle) for value in logs)
+    spread = _SPREADS * measure_spread(value - middle for value in logs)
     upper_ns = math.exp(middle + max(spread, math.log(_LEAST_WIDTH)))
     return Band(normal.load_to, len(rows), math.exp(middle), upper_ns, max(map(error_ratio, rows)))
 

@@ -1,5 +1,6 @@
 """A run's own file as claims, so that it is audited by the same rules as everybody's."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from jivsbench.analysis.condensing import highest
@@ -8,10 +9,11 @@ from jivsbench.model.claims import Claims, Criterion, Part, Quantity, Stated, Wo
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.model.sample import OperationInterval
-from jivsbench.model.scenario import Arrival
+from jivsbench.model.scenario import Arrival, MixEntry, Scenario
 from jivsbench.model.summary import Figure, Summary, Verdict
 
 NAME: Final = "jivsbench run"
+_NOTHING: Final = "none"
 _NS_PER_MS: Final = 1e6
 _NS_PER_S: Final = 1e9
 _LATENCIES: Final = {
@@ -57,7 +59,35 @@ def describe_workload(record: RunRecord) -> Workload:
             ),
             ("think time", f"{spec.think_time_s:g} s"),
             ("source", plan.source_label.partition(",")[0]),
+            ("table", spec.table),
+            ("key of the table", spec.key),
+            ("spread of the think time", f"{spec.think_time}, {spec.think_time_spread_s:g} s"),
+            ("mix", _describe_mix(spec.mix)),
+            # Its name is no part of what is asked for; the same rows may lie in another file.
+            ("feed", f"{spec.feed.rows} rows, SHA-256 {spec.feed.sha256}" if spec.feed else _NOTHING),
+            ("further sources", "; ".join(f"{source.kind} {source.name}: {source.label}" for source in plan.sources) or _NOTHING),
+            *_list_open_loop(plan.scenario),
         ),
+    )
+
+
+def _describe_mix(mix: Sequence[MixEntry]) -> str:
+    """Each kind of iteration with its share: only the weights' ratios count."""
+    total = sum(entry.weight for entry in mix) or 1.0
+    return (
+        ", ".join(f"{entry.weight / total:.6g} {entry.action} of {entry.rows} rows from {entry.source}" for entry in mix)
+        or _NOTHING
+    )
+
+
+def _list_open_loop(scenario: Scenario) -> tuple[tuple[str, str], ...]:
+    """How arrivals are spaced, and what becomes of those that find no room; a closed loop has none."""
+    if scenario.arrival is not Arrival.RATE:
+        return ()
+    return (
+        ("gaps between arrivals", scenario.gaps.value),
+        ("limit of iterations in flight", str(scenario.in_flight_limit)),
+        ("limit of iterations that wait", str(scenario.queue_limit)),
     )
 
 

@@ -44,6 +44,11 @@ def estimate_centre(differences: Sequence[float], confidence: float) -> Centre:
     return Centre(_median(averages), averages[skipped], averages[-1 - skipped])
 
 
+def estimate_location(differences: Sequence[float]) -> float:
+    """The Hodges-Lehmann estimate alone. Raises ValueError when there are no differences."""
+    return _median(_walsh_averages(differences))
+
+
 def name_interval(pairs: int) -> str:
     """Which interval `estimate_centre` gives for that many pairs.
 

@@ -1,4 +1,4 @@
-"""What ended in each step of the schedule, added up second by second: intervals come once and are never held."""
+"""What ended in each step of the schedule, added up second by second: intervals come once, only their seconds are kept."""
 
 from collections.abc import Sequence
 
@@ -30,8 +30,7 @@ class StepSums:
 class _StepSum:
     def __init__(self, step: Step) -> None:
         self.step = step
-        self._last_second: int | None = None
-        self._seconds = 0
+        self._seconds: set[int] = set()
         self._jobs = 0
         self._rows = 0
         self._busy_ns = 0
@@ -41,9 +40,8 @@ class _StepSum:
         self._job_response = HistogramBuilder()
 
     def add(self, interval: Interval) -> None:
-        # A second has one interval a phase, one after the other.
-        self._seconds += interval.second != self._last_second
-        self._last_second = interval.second
+        # A second has one line a phase, and further ones for what became known late, after lines of later seconds.
+        self._seconds.add(interval.second)
         for part in interval.operations:
             self._add_operation(part)
 
@@ -67,7 +65,7 @@ class _StepSum:
             end_s=step.end_s,
             load_from=step.load_from,
             load_to=step.load_to,
-            seconds=self._seconds,
+            seconds=len(self._seconds),
             jobs=self._jobs,
             rows=self._rows,
             busy_ns=self._busy_ns,

@@ -14,7 +14,7 @@ from jivsbench.model.comparison import ComparisonOutcome, Criterion
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction, convert_unit, find_metric
 from jivsbench.model.record import Environment, Plan, RunRecord
-from jivsbench.model.scenario import Arrival, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Scenario, WorkloadSpec
 from jivsbench.model.summary import Figure, Summary
 
 FALSE_ALARMS: Final = "of equal targets measured so on a shared machine, rules of thumb called 24 to 82 % different"
@@ -74,6 +74,7 @@ def find_differences(one: Measured, other: Measured, figures: Sequence[Criterion
     workload = (
         *_pair_fields("workload's", a.plan.scenario.workload, b.plan.scenario.workload),
         ("stages", _describe_stages(a.plan), _describe_stages(b.plan)),
+        *_pair_limits(a.plan.scenario, b.plan.scenario),
         ("time scale", a.plan.time_scale, b.plan.time_scale),
         ("rows of the table", a.plan.table_rows, b.plan.table_rows),
     )
@@ -135,6 +136,14 @@ def _find(run: Measured, figure: Criterion) -> Figure | None:
 
 def _pair_fields(owner: str, a: WorkloadSpec, b: WorkloadSpec) -> tuple[tuple[str, object, object], ...]:
     return tuple((f"{owner} {field.name}", getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
+
+
+def _pair_limits(a: Scenario, b: Scenario) -> tuple[tuple[str, object, object], ...]:
+    """What decides which arrivals of an open loop are sent at all."""
+    if Arrival.RATE not in (a.arrival, b.arrival):
+        return ()
+    names = ("in_flight_limit", "queue_limit")
+    return tuple((name.replace("_", " "), getattr(a, name), getattr(b, name)) for name in names)
 
 
 def _describe_stages(plan: Plan) -> str:

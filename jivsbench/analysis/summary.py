@@ -14,7 +14,7 @@ from jivsbench.analysis.readings import choose_memory_kind
 from jivsbench.model.gate import WHOLE
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.metrics import CATALOGUE
-from jivsbench.model.record import ArmRecord, RunRecord
+from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, Summary
 
 
@@ -24,7 +24,8 @@ def summarize(record: RunRecord, inputs: Inputs | None = None) -> Summary:
     Security findings are those of the plan's candidate, the one profile that the checks attack, and those of `inputs`.
     """
     memory = choose_memory_kind(record.arms)
-    figures = [figure for arm in record.arms for figure in list_figures(arm, memory)]
+    arrival = record.plan.scenario.arrival
+    figures = [figure for arm in record.arms for figure in list_figures(arm, memory, arrival)]
     if record.is_partial:
         figures = [_forget_lost_rows(figure) for figure in figures]
     behaviour = describe_behaviour(record, memory)
@@ -43,10 +44,9 @@ def _forget_lost_rows(figure: Figure) -> Figure:
 
 
 def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect, ...]:
-    baseline = _find_arm(record, record.plan.baseline)
-    candidate = _find_arm(record, record.plan.candidate)
-    if baseline is None or candidate is None:
+    if record.sides is None:
         return ()
+    baseline, candidate = record.sides
     by_name = {(figure.arm, figure.metric, figure.statistic): figure for figure in figures if figure.window == WHOLE}
     confidence = choose_confidence(record.plan.rule, len(whole_pairs(baseline.blocks, candidate.blocks)))
     effects = list(pair_effects(baseline.blocks, candidate.blocks, confidence))
@@ -56,7 +56,3 @@ def _list_effects(record: RunRecord, figures: Sequence[Figure]) -> tuple[Effect,
                 before = by_name[baseline.profile.name, metric.name, statistic]
                 effects.append(plain_effect(before, by_name[candidate.profile.name, metric.name, statistic]))
     return tuple(effects)
-
-
-def _find_arm(record: RunRecord, name: str | None) -> ArmRecord | None:
-    return next((arm for arm in record.arms if arm.profile.name == name), None)

@@ -10,6 +10,7 @@ from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.sample import OperationKind
 from jivsbench.model.scenario import Arrival, Block
+from jivsbench.model.summary import Verdict, VerdictOutcome
 
 MAX_GENERATOR_CPU_RATIO: Final = 0.85
 MAX_LAG_NS: Final = 5e6
@@ -26,7 +27,7 @@ def find_invalidities(record: RunRecord) -> tuple[str, ...]:
     """Every reason for which the run is invalid; empty when it is valid."""
     if not record.arms:
         return () if record.checks else ("the run measured nothing: it has no arm and no security check",)
-    reasons = [reason for arm in record.arms for reason in _judge_arm(arm)]
+    reasons = [reason for arm in record.arms for reason in _judge_arm(arm, record.generator)]
     reasons += find_generator_faults(record.generator, record.arms, is_aborted=bool(record.aborted))
     reasons += _judge_blocks(record)
     if not record.aborted:
@@ -50,9 +51,12 @@ def lag_limit_ns(service_p50_ns: float | None) -> float:
     return max(LAG_FLOOR_NS, min(MAX_LAG_NS, service_p50_ns * MAX_LAG_OF_SERVICE))
 
 
-def _judge_arm(arm: ArmRecord) -> Iterator[str]:
+def _judge_arm(arm: ArmRecord, generator: GeneratorFacts | None) -> Iterator[str]:
     name, totals = arm.profile.name, arm.totals
-    if not totals.completed:
+    if generator is not None and not generator.times_jobs and not totals.created:
+        if arm.call_count <= arm.call_errors:
+            yield f"no request to {name} was answered without an error: {arm.call_count} were sent, at least 1 must be"
+    elif not totals.completed:
         yield f"no job of {name} completed: {totals.created} were created, at least 1 must complete"
     ended = totals.completed + totals.failed + totals.timed_out + totals.cancelled
     if totals.created != ended:
@@ -89,6 +93,12 @@ def _judge_cpu(facts: GeneratorFacts) -> Iterator[str]:
         yield f"the load generator's CPU is unknown, at most {MAX_GENERATOR_CPU_RATIO:.0%} of its core is allowed"
     elif facts.cpu_ratio > MAX_GENERATOR_CPU_RATIO:
         yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
+    elif facts.cpu_highest_ratio is not None and facts.cpu_highest_ratio > MAX_GENERATOR_CPU_RATIO:
+        # Saturated at the peak alone is saturated where the answers are.
+        yield (
+            f"the load generator used {facts.cpu_highest_ratio:.2%} of its core in its busiest 10 s,"
+            f" at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
+        )
 
 
 def _judge_offer(facts: GeneratorFacts, *, is_aborted: bool = False) -> Iterator[str]:
@@ -99,6 +109,21 @@ def _judge_offer(facts: GeneratorFacts, *, is_aborted: bool = False) -> Iterator
             yield f"{reached} users were reached of {planned} planned, at most {MAX_USERS_OFF:.0%} off is allowed"
         yield from _judge_arrivals(facts)
     yield from _judge_machine(facts)
+
+
+def has_valid_figures(record: RunRecord, verdict: Verdict) -> bool:
+    """False when the figures say nothing. A gate or a comparison that needs a longer run makes the verdict INVALID, not them."""
+    return verdict.outcome is not VerdictOutcome.INVALID or (bool(record.arms) and not record.invalid)
+
+
+def foresee_steal(steal_ratio: float | None, elapsed_s: float, total_s: float) -> str | None:
+    """Why a load that is not over can no longer be valid, however quiet its machine will be; None while it can."""
+    if steal_ratio is None or steal_ratio * elapsed_s <= MAX_STEAL_RATIO * total_s:
+        return None
+    return (
+        f"the hypervisor stole {steal_ratio:.2%} of the machine's CPU time so far, more than {MAX_STEAL_RATIO:.0%} of what the "
+        "whole load takes: the run will be INVALID"
+    )
 
 
 def find_lag_fault(facts: GeneratorFacts, arms: Sequence[ArmRecord]) -> str | None:

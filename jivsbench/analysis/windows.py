@@ -7,6 +7,7 @@ watches a running load for gates that end it (`jivsbench.load.aborting`) feeds t
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 from jivsbench.analysis.figures import PERCENTILES
@@ -99,6 +100,15 @@ class SlidingWindow:
                 self.worst = reading
         return reading
 
+    def slide_empty(self, start_s: int, end_s: int) -> None:
+        """Over seconds in which nothing ended. Once the window holds no other, it reads the same however far it slides."""
+        walked_to_s = min(start_s + self._kept, end_s)
+        reading = None
+        for number in range(start_s, walked_to_s):
+            reading = self.slide(number, Second())
+        if reading is not None and reading.value is not None:
+            self.looked_at += end_s - walked_to_s
+
     def build_figure(self) -> WindowFigure:
         """The worst window so far."""
         gate, worst = self._gate, self.worst
@@ -127,10 +137,18 @@ def measure_windows(
     within: dict[Gate, list[Second]] = {gate: [] for gate in wanted if gate.window.kind is WindowKind.STEADY}
     if not wanted:
         return ()
-    for number, operations in close_seconds(arm, intervals, end_s):
+    following = 0
+    for number, operations in chain(close_seconds(arm, intervals, end_s), [(end_s, ())]):
+        for window in sliding.values():
+            window.slide_empty(following, number)
+        for seconds in within.values():
+            seconds.extend([Second()] * _count_within(steady, following, number))
+        if number == end_s:
+            break
+        following = number + 1
         for gate, window in sliding.items():
             window.slide(number, _build_second(gate.metric, operations))
-        if steady is not None and steady.start_s is not None and steady.start_s <= number < steady.end_s:
+        if _count_within(steady, number, following):
             for gate, seconds in within.items():
                 seconds.append(_build_second(gate.metric, operations))
     figures = [window.build_figure() for window in sliding.values()]
@@ -138,19 +156,31 @@ def measure_windows(
 
 
 def close_seconds(arm: str, intervals: Iterable[Interval], end_s: int) -> Iterator[tuple[int, tuple[OperationInterval, ...]]]:
-    """Every whole second of one arm from 0 to `end_s`, in order, with all that ended in it; empty ones too."""
+    """The whole seconds of one arm from 0 to `end_s` that have a line, in order, with all that ended in them.
+
+    Those between them are empty, and are not walked through: how many there are is a number in a file.
+    """
     open_seconds: dict[int, list[OperationInterval]] = {}
-    number = 0
+    closed_s = 0
     for interval in intervals:
         if interval.arm != arm:
             continue
-        while number < min(interval.second - _LATE_S, end_s):
-            yield number, tuple(open_seconds.pop(number, ()))
-            number += 1
-        if number <= interval.second < end_s:
+        due_s = min(interval.second - _LATE_S, end_s)
+        if due_s > closed_s:
+            closed_s = due_s
+            for number in sorted(second for second in open_seconds if second < due_s):
+                yield number, tuple(open_seconds.pop(number))
+        if closed_s <= interval.second < end_s:
             open_seconds.setdefault(interval.second, []).extend(interval.operations)
-    for rest in range(number, end_s):
-        yield rest, tuple(open_seconds.pop(rest, ()))
+    for number in sorted(open_seconds):
+        yield number, tuple(open_seconds[number])
+
+
+def _count_within(steady: SteadyWindow | None, start_s: int, end_s: int) -> int:
+    """How many of these seconds lie in the steady window."""
+    if steady is None or steady.start_s is None:
+        return 0
+    return max(min(steady.end_s, end_s) - max(steady.start_s, start_s), 0)
 
 
 def _build_second(metric: str, operations: Iterable[OperationInterval]) -> Second:

@@ -37,7 +37,7 @@ class AblationOptions:
     profile: str
     load: Load
     only: tuple[str, ...] = ()
-    rounds: int = 6
+    rounds: int = 8
     seed: int | None = None
     data_rows: int = DEMO_ROWS
 

@@ -1,6 +1,7 @@
 """`audit`: whether a result file is consistent with itself, and, for a run of ours, with its raw evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from jivsbench.analysis.contradictions import audit_claims, compare_workloads
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.recomputation import compare_values, recompute_arms, recompute_monitor, recompute_summary
 from jivsbench.analysis.run_claims import list_claims
+from jivsbench.api.protocols import Reporter
 from jivsbench.app.checks import score_results
 from jivsbench.app.conclusion import find_run
 from jivsbench.checks.runner import find_shortfall
 from jivsbench.config.mappings import load_mapping
+from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.monitor import MONITOR_FILENAME, read_looks
 from jivsbench.model.claims import Audit, Claims, Relation, Rule, join_audits
@@ -65,15 +68,29 @@ def _recompute(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relat
     if record.environment.jivsbench_version != __version__:
         # Another version may have other figures and other rules; only what it wrote itself can be held against it.
         return
-    if (folder / INTERVALS_FILENAME).is_file():
-        yield from recompute_arms(record, lambda: read_intervals(folder / INTERVALS_FILENAME, is_cut_off=record.is_partial))
-    if (folder / MONITOR_FILENAME).is_file():
-        yield from recompute_monitor(record, read_looks(folder / MONITOR_FILENAME))
-    yield from _recompute_security(record)
-    yield from recompute_summary(record, summary, verdict.inputs)
-    gates = tuple(result.gate for result in verdict.gates)
-    yield compare_values("verdict", verdict, judge(record, summary, gates, verdict.inputs))
+    intervals, looks = folder / INTERVALS_FILENAME, folder / MONITOR_FILENAME
+    if intervals.is_file():
+        arms = partial(recompute_arms, record, lambda: read_intervals(intervals, is_cut_off=record.is_partial))
+        yield from _try(INTERVALS_FILENAME, arms)
+    if looks.is_file():
+        yield from _try(MONITOR_FILENAME, lambda: recompute_monitor(record, read_looks(looks)))
+    yield from _try("security", lambda: _recompute_security(record))
+    yield from _try("summary", lambda: recompute_summary(record, summary, verdict.inputs))
+    yield from _try("verdict", lambda: _recompute_verdict(run))
     yield from _compare_files(folder, run, registry)
+
+
+def _try(part: str, recompute: Callable[[], Iterable[Relation]]) -> Iterator[Relation]:
+    """What one step finds. One that breaks off is a contradiction like any other, and ends no other step."""
+    try:
+        yield from recompute()
+    except (InvalidRunError, ArithmeticError, ValueError) as exc:
+        yield Relation(Rule.RECOMPUTED, part, f"cannot be computed again: {exc}", holds=False)
+
+
+def _recompute_verdict(run: RunFile) -> Iterator[Relation]:
+    verdict = run.verdict
+    yield compare_values("verdict", verdict, judge(run.record, run.summary, verdict.asked, verdict.inputs))
 
 
 def _recompute_security(record: RunRecord) -> Iterator[Relation]:
@@ -103,8 +120,12 @@ def _compare_files(folder: Path, run: RunFile, registry: Registry) -> Iterator[R
     for reporter in registry.reporters:
         file = folder / reporter.filename
         if file.is_file() and reporter.filename != RUN_FILENAME:
-            rendered = reporter.render(run.record, run.summary, run.verdict).content
-            yield _compare_bytes(reporter.filename, file.read_bytes(), rendered)
+            yield from _try(reporter.filename, partial(_compare_report, file, run, reporter))
+
+
+def _compare_report(file: Path, run: RunFile, reporter: Reporter) -> Iterator[Relation]:
+    rendered = reporter.render(run.record, run.summary, run.verdict).content
+    yield _compare_bytes(file.name, file.read_bytes(), rendered)
 
 
 def _compare_bytes(name: str, stated: bytes, found: bytes) -> Relation:

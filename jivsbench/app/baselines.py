@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.app.audit import audit_file
-from jivsbench.app.conclusion import Outcome, find_run, judge_again
+from jivsbench.app.conclusion import Outcome, find_run, judge_as_written
 from jivsbench.errors import ConfigError, UnknownNameError, UsageError
 from jivsbench.model.summary import Report, VerdictOutcome
 from jivsbench.plugins import Registry
@@ -38,7 +38,7 @@ def promote(reports_dir: Path, name: str, registry: Registry, owner: str, *, acc
     itself: what later runs are held against must be beyond doubt.
     """
     folder = find_run(reports_dir, name)
-    outcome = judge_again(folder)
+    outcome = judge_as_written(folder)
     _check_outcome(outcome, accepts_conditions=accepts_conditions)
     contradictions = audit_file(reports_dir, str(folder), registry).contradictions
     if contradictions:

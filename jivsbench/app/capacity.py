@@ -39,7 +39,7 @@ def search_capacity(
     search = _plan_search(before)
     length_s = plateau_length_s(plan.time_scale)
     plateaus: list[Plateau] = []
-    with remove_old_outputs([target.output_dir]):
+    with remove_old_outputs(lambda: [target.output_dir]):
         while (rate := next_rate(search, plateaus)) is not None:
             number = len(plateaus) + 1
             text = f"capacity: {rate:.3g} jobs per s, plateau {number} of at most {search.most_plateaus}"

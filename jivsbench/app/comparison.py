@@ -4,16 +4,18 @@ import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
 from jivsbench import __version__
 from jivsbench.analysis.alpha_spending import nominal_levels
+from jivsbench.analysis.effects import CONFIDENCE
 from jivsbench.analysis.signed_rank import least_pairs
 from jivsbench.app.checks import Security
 from jivsbench.app.conclusion import Outcome
 from jivsbench.app.environments import ask_environment, find_python
-from jivsbench.app.plans import draw_seed, plan_comparison
+from jivsbench.app.plans import draw_seed, plan_comparison, share_out
 from jivsbench.app.progress import Listener, Note
 from jivsbench.app.run import carry_out
 from jivsbench.app.scenarios import DEMO_ROWS, prepare
@@ -24,7 +26,7 @@ from jivsbench.config.gate_files import load_gates
 from jivsbench.dataset import TABLE
 from jivsbench.errors import GateError, UnknownNameError, UsageError
 from jivsbench.extract.guards import require_guards
-from jivsbench.model.comparison import ComparisonRule, Criterion
+from jivsbench.model.comparison import LEAST_ALPHA, ComparisonRule, Criterion
 from jivsbench.model.gate import WHOLE, Gate
 from jivsbench.model.gate_text import check_gate, check_question, format_gate
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Metric, find_metric
@@ -33,8 +35,11 @@ from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, ArmRuntime, Environ
 from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
 from jivsbench.plugins import Registry, load_registry
 
+WORKLOAD: Final = "extraction"
 DEFAULT_CRITERION: Final = "job.response mean"
-_LEAST_LOOK: Final = 6
+_LEAST_UNITS: Final = least_pairs(CONFIDENCE)
+# Fewer show nothing at the level that is left to an early look.
+_FIRST_LOOK: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,11 @@ class Load:
     block_s: float = 0.25
     washout_s: float = 0.0
     """Jobs that end this soon after a switch do not count. Nothing is in flight at a switch, so by default all count."""
-    warm_up_s: float = 1.0
-    """Load for each target before the first pair."""
-    pairs: int = 60
+    warm_up_s: float = 0.5
+    """Load for each target before the first pair of its process."""
+    pairs: int = 120
+    processes: int = 10
+    """Processes of each target, one after the other: what the code does on average, not what one process happens to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,9 @@ def compare_live(settings: Settings, registry: Registry, options: ComparisonOpti
     gates = load_comparison_gates(options.gates, registry) if options.gates else ()
     # A gate asks for an interval that knows of no looks: it holds only where nothing but the plan ends the load.
     judging = replace(options.judging, looks=1) if gates else options.judging
-    rule = build_rule(judging, options.load.pairs) if judging.criteria else None
+    # Whoever asks for gates alone asks for intervals as well.
+    require_units(options.load)
+    rule = build_rule(judging, options.load) if judging.criteria else None
     arms = choose_arms(settings, registry, options.arms)
     seed = draw_seed(options.seed)
     if options.arms[0] == options.arms[1]:
@@ -114,7 +123,7 @@ def compare_live(settings: Settings, registry: Registry, options: ComparisonOpti
 def load_comparison_gates(name: str, registry: Registry) -> tuple[Gate, ...]:
     """The gates of a scenario or gate file. Raises GateError for what a comparison of live targets does not measure."""
     gates = load_gates(name, scenario_folders())
-    operations = frozenset(operation for workload in registry.workloads for operation in workload.operations)
+    operations = registry.workload(WORKLOAD).operations
     for gate in gates:
         check_gate(gate, operations, is_comparison=True)
         check_question(gate, ())
@@ -153,6 +162,7 @@ def play_comparison(  # noqa: PLR0917 - six different types
         washout_s=load.washout_s,
         seed=seed,
         warm_up_pairs=math.ceil(load.warm_up_s / load.block_s),
+        processes=load.processes,
         rule=rule,
     )
     return carry_out(ground.bench, plan, ground.environment, Security(), arms.stacks)
@@ -164,28 +174,62 @@ def build_scenario(load: Load) -> Scenario:
     return Scenario(
         name="compare",
         title=f"{users} {load.rows:,} rows each, in alternating blocks of {load.block_s:g} s",
-        workload=WorkloadSpec(name="extraction", table=str(TABLE), rows=load.rows),
+        workload=WorkloadSpec(name=WORKLOAD, table=str(TABLE), rows=load.rows),
         stages=(Stage(0.0, load.users, is_step=True), Stage(load.block_s, load.users)),
         gates=(),
     )
 
 
-def build_rule(judging: Judging, pairs: int) -> ComparisonRule:
-    """The rule, with its looks spread evenly over the pairs. Raises UsageError for what cannot be judged."""
-    if pairs < _LEAST_LOOK:
-        raise UsageError(f"{pairs} pairs cannot show 95 % confidence: play at least {_LEAST_LOOK}, or raise the budget")
-    looks = sorted({max(_LEAST_LOOK, round(pairs * number / judging.looks)) for number in range(1, judging.looks + 1)})
+def build_rule(judging: Judging, load: Load) -> ComparisonRule:
+    """The rule, with its looks spread evenly over the load. Raises UsageError for what cannot be judged."""
+    require_units(load)
+    ends = _list_ends(load)
+    looks = tuple(ends[units - 1] for units in _spread_looks(len(ends), judging.looks))
     criteria = tuple(dict.fromkeys(parse_criterion(text) for text in judging.criteria))
     if judging.alpha_ratio >= 1:
         raise UsageError(f"an alpha of {judging.alpha_ratio:.0%} calls everything different: choose one below 100%, such as '5%'")
-    level = nominal_levels(judging.alpha_ratio / len(criteria), tuple(looks))[-1]
+    own_alpha = judging.alpha_ratio / len(criteria)
+    level = nominal_levels(own_alpha, looks)[-1] if own_alpha >= LEAST_ALPHA else 0.0
     if not level:
         raise UsageError(f"an alpha of {judging.alpha_ratio:.3g} can show nothing: choose a larger one, such as '5%'")
-    if pairs < (needed := least_pairs(1 - level)):
+    if len(ends) < (needed := least_pairs(1 - level)):
+        found, more = (f"{load.pairs} pairs", "play") if load.processes == 1 else (f"{load.processes} processes", "let there be")
+        raise UsageError(f"{found} cannot show anything at this alpha and so many criteria: {more} at least {needed}")
+    return ComparisonRule(criteria, judging.margin_ratio, judging.alpha_ratio, looks)
+
+
+def _spread_looks(units: int, looks: int) -> tuple[int, ...]:
+    """Evenly from the first one that can show something to the last, which comes after everything.
+
+    >>> _spread_looks(120, 4), _spread_looks(10, 4)
+    ((30, 60, 90, 120), (8, 9, 10))
+    """
+    first = min(max(units / looks, _FIRST_LOOK), units)
+    step = (units - first) / max(looks - 1, 1)
+    return tuple(sorted({round(units - step * number) for number in range(looks)}))
+
+
+def _list_ends(load: Load) -> tuple[int, ...]:
+    """After how many pairs each of what an interval counts has been played: each process, or each pair of one process."""
+    return tuple(accumulate(share_out(load.pairs, load.pairs if load.processes == 1 else load.processes)))
+
+
+def require_units(load: Load) -> None:
+    """Raises UsageError when there are too few pairs or processes for an interval."""
+    pairs, processes = load.pairs, load.processes
+    if pairs < max(processes, _LEAST_UNITS):
+        need = f"{processes} processes want a pair each" if processes > 1 else "they cannot show 95 % confidence"
+        raise UsageError(f"{pairs} pairs: {need}, so play at least {max(processes, _LEAST_UNITS)} (--pairs) or raise the budget")
+    require_processes(processes)
+
+
+def require_processes(processes: int) -> None:
+    """Raises UsageError when so many processes of each target show nothing: more than one, and too few for an interval."""
+    if 1 < processes < _LEAST_UNITS:
         raise UsageError(
-            f"{pairs} pairs cannot show anything at this alpha and so many criteria: play at least {needed}, or raise the budget"
+            f"{processes} processes cannot show 95 % confidence: let there be at least {_LEAST_UNITS} (--processes), or one, "
+            "whose verdict holds for these two processes alone"
         )
-    return ComparisonRule(criteria, judging.margin_ratio, judging.alpha_ratio, tuple(looks))
 
 
 def parse_criterion(text: str, *, of_blocks: bool = True) -> Criterion:

@@ -73,7 +73,7 @@ def judge_as_written(folder: Path) -> Outcome:
     run = read_run(folder)
     inputs = run.verdict.inputs
     summary = summarize(run.record, inputs)
-    verdict = judge(run.record, summary, tuple(result.gate for result in run.verdict.gates), inputs)
+    verdict = judge(run.record, summary, run.verdict.asked, inputs)
     return Outcome(folder, run.record, summary, verdict)
 
 
@@ -90,17 +90,34 @@ def find_run(reports_dir: Path, name: str) -> Path:
         known = sorted(path for path in runs.glob("*") if any((path / name).is_file() for name in (RUN_FILENAME, START_FILENAME)))
         return known[-1] if known else runs / "latest"
     path = Path(name)
-    return path if path.exists() else runs / name
+    return path if path.exists() or path.parent != Path() else runs / name
 
 
 def render_again(folder: Path, registry: Registry, gates: Sequence[Gate] | None = None, inputs: Inputs | None = None) -> Outcome:
-    """Write the reports of a finished run again, from its bundle, and from what is brought from outside.
+    """Judge a finished run again, from its bundle and from what is brought from outside, and write its reports so.
 
-    Raises ConfigError when the run's own file was changed: rendering would write the change over its trace.
+    Raises ConfigError when the run's own file was changed.
     """
+    _refuse_changed(folder)
+    return conclude(read_or_rebuild(folder), folder, registry, gates, inputs)
+
+
+def render_as_written(folder: Path, registry: Registry) -> Outcome:
+    """Write the reports of a run again, with the gates and inputs that its file was judged by: rendering is no new judgement.
+
+    A run that was cut off has no such file, and is judged by its plan. Raises ConfigError when the run's own file was changed.
+    """
+    if not (folder / RUN_FILENAME).is_file():
+        return render_again(folder, registry)
+    _refuse_changed(folder)
+    run = read_run(folder)
+    return conclude(run.record, folder, registry, run.verdict.asked, run.verdict.inputs)
+
+
+def _refuse_changed(folder: Path) -> None:
+    """Rendering would write the change of a run's own file over its trace."""
     expected = {name: digest for name, digest in (read_manifest(folder) or {}).items() if name == RUN_FILENAME}
     if find_changes(folder, expected):
         raise ConfigError(
             f"{folder / RUN_FILENAME} is not as it was written (SHA-256 differs): see what with 'jivsbench audit {folder}'"
         )
-    return conclude(read_or_rebuild(folder), folder, registry, gates, inputs)

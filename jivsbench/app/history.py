@@ -11,8 +11,8 @@ from urllib.parse import quote
 from jivsbench import __version__
 from jivsbench.analysis.change_points import LEAST_RUNS, find_change_points
 from jivsbench.analysis.run_claims import describe_workload
-from jivsbench.app.conclusion import find_run, judge_as_written
-from jivsbench.errors import JivsbenchError
+from jivsbench.app.conclusion import Outcome, find_run, judge_as_written
+from jivsbench.errors import ConfigError, JivsbenchError
 from jivsbench.history import HistoryStore
 from jivsbench.model.history import HistoryRun, Trend
 from jivsbench.model.record import RunRecord
@@ -28,6 +28,20 @@ WATCHED: Final = (
     ("target.cpu", "mean"),
 )
 _KEY_LENGTH: Final = 16
+USUAL: Final = frozenset(
+    (
+        ("table", "bench_rows"),
+        ("key of the table", "id"),
+        ("spread of the think time", "constant, 0 s"),
+        ("mix", "none"),
+        ("feed", "none"),
+        ("further sources", "none"),
+        ("gaps between arrivals", "even"),
+        ("limit of iterations in flight", "1000"),
+        ("limit of iterations that wait", "1000"),
+    )
+)
+"""What older versions did not tell apart, as most runs have it: left out of a key, so that the series of these go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str], *, 
         folders = [file.parent for file in files if file not in settled]
     for folder in folders:
         try:
-            outcome = judge_as_written(folder)
+            outcome = _judge(folder)
         except JivsbenchError as exc:
             if names:
                 raise
@@ -93,11 +107,19 @@ def write_index(store: HistoryStore, reports_dir: Path) -> tuple[Path, Stored]:
     return reports_dir / report.filename, stored
 
 
+def _judge(folder: Path) -> Outcome:
+    """As its file was judged. Raises ConfigError also for a file that reads as a run, with numbers that no figure comes from."""
+    try:
+        return judge_as_written(folder)
+    except (ArithmeticError, ValueError) as exc:
+        raise ConfigError(f"{folder} has no figures ({exc})") from exc
+
+
 def name_series(record: RunRecord) -> str:
     """A key for what must agree: workload, arms with all their settings, kind of run, machine."""
     environment, plan = record.environment, record.plan
     parts = (
-        describe_workload(record).settings,
+        tuple(setting for setting in describe_workload(record).settings if setting not in USUAL),
         plan.kind,
         plan.time_scale,
         plan.profiles,

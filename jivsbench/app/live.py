@@ -2,7 +2,8 @@
 
 from itertools import accumulate
 
-from jivsbench.app.progress import Listener, LiveLoad
+from jivsbench.analysis.validity import foresee_steal
+from jivsbench.app.progress import Listener, LiveLoad, Note
 from jivsbench.load.launcher import Hear
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.progress import LoadMachines, LoadProgress
@@ -12,10 +13,12 @@ from jivsbench.model.scenario import Arrival, Scenario
 
 
 def follow_load(plan: Plan, monitor: Monitor, listener: Listener) -> Hear:
-    """Tells the listener every second where the load is, and how its target does."""
+    """Tells the listener every second where the load is, and how its target does; and once when it can no longer be valid."""
     first: dict[str, MonitorRow] = {}
+    warned = False
 
     def tell(progress: LoadProgress | LoadMachines) -> None:
+        nonlocal warned
         if isinstance(progress, LoadMachines):
             listener(progress)
             return
@@ -24,6 +27,10 @@ def follow_load(plan: Plan, monitor: Monitor, listener: Listener) -> Hear:
             first.setdefault(progress.arm, look)
         stage = describe_stage(plan.scenario, progress.elapsed_s) if plan.kind is RunKind.RUN else ""
         listener(LiveLoad(progress, stage, look, first.get(progress.arm)))
+        fault = None if warned else foresee_steal(progress.steal_ratio, progress.elapsed_s, progress.total_s)
+        if fault is not None:
+            warned = True
+            listener(Note(f"{fault}; Ctrl-C ends it now"))
 
     return tell
 

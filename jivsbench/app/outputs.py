@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,13 +13,13 @@ _PERIOD_S: Final = 1.0
 
 
 @contextmanager
-def remove_old_outputs(folders: Sequence[Path]) -> Iterator[None]:
+def remove_old_outputs(list_folders: Callable[[], Sequence[Path]]) -> Iterator[None]:
     """While the block runs, remove job folders older than 15 s from the output folders. Every profile is treated alike."""
     stopped = threading.Event()
 
     def sweep() -> None:
         while not stopped.wait(_PERIOD_S):
-            for folder in folders:
+            for folder in list_folders():
                 _remove_older_than(folder, time.time() - _KEPT_S)
 
     thread = threading.Thread(target=sweep, name="remove-old-outputs", daemon=True)

@@ -18,22 +18,22 @@ from jivsbench.app.checks import Security, add_missing_guard, attack, score_resu
 from jivsbench.app.conclusion import Outcome, conclude
 from jivsbench.app.derived_sources import create_on, make_sources
 from jivsbench.app.live import follow_load
-from jivsbench.app.looks import looks_in_blocks, needs_more_pairs
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.partial import LoadStart, salvage_arms
 from jivsbench.app.plans import load_duration_s
 from jivsbench.app.progress import Step
+from jivsbench.app.rests import find_start_order, is_look, is_renewal, list_rests, needs_more_pairs
 from jivsbench.app.server_access import build_server_access
 from jivsbench.app.servers import Workbench
-from jivsbench.app.targets import Stack, Target, start_targets
+from jivsbench.app.targets import LineUp, Stack, start_target
 from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
-from jivsbench.errors import EnvironmentProblem, InterruptedRunError, InvalidRunError, OutputError
+from jivsbench.errors import EnvironmentProblem, InterruptedRunError, InvalidRunError, JivsbenchError, OutputError
 from jivsbench.load.aborting import AbortWatch
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.monitor import MONITOR_FILENAME, Monitor
-from jivsbench.load.spec import LoadSetup, LoadSpec
+from jivsbench.load.spec import LoadArm, LoadSetup, LoadSpec
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.feed import FeedRow
@@ -41,7 +41,7 @@ from jivsbench.model.finding import CheckResult
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.monitor_rows import MonitorFacts, ServerRecord
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import FORMAT_VERSION, ArmRecord, Environment, GeneratorFacts, Plan, RunKind, RunRecord
+from jivsbench.model.record import FORMAT_VERSION, ArmRecord, BlockRow, Environment, GeneratorFacts, Plan, RunKind, RunRecord
 from jivsbench.model.scenario import Question
 from jivsbench.private_folders import make_private_folder
 from jivsbench.report.bundle import write_plan
@@ -95,7 +95,7 @@ def carry_out(
     *,
     setup: LoadSetup | None = None,
 ) -> Outcome:
-    """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `start_targets`.
+    """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `LineUp`.
 
     Raises InterruptedRunError, after the bundle is written, when the user pressed Ctrl-C.
     """
@@ -140,12 +140,19 @@ def _measure(  # noqa: PLR0917 - six different types, in the order of the data's
         bench.listener(Step(f"starting the extraction service: {names}", expected_s=4))
         with (
             make_sources(plan.scenario.workload, work, folder / "sources.log") as sources,
-            start_targets(bench, plan.profiles, work, folder, stacks, host=setup.target_host) as targets,
+            LineUp(
+                lambda profile, stack: start_target(
+                    bench, profile, work, folder / f"target-{profile.name}.log", stack=stack, host=setup.target_host
+                ),
+                plan.profiles,
+                stacks,
+                lambda target: create_on(target, sources),
+            ) as line_up,
         ):
-            for target in targets:
-                create_on(target, sources)
-            spec = _build_spec(bench, plan, targets, folder, setup)
-            _load(bench, measured, spec, targets, start)
+            line_up.fill(find_start_order(plan, 0))
+            spec = _build_spec(bench, plan, line_up, folder, setup)
+            _load(bench, measured, spec, line_up, start)
+            targets = line_up.targets
             # Each plateau is a load of its own, and machines come to one load only.
             is_asked = plan.kind is RunKind.RUN and Question.CAPACITY in plan.scenario.questions
             if is_asked and not setup.meeting.machines and not measured.aborted:
@@ -165,9 +172,9 @@ def _attack(bench: Workbench, profile: Profile, security: Security, folder: Path
         raise InvalidRunError(f"the security checks had no target to attack ({type(exc).__name__}): see its log") from exc
 
 
-def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder: Path, setup: LoadSetup) -> LoadSpec:
+def _build_spec(bench: Workbench, plan: Plan, line_up: LineUp, folder: Path, setup: LoadSetup) -> LoadSpec:
     return LoadSpec(
-        arms=tuple(target.as_load_arm() for target in targets),
+        arms=line_up.as_load_arms(),
         source=bench.servers.source.name,
         table_rows=plan.table_rows,
         workload=plan.scenario.workload,
@@ -181,7 +188,7 @@ def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder:
         gaps=plan.scenario.gaps,
         in_flight_limit=plan.scenario.in_flight_limit,
         queue_limit=plan.scenario.queue_limit,
-        looks=looks_in_blocks(plan),
+        rests=list_rests(plan),
         page_port=setup.page_port,
         meeting=setup.meeting,
         plugins_lock=str(bench.settings.plugins_lock) if bench.settings.plugins_lock else None,
@@ -190,22 +197,23 @@ def _build_spec(bench: Workbench, plan: Plan, targets: Sequence[Target], folder:
     )
 
 
-def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequence[Target], start: LoadStart) -> None:
+def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, line_up: LineUp, start: LoadStart) -> None:
     plan, folder = start.plan, start.folder
-    bench.listener(Step(f"load: {plan.scenario.title}", expected_s=load_duration_s(plan)))
+    early = "; a look may end it early" if plan.rule and len(plan.rule.looks) > 1 else ""
+    bench.listener(Step(f"load: {plan.scenario.title}{early}", expected_s=load_duration_s(plan)))
     with ExitStack() as stack:
-        stack.enter_context(remove_old_outputs([target.output_dir for target in targets]))
+        stack.enter_context(remove_old_outputs(lambda: [target.output_dir for target in line_up.targets]))
         monitor = stack.enter_context(Monitor(spec.arms, folder / MONITOR_FILENAME, build_server_access(bench)))
-        guards = {target.profile.name: target.guards for target in targets}
+        guards = {target.profile.name: target.guards for target in line_up.targets}
         on_progress = start.note(guards, follow_load(plan, monitor, bench.listener))
         # A comparison's blocks take turns, so no stretch of seconds is one arm's: its gates are judged when it is over.
         aborting = plan.scenario.gates if plan.kind is RunKind.RUN else ()
-        watch = AbortWatch(aborting, plan.candidate, Path(spec.intervals_path))
+        watch = AbortWatch(aborting, plan.candidate, Path(spec.intervals_path), int(plan.scenario.duration_s))
         outcome = run_load(
             spec,
             folder,
             on_progress,
-            lambda played: needs_more_pairs(plan, played),
+            lambda played: _rest(plan, played, line_up, monitor),
             lambda progress: measured.must_end(watch.look(progress.elapsed_s)),
         )
     measured.generator = outcome.generator
@@ -225,8 +233,23 @@ def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, targets: Sequen
             runtime=target.stack.runtime,
             phases=monitor.phases(target.profile.name),
         )
-        for target in targets
+        for target in line_up.targets
     )
+
+
+def _rest(plan: Plan, played: Sequence[BlockRow], line_up: LineUp, monitor: Monitor) -> Sequence[LoadArm] | None:
+    if is_look(plan, len(played)) and not needs_more_pairs(plan, played):
+        return None
+    if not is_renewal(plan, len(played)):
+        return ()
+    monitor.look_away()
+    try:
+        line_up.fill(find_start_order(plan, plan.blocks[len(played)].process))
+    except JivsbenchError as exc:
+        raise InvalidRunError(f"after {len(played)} of {len(plan.blocks)} blocks a new process was due: {exc}") from exc
+    arms = line_up.as_load_arms()
+    monitor.follow(arms)
+    return arms
 
 
 def _read_feed(plan: Plan) -> tuple[FeedRow, ...]:

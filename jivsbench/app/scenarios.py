@@ -82,11 +82,12 @@ def run_scenario(settings: Settings, registry: Registry, options: RunOptions, li
 
 def run_demo(settings: Settings, registry: Registry, options: DemoOptions, listener: Listener) -> Outcome:
     """The main job: embedded servers, seeded rows, legacy against optimized in alternating blocks, checks, verdict, report."""
-    gates = load_quality_gate(scenario_folders(), _operations(registry))
+    workload = WorkloadSpec(name="extraction", table=str(TABLE), rows=DEMO_EXTRACTION_ROWS)
+    gates = load_quality_gate(scenario_folders(), registry.workload(workload.name).operations)
     scenario = Scenario(
         name="demo",
         title=f"legacy against optimized, {DEMO_USERS} users, {DEMO_EXTRACTION_ROWS:,}-row extractions",
-        workload=WorkloadSpec(name="extraction", table=str(TABLE), rows=DEMO_EXTRACTION_ROWS),
+        workload=workload,
         stages=(Stage(0.0, DEMO_USERS, is_step=True), Stage(options.block_s, DEMO_USERS)),
         gates=gates,
     )
@@ -111,12 +112,7 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
 
 def find_scenario(registry: Registry, name: str) -> Scenario:
     """A scenario by its name, with gates that its workload can answer."""
-    return load_scenario(name, scenario_folders(), _operations(registry))
-
-
-def _operations(registry: Registry) -> frozenset[str]:
-    """Names of all operations that the loaded workloads time, for checking gates."""
-    return frozenset(operation for workload in registry.workloads for operation in workload.operations)
+    return load_scenario(name, scenario_folders(), {workload.name: workload.operations for workload in registry.workloads})
 
 
 def prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:

@@ -1,12 +1,15 @@
 """Starts targets: one extraction service a profile, each a process of its own."""
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import urllib3
 
@@ -139,16 +142,53 @@ def serve_spec(spec: ServiceSpec, log: Path, stack: Stack = SAME, changes: Targe
         yield Target(spec.profile, service, Path(spec.output_dir), _ask_guards(service), stack, Secret(key))
 
 
-@contextmanager
-def start_targets(
-    bench: Workbench, profiles: Sequence[Profile], work: Path, logs: Path, stacks: Sequence[Stack] = (), *, host: str = LOOPBACK
-) -> Iterator[tuple[Target, ...]]:
-    """One target a profile, all of them up before the block begins. `stacks`: one a profile, or none for the same everywhere."""
-    with ExitStack() as exits:
-        yield tuple(
-            exits.enter_context(start_target(bench, profile, work, logs / f"target-{profile.name}.log", stack=stack, host=host))
-            for profile, stack in zip(profiles, stacks or [SAME] * len(profiles), strict=True)
-        )
+class LineUp:
+    """The targets of a run, one a profile, in the order of the profiles, all of them up after `fill` until the block's end.
+
+    `stacks`: one a profile, or none for the same everywhere. `greet` is told of every target that has started.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[Profile, Stack], AbstractContextManager[Target]],
+        profiles: Sequence[Profile],
+        stacks: Sequence[Stack] = (),
+        greet: Callable[[Target], object] = lambda _target: None,
+    ) -> None:
+        self._start = start
+        places = zip(profiles, stacks or [SAME] * len(profiles), strict=True)
+        self._places = {profile.name: (profile, stack) for profile, stack in places}
+        self._greet = greet
+        self._exits = ExitStack()
+        self.targets: tuple[Target, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._exits.close()
+
+    def as_load_arms(self) -> tuple[LoadArm, ...]:
+        """The targets as the load child sees them."""
+        return tuple(target.as_load_arm() for target in self.targets)
+
+    def fill(self, arms: Sequence[str]) -> None:
+        """End the targets that are up, with their outputs, and start new ones together, in the order of `arms`.
+
+        Raises EnvironmentProblem when one does not start.
+        """
+        self._exits.close()
+        for target in self.targets:
+            shutil.rmtree(target.output_dir, ignore_errors=True)
+        with ExitStack() as exits:
+            with ThreadPoolExecutor() as threads:
+                # Whatever goes wrong, all have started or failed before those that did start are ended.
+                starts = [threads.submit(lambda arm: exits.enter_context(self._start(*self._places[arm])), arm) for arm in arms]
+            started = {arm: start.result() for arm, start in zip(arms, starts, strict=True)}
+            self.targets = tuple(started[arm] for arm in self._places)
+            for target in self.targets:
+                self._greet(target)
+            self._exits = exits.pop_all()
 
 
 def _ask_guards(service: RunningService) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--profile", default="optimized", show_default=True, help="The full profile.")
 @click.option("--only", multiple=True, help="A switch or guard; may be repeated. Default: all that the profile uses.")
-@click.option("--rounds", default=6, show_default=True, type=click.IntRange(1, 100), help="Rounds, each with new processes.")
-@load_options(budget="30s", block="500ms", users=4, rows=5000)
+@click.option("--rounds", default=8, show_default=True, type=click.IntRange(1, 100), help="Rounds, each with new processes.")
+@load_options(budget="40s", block="500ms", users=4, rows=5000)
 @source_options
 @reports_option
 @json_option

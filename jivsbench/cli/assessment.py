@@ -4,14 +4,13 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jivsbench.app.assessment import Assessment
+from jivsbench.cli.terminal import show
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.finding import CheckOutcome, Finding
 from jivsbench.model.standards import StandardCoverage
-from jivsbench.report.literal import show_literally
 from jivsbench.report.views.security import SecurityView, describe_security
 
 _COLOURS: Final = {"PASS": "green", "FAIL": "bold red", "INVALID": "magenta"}
@@ -49,11 +48,6 @@ def _describe(found: Assessment, finding: Finding) -> dict[str, Any]:
     return {**asdict(finding), "fingerprint": finding.fingerprint, "suppressed": found.suppressions.explain(finding)}
 
 
-def _show(text: str) -> str:
-    """What a check read or sent, as text: it may neither colour nor move the cursor."""
-    return escape(show_literally(text))
-
-
 def _count(coverage: StandardCoverage) -> dict[str, Any]:
     rows = [{"id": row.control.id, "state": row.state, "checks": list(row.checks), "reason": row.reason} for row in coverage.rows]
     standard = coverage.standard
@@ -76,9 +70,9 @@ def print_assessment(console: Console, found: Assessment) -> None:
         console.print(f"  {standard.name:<21}  {counts:<12}  {told}", soft_wrap=True)
     _print_score(console, security)
     for text in found.expired:
-        console.print(f"[bold red]expired:[/] {_show(text)}", soft_wrap=True)
+        console.print(f"[bold red]expired:[/] {show(text)}", soft_wrap=True)
     for name in found.unused:
-        console.print(f"[yellow]note:[/] no finding has the suppressed fingerprint {_show(name)}: remove it", soft_wrap=True)
+        console.print(f"[yellow]note:[/] no finding has the suppressed fingerprint {show(name)}: remove it", soft_wrap=True)
 
 
 def _build_table(security: SecurityView) -> Table:
@@ -92,9 +86,9 @@ def _build_table(security: SecurityView) -> Table:
         table.add_column(head, justify="right" if place >= _FIRST_NUMBER else "left", no_wrap=True, width=width)
     table.add_column("what a pass means", overflow="ellipsis", no_wrap=True, ratio=1)
     for line, row in zip(lines, rows, strict=True):
-        cells = [_show(cell) for cell in row]
+        cells = [show(cell) for cell in row]
         cells[2] = f"[{_COLOURS.get(line.badge.word, 'yellow')}]{line.badge.word}[/]"
-        table.add_row(*cells, _show(line.title))
+        table.add_row(*cells, show(line.title))
     return table
 
 
@@ -103,7 +97,7 @@ def _print_findings(console: Console, security: SecurityView) -> None:
         return
     console.print(f"\n[bold]Findings[/] ({len(security.findings)}, the worst first)")
     for finding in security.findings[:_SHOWN]:
-        console.print(f"[bold red]{finding.severity}[/] {_show(finding.check_id)}  {_show(finding.title)}", soft_wrap=True)
+        console.print(f"[bold red]{finding.severity}[/] {show(finding.check_id)}  {show(finding.title)}", soft_wrap=True)
         lines = (
             ("evidence", finding.evidence),
             ("again", finding.reproducer),
@@ -113,7 +107,7 @@ def _print_findings(console: Console, security: SecurityView) -> None:
         )
         for name, text in lines:
             if text:
-                console.print(f"  [dim]{name:>11}[/]  {_show(text)}", soft_wrap=True)
+                console.print(f"  [dim]{name:>11}[/]  {show(text)}", soft_wrap=True)
     left = len(security.findings) - _SHOWN
     if left > 0:
         console.print(f"  and {left} more: see --json or --sarif")
@@ -123,7 +117,7 @@ def _print_untested(console: Console, security: SecurityView) -> None:
     if security.untested or security.not_run:
         console.print("\n[bold]What was not tested, and why[/]")
     for line in security.untested:
-        console.print(f"  {_show(line.check_id)}  {line.outcome}: {_show(line.reason)}", soft_wrap=True)
+        console.print(f"  {show(line.check_id)}  {line.outcome}: {show(line.reason)}", soft_wrap=True)
     if security.not_run:
         names = ", ".join(line.check_id for line in security.not_run)
         console.print(f"  {security.not_run_note}: {names}", soft_wrap=True)
@@ -137,6 +131,6 @@ def _print_score(console: Console, security: SecurityView) -> None:
     sums = " + ".join(f"{line.severity} {line.earned}/{line.counted}" for line in score.shares if line.counted != "0")
     console.print(f"\nweights passed of weights counted: {sums}; {score.total}", soft_wrap=True)
     for text in filter(None, (score.cap, score.letter_note)):
-        console.print(_show(text), soft_wrap=True)
+        console.print(show(text), soft_wrap=True)
     grade = f", grade [bold]{score.letter}[/]" if score.letter else ""
     console.print(f"score [bold]{score.value}[/] of 100{grade} ({security.counts})", soft_wrap=True)

@@ -76,10 +76,10 @@ def _broken(found: Audit, rule: Rule) -> int:
 
 
 def _print(found: Audit, *, show_all: bool) -> None:
-    from jivsbench.cli.terminal import result_console
+    from jivsbench.cli.terminal import result_console, show
 
     console = result_console()
-    console.print(f"format:  {found.format}", markup=False)
+    console.print(f"format:  {show(found.format)}")
     for rule in Rule:
         count, broken = found.count(rule), _broken(found, rule)
         if count:
@@ -91,7 +91,7 @@ def _print(found: Audit, *, show_all: bool) -> None:
     shown = found.relations if show_all else found.contradictions
     for relation in shown:
         mark = "holds" if relation.holds else "CONTRADICTION"
-        console.print(f"{mark} ({relation.rule}) {relation.part}: {relation.arithmetic}", markup=False, soft_wrap=True)
+        console.print(f"{mark} ({relation.rule}) {show(f'{relation.part}: {relation.arithmetic}')}", soft_wrap=True)
     console.print(
         f"audit:   {_outcome(found)}, {len(found.contradictions)} of {len(found.relations)} relations contradict", markup=False
     )

@@ -27,7 +27,7 @@ def promote(
 ) -> ExitCode:
     """Keep RUN as its scenario's baseline. It must have passed, and it is audited first."""
     from jivsbench.app.baselines import promote as promote_run
-    from jivsbench.cli.terminal import print_json
+    from jivsbench.cli.terminal import echo_line, print_json
 
     settings = read_settings(ctx, reports_dir=reports_dir)
     promotion = promote_run(
@@ -37,7 +37,7 @@ def promote(
         print_json(asdict(promotion))
     else:
         instead = f", in place of {promotion.replaces}" if promotion.replaces else ""
-        click.echo(f"{promotion.run_id} is the baseline of {promotion.scenario}{instead}")
+        echo_line(f"{promotion.run_id} is the baseline of {promotion.scenario}{instead}")
     return ExitCode.PASSED
 
 
@@ -48,13 +48,13 @@ def promote(
 def list_baselines(ctx: click.Context, reports_dir: str | None, as_json: bool) -> ExitCode:
     """List the baseline of every scenario that has one."""
     from jivsbench.app.baselines import list_promotions
-    from jivsbench.cli.terminal import print_json
+    from jivsbench.cli.terminal import echo_line, print_json
 
     promotions = list_promotions(read_settings(ctx, reports_dir=reports_dir).reports_dir)
     if as_json:
         print_json([asdict(promotion) for promotion in promotions])
     for promotion in () if as_json else promotions:
-        click.echo(
+        echo_line(
             f"{promotion.scenario}: {promotion.run_id} ({promotion.outcome}), by {promotion.owner} on {promotion.promoted_at}"
         )
     if not promotions and not as_json:

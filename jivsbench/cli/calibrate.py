@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jivsbench.cli.comparing import load_options, read_load
+from jivsbench.cli.comparing import load_options, processes_option, read_load
 from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, source_options
 from jivsbench.exitcodes import ExitCode
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--profile", default="optimized", show_default=True, help="Profile that is compared with itself.")
 @click.option(
-    "--trials", default=6, show_default=True, type=click.IntRange(1, 1000), help="Comparisons, each with new processes."
+    "--trials", default=3, show_default=True, type=click.IntRange(1, 1000), help="Comparisons, each with new processes."
 )
-@load_options(budget="30s", block="250ms", users=1, rows=1000)
+@load_options(budget="60s", block="250ms", users=1, rows=1000)
+@processes_option
 @source_options
 @reports_option
 @json_option
@@ -66,7 +67,7 @@ def _print(calibration: "Calibration", path: Path) -> None:
 
     load_s = 2 * calibration.pairs * calibration.block_s
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("", "a pair", "processes", "false alarms", "smallest"):
+    for title in ("", "a pair", "a process", "false alarms", "smallest"):
         table.add_column(title, no_wrap=True, justify="left" if not title else "right")
     for noise in calibration.noises:
         most = math.ceil(100 * share_at_most(noise.false_alarms, calibration.trials))
@@ -74,17 +75,17 @@ def _print(calibration: "Calibration", path: Path) -> None:
         table.add_row(
             f"{noise.metric.removeprefix('target.')} {noise.statistic}",
             f"+-{noise.pair_deviation:.1%}",
-            f"+-{noise.trial_deviation:.1%}",
+            f"+-{noise.process_deviation:.1%}",
             alarms,
-            f"{detectable_ratio(noise, calibration.pairs, calibration.alpha_ratio):.1%}",
+            f"{detectable_ratio(noise, calibration.pairs, calibration.alpha_ratio, calibration.processes):.1%}",
         )
     console = result_console()
     console.print()
     console.print(table)
     console.print(
-        "\nNoise of a pair of blocks, and what processes of the same code differ by beyond it. The smallest effect is found in "
-        f"80 % of comparisons with {calibration.pairs} pairs, {format_seconds(load_s)} of load; the share of false alarms lies "
-        "below the figure in brackets with 95 % confidence.",
+        "\nNoise of a pair of blocks, and what one process of each differs by beyond it. The smallest effect is found in 80 % of "
+        f"comparisons with {calibration.pairs} pairs, {format_seconds(load_s)} of load, and {calibration.processes} processes of "
+        "each; the share of false alarms lies below the figure in brackets with 95 % confidence.",
         soft_wrap=True,
     )
     if calibration.invalid_trials:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jivsbench.cli.comparing import judging_options, load_options, read_judging, read_load
+from jivsbench.cli.comparing import judging_options, load_options, processes_option, read_judging, read_load
 from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, source_options
 from jivsbench.errors import UsageError
 from jivsbench.exitcodes import ExitCode
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     "--gates",
     help="Judge live targets by the gates of this scenario or gate file (.toml), after all pairs; and by --criterion, if given.",
 )
-@load_options(budget="30s", block="250ms", users=1, rows=1000)
+@load_options(budget="60s", block="250ms", users=1, rows=1000)
+@processes_option
 @judging_options
 @source_options
 @reports_option

@@ -5,17 +5,37 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from jivsbench.model.comparison import MOST_LOOKS
+
 if TYPE_CHECKING:
     from jivsbench.app.comparison import Judging, Load
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SIDES: Final = 2
+_MOST_PAIRS: Final = 5000
+
+
+def processes_option(command: _Command) -> _Command:
+    """--processes."""
+    option = click.option(
+        "--processes",
+        default=10,
+        show_default=True,
+        type=click.IntRange(1, 100),
+        help="Processes of each target, one after the other. Of 1 the verdict holds for these two processes alone.",
+    )
+    return option(command)
 
 
 def load_options(*, budget: str, block: str, users: int, rows: int) -> Callable[[_Command], _Command]:
     """--budget, --block, --washout, --users, --rows, --seed, --data, with these defaults."""
     options = (
-        click.option("--budget", default=budget, show_default=True, help="Load for both targets together, without the warm-up."),
+        click.option(
+            "--budget",
+            default=budget,
+            show_default=True,
+            help="Load for both targets together, without warm-up and new processes.",
+        ),
         click.option("--block", default=block, show_default=True, help="Length of one block."),
         click.option("--washout", default="0s", show_default=True, help="Jobs that end this soon after a switch do not count."),
         click.option("--users", default=users, show_default=True, type=click.IntRange(1, 1000), help="Users of each block."),
@@ -31,7 +51,7 @@ def judging_options(command: _Command) -> _Command:
     return _apply(
         command,
         (
-            click.option("--pairs", type=click.IntRange(6, 5000), help="Pairs of blocks at most, instead of --budget."),
+            click.option("--pairs", type=click.IntRange(6, _MOST_PAIRS), help="Pairs of blocks at most, instead of --budget."),
             click.option(
                 "--criterion",
                 "criteria",
@@ -44,7 +64,7 @@ def judging_options(command: _Command) -> _Command:
                 "--looks",
                 default=4,
                 show_default=True,
-                type=click.IntRange(1, 20),
+                type=click.IntRange(1, MOST_LOOKS),
                 help="How often the data are looked at. 1: once.",
             ),
         ),
@@ -61,7 +81,13 @@ def read_load(options: dict[str, Any], pairs: int | None = None) -> "Load":
     if not block_s or washout_s >= block_s:
         raise UsageError(f"a block of {block_s:g} s with a washout of {washout_s:g} s measures nothing: make the block longer")
     fitting = int(parse_duration(options["budget"]) / (_SIDES * block_s))
-    return Load(options["users"], options["rows"], block_s, washout_s, pairs=pairs or fitting)
+    if not pairs and fitting > _MOST_PAIRS:
+        raise UsageError(
+            f"{options['budget']} are {fitting:,} pairs of blocks of {options['block']}, at most {_MOST_PAIRS:,} can be judged: "
+            "choose longer blocks (--block) or a smaller budget (--budget)"
+        )
+    processes = options.get("processes", 1)
+    return Load(options["users"], options["rows"], block_s, washout_s, pairs=pairs or fitting, processes=processes)
 
 
 def read_judging(options: dict[str, Any], *, has_gates: bool = False) -> "Judging":

@@ -38,6 +38,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
     """Store RUNS (folders or run ids; without any: every run of the reports folder). A run is stored once."""
     from jivsbench.app.history import store_runs
     from jivsbench.cli.terminal import print_json
+    from jivsbench.report.literal import show_on_one_line
 
     with open_store(ctx, database, reports_dir) as store:
         stored = store_runs(store, read_settings(ctx, reports_dir=reports_dir).reports_dir, runs)
@@ -46,7 +47,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
     else:
         click.echo(f"{len(stored.added)} stored, {len(stored.known)} known already, {len(stored.unreadable)} unreadable")
         for problem in stored.unreadable:
-            click.echo(f"  unreadable: {problem}", err=True)
+            click.echo(f"  unreadable: {show_on_one_line(problem)}", err=True)
     return ExitCode.PASSED
 
 
@@ -57,7 +58,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
 @click.pass_context
 def list_runs(ctx: click.Context, database: str | None, reports_dir: str | None, as_json: bool) -> ExitCode:
     """List every stored run, the oldest first."""
-    from jivsbench.cli.terminal import print_json
+    from jivsbench.cli.terminal import echo_line, print_json
 
     with open_store(ctx, database, reports_dir) as store:
         runs = store.list_runs()
@@ -65,7 +66,7 @@ def list_runs(ctx: click.Context, database: str | None, reports_dir: str | None,
         print_json([asdict(run) for run in runs])
     for run in () if as_json else runs:
         commit = (run.git_commit or "-")[:12]
-        click.echo(f"{run.started_at}  {commit:<12}  {run.outcome:<11}  {run.scenario}  {run.series}  {run.run_id}")
+        echo_line(f"{run.started_at}  {commit:<12}  {run.outcome:<11}  {run.scenario}  {run.series}  {run.run_id}")
     return ExitCode.PASSED
 
 
@@ -138,19 +139,21 @@ def _describe(trend: "Trend") -> dict[str, object]:
 
 def _print(trends: "tuple[Trend, ...]") -> None:
     from jivsbench.analysis.change_points import LEAST_RUNS
+    from jivsbench.cli.terminal import echo_line
+    from jivsbench.model.formatting import format_change
 
     for trend in trends:
         key = trend.key
-        click.echo(f"{key.scenario}, {key.arm}, {key.metric} {key.statistic}: {len(trend.values)} runs")
+        echo_line(f"{key.scenario}, {key.arm}, {key.metric} {key.statistic}: {len(trend.values)} runs")
         if not trend.is_long_enough:
             click.echo(f"  too few runs to show a change: at least {LEAST_RUNS} of one series are needed")
         elif not trend.changes:
             click.echo("  no change of level")
         for change in trend.changes:
             first = trend.values[change.place]
-            ratio = f"{(change.ratio - 1) * 100:+.1f} %" if change.ratio is not None else "from 0"
+            ratio = format_change((change.ratio - 1) * 100) if change.ratio is not None else "from 0"
             word = "worse" if trend.is_worse(change) else "better"
-            click.echo(
+            echo_line(
                 f"  {word} since {(first.git_commit or first.run_id)[:40]} ({first.started_at}): "
                 f"{change.before:.6g} to {change.after:.6g} {key.unit}, {ratio}, by chance p = {change.p_value:.2g}"
             )

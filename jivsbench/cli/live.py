@@ -8,15 +8,17 @@ from rich.table import Table
 
 from jivsbench.app.progress import LiveLoad
 from jivsbench.cli.durations import format_seconds
+from jivsbench.load.progress import LoadProgress
 from jivsbench.model.monitor_rows import MonitorRow
 
 _NS_PER_MS = 1e6
 _BYTES_PER_MIB = 1024.0**2
 _NONE = "-"
+_WORTH_SAYING = 0.01
 
 
 def build_panel(live: LiveLoad) -> RenderableType:
-    """Stage, elapsed and left, rate, latency, errors, pool, cache and memory."""
+    """Stage, elapsed and left, rate, latency, errors, pool, cache and memory, and what the generator suffers from."""
     load = live.progress
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
@@ -29,6 +31,7 @@ def build_panel(live: LiveLoad) -> RenderableType:
         ("jobs", f"p50 {_ms(load.job_p50_ns)}   p95 {_ms(load.job_p95_ns)}   p99 {_ms(load.job_p99_ns)}   (last 5 s)"),
         ("errors", f"{load.errors:,} so far"),
         ("target", _describe_target(live)),
+        ("generator", _describe_generator(load)),
     )
     for name, text in rows:
         grid.add_row(name, f"[red]{escape(text)}[/]" if name == "errors" and load.errors else escape(text))
@@ -37,14 +40,16 @@ def build_panel(live: LiveLoad) -> RenderableType:
 
 
 def describe_load(live: LiveLoad) -> str:
-    """The same in one line."""
+    """The same in one line; of the generator only what is stolen from it, from a hundredth on."""
     load = live.progress
     p50, p95, p99 = _ms(load.job_p50_ns), _ms(load.job_p95_ns), _ms(load.job_p99_ns)
     stage = f"{live.stage}, " if live.stage else ""
     target = f", {_describe_target(live)}" if live.look is not None else ""
+    ratio = load.steal_ratio or 0.0
+    stolen = f", {_describe_steal(ratio)}" if ratio >= _WORTH_SAYING else ""
     return (
         f"{load.arm}: {stage}{load.users} users, {load.rows_per_min:,.0f} records/min, "
-        f"p50 {p50}, p95 {p95}, p99 {p99}, {load.errors} errors{target}"
+        f"p50 {p50}, p95 {p95}, p99 {p99}, {load.errors} errors{target}{stolen}"
     )
 
 
@@ -64,6 +69,16 @@ def _describe_target(live: LiveLoad) -> str:
         f"cache {_describe_hits(live.before, look)}",
     ]
     return ", ".join(parts)
+
+
+def _describe_generator(load: LoadProgress) -> str:
+    lag = _NONE if load.lag_p99_ns is None else f"{load.lag_p99_ns / _NS_PER_MS:.2g} ms"
+    stolen = "" if load.steal_ratio is None else f", {_describe_steal(load.steal_ratio)}"
+    return f"p99 of its lag {lag}{stolen}"
+
+
+def _describe_steal(ratio: float) -> str:
+    return f"{ratio * 100:.1f} % of the CPU stolen"
 
 
 def _describe_pool(look: MonitorRow) -> str:

@@ -8,19 +8,26 @@ from rich.table import Table
 
 from jivsbench.analysis.effects import CONFIDENCE
 from jivsbench.analysis.standards import list_not_run
+from jivsbench.analysis.validity import has_valid_figures
 from jivsbench.app.conclusion import Outcome
 from jivsbench.cli.failure import exit_code_of_verdict
-from jivsbench.cli.terminal import print_json, result_console
+from jivsbench.cli.terminal import print_json, result_console, show
 from jivsbench.config.controls import load_catalogue
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.comparison import ComparisonOutcome
-from jivsbench.model.formatting import NOT_MEASURED, format_confidence, format_quantity, format_ratio, format_ratio_interval
+from jivsbench.model.formatting import (
+    NOT_MEASURED,
+    format_confidence,
+    format_pairs,
+    format_quantity,
+    format_ratio,
+    format_ratio_interval,
+)
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.metrics import Direction, find_metric
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, VerdictOutcome
 from jivsbench.report.views.answers import list_answers
-from jivsbench.report.views.headline import counts
 
 _ROWS = (
     ("throughput", "throughput.records", "rate"),
@@ -83,31 +90,30 @@ def _print(outcome: Outcome, console: Console) -> None:
     console.print()
     for gate in outcome.verdict.gates:
         colour = _GATE_COLOURS[gate.outcome]
-        console.print(
-            f"[{colour}]{gate.outcome.value:>12}[/]  {escape(gate.text)}  [dim]{escape(gate.reason)}[/]", soft_wrap=True
-        )
+        console.print(f"[{colour}]{gate.outcome.value:>12}[/]  {show(gate.text)}  [dim]{show(gate.reason)}[/]", soft_wrap=True)
     for result in outcome.verdict.criteria:
         colour = _CRITERION_COLOURS[result.outcome]
         subject = f"{result.metric} {result.statistic}"
-        backing = f"{result.pairs} pairs, {format_confidence(result.confidence)} interval" if result.confidence else "no interval"
+        pairs = format_pairs(result.pairs, result.processes)
+        backing = f"{pairs}, {format_confidence(result.confidence)} interval" if result.confidence else "no interval"
         console.print(
-            f"[{colour}]{result.outcome.value:>12}[/]  {escape(subject)}  [dim]{escape(f'{result.reason} ({backing})')}[/]",
+            f"[{colour}]{result.outcome.value:>12}[/]  {show(subject)}  [dim]{show(f'{result.reason} ({backing})')}[/]",
             soft_wrap=True,
         )
     _print_checks(outcome.record, console)
-    answers = list_answers(outcome.record, outcome.summary) if counts(outcome.record, outcome.verdict) else ()
+    answers = list_answers(outcome.record, outcome.summary) if has_valid_figures(outcome.record, outcome.verdict) else ()
     for answer in answers:
-        console.print(f"{'':>12}  {escape(answer)}", soft_wrap=True)
+        console.print(f"{'':>12}  {show(answer)}", soft_wrap=True)
     console.print()
     console.print(f"verdict: [{_COLOURS[outcome.verdict.outcome]}]{outcome.verdict.outcome.value}[/]")
     for approval in outcome.verdict.approvals:
         console.print(f"  {approval.environment}: {'yes' if approval.is_approved else 'no'}")
     for reason in outcome.verdict.reasons:
-        console.print(f"  - {escape(reason)}", soft_wrap=True)
+        console.print(f"  - {show(reason)}", soft_wrap=True)
     for condition in outcome.verdict.conditions:
-        console.print(f"  condition: {escape(condition)}", soft_wrap=True)
+        console.print(f"  condition: {show(condition)}", soft_wrap=True)
     for problem in outcome.problems:
-        console.print(f"  plugin: {escape(problem)}", soft_wrap=True)
+        console.print(f"  plugin: {show(problem)}", soft_wrap=True)
     console.print(f"report:  {escape(str(outcome.report))}", soft_wrap=True)
 
 
@@ -115,7 +121,7 @@ def _print_checks(record: RunRecord, console: Console) -> None:
     for check in record.checks:
         told = f"{check.attempted} attacks, {check.reached} reached the target" if check.attempted else check.reason
         console.print(
-            f"{check.outcome.value:>12}  {check.check_id} {escape(check.title)}  [dim]{escape(told)}[/]", soft_wrap=True
+            f"{check.outcome.value:>12}  {show(check.check_id)} {show(check.title)}  [dim]{show(told)}[/]", soft_wrap=True
         )
     not_run = list_not_run(load_catalogue(), record.checks) if record.checks else ()
     if not_run:
@@ -127,7 +133,7 @@ def _figures(outcome: Outcome) -> Table:
     arms = [arm.profile.name for arm in outcome.record.arms]
     table = Table("", box=None, pad_edge=False, header_style="bold")
     for arm in arms:
-        table.add_column(arm, justify="right")
+        table.add_column(show(arm), justify="right")
     if len(arms) > 1:
         confidence = next((effect.confidence for effect in outcome.summary.effects), CONFIDENCE)
         table.add_column(f"ratio ({format_confidence(confidence)} interval)", justify="right")

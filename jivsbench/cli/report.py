@@ -13,11 +13,11 @@ from jivsbench.exitcodes import ExitCode
 @click.pass_context
 def report(ctx: click.Context, run: str, reports_dir: str | None, as_json: bool) -> ExitCode:
     """Render the reports of RUN (a folder, a run id, or `latest`) again, from its bundle alone."""
-    from jivsbench.app.conclusion import find_run, render_again
+    from jivsbench.app.conclusion import find_run, render_as_written
     from jivsbench.cli.terminal import print_json
 
     settings = read_settings(ctx, reports_dir=reports_dir)
-    outcome = render_again(find_run(settings.reports_dir, run), read_registry(settings))
+    outcome = render_as_written(find_run(settings.reports_dir, run), read_registry(settings))
     if as_json:
         print_json({"run_id": outcome.record.run_id, "outcome": outcome.verdict.outcome, "report": str(outcome.report)})
     else:

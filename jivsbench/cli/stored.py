@@ -2,12 +2,11 @@
 
 from dataclasses import asdict
 
-from rich.markup import escape
 from rich.table import Table
 
 from jivsbench.analysis.stored import DRIFT_CAVEAT
 from jivsbench.app.stored_comparison import StoredComparison
-from jivsbench.cli.terminal import print_json, result_console
+from jivsbench.cli.terminal import print_json, result_console, show
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.formatting import format_quantity, format_ratio
@@ -28,7 +27,7 @@ def finish_stored(found: StoredComparison, *, as_json: bool) -> ExitCode:
 
 def _print(found: StoredComparison) -> None:
     console = result_console()
-    console.print(f"A  {escape(found.a)}\nB  {escape(found.b)}\n", soft_wrap=True)
+    console.print(f"A  {show(found.a)}\nB  {show(found.b)}\n", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     # Of a narrow terminal the names of the figures give way; a figure that is cut off would be another one.
     table.add_column("", overflow="fold")
@@ -47,7 +46,7 @@ def _print(found: StoredComparison) -> None:
     console.print(table)
     console.print()
     for difference in found.allowed:
-        console.print(f"differs, as allowed: {escape(difference.text)}", soft_wrap=True)
+        console.print(f"differs, as allowed: {show(difference.text)}", soft_wrap=True)
     console.print(f"no intervals: {DRIFT_CAVEAT}", soft_wrap=True)
     for reason in dict.fromkeys(result.reason for result in found.results if result.reason != DRIFT_CAVEAT):
-        console.print(f"  - {escape(reason)}", soft_wrap=True)
+        console.print(f"  - {show(reason)}", soft_wrap=True)

@@ -14,6 +14,7 @@ from jivsbench.app.progress import Event, LiveLoad, Note, Step
 from jivsbench.cli.durations import format_seconds
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.load.progress import LoadMachines, LoadProgress
+from jivsbench.report.literal import show_literally, show_on_one_line
 
 _PLAIN_PERIOD_S = 10.0
 
@@ -87,6 +88,17 @@ class Terminal:
 def print_json(value: object) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show(text: str) -> str:
+    """Text of a run or a file, within a line of a console: it may neither colour, move the cursor, nor begin a new line."""
+    return escape(show_on_one_line(text))
+
+
+def echo_line(line: str) -> None:
+    """One line on stdout that begins with text of a run or a file: it may not be one that CI obeys."""
+    shown = show_literally(line).replace("\n", "[U+000A]")
+    click.echo(f"[U+003A]{shown[1:]}" if shown.startswith("::") else shown)
 
 
 def result_console() -> Console:

@@ -1,6 +1,6 @@
 """Scenarios are data: one TOML file each, in the current folder's `scenarios`, else among those that come with jivsbench."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -46,10 +46,10 @@ def list_scenarios(folders: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sorted(set(_find_files(folders)) - {QUALITY_GATE}))
 
 
-def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str] | None = None) -> Scenario:
+def load_scenario(name: str, folders: Sequence[Path], operations: Mapping[str, Collection[str]] | None = None) -> Scenario:
     """The scenario of that name, from the first folder that has it.
 
-    With `operations` (those of its workload) its gates are checked against what the run will measure.
+    With `operations`, those of each workload by its name, its workload and gates are checked against what a run of it measures.
     Raises UnknownNameError, ConfigError and GateError.
     """
     if name not in list_scenarios(folders):
@@ -69,12 +69,16 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Collection[str
     p95_limit_s = read_duration(root, "p95_limit") if "p95_limit" in root else None
     if Question.CAPACITY in questions and p95_limit_s is None:
         root.fail("questions", 'a capacity is one at a limit: add p95_limit, such as p95_limit = "2s"')
+    workload = read_workload(root.section("workload"))
+    if operations is not None and workload.name not in operations:
+        raise UnknownNameError.among("workload", workload.name, tuple(operations))
+    timed = None if operations is None else operations[workload.name]
     return Scenario(
         name=name,
         title=root.required_text("title"),
-        workload=read_workload(root.section("workload")),
+        workload=workload,
         stages=tuple(_read_stages(root, arrival)),
-        gates=tuple(read_gates(root, operations, questions)),
+        gates=tuple(read_gates(root, timed, questions, is_comparison=False)),
         questions=questions,
         p95_limit_s=p95_limit_s,
         arrival=arrival,
@@ -144,9 +148,16 @@ def _read_questions(root: Section) -> Iterator[Question]:
 
 
 def read_gates(
-    root: Section, operations: Collection[str] | None, questions: Collection[Question] = tuple(Question)
+    root: Section,
+    operations: Collection[str] | None,
+    questions: Collection[Question] = tuple(Question),
+    *,
+    is_comparison: bool = True,
 ) -> Iterator[Gate]:
-    """The gates of a section: texts, or tables that also say where the limit comes from."""
+    """The gates of a section: texts, or tables that also say where the limit comes from.
+
+    With `operations` they are checked against what a run that times them measures, alone or in comparison.
+    """
     entries = root.entries("gates")
     if not entries:
         root.fail("gates" if entries is not None else None, "a run that no gate judges cannot fail: add gates = [...]")
@@ -155,8 +166,7 @@ def read_gates(
         try:
             gate = replace(parse_gate(text), limit_source=source)
             if operations is not None:
-                # Whether the run compares is not known here; whoever plans it checks that.
-                check_gate(gate, operations, is_comparison=True)
+                check_gate(gate, operations, is_comparison)
             check_question(gate, questions)
         except GateError as exc:
             raise GateError(f"{root.place('gates')}: {exc}") from exc

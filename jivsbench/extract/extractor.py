@@ -155,6 +155,10 @@ class Extractor:
         """Close the source's pool at once: its URL or password changed, or it was removed."""
         self._pools.forget(name)
 
+    def forget_outdated(self, source: DataSource) -> None:
+        """Close the pool that a job opened with what its source had been, when the source was changed or removed meanwhile."""
+        self._pools.forget_outdated(source)
+
     def pool_statistics(self) -> tuple[PoolStatistics, ...]:
         """Counters of each source's pool, by name."""
         return self._pools.statistics()

@@ -77,6 +77,15 @@ class PoolSet:
         if entry is not None:
             entry.connections.close()
 
+    def forget_outdated(self, source: DataSource) -> None:
+        """Close the connections of that name if they were opened with this very source, which is not the latest of that name."""
+        with self._lock:
+            entry = self._entries.get(source.name)
+            if entry is None or entry.digest != self._digest(source):
+                return
+            del self._entries[source.name]
+        entry.connections.close()
+
     def statistics(self) -> tuple[PoolStatistics, ...]:
         """Counters of each source, by name."""
         return tuple(sorted((c.statistics() for c in self._all()), key=lambda s: s.source))

@@ -23,7 +23,7 @@ from jivsbench.errors import (
     VerificationError,
 )
 from jivsbench.extract.extractor import Extractor
-from jivsbench.extract.jobs.directory import SourceDirectory
+from jivsbench.extract.jobs.directory import OpenedSource, SourceDirectory
 from jivsbench.extract.jobs.failures import describe_failure, explain_failure
 from jivsbench.extract.jobs.known_jobs import KnownJobs
 from jivsbench.extract.jobs.status import BulkStatus, DirectStatus, JobStatus
@@ -35,7 +35,6 @@ from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.model.job import ExtractionResult, JobState
 from jivsbench.model.profile import Profile, fit_to_machine
 from jivsbench.model.secret import Secret
-from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest
 
 _LOG = logging.getLogger(__name__)
@@ -262,23 +261,26 @@ class JobRunner:
         self._cache.forget_job(job_id)
 
     def _extract(self, job: ClaimedJob) -> JobOutcome:
-        secret: Secret | None = None
+        opened: OpenedSource | None = None
         try:
-            source = self._open_source(job)
-            secret = source.url
-            result = self._extractor.extract(job.id, source, job.request)
+            opened = self._open_source(job)
+            result = self._extractor.extract(job.id, opened.source, job.request)
             _check_rows(result)
         except Exception as error:  # noqa: BLE001 - connectors and guards are plugins; every error is a FAILED job
-            return self._explain(job, error, secret)
+            return self._explain(job, error, opened.source.url if opened else None)
+        finally:
+            if opened is not None and not self._sources.is_current(opened):
+                # It may have borrowed just after the change had closed the pool, and so opened it anew.
+                self._extractor.forget_outdated(opened.source)
         return JobOutcome(JobState.COMPLETED, result=result)
 
-    def _open_source(self, job: ClaimedJob) -> DataSource:
+    def _open_source(self, job: ClaimedJob) -> OpenedSource:
         opened = self._sources.open(job.request.source)
         if opened.record.id != job.source_id:
             raise UnknownNameError("the job's data source was removed after the job was created: create a new job")
         if self._queue.is_stopped(job.id):
             raise CancelledJobError("the job was stopped before its query began")
-        return opened.source
+        return opened
 
     def _explain(self, job: ClaimedJob, error: Exception, secret: Secret | None) -> JobOutcome:
         failure = describe_failure(error, secret, self._output_dir)

@@ -16,12 +16,16 @@ _PATIENCE_S: Final = 3
 
 
 class AbortWatch:
-    """Reads intervals.jsonl as it grows. Memory is bounded by the windows and by what the load child has not closed yet."""
+    """Reads intervals.jsonl as it grows. Memory is bounded by the windows and by what the load child has not closed yet.
 
-    def __init__(self, gates: Sequence[Gate], arm: str, intervals: Path) -> None:
+    Like the verdict it judges the whole seconds before `end_s`: in the drain nothing begins, and throughput must fall.
+    """
+
+    def __init__(self, gates: Sequence[Gate], arm: str, intervals: Path, end_s: int) -> None:
         self._windows = {gate: SlidingWindow(gate) for gate in gates if gate.aborts}
         self._arm = arm
         self._path = intervals
+        self._end_s = end_s
         self._read_bytes = 0
         self._open: dict[int, list[OperationInterval]] = {}
         self._next = 0
@@ -35,7 +39,7 @@ class AbortWatch:
             if interval.arm == self._arm and interval.second >= self._next:
                 self._open.setdefault(interval.second, []).extend(interval.operations)
                 self._newest = max(self._newest, interval.second)
-        while self._next < max(self._newest, int(elapsed_s) - _PATIENCE_S):
+        while self._next < min(max(self._newest, int(elapsed_s) - _PATIENCE_S), self._end_s):
             operations = self._open.pop(self._next, [])
             reason = self._slide(self._next, operations)
             self._next += 1

@@ -14,10 +14,23 @@ from pydantic import TypeAdapter
 from jivsbench import errors
 from jivsbench.children import Child, start_python_child
 from jivsbench.errors import InvalidRunError, JivsbenchError
-from jivsbench.load.messages import CUT, GO_ON, STOP, Done, Looked, Message, Progressed, Refused, Started, Waited, parse_message
+from jivsbench.load.messages import (
+    CUT,
+    STOP,
+    Done,
+    Message,
+    Progressed,
+    Refused,
+    Rest,
+    Rested,
+    Started,
+    Waited,
+    format_go_on,
+    go_on,
+    parse_message,
+)
 from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.load.spec import JoinSpec, LoadArm, LoadOutcome, LoadSpec
-from jivsbench.model.record import BlockRow
 
 LOG_NAME: Final = "load.log"
 _WORKER: Final = "jivsbench.load.worker"
@@ -33,12 +46,6 @@ _READ_BYTES: Final = 65536
 Hear = Callable[[LoadProgress | LoadMachines], None]
 
 
-def always(blocks: Sequence[BlockRow]) -> bool:
-    """For a load that is played to its end, whatever its blocks say."""
-    del blocks
-    return True
-
-
 def never(progress: LoadProgress) -> bool:
     """For a load that nothing ends before its schedule does."""
     del progress
@@ -49,19 +56,19 @@ def run_load(
     spec: LoadSpec,
     folder: Path,
     on_progress: Hear,
-    goes_on: Callable[[Sequence[BlockRow]], bool] = always,
+    rest: Rest = go_on,
     must_end: Callable[[LoadProgress], bool] = never,
 ) -> LoadOutcome:
     """Play the load that `spec` describes. Samples go to `spec.intervals_path`, the child's log to `folder`.
 
     `on_progress` hears once a second which load machines have joined, if there are any, and how the load goes.
-    At each of `spec.looks` the load rests until `goes_on` has answered; False ends it there. Once
+    At each of `spec.rests` nothing is in flight until `rest` has answered. Once
     `must_end` says so, no iteration begins any more; what is in flight ends as at any block's end.
 
     Raises InvalidRunError when the child or a target ends before the load does, and whatever the child refused with.
     Whatever is raised, KeyboardInterrupt too, the child is gone by then.
     """
-    return _follow(spec, _TargetWatch(spec.arms), folder / LOG_NAME, on_progress, goes_on, must_end)
+    return _follow(spec, _TargetWatch(spec.arms), folder / LOG_NAME, on_progress, rest, must_end)
 
 
 def join_load(spec: JoinSpec, log: Path, on_progress: Hear) -> LoadOutcome:
@@ -69,7 +76,7 @@ def join_load(spec: JoinSpec, log: Path, on_progress: Hear) -> LoadOutcome:
 
     Raises EnvironmentProblem when no master answers, InvalidRunError when the load ended early.
     """
-    return _follow(spec, _TargetWatch(()), log, on_progress, always, never)
+    return _follow(spec, _TargetWatch(()), log, on_progress, go_on, never)
 
 
 def _follow(  # noqa: PLR0917 - six different types
@@ -77,7 +84,7 @@ def _follow(  # noqa: PLR0917 - six different types
     watch: "_TargetWatch",
     log: Path,
     on_progress: Hear,
-    goes_on: Callable[[Sequence[BlockRow]], bool],
+    rest: Rest,
     must_end: Callable[[LoadProgress], bool],
 ) -> LoadOutcome:
     with _start_worker(spec, log) as child:
@@ -93,8 +100,11 @@ def _follow(  # noqa: PLR0917 - six different types
                     if not is_cut and must_end(progress):
                         is_cut = True
                         _answer(child, CUT)
-                case Looked(blocks=blocks):
-                    _answer(child, GO_ON if goes_on(blocks) else STOP)
+                case Rested(blocks=blocks):
+                    arms = rest(blocks)
+                    if arms:
+                        watch.follow(arms)
+                    _answer(child, STOP if arms is None else format_go_on(arms))
                 case Refused():
                     raise _build_error(message)
                 case Done(outcome=outcome):
@@ -138,10 +148,12 @@ def _listen(child: Child, watch: "_TargetWatch", log: Path) -> Iterator[Message]
             chunk = os.read(child.stdout.fileno(), _READ_BYTES)
             if not chunk:
                 return
-            heard_s, limit_s = time.monotonic(), _SILENCE_S
+            limit_s = _SILENCE_S
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
                 yield parse_message(line)
+            # Whoever hears a message may take its time: meanwhile nobody listened.
+            heard_s = time.monotonic()
 
 
 def _wait_for_end(child: Child) -> None:
@@ -175,9 +187,13 @@ class _TargetWatch:
     """Looks once a second whether every target still is the process that it was at the start."""
 
     def __init__(self, arms: Sequence[LoadArm]) -> None:
-        self._targets = [(arm, _find_process(arm.pid)) for arm in arms]
+        self.follow(arms)
         self._started_s: float | None = None
         self._next_s = time.monotonic()
+
+    def follow(self, arms: Sequence[LoadArm]) -> None:
+        """From now on these are the targets."""
+        self._targets = [(arm, _find_process(arm.pid)) for arm in arms]
 
     def start_clock(self) -> None:
         """The load begins now."""

@@ -19,10 +19,10 @@ from jivsbench.analysis.condensing import condense
 from jivsbench.errors import InvalidRunError
 from jivsbench.extract.folders import write_whole
 from jivsbench.load.intervals import open_for_owner
-from jivsbench.load.phase_metrics import PhaseCounters, subtract_phases
+from jivsbench.load.phase_metrics import PhaseCounters, add_phases, subtract_phases
 from jivsbench.load.server_probe import ServerAccess, ServerWatch
 from jivsbench.load.spec import LoadArm
-from jivsbench.load.target_probe import TargetProbe
+from jivsbench.load.target_probe import TargetProbe, count_on, read_counts
 from jivsbench.model.monitor_rows import MonitorFacts, MonitorRow, ServerRecord, ServerRow
 from jivsbench.model.phase_times import PhaseTimes
 
@@ -81,8 +81,14 @@ class Monitor:
 
     def __init__(self, arms: Sequence[LoadArm], path: Path, servers: ServerAccess | None = None) -> None:
         self._probes = [TargetProbe(arm) for arm in arms]
+        self._gone: list[TargetProbe] = []
+        self._looking = threading.Lock()
         self._latest: dict[str, MonitorRow] = {}
-        self._phases: dict[str, tuple[PhaseCounters | None, PhaseCounters | None]] = {}
+        self._known: dict[str, dict[str, float]] = {}
+        """Of each arm the last that was read of all that counts up: of what a look could not read, an earlier count."""
+        self._counted: dict[str, dict[str, float]] = {}
+        """What the processes of an arm that have ended add to the counts of its present one."""
+        self._phases: dict[str, list[tuple[PhaseCounters | None, PhaseCounters | None]]] = {}
         self._path = path
         self._lock = threading.Lock()
         self._lines: IO[bytes] | None = None
@@ -100,8 +106,7 @@ class Monitor:
         except OSError:
             _log.exception("the monitor ended early: its file cannot be written")
             return self
-        before = {probe.arm: probe.read_phases() for probe in self._probes}
-        self._phases = {arm: (found, None) for arm, found in before.items()}
+        self._begin_phases()
         self._thread.start()
         if self._servers is not None:
             self._servers.start(self._started_ns)
@@ -114,11 +119,30 @@ class Monitor:
         self._thread.join()
         if self._servers is not None:
             self._servers.stop()
-        for probe in self._probes:
-            self._phases[probe.arm] = (self._phases[probe.arm][0], probe.read_phases())
-            probe.close()
+        self._end_phases()
         self._ended_ns = time.monotonic_ns()
         self._lines.close()
+
+    def look_away(self) -> None:
+        """The targets are about to end. What counts up goes on from where they left it once others are followed."""
+        with self._looking:
+            if self._lines is None:
+                return
+            try:
+                self._look()
+            except OSError:
+                _log.exception("the monitor could not keep its last look at targets that end")
+            self._end_phases()
+
+    def follow(self, arms: Sequence[LoadArm]) -> None:
+        """From now on these are the targets, after `look_away`."""
+        with self._looking:
+            if self._lines is None:
+                return
+            self._probes = [TargetProbe(arm) for arm in arms]
+            for probe in self._probes:
+                self._leave_out_start(probe)
+            self._begin_phases()
 
     def latest(self, arm: str) -> MonitorRow | None:
         """The last look at one arm; None before the first."""
@@ -139,15 +163,19 @@ class Monitor:
 
     def phases(self, arm: str) -> PhaseTimes | None:
         """Where the jobs of one arm spent their time while it was watched. Called after the block."""
-        before, after = self._phases.get(arm, (None, None))
-        return None if before is None or after is None else subtract_phases(before, after)
+        spans = self._phases.get(arm, [])
+        known = [(before, after) for before, after in spans if before is not None and after is not None]
+        if not known or len(known) < len(spans):
+            return None
+        befores, afters = zip(*known, strict=True)
+        return subtract_phases(add_phases(befores), add_phases(afters))
 
     def facts(self) -> MonitorFacts:
         """What watching cost. Called after the block."""
         wall_s = (self._ended_ns - self._started_ns) / _NS_PER_S
         cpu_s = self._cpu_s + (self._servers.cpu_s if self._servers else 0.0)
-        answers = sum(probe.answers for probe in self._probes)
-        answer_s = sum(probe.answers_s for probe in self._probes) / answers if answers else None
+        answers = sum(probe.answers for probe in self._gone)
+        answer_s = sum(probe.answers_s for probe in self._gone) / answers if answers else None
         return MonitorFacts(self._looks, self._missed, cpu_s / wall_s if wall_s > 0 else None, answer_s)
 
     def _offset_s(self, since_ns: int | None) -> float:
@@ -173,11 +201,8 @@ class Monitor:
         ticks = 0
         while True:
             is_last = self._stop.is_set()
-            for probe in self._probes:
-                row = probe.look((time.monotonic_ns() - self._started_ns) / _NS_PER_S)
-                self._latest[probe.arm] = row
-                self._write(_dump(MonitorLine(probe.arm, row)))
-            self._looks += 1
+            with self._looking:
+                self._look()
             if is_last:
                 return
             elapsed_s = (time.monotonic_ns() - self._started_ns) / _NS_PER_S
@@ -186,6 +211,35 @@ class Monitor:
             self._missed += following - ticks - 1
             ticks = following
             self._stop.wait(ticks * _PERIOD_S - elapsed_s)
+
+    def _look(self) -> None:
+        """Nothing between two processes of an arm: then there is nobody to look at."""
+        for probe in self._probes:
+            row = probe.look((time.monotonic_ns() - self._started_ns) / _NS_PER_S)
+            row = count_on(row, self._counted.get(probe.arm, {}))
+            self._latest[probe.arm] = row
+            self._known[probe.arm] = self._known.get(probe.arm, {}) | read_counts(row)
+            self._write(_dump(MonitorLine(probe.arm, row)))
+        self._looks += bool(self._probes)
+
+    def _leave_out_start(self, probe: TargetProbe) -> None:
+        """What a process took to start is none of its load, as with the first one, whose first look comes after its start."""
+        counted, spent_s = self._counted.get(probe.arm, {}), probe.read_cpu_s()
+        if "cpu_s" in counted and spent_s is not None:
+            counted["cpu_s"] -= spent_s
+
+    def _begin_phases(self) -> None:
+        for probe in self._probes:
+            self._phases.setdefault(probe.arm, []).append((probe.read_phases(), None))
+
+    def _end_phases(self) -> None:
+        for probe in self._probes:
+            spans = self._phases[probe.arm]
+            spans[-1] = (spans[-1][0], probe.read_phases())
+            self._counted[probe.arm] = dict(self._known.get(probe.arm, {}))
+            probe.close()
+        self._gone += self._probes
+        self._probes = []
 
 
 _TARGET_LINES: Final = TypeAdapter(MonitorLine)

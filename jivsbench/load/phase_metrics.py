@@ -1,7 +1,8 @@
 """A target's phases of its jobs, from its /metrics: read before and after the load, the difference is what the load did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import inf
 from typing import Final, TypeVar
 
@@ -48,6 +49,16 @@ def parse_phase_counters(text: str) -> PhaseCounters:
     return PhaseCounters(buckets, sums, jobs, by_duration)
 
 
+def add_phases(readings: Sequence[PhaseCounters]) -> PhaseCounters:
+    """One reading of several targets together."""
+    return PhaseCounters(
+        _add([reading.buckets for reading in readings]),
+        _add([reading.sums for reading in readings]),
+        _add([reading.jobs for reading in readings]),
+        _add([reading.by_duration for reading in readings]),
+    )
+
+
 def subtract_phases(before: PhaseCounters, after: PhaseCounters) -> PhaseTimes | None:
     """What happened between two readings; None when the target tells nothing of it, or was restarted in between."""
     if not after.sums or any(after.sums.get(phase, 0.0) < value for phase, value in before.sums.items()):
@@ -67,6 +78,10 @@ def subtract_phases(before: PhaseCounters, after: PhaseCounters) -> PhaseTimes |
         if count
     )
     return PhaseTimes(tuple(phases), by_duration)
+
+
+def _add(counts: Sequence[Mapping[_Key, float]]) -> Mapping[_Key, float]:
+    return {key: sum(one.get(key, 0.0) for one in counts) for key in dict.fromkeys(chain.from_iterable(counts))}
 
 
 def _change(before: Mapping[_Key, float], after: Mapping[_Key, float], key: _Key) -> float:

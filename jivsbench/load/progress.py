@@ -38,6 +38,8 @@ class LoadProgress:
     job_p99_ns: float | None = None
     """None with fewer than 100 jobs within the 5 seconds."""
     jobs_per_s: float | None = None
+    steal_ratio: float | None = None
+    """Of this machine's CPU time so far, what its hypervisor gave to others; None where nobody says, or several machines load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,16 @@ class RecentSeconds:
         self._recent.append(second)
 
     def describe(
-        self, *, elapsed_s: float, total_s: float, arm: str, block: int, blocks: int, users: int, lag_p99_ns: float | None
+        self,
+        *,
+        elapsed_s: float,
+        total_s: float,
+        arm: str,
+        block: int,
+        blocks: int,
+        users: int,
+        lag_p99_ns: float | None,
+        steal_ratio: float | None = None,
     ) -> LoadProgress:
         """Where the load is, with what these seconds say of the arm."""
         p50_ns, p95_ns, p99_ns = self.job_percentiles_ns()
@@ -93,6 +104,7 @@ class RecentSeconds:
             job_p50_ns=p50_ns,
             job_p99_ns=p99_ns,
             jobs_per_s=self.jobs_per_s(),
+            steal_ratio=steal_ratio,
         )
 
     def rows_per_min(self) -> float:

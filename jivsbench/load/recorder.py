@@ -44,6 +44,17 @@ class Sample(NamedTuple):
     """When it could be sent at the earliest, if that was after `intended_ns`: in an open loop all places may be taken."""
 
 
+class Dropped(NamedTuple):
+    """An iteration that was due and never began."""
+
+    due_ns: int
+    dropped_ns: int
+    """When it was known that it would not be sent."""
+    ended_ns: int
+    """When it counts as ended, for its response time alone; that may lie ahead."""
+    code: str
+
+
 class _Slot(NamedTuple):
     """What an interval is made of: one second of one phase of one block."""
 
@@ -113,17 +124,25 @@ class Recorder:
         """An iteration has ended, and nothing in it failed."""
         self._interval_at(block, ended_ns).achieved += 1
 
-    def record_not_sent(
-        self, block: OpenBlock, operations: Iterable[tuple[str, OperationKind]], due_ns: int, ended_ns: int, code: str
-    ) -> None:
-        """Count an iteration that never began: failed, and as slow as if it had ended at `ended_ns`.
+    def record_not_sent(self, block: OpenBlock, operations: Iterable[tuple[str, OperationKind]], dropped: Dropped) -> None:
+        """Count an iteration that never began: failed, in the second in which it was dropped, and slow.
 
-        That moment may lie ahead: what finds no room counts at once, in the second of its block's end, so that a flood of
-        it needs no memory. Nobody sent it late, so it has no lag.
+        It counts at once, so that a flood of it needs no memory, and whoever looks at that second sees it. Nobody sent
+        it, so it has neither a service time nor a lag.
         """
-        failure = Failure(ErrorClass.NOT_SENT, code)
+        due_ns, dropped_ns, ended_ns, code = dropped
+        failure, response_ns = self._bound_code(Failure(ErrorClass.NOT_SENT, code)), ended_ns - due_ns
+        parts = self._interval_at(block, dropped_ns).operations
         for operation, kind in operations:
-            self.record(block, Sample(operation, kind, due_ns, ended_ns, ended_ns, 0, failure, ready_ns=ended_ns))
+            part = parts.setdefault((operation, kind), _OpenOperation())
+            self.operations += 1
+            part.count += 1
+            part.response.record(response_ns)
+            part.count_error(failure)
+            block.count_error(dropped_ns)
+            if kind is OperationKind.JOB:
+                block.count_job(dropped_ns, response_ns, 0, is_error=True)
+        block.last_ns = max(block.last_ns, dropped_ns)
 
     def absorb(self, machine: int, block: OpenBlock, interval: Interval) -> None:
         """Count what another load machine has counted in one second: everything is added up, histograms are merged."""

@@ -89,6 +89,8 @@ def merge_facts(parts: Sequence[GeneratorFacts]) -> GeneratorFacts:
         clock_jump_ns=_worst([part.clock_jump_ns for part in parts]),
         rss_growth_bytes=_worst([part.rss_growth_bytes for part in parts]),
         workers=len(parts),
+        cpu_highest_ratio=_worst([part.cpu_highest_ratio for part in parts]),
+        times_jobs=any(part.times_jobs for part in parts),
     )
 
 

@@ -74,8 +74,8 @@ class LoadSpec:
     intervals_path: str
     plugins: tuple[str, ...] = ()
     disabled_plugins: tuple[str, ...] = ()
-    looks: tuple[int, ...] = ()
-    """After how many blocks the child tells how they went, and waits for word whether to go on."""
+    rests: tuple[int, ...] = ()
+    """After how many blocks the child tells how they went, and waits for word whether to go on, and with which targets."""
     plugins_lock: str | None = None
     """The file that lists the plugins that may be loaded."""
     sources: tuple[OfferedSource, ...] = ()

@@ -1,8 +1,8 @@
 """One target as the monitor sees it from outside: its process tree, and what it says of itself in its /metrics."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from jivsbench.model.monitor_rows import MonitorRow
 _ANSWER_LIMIT_S: Final = 0.8
 _TREE_LOOKS: Final = 5  # listing every process of the machine costs ten times as much as reading one
 _OK: Final = 200
+_EXACT_DIGITS: Final = 6  # of sums of ticks: without, one added in another order may seem to have fallen, as after a restart
 _WANTED: Final = (
     "jivsbench_pool_connections",
     "jivsbench_pool_waiting",
@@ -54,6 +55,20 @@ class TargetCounters:
     cache_loads_repeated: int | None = None
 
 
+_COUNTERS: Final = ("cpu_s", "cache_hits", "cache_misses", "cache_loads", "cache_loads_repeated")
+
+
+def read_counts(row: MonitorRow) -> dict[str, float]:
+    """What a look found of all that only counts up."""
+    return {name: value for name in _COUNTERS if (value := getattr(row, name)) is not None}
+
+
+def count_on(row: MonitorRow, before: Mapping[str, float]) -> MonitorRow:
+    """A look at a process, counted on from the counts of the one before it in the same arm."""
+    known = {name: count for name, count in before.items() if getattr(row, name) is not None}
+    return replace(row, **{name: round(getattr(row, name) + count, _EXACT_DIGITS) for name, count in known.items()})
+
+
 class TargetProbe:
     """Looks at one target. Never raises."""
 
@@ -88,6 +103,10 @@ class TargetProbe:
             cache_loads=counters.cache_loads,
             cache_loads_repeated=counters.cache_loads_repeated,
         )
+
+    def read_cpu_s(self) -> float | None:
+        """CPU seconds of its whole tree so far; None when they cannot be read."""
+        return self._read_tree().cpu_s
 
     def read_phases(self) -> PhaseCounters | None:
         """Where the target's jobs spent their time so far; None when it does not say."""
@@ -146,7 +165,7 @@ def read_tree(tree: Sequence[psutil.Process]) -> TreeReading:
     return TreeReading(
         rss_bytes=sum(reading.rss_bytes or 0 for reading in readings),
         pss_bytes=None if None in pss else sum(part or 0 for part in pss),
-        cpu_s=sum(reading.cpu_s or 0.0 for reading in readings),
+        cpu_s=round(sum(reading.cpu_s or 0.0 for reading in readings), _EXACT_DIGITS),
         threads=sum(reading.threads or 0 for reading in readings),
         handles=sum(reading.handles or 0 for reading in readings),
     )

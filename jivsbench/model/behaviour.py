@@ -1,5 +1,6 @@
 """How a target behaves under a scenario's load: where it saturates, whether it grows, how it recovers."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +26,8 @@ class LoadPoint:
     rows_per_s: float
     seconds: int
     fitted_per_s: float | None = None
+    error_ratio: float | None = None
+    """Standard error of the throughput as a part of it, from how the climb's seconds scatter; None when that is not known."""
 
     @property
     def residual_ratio(self) -> float | None:
@@ -51,6 +54,26 @@ class KneeFit:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """Throughput in rows per second at one load, before a climb and after it. Nobody knows when in between it changed."""
+
+    load: float
+    before_per_s: float
+    after_per_s: float
+
+    @property
+    def ratio(self) -> float:
+        """After / before - 1; infinite after a rate of 0, which no run measures but a file may hold."""
+        return self.after_per_s / self.before_per_s - 1 if self.before_per_s else math.inf
+
+    @property
+    def size_ratio(self) -> float:
+        """How large it is, whichever way: the higher of both / the lower of both - 1."""
+        low, high = sorted((self.before_per_s, self.after_per_s))
+        return high / low - 1 if low else math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Knee:
     """Where throughput stops growing: by the steps themselves, and by a fitted curve."""
 
@@ -62,6 +85,10 @@ class Knee:
     """Throughput grew up to the highest load: the knee lies beyond it."""
     p95_limit_ns: float | None
     fit: KneeFit
+    least_ratio: float = 0.0
+    """A step whose throughput lies above all before it by no more than this did not grow."""
+    drift: Drift | None = None
+    """None when the schedule does not return to the load that it climbed from."""
 
 
 class Trend(StrEnum):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from jivsbench.model.comparison import LEAST_ALPHA
 from jivsbench.model.scenario import Stage, WorkloadSpec
 
 
@@ -12,16 +13,16 @@ class Noise:
     metric: str
     statistic: str
     pair_deviation: float
-    """Of one pair, as the width of the intervals shows it: the error of n pairs is this / sqrt(n)."""
-    trial_deviation: float
-    """What is left between trials beyond the error of their pairs: each pair of processes has a speed of its own."""
+    """Of one pair, as the width of an interval over pairs shows it: the error of n pairs is this / sqrt(n)."""
+    process_deviation: float
+    """What is left between one process of each and the next, beyond the error of their pairs: each has a speed of its own."""
     false_alarms: int
     """Trials in which it was called worse or better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The noise of one load on one machine."""
+    """The noise of one load on one machine. Raises ValueError for a level that no comparison has."""
 
     measured_at: str
     """UTC, ISO 8601."""
@@ -39,9 +40,15 @@ class Calibration:
     """Trials that say nothing, because the load generator was starved or the like; not among `trials`."""
     pairs: int
     """Of each trial."""
+    processes: int
+    """Of each arm in each trial."""
     alpha_ratio: float
     seeds: tuple[int, ...]
     noises: tuple[Noise, ...]
+
+    def __post_init__(self) -> None:
+        if not LEAST_ALPHA <= self.alpha_ratio < 1:
+            raise ValueError(f"alpha_ratio lies between {LEAST_ALPHA:g} and 1: {self.alpha_ratio:g}")
 
     @property
     def block_s(self) -> float:

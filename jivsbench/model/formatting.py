@@ -89,11 +89,21 @@ def format_beside(value: float | None, limit: float, unit: Unit, better: Directi
 def format_limit(limit: float, unit: Unit) -> str:
     """A limit exactly as it was asked for: never rounded.
 
-    >>> format_limit(20000.0, Unit.RECORDS_PER_MINUTE)
-    '20,000 records/min'
+    >>> format_limit(20000.0, Unit.RECORDS_PER_MINUTE), format_limit(-36.5, Unit.PERCENT).isascii()
+    ('20,000 records/min', False)
     """
     number = f"{int(limit):,}" if limit == int(limit) else repr(limit)
+    number = number.replace("-", _MINUS, 1) if limit < 0 else number
     return number if unit is Unit.COUNT else f"{number} {unit.value}"
+
+
+def format_change(percent: float, decimals: int = 1) -> str:
+    """A difference with its sign, in percent.
+
+    >>> format_change(2.04), format_change(-2.04, 2).isascii()
+    ('+2.0 %', False)
+    """
+    return f"{percent:+.{decimals}f} %".replace("-", _MINUS)
 
 
 def format_ratio(ratio: float | None, better: Direction | None = None) -> str:
@@ -105,6 +115,15 @@ def format_ratio(ratio: float | None, better: Direction | None = None) -> str:
     if ratio is None or not math.isfinite(ratio):
         return NOT_MEASURED
     return f"{TIMES}{_round(ratio, _ratio_decimals(ratio), better)}"
+
+
+def format_pairs(pairs: int, processes: int) -> str:
+    """What an interval of a comparison rests on.
+
+    >>> format_pairs(60, 1), format_pairs(120, 10)
+    ('60 pairs', '120 pairs of 10 processes each')
+    """
+    return f"{pairs} pairs" if processes == 1 else f"{pairs} pairs of {processes} processes each"
 
 
 def format_confidence(confidence: float) -> str:

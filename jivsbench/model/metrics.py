@@ -119,7 +119,8 @@ _ANSWERS: Final = (
         Unit.JOBS_PER_SECOND,
         ("rate",),
         Direction.HIGHER,
-        "the highest arrival rate that kept the p95 limit, by bisection on plateaus of an open loop",
+        "the highest arrival rate (iterations: of `mixed` not each is a job) that kept the p95 limit, by bisection on plateaus "
+        "of an open loop",
         needs_jobs=True,
         question=Question.CAPACITY,
     ),

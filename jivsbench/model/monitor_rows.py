@@ -7,13 +7,17 @@ from jivsbench.model.activity import StatementTotals, WaitCount
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One gauge over several looks of the monitor, in its own unit, of which `known` read it."""
+    """One gauge over several looks of the monitor, in its own unit, of which `known` read it. Raises ValueError when none did."""
 
     gauge: str
     known: int
     low: float
     mean: float
     high: float
+
+    def __post_init__(self) -> None:
+        if self.known < 1:
+            raise ValueError(f"a spread is of 1 reading at least: {self.known}")
 
 
 @dataclass(frozen=True, slots=True)

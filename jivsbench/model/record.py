@@ -65,6 +65,11 @@ class Plan:
         """Name of the arm that is judged."""
         return self.profiles[-1].name
 
+    @property
+    def processes(self) -> int:
+        """How many processes every arm has, one after the other."""
+        return 1 + max((block.process for block in self.blocks), default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class PluginFacts:
@@ -122,6 +127,8 @@ class BlockRow:
     """CPU seconds of the target's process from the block's start until it was drained; None where the system cannot tell."""
     cpu_rows: int = 0
     """Rows of all jobs that completed in that time, washout and drain included."""
+    process: int = 0
+    """Which of its arm's processes answered, as in `Block`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +264,13 @@ class GeneratorFacts:
     """What the load generator says of itself, so that a run can judge its own validity."""
 
     cpu_ratio: float | None
-    """CPU seconds of the generator per second of one core."""
+    """CPU seconds of the generator per second in which it did not rest, of one core."""
     lag_p99_ns: float | None
     users_planned_max: int
     users_reached_max: int
     operations: int
     wall_s: float
+    """From its first block to the end of its last, rests included."""
     pacing: str | None = None
     """What its clock waits with: `timerfd`, or `sleep`, which is 0.6 ms late, where there is no timerfd; and its precedence."""
     arrivals_planned: int | None = None
@@ -285,6 +293,10 @@ class GeneratorFacts:
     """Memory of the generator at the end of the load less that at its beginning."""
     workers: int = 1
     """Load processes that shared the load."""
+    cpu_highest_ratio: float | None = None
+    """The highest mean of `cpu_ratio` over 10 s; over the whole load when it was shorter. None in older files."""
+    times_jobs: bool = True
+    """Its workload has whole jobs. False: calls alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +326,13 @@ class RunRecord:
     """What the search after the load found, when the scenario asked for it."""
     is_partial: bool = False
     """The run was cut off: what had ended until then is here; how the jobs in flight ended nobody knows."""
+
+    @property
+    def sides(self) -> tuple[ArmRecord, ArmRecord] | None:
+        """The baseline and the candidate; None of a run that has not both."""
+        arms = {arm.profile.name: arm for arm in self.arms}
+        baseline, candidate = arms.get(self.plan.baseline or ""), arms.get(self.plan.candidate)
+        return None if baseline is None or candidate is None else (baseline, candidate)
 
 
 @dataclass(frozen=True, slots=True)

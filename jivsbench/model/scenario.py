@@ -157,10 +157,12 @@ class Block:
     pair: int
     arm: str
     washout_s: float
+    process: int = 0
+    """Against which of its arm's processes it is played: they follow one another, and only one lives at a time."""
 
     @property
     def is_warm_up(self) -> bool:
-        """True for a block that is played before the first pair and counts as washout from its beginning to its end."""
+        """True for a block that is played before the first pair of its process: from beginning to end it counts as washout."""
         return self.pair == WARM_UP_PAIR
 
 

@@ -52,6 +52,8 @@ class Effect:
     confidence: float
     pairs: int
     method: str
+    processes: int = 1
+    """How many processes of each arm the pairs were measured against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,11 @@ class Verdict:
     """Where the run may go, staging and production apart; empty in files of older versions."""
     inputs: Inputs | None = None
     """What the judgement was given beside the run; None: nothing."""
+
+    @property
+    def asked(self) -> tuple[Gate, ...]:
+        """The gates it was judged by, which need not be those of the plan."""
+        return tuple(result.gate for result in self.gates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from jivsbench.errors import ConfigError, OutputError
+from jivsbench.model.metrics import find_metric
 from jivsbench.model.record import FORMAT_VERSION, Plan, RunRecord, RunStart
+from jivsbench.model.sample import OperationKind
 from jivsbench.model.summary import Report
 from jivsbench.private_folders import make_missing_folders
 from jivsbench.report.manifest import MANIFEST_FILENAME, format_manifest, hash_folder, read_manifest
@@ -82,9 +84,24 @@ def read_run(path: Path) -> RunFile:
         raise ConfigError(f"{file} cannot be read ({exc.strerror}): check its permissions") from exc
     _check_version(file, content)
     try:
-        return parse_run(content)
+        run = parse_run(content)
     except ValidationError as exc:
         raise ConfigError(f"{file}: {_name_field(exc)}: it was not written by jivsbench, or was changed since") from exc
+    problem = next(_find_unknown_names(run.record), None)
+    if problem is not None:
+        raise ConfigError(f"{file}: {problem}: it was not written by jivsbench, or was changed since")
+    return run
+
+
+def _find_unknown_names(record: RunRecord) -> Iterator[str]:
+    """What every figure of a run hangs on, and its types do not say."""
+    if not record.plan.profiles:
+        yield "the plan has no profile"
+    for arm in record.arms:
+        calls = [f"{part.operation}.response" for part in arm.operations if part.kind is not OperationKind.JOB]
+        for name in (*calls, *(found.metric for found in arm.windows)):
+            if find_metric(name) is None:
+                yield f"no metric is called {name!r}"
 
 
 def _check_version(file: Path, content: bytes) -> None:

@@ -13,7 +13,7 @@ from jivsbench.model.summary import Report
 from jivsbench.report.bundle import write_reports
 
 CALIBRATION_FILENAME: Final = "calibration.json"
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
         return ()
     except (OSError, ValidationError) as exc:
         raise ConfigError(
-            f"{path} cannot be read as a calibration ({type(exc).__name__}): delete it and calibrate again"
+            f"{path} cannot be read as calibrations of format_version {_VERSION} ({type(exc).__name__}): move it away and "
+            "calibrate again"
         ) from exc
     if found.format_version > _VERSION:
         raise ConfigError(f"{path} has format_version {found.format_version}, this jivsbench reads up to {_VERSION}: update it")

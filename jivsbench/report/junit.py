@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from typing import Final
 
+from jivsbench.analysis.validity import has_valid_figures
 from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
@@ -10,7 +11,7 @@ from jivsbench.model.formatting import NOT_MEASURED
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import GateResult, Report, Summary, Verdict, VerdictOutcome
 from jivsbench.report.literal import show_literally, show_on_one_line
-from jivsbench.report.views.headline import build_gate_line, counts, list_reasons
+from jivsbench.report.views.headline import build_gate_line, list_reasons
 
 _SKIPPED: Final = (CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE)
 
@@ -28,7 +29,9 @@ class JunitReporter:
         suites = [
             _build_suite("run", record, [_build_validity(record, verdict, is_valid=is_valid), _build_verdict(record, verdict)]),
             *_build_criteria(record, verdict),
-            _build_suite("gates", record, [_build_gate(result, is_valid=counts(record, verdict)) for result in verdict.gates]),
+            _build_suite(
+                "gates", record, [_build_gate(result, is_valid=has_valid_figures(record, verdict)) for result in verdict.gates]
+            ),
             _build_suite("security", record, [_build_check(check, suppressions) for check in record.checks]),
         ]
         root = ET.Element("testsuites", name=_text(f"jivsbench {record.plan.scenario.name}"), time=f"{record.duration_s:.3f}")
@@ -97,7 +100,7 @@ def _build_criteria(record: RunRecord, verdict: Verdict) -> list[ET.Element]:
     cases = []
     for result in verdict.criteria:
         case = _build_case("comparison", f"{result.metric} {result.statistic}")
-        if not counts(record, verdict):
+        if not has_valid_figures(record, verdict):
             _add(case, "skipped", "", f"the run is invalid; {result.outcome.value} does not count")
         elif result.outcome in (ComparisonOutcome.WORSE, ComparisonOutcome.INCONCLUSIVE):
             _add(case, "failure", result.outcome.value, result.reason)

@@ -28,7 +28,8 @@ _MARKS: Final = {
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ACTIVE: Final = re.compile(r"([\\`*_\[\]#|~$])")
 # A mention, an issue number, a bare address or an emoji is made by its first signs; a character of no width breaks it apart.
-_REFERENCE: Final = re.compile(r"@(?=\w)|(?<=\w):(?=//)|(?<=www)\.|\bGH-(?=\d)")
+# Two digits behind a colon are a time; no emoji is called so.
+_REFERENCE: Final = re.compile(r"@(?=\w)|(?<=\w):(?=//)|:(?!\d\d[:+-])(?=[\w+\\-]+:)|(?<=www)\.|\bGH-(?=\d)")
 _APART: Final = "&#8203;"
 _REMARK_BYTES: Final = 100
 

@@ -1,13 +1,14 @@
 """metrics.txt: the figures as OpenMetrics text, for GitLab's metrics report or a push to Prometheus.
 
-Base units, as the format asks for: seconds, bytes, ratios of 1. What was not measured has no sample, and the figures of an
-invalid run are left out: a series must not get a point that says nothing.
+Base units, as the format asks for: seconds, bytes, ratios of 1. What was not measured has no sample, and figures that say
+nothing about the target are left out: a series must not get such a point.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from jivsbench.analysis.validity import has_valid_figures
 from jivsbench.model.gate import GateOutcome, Unit
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Figure, Report, Summary, Verdict, VerdictOutcome
@@ -37,7 +38,7 @@ class OpenMetricsReporter:
         lines = [*_write_states("jivsbench_run_outcome", "How the run ended.", [(scenario, verdict.outcome)], VerdictOutcome)]
         gates = [({**scenario, "gate": result.text}, result.outcome) for result in verdict.gates]
         lines += _write_states("jivsbench_gate_outcome", "How each gate ended.", list(_keep_last(gates)), GateOutcome)
-        if verdict.outcome is not VerdictOutcome.INVALID:
+        if has_valid_figures(record, verdict):
             lines += _write_figures(summary, scenario)
         media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"
         return Report(self.name, self.filename, media_type, "".join(f"{line}\n" for line in (*lines, "# EOF")).encode())

@@ -1,14 +1,17 @@
 """What is not green in a run, as one list that every reporter for CI shows in its own way: the worst first, each once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from jivsbench.analysis.failed_jobs import describe_failed, find_failure
 from jivsbench.analysis.findings import explain_not_run
-from jivsbench.analysis.waiving import Suppressions, build_suppressions
+from jivsbench.analysis.waiving import Suppressions, build_suppressions, list_expired
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding, Severity
 from jivsbench.model.gate import GateOutcome, GateSeverity
+from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import GateResult, Verdict, VerdictOutcome
 
@@ -42,11 +45,15 @@ class Problem:
 
 
 def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
-    """Why the run is invalid, gates that are not green, checks and reported findings that are open; the worst first."""
+    """Why the run is invalid or ended early, whose word expired, gates, checks and findings that are not green; worst first."""
     problems = [Problem("run.invalid", "The run is invalid", reason, Weight.DOUBT) for reason in record.invalid]
+    if record.aborted:
+        problems.append(Problem("run.aborted", "The load was ended early", record.aborted, Weight.FAILURE))
+    problems += _list_expired(verdict.inputs)
     problems += [_describe_gate(result) for result in verdict.gates if not result.outcome.is_green]
     if not record.invalid:
         problems += [_describe_criterion(result) for result in verdict.criteria if result.outcome in _NOT_GREEN]
+        problems += _list_failed_jobs(record)
     suppressions = build_suppressions(verdict.inputs)
     for check in record.checks:
         problems += _describe_check(check, suppressions)
@@ -57,9 +64,26 @@ def list_problems(record: RunRecord, verdict: Verdict) -> tuple[Problem, ...]:
     problems += [_describe_finding(found, found.title, suppressions) for found in reported]
     has_reason = any(problem.weight <= Weight.DOUBT for problem in problems)
     if verdict.outcome in {VerdictOutcome.FAILED, VerdictOutcome.INVALID} and not has_reason:
-        # A run can end otherwise for a reason that is neither a gate nor a check, such as an expired waiver.
+        # Whatever the verdict says and nothing above does.
         problems += [Problem("run.verdict", f"The run is {verdict.outcome}", text, Weight.FAILURE) for text in verdict.reasons]
     return tuple(sorted(problems, key=lambda problem: problem.weight))
+
+
+def _list_expired(inputs: Inputs | None) -> Iterator[Problem]:
+    """Each fails the run by itself, whatever else does: who reads only the rest would settle the wrong thing."""
+    if inputs is None:
+        return
+    for waiver in inputs.waivers:
+        for text in list_expired((waiver,), inputs.judged_on):
+            title = f"Nobody answers any more for {waiver.target} {waiver.name}"
+            yield Problem("waiver.expired", title, text, Weight.FAILURE)
+
+
+def _list_failed_jobs(record: RunRecord) -> Iterator[Problem]:
+    if failure := find_failure(record):
+        yield Problem("run.failed_jobs", "The candidate fails jobs", failure, Weight.FAILURE)
+    elif failed := describe_failed(record):
+        yield Problem("run.failed_jobs", "Jobs failed whose durations were compared", failed, Weight.CONDITION)
 
 
 def _describe_criterion(result: CriterionResult) -> Problem:

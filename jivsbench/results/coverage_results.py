@@ -6,7 +6,7 @@ from typing import Any
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.inputs import Coverage
-from jivsbench.results.written import load_json, read_text
+from jivsbench.results.written import load_json, parse_count, read_text
 from jivsbench.results.xml_events import read_count, read_xml
 
 
@@ -59,18 +59,19 @@ def _read_xml(path: Path) -> Coverage:
 def _read_json(path: Path, text: str) -> Coverage:
     try:
         document: Any = load_json(text)
-        totals = document["totals"]
-        branches = int(totals["num_branches"]) if "num_branches" in totals else 0
-        return Coverage(
-            path.name,
-            int(totals["covered_lines"]),
-            int(totals["num_statements"]),
-            int(totals["covered_branches"]) if branches else None,
-            branches or None,
-        )
     except ConfigError as exc:
         raise ConfigError(f"{path}: {exc}") from None
-    except (KeyError, TypeError, ValueError, OverflowError):
+    try:
+        totals = document["totals"]
+        branches = _count(path, "num_branches", totals["num_branches"]) if "num_branches" in totals else 0
+        return Coverage(
+            path.name,
+            _count(path, "covered_lines", totals["covered_lines"]),
+            _count(path, "num_statements", totals["num_statements"]),
+            _count(path, "covered_branches", totals["covered_branches"]) if branches else None,
+            branches or None,
+        )
+    except (KeyError, TypeError):
         raise ConfigError(
             f"{path} is not the JSON of coverage.py: it lacks totals.covered_lines or totals.num_statements"
         ) from None
@@ -81,9 +82,16 @@ def _read_lcov(path: Path, text: str) -> Coverage:
     ended = False
     for line in text.splitlines():
         key, _, number = line.partition(":")
-        if key in sums and number.strip().isdigit():
-            sums[key] += int(number)
+        if key in sums:
+            sums[key] += _count(path, key, number)
         ended = ended or line.strip() == "end_of_record"
     if not ended:
         raise ConfigError(f"{path} is no coverage file that is known: write Cobertura or JaCoCo XML, coverage.py's JSON, or LCOV")
     return Coverage(path.name, sums["LH"], sums["LF"], sums["BRH"] if sums["BRF"] else None, sums["BRF"] or None)
+
+
+def _count(path: Path, name: str, written: object) -> int:
+    found = parse_count(written)
+    if found is None:
+        raise ConfigError(f"{path}: {name} is no whole number of things: it is not of the expected format")
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.inputs import SuiteResults
-from jivsbench.results.xml_events import read_xml
+from jivsbench.results.xml_events import read_count, read_xml
 
 
 def read_junit(paths: Sequence[Path]) -> SuiteResults:
@@ -27,6 +27,7 @@ def read_junit(paths: Sequence[Path]) -> SuiteResults:
 
 @dataclass(slots=True)
 class _Cases:
+    path: Path
     total: int = 0
     failed: int = 0
     skipped: int = 0
@@ -49,20 +50,20 @@ class _Cases:
             self.current = "skipped"
         elif name == "testsuite":
             self.current = ""
-            self.outermost.append(sum(_number(attributes.get(key)) for key in ("failures", "errors")))
+            self.outermost.append(self._admit(attributes))
         elif name == "testsuites":
-            self.admitted = sum(_number(attributes.get(key)) for key in ("failures", "errors"))
+            self.admitted = self._admit(attributes)
+
+    def _admit(self, attributes: Mapping[str, str]) -> int:
+        """Failures and errors by an element's own sums. Raises ConfigError for what is none: it could be any number of them."""
+        return sum(read_count(self.path, attributes, key) for key in ("failures", "errors") if attributes.get(key))
 
 
 def _read_file(path: Path) -> _Cases:
-    cases = _Cases()
+    cases = _Cases(path)
     root = read_xml(path, cases.start)
     if root not in ("testsuites", "testsuite"):
         raise ConfigError(f"{path} is not JUnit XML: its root is <{root}>, expected is <testsuites>")
     # Suites may hold suites and repeat their sums, so the greatest single one is what is surely admitted.
     cases.admitted = max(cases.admitted, *cases.outermost, 0) if cases.outermost else cases.admitted
     return cases
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0

@@ -4,12 +4,13 @@ A result that the scanner suppressed is open here all the same: whoever accepts 
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.finding import Finding, Severity
-from jivsbench.results.written import load_json, read_text
+from jivsbench.results.written import load_json, parse_count, read_text
 
 _LEVELS: Final = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
 # GitHub's scale of `security-severity`, which is CVSS.
@@ -50,8 +51,10 @@ def _identify(result: Mapping[str, Any], driver: Mapping[str, Any]) -> str:
     named = result.get("ruleId") or reference.get("id")
     if named:
         return str(named)
-    index = result.get("ruleIndex", reference.get("index", -1))
-    return "unnamed" if index < 0 else str(driver["rules"][int(index)]["id"])
+    index = parse_count(result.get("ruleIndex", reference.get("index", Decimal(-1))))
+    if index is None:
+        raise ValueError("the index of a rule is no whole number")
+    return "unnamed" if index < 0 else str(driver["rules"][index]["id"])
 
 
 def _rate(result: Mapping[str, Any], rule: Mapping[str, Any]) -> Severity:
@@ -68,5 +71,6 @@ def _locate(result: Mapping[str, Any]) -> str:
         physical = location.get("physicalLocation") or {}
         uri, line = (physical.get("artifactLocation") or {}).get("uri"), (physical.get("region") or {}).get("startLine")
         if uri:
-            return f"{uri}:{int(line)}" if line else str(uri)
+            number = parse_count(line)
+            return f"{uri}:{number}" if number else str(uri)
     return ""

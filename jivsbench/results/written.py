@@ -13,13 +13,17 @@ from jivsbench.model.claims import Part, Quantity, Stated
 Figures = Iterable[tuple[Quantity, Stated | None]]
 _HUNDREDTH: Final = 0.01
 _LARGEST_EXPONENT: Final = 300
+_LARGEST_COUNT: Final = 10**15
 _NOTE_KEYS: Final = ("provenance", "source", "note", "notes", "comment", "description", "mode", "method", "generated_by")
 
 
 def load_json(text: str) -> Any:
-    """A JSON document whose numbers keep the digits that were written. Raises ConfigError."""
+    """A JSON document whose numbers keep the digits that were written, and whose texts a file can hold. Raises ConfigError."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+        document = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+        return _replace_surrogates(document) if "\\ud" in text.casefold() else document
+    except InvalidOperation:
+        raise ConfigError("this is not JSON of a result: a number in it has an exponent that nothing has") from None
     except (ValueError, RecursionError) as exc:
         raise ConfigError(f"this is not JSON: {exc}") from None
 
@@ -51,6 +55,27 @@ def parse_number(written: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if _is_sensible(number) else None
+
+
+def parse_count(written: object) -> int | None:
+    """A whole number of things; None for anything else, and for more than can be counted.
+
+    >>> parse_count(" 200 "), parse_count("2.5"), parse_count("1e999999999"), parse_count("\u00b2")
+    (200, None, None, None)
+    """
+    number = parse_number(written)
+    if number is None or abs(number) > _LARGEST_COUNT or number != int(number):
+        return None
+    return int(number)
+
+
+def _replace_surrogates(document: object) -> object:
+    """JSON can name half a character, which no file can hold."""
+    if isinstance(document, str):
+        return document.encode("utf-8", "replace").decode()
+    if isinstance(document, dict):
+        return {_replace_surrogates(key): _replace_surrogates(value) for key, value in document.items()}
+    return [_replace_surrogates(value) for value in document] if isinstance(document, list) else document
 
 
 def _is_sensible(number: Decimal) -> bool:

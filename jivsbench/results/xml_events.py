@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from jivsbench.errors import ConfigError
+from jivsbench.results.written import parse_count
 
 Start = Callable[[str, Mapping[str, str]], None]
 
@@ -37,12 +38,9 @@ def read_xml(path: Path, start: Start) -> str:
 
 def read_count(path: Path, attributes: Mapping[str, str], name: str) -> int:
     """A whole number of an attribute. Raises ConfigError when it is missing or none."""
-    try:
-        value = int(attributes[name])
-    except (KeyError, ValueError):
-        raise ConfigError(
-            f"{path}: the attribute {name!r} is missing or no whole number: it is not of the expected format"
-        ) from None
+    value = parse_count(attributes.get(name))
+    if value is None:
+        raise ConfigError(f"{path}: the attribute {name!r} is missing or no whole number: it is not of the expected format")
     if value < 0:
         raise ConfigError(f"{path}: the attribute {name!r} is below 0: it is not of the expected format")
     return value

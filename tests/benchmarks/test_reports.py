@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from jivsbench.app.conclusion import conclude, render_again
+from jivsbench.app.conclusion import conclude, render_as_written
 from jivsbench.plugins import load_registry
 from tests.gold.long_runs import long_run
 
@@ -19,6 +19,6 @@ def test_render_two_hours(benchmark, tmp_path: Path) -> None:
     registry = load_registry()
     conclude(long_run(_TWO_HOURS_S).record, tmp_path, registry)
 
-    benchmark(render_again, tmp_path, registry)
+    benchmark(render_as_written, tmp_path, registry)
 
     assert benchmark.stats.stats.min < _LIMIT_S

@@ -21,7 +21,9 @@ def has_starved(ended_error: str) -> bool:
 
 def calibrate(folder: Path, servers: tuple[str, ...]) -> dict:
     """One trial of six pairs; the test is skipped when the machine is too busy even for that."""
-    ended = run("calibrate", "--trials", "1", "--budget", "3s", "--rows", "100", "--json", *servers, cwd=folder)
+    ended = run(
+        "calibrate", "--trials", "1", "--processes", "1", "--budget", "3s", "--rows", "100", "--json", *servers, cwd=folder
+    )
     if ended.status == ExitCode.INVALID:
         assert has_starved(ended.stderr), ended
         pytest.skip("this machine was too busy to offer any load in time")
@@ -43,7 +45,7 @@ def test_a_machine_is_calibrated_and_its_plan_follows(tmp_path: Path, loaded_sou
     assert kept["calibrations"] == [calibration]
     assert not (tmp_path / "reports" / "runs").exists()
 
-    plan = json.loads(run("plan", "--effect", "50%", "--json", cwd=tmp_path).stdout)
+    plan = json.loads(run("plan", "--effect", "50%", "--processes", "1", "--json", cwd=tmp_path).stdout)
     assert plan["load_s"] == 2 * plan["pairs"] * 0.25
 
 
@@ -55,7 +57,7 @@ def test_a_later_comparison_takes_the_calibration_into_its_record(
     """So that its gates end the same wherever they are judged again."""
     servers = ("--source-url", loaded_source, "--cache-url", embedded_valkey_url)
     calibration = calibrate(tmp_path, servers)
-    run("compare", "--pairs", "6", "--rows", "100", *servers, cwd=tmp_path)
+    run("compare", "--pairs", "6", "--processes", "1", "--rows", "100", *servers, cwd=tmp_path)
 
     (bundle,) = (tmp_path / "reports" / "runs").iterdir()
     assert json.loads((bundle / "run.json").read_text())["record"]["calibration"] == calibration

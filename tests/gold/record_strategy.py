@@ -8,13 +8,29 @@ from functools import cache
 
 from hypothesis import strategies as st
 
+from jivsbench.model.calibration import Calibration
+from jivsbench.model.comparison import LEAST_ALPHA, ComparisonRule, Criterion
 from jivsbench.model.histogram import Histogram, HistogramBuilder
+from jivsbench.model.metrics import CATALOGUE
+from jivsbench.model.monitor_rows import Spread
 
 _TEXT = st.text(max_size=12)
 ANY_NUMBER = (st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False))
 """Every number that JSON can hold."""
 SENSIBLE_NUMBER = (st.integers(0, 10**12), st.floats(0, 1e9))
 """Numbers as clocks, counters and sizes give them: never negative, never astronomic."""
+
+_LEVEL = st.floats(LEAST_ALPHA, 0.999)
+_CRITERIA = [Criterion(metric.name, statistic) for metric in CATALOGUE for statistic in metric.paired]
+_BOUNDED = {
+    (Spread, "known"): st.integers(1, 10**12),
+    (Calibration, "alpha_ratio"): _LEVEL,
+    (ComparisonRule, "alpha_ratio"): _LEVEL,
+    (ComparisonRule, "margin_ratio"): st.floats(0, 10),
+    (ComparisonRule, "looks"): st.lists(st.integers(1, 10**12), min_size=1, max_size=2, unique=True).map(sorted).map(tuple),
+    (ComparisonRule, "criteria"): st.lists(st.sampled_from(_CRITERIA), min_size=1, max_size=2).map(tuple),
+}
+"""What may stand in fields that refuse most values of their type."""
 
 
 @cache
@@ -30,7 +46,10 @@ def values_of(annotation: object, numbers: tuple[st.SearchStrategy, st.SearchStr
     if dataclasses.is_dataclass(annotation):
         hints = typing.get_type_hints(annotation)
         names = [field.name for field in dataclasses.fields(annotation)]
-        return st.builds(annotation, **{name: values_of(hints[name], numbers) for name in names})
+        fields = {
+            name: _BOUNDED[key] if (key := (annotation, name)) in _BOUNDED else values_of(hints[name], numbers) for name in names
+        }
+        return st.builds(annotation, **fields)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is tuple and arguments[-1] is Ellipsis:
         return st.lists(values_of(arguments[0], numbers), max_size=2).map(tuple)

@@ -38,6 +38,7 @@ class Plant:
     create_500_every: int = 0
     create_422_every: int = 0
     start_503_every: int = 0
+    wait_500_every: int = 0
     cut_statistics_every: int = 0
     never_ends: bool = False
     port: int = 0
@@ -148,7 +149,9 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(202, self.describe(job))
 
     def wait(self, job: Job, wait_s: float) -> None:
-        self.server.service.count("wait")
+        if is_due(self.server.service.count("wait"), self.server.service.plant.wait_500_every):
+            self.answer(500, {"slug": "broken", "status": 500})
+            return
         if self.server.service.plant.never_ends:
             time.sleep(wait_s)
             self.answer(200, self.describe(job))

@@ -20,6 +20,7 @@ from jivsbench.load.spec import JoinSpec, LoadOutcome, Meeting
 from jivsbench.model.arrivals import arrival_times_ns
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.scenario import Arrival, Gaps, Stage, WorkloadSpec
+from tests.load.slow_link import slow_link
 from tests.machine import free_port
 
 PING = WorkloadSpec("ping", "bench_rows", 1)
@@ -37,10 +38,10 @@ def find_machine(number: int) -> psutil.Process:
 
 
 @contextmanager
-def join(spec, folder: Path, machines: int) -> Iterator[list[LoadOutcome | JivsbenchError]]:
+def join(spec, folder: Path, machines: int, port: int | None = None) -> Iterator[list[LoadOutcome | JivsbenchError]]:
     """That many load machines, each a process of its own, until their load has ended; how each of them ended."""
     ends: list[LoadOutcome | JivsbenchError] = []
-    joining = JoinSpec("127.0.0.1", spec.meeting.port, spec.plugins, spec.disabled_plugins)
+    joining = JoinSpec("127.0.0.1", port or spec.meeting.port, spec.plugins, spec.disabled_plugins)
 
     def play(number: int) -> None:
         try:
@@ -145,6 +146,35 @@ def test_a_lost_machine_makes_the_run_invalid(plant_ping, load, tmp_path) -> Non
 
     assert len(ends) == 2
     assert all(isinstance(end, InvalidRunError) for end in ends)
+
+
+@pytest.mark.no_cover
+def test_a_machine_is_told_that_its_master_ended_the_load(plant_ping, load, tmp_path) -> None:
+    """Ended on the master's side in the middle: the machine says so, and names no line of its own log as the cause."""
+    spec = load(plant_ping().arm(), workload=PING, arrival=Arrival.RATE, stages=(Stage(60.0, is_step=True, rate_per_s=20),))
+    spec = replace(spec, meeting=Meeting(1, port=free_port()))
+
+    def end(progress) -> None:
+        if getattr(progress, "elapsed_s", 0) > 1:
+            raise InvalidRunError("planted")
+
+    with join(spec, tmp_path, 1) as ends, pytest.raises(InvalidRunError, match="planted"):
+        run_load(spec, tmp_path, end)
+
+    assert [str(end) for end in ends] == ["the master ended the load before its end: see its own output"]
+
+
+@pytest.mark.nightly
+@pytest.mark.no_cover
+def test_machines_behind_a_slow_link_are_not_lost(plant_ping, load, tmp_path) -> None:
+    """0.3 s each way: to compare the clocks of the second machine takes 5.4 s, in which the first one has nothing to say."""
+    spec = load(plant_ping().arm(), workload=PING, arrival=Arrival.RATE, stages=(Stage(1.0, is_step=True, rate_per_s=20),))
+    spec = replace(spec, meeting=Meeting(2, port=free_port()))
+
+    with slow_link(spec.meeting.port, 0.3) as port, join(spec, tmp_path, 2, port):
+        outcome = run_load(spec, tmp_path, ignore)
+
+    assert (outcome.generator.workers, outcome.generator.arrivals_planned) == (2, 20)
 
 
 @pytest.mark.no_cover

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jivsbench.analysis.cut_off import rebuild_totals
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.shape import users_at
@@ -61,6 +62,23 @@ def test_percentiles_of_a_known_service_time(plant, load, tmp_path) -> None:
     for percent, planted_ns in ((50, 100e6), (95, 300e6)):
         found_ns = service.percentile_ns(percent)
         assert planted_ns * 0.999 <= found_ns <= planted_ns * 1.01 + slack_ns, percent
+
+
+@pytest.mark.no_cover
+def test_the_pause_before_a_poll_is_repeated_is_no_lag(plant, load, tmp_path) -> None:
+    """Every second long poll fails and is asked again 0.1 s later: the user waits for that, and the generator is not late."""
+    spec = load(plant(job_ms=20, wait_500_every=2).arm(), stages=(Stage(2.0, 2, is_step=True),))
+
+    outcome = run_load(spec, tmp_path, ignore)
+
+    waits = [part for part in read_operations(spec) if part.operation == "wait"]
+    response = merge_histograms(part.response for part in waits)
+    assert response.max_ns > 100e6
+    assert sum(count for bucket, count in response.buckets if 1.002**bucket > 99e6) >= 5
+    assert outcome.generator.lag_p99_ns is not None
+    assert outcome.generator.lag_p99_ns < 80e6
+    jobs = merge_histograms(part.response for part in read_operations(spec) if part.operation == "job")
+    assert jobs.max_ns > 120e6
 
 
 def test_every_job_is_accounted_for(plant, load, tmp_path) -> None:
@@ -150,6 +168,7 @@ def test_a_job_that_never_ends_times_out_with_its_block(plant, load, tmp_path) -
 
     totals, block = dict(outcome.totals)["a"], outcome.blocks[0]
     assert (totals.created, totals.timed_out) == (5, 5)
+    assert rebuild_totals("a", read_intervals(Path(spec.intervals_path))) == totals
     assert count_errors(spec) == {("wait", ErrorClass.TIMEOUT, "drain"): 5, ("job", ErrorClass.TIMEOUT, "drain"): 5}
     assert 0.5e9 <= block.drained_ns - block.end_ns < 1.5e9
     assert all(part.kind is not OperationKind.JOB for part in read_operations(spec, BlockPhase.MEASURED))
@@ -284,6 +303,9 @@ def test_the_generator_describes_itself(plant, load, tmp_path) -> None:
 
     facts = outcome.generator
     assert 0 < facts.cpu_ratio < 1
+    assert facts.times_jobs is True
+    # A load of a second is its own busiest stretch.
+    assert facts.cpu_highest_ratio == pytest.approx(facts.cpu_ratio, rel=0.1)
     assert 1.0 <= facts.wall_s < time.monotonic() - before_s
     assert facts.operations > 50
     assert facts.users_planned_max == facts.users_reached_max == 5

@@ -1,19 +1,24 @@
 """The monitor, looking at real processes."""
 
 import os
+import subprocess
+import sys
 import time
 import tracemalloc
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
 from jivsbench.analysis.condensing import MOST_ROWS
+from jivsbench.analysis.readings import find_restart
 from jivsbench.errors import JivsbenchError, SourceUnreachableError
 from jivsbench.load.monitor import Monitor, MonitorLine, read_looks
 from jivsbench.load.server_probe import ServerAccess
 from jivsbench.load.spec import LoadArm
+from jivsbench.load.target_probe import count_on
 from jivsbench.model.activity import ServerActivity, StatementTotals, WaitCount
 from jivsbench.model.monitor_rows import MonitorRow
 
@@ -43,6 +48,70 @@ def test_a_living_target_is_read_every_second(plant, tmp_path) -> None:
         assert (row.pool_active, row.pool_idle, row.pool_waiting) == (5, 1, 4)
         assert (row.cache_hits, row.cache_misses) == (90, 10)
     assert [line.row for line in read_lines(tmp_path / "monitor.jsonl") if line.arm == "a"] == list(rows)
+
+
+def test_what_counts_up_goes_on_from_one_process_of_an_arm_to_the_next(plant, tmp_path) -> None:
+    """90 cache hits of each: 180 in the end. Nobody is looked at in between."""
+    old, new = plant(), plant()
+
+    with Monitor([old.arm()], tmp_path / "monitor.jsonl") as monitor:
+        monitor.look_away()
+        old.process.kill()
+        time.sleep(1.2)
+        monitor.follow([new.arm()])
+        time.sleep(1.0)
+
+    rows = monitor.rows("a")
+    hits = [row.cache_hits for row in rows]
+    assert hits == sorted(hits)
+    assert set(hits) == {90, 180}
+    assert all(later.cpu_s >= before.cpu_s for before, later in pairwise(rows))
+    assert max(later.second - before.second for before, later in pairwise(rows)) > 1.2
+    assert monitor.facts().looks == len(rows)
+    assert monitor.facts().metrics_answer_s > 0
+
+
+def test_the_start_of_a_later_process_is_none_of_its_load(plant, tmp_path) -> None:
+    """What it had computed before anybody looked must not come in: half a CPU second, after which it sleeps."""
+    old = plant()
+    busy = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ntime.sleep(60)"
+
+    with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as new:
+        new.stdout.readline()
+        with Monitor([old.arm()], tmp_path / "monitor.jsonl") as monitor:
+            monitor.look_away()
+            monitor.follow([LoadArm("a", old.url, "t", new.pid)])
+        new.kill()
+
+    rows = monitor.rows("a")
+    assert len(rows) >= 2
+    assert 0 <= rows[-1].cpu_s - rows[0].cpu_s < 0.25
+
+
+def test_a_count_goes_on_exactly_where_it_was():
+    """A sum of floats may end a hair below: a count that falls is how a restart looks."""
+    for ticks in range(200):
+        spent_s = ticks / 100
+        row = MonitorRow(0, None, None, spent_s, None, None, None, None, None, None, None)
+
+        assert count_on(row, {"cpu_s": 0.04 - spent_s}).cpu_s == 0.04
+
+
+def test_a_count_that_the_last_look_missed_is_not_lost(plant, tmp_path, monkeypatch) -> None:
+    """Else the next process would seem to count from nothing, which is how a restart looks."""
+    old, new = plant(), plant()
+
+    with Monitor([old.arm()], tmp_path / "monitor.jsonl") as monitor:
+        time.sleep(0.3)
+        with monkeypatch.context() as slow:
+            slow.setattr("jivsbench.load.target_probe.TargetProbe._ask", lambda *_: None)
+            monitor.look_away()
+        monitor.follow([new.arm()])
+        time.sleep(0.6)
+
+    hits = [row.cache_hits for row in monitor.rows("a")]
+    assert hits[-1] == 180
+    assert find_restart(monitor.rows("a")) is None
 
 
 def test_what_cannot_be_read_is_none(tmp_path) -> None:
@@ -83,10 +152,31 @@ def test_seconds_can_count_from_the_load(plant, tmp_path) -> None:
 
 def test_a_disk_that_refuses_does_not_end_the_run(tmp_path, caplog) -> None:
     """No file can be written: the block goes on, and the log says so."""
-    with Monitor([], tmp_path / "missing" / "monitor.jsonl"):
+    with Monitor([], tmp_path / "missing" / "monitor.jsonl") as monitor:
         time.sleep(0.1)
+        monitor.look_away()
+        monitor.follow([LoadArm("a", "http://127.0.0.1:1", "t", os.getpid())])
 
     assert "the monitor ended early" in caplog.text
+    assert monitor.rows("a") == ()
+
+
+def test_a_disk_that_fills_up_while_targets_end_does_not_end_the_run(tmp_path, caplog, monkeypatch) -> None:
+    """The last look at them is not kept; the load goes on with others."""
+    target = LoadArm("a", "http://127.0.0.1:1", "t", os.getpid())
+
+    def refuse(_line: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Monitor([target], tmp_path / "monitor.jsonl") as monitor:
+        time.sleep(0.3)
+        with monkeypatch.context() as full:
+            full.setattr(monitor, "_write", refuse)
+            monitor.look_away()
+        monitor.follow([target])
+
+    assert "could not keep its last look" in caplog.text
+    assert monitor.rows("a")[-1].cpu_s is not None
 
 
 class PlantedSource:

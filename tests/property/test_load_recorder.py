@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.intervals import prepare_format
-from jivsbench.load.recorder import NS_PER_S, Failure, Recorder, Sample
+from jivsbench.load.recorder import NS_PER_S, Dropped, Failure, Recorder, Sample
 from jivsbench.model.histogram import HistogramBuilder, merge_histograms
 from jivsbench.model.sample import ErrorClass, Interval, OperationKind
 from jivsbench.model.scenario import Block, BlockPhase
@@ -229,6 +229,29 @@ def test_waiting_for_a_place_is_in_the_response_and_not_in_the_lag() -> None:
 
     part = intervals[0].operations[0]
     assert (part.response.max_ns, part.service.max_ns, part.lag.max_ns) == (900, 190, 10)
+
+
+def test_what_is_not_sent_counts_where_it_found_no_room() -> None:
+    """Dropped in second 1 of a block that ends with second 3: an error there, 1.5 s slow, without service time or lag."""
+    lines: list[bytes] = []
+    recorder = Recorder(lines.append, ORIGIN_NS)
+    block = OpenBlock(Block(0, 0, "a", 0.0), ORIGIN_NS)
+    recorder.open_block(block)
+    block.close(END_NS)
+    at_ns = ORIGIN_NS + NS_PER_S + NS_PER_S // 2
+
+    first = (("create", OperationKind.CALL), ("job", OperationKind.JOB))
+    recorder.record_not_sent(block, first, Dropped(at_ns, at_ns, END_NS, "overflow"))
+    recorder.flush(ORIGIN_NS + 2 * NS_PER_S)
+
+    (interval,) = [INTERVAL.validate_json(line) for line in lines]
+    assert (interval.second, interval.phase) == (1, BlockPhase.MEASURED)
+    for part in interval.operations:
+        assert (part.count, [error.count for error in part.errors]) == (1, [1])
+        assert (part.response.count, part.response.max_ns) == (1, NS_PER_S + NS_PER_S // 2)
+        assert (part.service.count, part.lag.count) == (0, 0)
+    assert recorder.lag_p99_ns() is None
+    assert (block.build_row(ORIGIN_NS).errors, recorder.operations) == (2, 2)
 
 
 def test_arrivals_are_counted_where_they_belong() -> None:

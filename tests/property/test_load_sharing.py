@@ -1,5 +1,6 @@
 """A load that is shared by several machines is the load of one: nothing is left out, nothing is sent twice."""
 
+from dataclasses import replace
 from heapq import merge
 
 import pytest
@@ -79,8 +80,9 @@ def test_of_what_can_be_bad_the_worst_machine_stands_for_all() -> None:
     first = GeneratorFacts(0.2, 1e6, 3, 3, 100, 5.0, "timerfd", 60, 60, 0, 0.0, 4, 0, 0.01, 10, 1000)
     second = GeneratorFacts(0.9, 7e6, 2, 1, 50, 5.5, "sleep", 40, 39, 1, 0.05, 2, 1, None, 99, 5)
 
-    facts = merge_facts([first, second])
+    facts = merge_facts([replace(first, cpu_highest_ratio=0.95), replace(second, cpu_highest_ratio=0.91)])
 
+    assert (facts.cpu_highest_ratio, merge_facts([first, second]).cpu_highest_ratio) == (0.95, None)
     assert (facts.cpu_ratio, facts.lag_p99_ns, facts.wall_s, facts.clock_jump_ns) == (0.9, 7e6, 5.5, 99)
     assert (facts.users_planned_max, facts.users_reached_max, facts.operations) == (5, 4, 150)
     assert (facts.arrivals_planned, facts.arrivals_offered, facts.arrivals_not_sent) == (100, 99, 1)

@@ -9,7 +9,7 @@ from jivsbench.app.comparison import Load
 from tests.benchmarks.aa_study.__main__ import BEGIN, END, PAGE, RESULT, replace_words
 from tests.benchmarks.aa_study.playing import Study, TrialFile, find_missing, format_left, is_hopeless
 from tests.benchmarks.aa_study.result import NOT_MEASURED, Trial, render, summarize
-from tests.planted_share import SharingGuard
+from tests.planted_share import COMES_TO, SharingGuard
 
 STUDY = Study(3, 2, 2, Load(), 1)
 EQUAL = Trial(
@@ -129,17 +129,17 @@ class _Machine:
 
 
 def test_what_is_planted_follows_the_speed_of_the_machine():
-    """A tenth of each job, of fast and of slow ones, after the time that it takes to see the change; pauses are no jobs."""
+    """The same share of fast and of slow jobs, after the time that it takes to see the change; pauses are no jobs."""
     machine = _Machine()
     guard = SharingGuard(0.1, machine.clock, machine.sleep)
     shares = {}
     for job_s in (0.02, 0.05):
         for number in range(200):
             before_s = machine.now_s
-            guard._wait()
+            guard._lengthen()
             planted_s = machine.now_s - before_s
             machine.now_s += job_s + (0.3 if number % 10 == 9 else 0.0)
-        shares[job_s] = planted_s / job_s
+        shares[job_s] = COMES_TO * planted_s / job_s
 
     assert shares == {0.02: pytest.approx(0.1, rel=0.01), 0.05: pytest.approx(0.1, rel=0.01)}
 

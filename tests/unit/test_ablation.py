@@ -78,6 +78,17 @@ def test_few_rounds_have_no_interval_of_memory_and_none_have_no_figure():
     assert [effect.ratio for effect in measure_switch([])] == [None] * 5
 
 
+def test_one_round_has_no_interval_however_many_pairs_it_has():
+    """Its pairs know nothing of what other processes of the same code do."""
+    (round_,) = play(2.0, 132.0, 1)
+    long = replace(round_, arms=tuple(build_arm_record(arm.profile, pairs=40, jobs=10) for arm in round_.arms))
+    effects = measure_switch([long])
+
+    assert {(effect.ratio_low, effect.ratio_high) for effect in effects} == {(None, None)}
+    assert effects[0].ratio == pytest.approx(1.0)
+    assert "1 rounds, at least 6 are needed" in effects[0].method
+
+
 def test_the_ledger_names_claims_as_claims_and_gaps_as_gaps():
     """A claim stands in its own table, beside what was measured here; what was not measured says so."""
     row = LedgerRow("pool", False, measure_switch(play(2.0, 132.0, 6)), 6, 1, CLAIMS["pool"])

@@ -15,7 +15,7 @@ from jivsbench.model.record import BlockRow, RunRecord
 from jivsbench.model.scenario import Arrival, Question, Stage
 from jivsbench.model.summary import Figure, GateResult, Summary
 from tests.planted_load import second_row, step_row
-from tests.unit.analysis_records import MIB, SECOND, build_arm_record, build_record
+from tests.unit.analysis_records import MIB, SECOND, build_arm_record, build_record, change_arm
 
 _SPIKE = (Stage(20, 20, is_step=True), Stage(10, 200, is_step=True), Stage(30, 20, is_step=True))
 _CLIMB = tuple(Stage(10, users, is_step=True) for users in (10, 20, 40, 80, 10))
@@ -116,6 +116,15 @@ def test_the_knee_by_the_steps_has_the_range_of_its_step() -> None:
     assert _gate(record, "knee.users step >= 20").outcome is GateOutcome.MET
     assert _gate(record, "knee.users step >= 21").outcome is GateOutcome.FAILED
     assert _gate(record, "knee.users fit >= 1").outcome is GateOutcome.NO_DATA
+
+
+def test_a_step_without_a_second_is_no_knee() -> None:
+    """Another step of the same number, in which nothing was measured, is passed over."""
+    record = _record(_CLIMB, Question.KNEE)
+    known = _figure(record, "knee.users", "step")
+    empty = tuple(replace(step, seconds=0) for step in record.arms[0].steps)
+
+    assert _figure(change_arm(record, steps=(*record.arms[0].steps, *empty)), "knee.users", "step") == known
 
 
 def test_a_knee_in_the_first_ramp_is_one_user_at_least() -> None:

@@ -3,6 +3,7 @@ import random
 import pytest
 
 from jivsbench.analysis import build_arm
+from jivsbench.analysis.schedule import Step
 from jivsbench.errors import InvalidRunError
 from jivsbench.model.profile import LEGACY, OPTIMIZED
 from jivsbench.model.sample import ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind
@@ -126,3 +127,15 @@ def test_nothing_measured_gives_an_empty_arm():
     arm = aggregate([])
 
     assert (arm.operations, arm.series, arm.call_count) == ((), (), 0)
+
+
+def test_a_second_that_is_written_again_later_is_one_second_of_its_step():
+    """Long jobs are known a second or two after they ended: two seconds of load in five lines are two seconds."""
+    calls = [build_operation("create", OperationKind.CALL, [250.0] * 4)]
+    seconds = [build_interval(second, operations=calls if second < 2 else ()) for second in (0, 1, 0, 2, 1, 0)]
+    step = Step(0, 0.0, 2.0, 2.0, 2.0)
+
+    (row,) = build_arm(OPTIMIZED, (), iter(seconds), (), build_totals(), (), (step,)).steps
+
+    assert (row.seconds, row.operations) == (2, 20)
+    assert row.busy_ns == pytest.approx(20 * 250 * MS, rel=0.01)

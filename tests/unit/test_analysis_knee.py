@@ -11,7 +11,7 @@ from jivsbench.analysis.knee import MIN_POINTS, find_knee, fit_knee, list_load_p
 from jivsbench.analysis.schedule import list_steps
 from jivsbench.model.behaviour import KneeFit, KneeModel, LoadPoint
 from jivsbench.model.scenario import Stage
-from tests.planted_load import climb, limited_servers, series_of, step_row, usl
+from tests.planted_load import climb, limited_servers, second_row, series_of, step_row, usl
 
 _PLANTED = {
     "usl-99": (usl(50, 0.02, 0.0001), 98.99),
@@ -25,6 +25,15 @@ _PLANTED = {
 def _fit(throughput: Callable[[float], float], seed: int, scale: float, noise: float = 0.05) -> KneeFit:
     steps = climb(scale)
     return fit_knee(list_load_points(series_of(steps, throughput, random.Random(seed), noise=noise), steps), seed)
+
+
+def _fit_wandering(throughput: Callable[[float], float], seed: int, wander: float, *, is_told: bool = True) -> KneeFit:
+    """A climb at a fifth of its length on a machine whose speed walks; the fit may not be told what the return shows."""
+    steps = climb(0.2, returns=True)
+    series = series_of(steps, throughput, random.Random(seed), wander=wander)
+    if not is_told:
+        return fit_knee(list_load_points(series, steps[:-1]), seed)
+    return find_knee(series, (), steps, None, seed).fit
 
 
 def _holds(fit: KneeFit, truth: float) -> bool:
@@ -51,6 +60,56 @@ def test_the_interval_holds_a_planted_knee_at_every_length(name: str, noise: flo
 
     assert len(found) >= 52
     assert sum(_holds(fit, truth) for fit in found) >= 0.9 * len(found)
+
+
+@pytest.mark.parametrize(
+    ("throughput", "truth"),
+    [(usl(50, 0.02, 0.0001), 98.99), (limited_servers(10, 64, 0.002), 64.0), (limited_servers(100, 5, 0.001), 5.0)],
+    ids=["usl-99", "servers-64", "servers-5"],
+)
+def test_the_interval_holds_a_planted_knee_on_a_machine_that_wanders(throughput: Callable[[float], float], truth: float) -> None:
+    """Its speed ends some 15 % off: at least 18 of 20 intervals hold the truth."""
+    found = [_fit_wandering(throughput, seed, 0.15) for seed in range(20)]
+
+    assert sum(_holds(fit, truth) for fit in found) >= 18
+
+
+def test_residuals_alone_do_not_know_that_the_machine_wandered() -> None:
+    """The curve follows the drift: without the plateau after the climb the intervals are narrow and often wrong."""
+    found = [_fit_wandering(usl(50, 0.02, 0.0001), seed, 0.15, is_told=False) for seed in range(20)]
+
+    assert sum(_holds(fit, 98.99) for fit in found) < 15
+
+
+@pytest.mark.parametrize(("after", "grown"), [(1000, 4), (1200, 0), (800, 0)])
+def test_growth_that_the_machine_explains_is_none(after: int, grown: int) -> None:
+    """Throughput rises by 6 % a step: growth, unless the normal load itself changed by more than that from before to after."""
+    steps = list_steps([Stage(10, users, is_step=True) for users in (10, 20, 40, 80, 160, 10)])
+    rates = (1000, 1060, 1130, 1200, 1275, after)
+    series = [second_row(second, rows=rates[second // 10]) for second in range(60)]
+    rows = [step_row(step, rows=10 * rate) for step, rate in zip(steps, rates, strict=True)]
+    knee = find_knee(series, rows, steps, None, 1)
+
+    assert knee.drift is not None
+    assert knee.drift.ratio == pytest.approx(after / 1000 - 1)
+    assert knee.grown_step == grown
+
+
+def test_a_schedule_without_a_return_knows_no_drift() -> None:
+    """Nobody measured the normal load again."""
+    steps = climb(0.1)
+
+    assert find_knee(series_of(steps, usl(50, 0.02, 0.0001), random.Random(1)), (), steps, None, 1).drift is None
+
+
+def test_few_points_below_the_knee_have_an_error_of_their_own() -> None:
+    """Four servers, two points below: the curve goes through them and leaves no residuals; their standard errors are there."""
+    points = list_load_points(series_of(climb(0.2), limited_servers(100, 4, 0.0), random.Random(2)), climb(0.2))
+    bare = tuple(replace(point, error_ratio=None) for point in points)
+
+    assert all(point.error_ratio is not None and 0.01 < point.error_ratio < 0.15 for point in points)
+    assert _holds(fit_knee(points, 1), 4.0)
+    assert not _holds(fit_knee(bare, 1), 4.0)
 
 
 def test_limited_servers_are_not_described_by_the_usl() -> None:

@@ -10,13 +10,26 @@ from jivsbench.analysis.summary import summarize
 from jivsbench.model.behaviour import Capacity
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
-from jivsbench.model.record import ArmRecord, GeneratorFacts
+from jivsbench.model.record import ArmRecord, GeneratorFacts, SeriesRow
 from jivsbench.model.scenario import Question
-from tests.unit.analysis_records import MS, build_arm_record, build_histogram, build_record
+from tests.unit.analysis_records import MS, SECOND, build_arm_record, build_histogram, build_record
 
 _GENERATOR = GeneratorFacts(0.4, 1.0 * MS, 0, 0, 1000, 10.0)
-# 100 calls of 1 to 100 ms, ten jobs in one second of measured time.
-_ARM = build_arm_record()
+
+
+def _play(planned: list[int], achieved: list[int], jobs: list[int] | None = None) -> ArmRecord:
+    """100 calls of 1 to 100 ms, and of each second what was due in it and what ended; the first one is washout."""
+    arm = build_arm_record()
+    block = replace(arm.blocks[0], start_ns=0, measured_ns=SECOND, end_ns=len(planned) * SECOND)
+    rows = (
+        SeriesRow(second, 1, done if jobs is None else jobs[second], 0, 0, 0, None, None, None, due, due, done)
+        for second, (due, done) in enumerate(zip(planned, achieved, strict=True))
+    )
+    return replace(arm, series=tuple(rows), blocks=(block,))
+
+
+_ARM = _play([10] * 5, [9, 10, 10, 10, 10])
+_PILING = _play([20] * 5, [9, 10, 10, 10, 10])
 
 
 def _judge(arm: ArmRecord = _ARM, generator: GeneratorFacts = _GENERATOR, rate: float = 10.0, limit_ms: float = 200.0):
@@ -37,8 +50,29 @@ def test_a_limit_that_is_missed_is_broken() -> None:
 
 
 def test_work_that_piles_up_is_broken() -> None:
-    """20 arrive, 10 end: every call was fast, and a queue grows."""
-    assert (_judge(rate=20.0).kept, "work piles up" in _judge(rate=20.0).reason) == (False, True)
+    """20 arrive a second, 10 end: every call was fast, and a queue grows."""
+    plateau = _judge(_PILING, rate=20.0)
+
+    assert (plateau.kept, plateau.achieved_per_s) == (False, 10.0)
+    assert plateau.reason == "only 40 of 80 that arrived ended without a failure: work piles up"
+
+
+def test_iterations_without_a_job_have_ended_as_well() -> None:
+    """A mix of which a third only looks at lists: 10 iterations a second arrive and end, 7 of them are jobs."""
+    assert _judge(_play([10] * 5, [9, 10, 10, 10, 10], [7] * 5)).kept is True
+
+
+def test_what_arrives_by_chance_is_held_against_what_ends() -> None:
+    """8 a second came instead of the 10 of the rate, as happens with gaps by chance, and all ended."""
+    assert _judge(_play([9, 7, 10, 6, 9], [8, 7, 10, 6, 9])).kept is True
+
+
+def test_one_arrival_under_way_is_no_pile() -> None:
+    """Five arrive in the measured seconds: one may end later, two may not."""
+    found = [_judge(_play([1, 1, 1, 2, 1], [1, 1, 1, 2, last]), rate=1.2).kept for last in (0, 1)]
+
+    assert found == [True, True]
+    assert _judge(_play([1, 1, 1, 2, 1], [1, 1, 1, 1, 0]), rate=1.2).kept is False
 
 
 def test_failing_jobs_are_no_throughput() -> None:
@@ -71,7 +105,7 @@ def test_a_late_generator_proves_what_its_lag_cannot_have_done() -> None:
 
 def test_work_piles_up_behind_a_late_generator_as_well() -> None:
     """All that was planned was sent; half of it ended."""
-    assert _judge(rate=20.0, generator=_LATE).kept is False
+    assert _judge(_PILING, rate=20.0, generator=_LATE).kept is False
 
 
 def test_a_generator_whose_lag_nobody_knows_proves_nothing() -> None:

@@ -35,6 +35,16 @@ def results(a, b, *, drift_allowed: bool):
     return {f"{result.metric} {result.statistic}": result for result in found}
 
 
+def test_arrivals_under_other_limits_are_another_load():
+    """Fifty at once and a thousand at once send different arrivals; of users neither limit says anything."""
+    rate = replace(A.plan.scenario, arrival=Arrival.RATE, stages=(Stage(1.0, rate_per_s=5.0),))
+    plans = [replace(A.plan, scenario=replace(rate, in_flight_limit=limit)) for limit in (50, 1000)]
+    closed = replace(A, plan=replace(A.plan, scenario=replace(A.plan.scenario, in_flight_limit=50)))
+
+    assert "in flight limit: 50 against 1000" in [d.text for d in differ(*(replace(A, plan=plan) for plan in plans))]
+    assert differ(A, closed) == ()
+
+
 def test_without_word_on_drift_nothing_is_concluded():
     """Half as fast again, and still it could be the machine: the figures are shown, the end is open."""
     found = results(A, SLOWER, drift_allowed=False)

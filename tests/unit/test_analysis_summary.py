@@ -8,6 +8,7 @@ from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, find_metric
 from jivsbench.model.record import JobTotals, SeriesRow
 from jivsbench.model.sample import ErrorClass, ErrorCount, OperationKind
+from jivsbench.model.scenario import Arrival
 from jivsbench.model.summary import Provenance
 from tests.unit.analysis_records import (
     build_arm_record,
@@ -118,6 +119,18 @@ def test_a_refused_job_counts_as_tried():
     series = (SeriesRow(0, 10, 120, 100_000, 0, 20, None, None, None),)
 
     assert figure(change_arm(RUN, job_errors=30, series=series), "job.errors", "ratio").value == 25.0
+
+
+def test_latencies_name_the_loop_that_they_were_measured_in():
+    """Users wait for an answer before they ask again, arrivals do not: their response times are not of one kind."""
+    record = build_record(build_arm_record())
+    scenario = replace(record.plan.scenario, arrival=Arrival.RATE)
+    opened = replace(record, plan=replace(record.plan, scenario=scenario))
+
+    methods = [summarize(each).figure("optimized", "http.response", "p95").method for each in (record, opened)]
+
+    assert ["closed loop" in method for method in methods] == [True, False]
+    assert "open loop, phases measured and drain" in methods[1]
 
 
 def test_throughput_is_over_measured_time_not_over_wall_time():
@@ -231,6 +244,37 @@ def test_there_is_no_ratio_to_a_baseline_of_zero_or_of_nothing():
     assert "legacy is 0" in summarize(record).effect("job.errors", "ratio").method
     assert summarize(unread).effect("target.memory", "max").ratio is None
     assert "legacy has no value" in summarize(unread).effect("target.memory", "max").method
+
+
+def test_with_several_processes_the_interval_comes_from_them():
+    """One of ten processes is slow in all of its pairs: that is one value of ten, not twelve of 120."""
+    record = build_comparison(120, speedup=1.0)
+    arms = tuple(
+        replace(
+            arm,
+            blocks=tuple(
+                replace(block, process=block.pair // 12, job_mean_ns=block.job_mean_ns * (1.5 if block.pair < slow else 1.0))
+                for block in arm.blocks
+            ),
+        )
+        for arm, slow in zip(record.arms, (0, 12), strict=True)
+    )
+    effect = summarize(replace(record, arms=arms)).effect("job.response", "mean")
+
+    assert (effect.pairs, effect.processes) == (120, 10)
+    assert effect.ratio == pytest.approx(1.0)
+    assert effect.ratio_high > 1.05
+    assert effect.method.endswith("of 10 processes of each; exact sign-flip interval")
+
+
+def test_too_few_processes_have_no_interval_however_many_pairs_they_have():
+    """Five values cannot show 95 %; nor do sixty pairs help."""
+    record = build_comparison(60)
+    arms = [replace(arm, blocks=tuple(replace(b, process=b.pair % 5) for b in arm.blocks)) for arm in record.arms]
+    effect = summarize(replace(record, arms=tuple(arms))).effect("job.response", "mean")
+
+    assert (effect.ratio, effect.ratio_low) == (pytest.approx(0.5), None)
+    assert "no interval: 5 processes of each, 95% confidence needs at least 6" in effect.method
 
 
 def test_a_block_without_jobs_ranks_last_instead_of_being_left_out():

@@ -19,6 +19,19 @@ def change_generator(**changes):
     return replace(RUN, generator=replace(RUN.generator, **changes))
 
 
+def without_jobs(call_errors=0, *, times_jobs=False):
+    """A run of a workload that only calls."""
+    record = change_arm(RUN, totals=JobTotals(0, 0, 0, 0, 0, 0, 0), call_errors=call_errors)
+    return replace(record, generator=replace(RUN.generator, times_jobs=times_jobs))
+
+
+def test_a_workload_without_jobs_needs_none():
+    """One answered request is enough where nobody asked for a job; a file that does not say so had jobs."""
+    assert find_invalidities(without_jobs(call_errors=999)) == ()
+    assert "no request to optimized was answered" in find_invalidities(without_jobs(call_errors=1000))[0]
+    assert "no job of optimized completed" in find_invalidities(without_jobs(times_jobs=True))[0]
+
+
 @pytest.mark.parametrize("record", [RUN, build_comparison(), build_record(checks=(build_check(),))])
 def test_a_healthy_run_is_valid(record):
     """A run, a comparison and a run of security checks alone say what they measured."""
@@ -36,6 +49,7 @@ def test_a_healthy_run_is_valid(record):
         (change_arm(RUN, totals=JobTotals(9, 5, 1, 1, 1, 0, 0)), ("not conserved", "9 created", "= 8")),
         (replace(RUN, generator=None), ("reported nothing of itself",)),
         (change_generator(cpu_ratio=0.8501), ("85.01% of its core, at most 85%",)),
+        (change_generator(cpu_highest_ratio=0.91), ("91.00% of its core in its busiest 10 s, at most 85%",)),
         (change_generator(cpu_ratio=None), ("CPU is unknown", "85%")),
         (change_generator(lag_p99_ns=5.01 * MS), ("lag p99 was 5.01 ms, at most 5 ms",)),
         (change_generator(lag_p99_ns=None), ("lag is unknown", "5 ms")),

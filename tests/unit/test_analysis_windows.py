@@ -7,7 +7,7 @@ import pytest
 
 from jivsbench.analysis.schedule import list_steps
 from jivsbench.analysis.steady import cut_warm_up, find_plateau, find_steady_window
-from jivsbench.analysis.windows import measure_windows
+from jivsbench.analysis.windows import Second, SlidingWindow, measure_windows, read_window
 from jivsbench.model.gate import WindowKind
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.record import SeriesRow, SteadyWindow
@@ -218,3 +218,47 @@ def test_without_a_steady_window_nothing_is_measured() -> None:
 
     assert found.value is None
     assert found.method == "not measured: it never settled"
+
+
+def walk(text: str, intervals, steady, end_s: int):
+    """The same figure by walking through every second, empty or not; lines in the order of their seconds."""
+    gate = parse_gate(text)
+    window, kept = SlidingWindow(gate), []
+    for number in range(end_s):
+        found = Second()
+        for interval in intervals:
+            if interval.second == number:
+                found.add(gate.metric, interval.operations)
+        if gate.window.kind is WindowKind.SLIDING:
+            window.slide(number, found)
+        kept += [found] if steady.start_s <= number < steady.end_s else []
+    if gate.window.kind is WindowKind.SLIDING:
+        return window.build_figure()
+    reading = read_window(gate.metric, gate.statistic, kept, steady.start_s)
+    return replace(measure(text, (), steady, end_s), value=reading.value, samples=reading.samples)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_seconds_without_a_line_count_as_they_always_did(seed: int) -> None:
+    """Long gaps, at the beginning and the end as well: each window and its number, the worst one and its place."""
+    source = random.Random(seed)
+    end_s = source.randrange(20, 60)
+    numbers = sorted(source.sample(range(end_s + 5), source.randrange(6)))
+    intervals = [second(number, source.choice((20.0, 400.0)), failed=source.randrange(3)) for number in numbers]
+    steady = SteadyWindow(5.0, source.randrange(10), end_s - source.randrange(10), "MSER-5")
+
+    for metric in ("throughput.jobs rate >= 1 jobs/s", "job.response p50 < 9 ms", "job.errors ratio < 1 %"):
+        for where in ("for 1s", "for 7s", "for 20s"):
+            text = f"{metric} {where}"
+            assert measure(text, intervals, steady, end_s) == walk(text, intervals, steady, end_s)
+        found, expected = (way(f"{metric} steady", intervals, steady, end_s) for way in (measure, walk))
+        assert (found.value, found.samples) == (expected.value, expected.samples)
+
+
+def test_a_number_in_a_file_costs_no_time() -> None:
+    """A line for a second in thirty thousand years, of a block that ends later still."""
+    intervals = [second(0, 20.0), second(10**12, 20.0)]
+
+    found = measure("throughput.jobs rate >= 1 jobs/s for 10s", intervals, end_s=10**12 + 20)
+
+    assert (found.value, found.at_s, found.windows) == (0.0, 1, 10**12 + 11)

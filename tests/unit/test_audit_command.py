@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pydantic import TypeAdapter
 
 from jivsbench import __version__
 from jivsbench.app.checks import score_results
@@ -18,10 +19,11 @@ from jivsbench.load.intervals import format_interval
 from jivsbench.load.monitor import MonitorLine
 from jivsbench.model.finding import CheckOutcome, Severity
 from jivsbench.plugins import load_registry
-from jivsbench.report.bundle import read_record, write_plan
+from jivsbench.report.bundle import read_record, read_run, write_plan
 from jivsbench.report.manifest import MANIFEST_FILENAME, find_changes, read_manifest
+from jivsbench.report.run_file import dump_run
 from tests.property.test_audit_properties import GATES, build_bundle
-from tests.unit.analysis_records import build_check
+from tests.unit.analysis_records import build_check, build_comparison
 
 FILES = Path(__file__).parent / "result_files"
 
@@ -29,8 +31,6 @@ FILES = Path(__file__).parent / "result_files"
 @pytest.fixture
 def bundle(tmp_path):
     """A whole run's folder, as `run` leaves it."""
-    from pydantic import TypeAdapter
-
     folder = tmp_path / "runs" / "made-up"
     record, _summary, _verdict, intervals, looks = build_bundle(7)
     folder.mkdir(parents=True)
@@ -131,6 +131,84 @@ def test_a_forged_score_is_found(bundle, forge):
     status, output = call(bundle)
     assert status == ExitCode.GATE_FAILED
     assert "CONTRADICTION (recomputed) security score" in output
+
+
+def forge_arm(bundle, **changed):
+    """The run with its only arm changed, and verdict, reports and sums made anew to fit."""
+    record = read_record(bundle)
+    (bundle / MANIFEST_FILENAME).unlink()
+    conclude(replace(record, arms=(replace(record.arms[0], **changed),)), bundle, load_registry(), GATES)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda jobs: replace(jobs, created=jobs.created + 1000, completed=jobs.completed + 1000),
+        lambda jobs: replace(jobs, completed=jobs.completed + jobs.failed, failed=0),
+        lambda jobs: replace(jobs, failed=0, timed_out=jobs.failed),
+        lambda jobs: replace(jobs, rows_read=jobs.rows_read + 1, rows_written=jobs.rows_written + 1),
+        lambda jobs: replace(jobs, created=jobs.created - 1),
+    ],
+    ids=["more", "none failed", "another end", "rows", "fewer"],
+)
+def test_forged_job_counts_are_found(bundle, forge):
+    """Ten times as many jobs make a tenth of the error ratio: the intervals have counted each of them."""
+    forge_arm(bundle, totals=forge(read_record(bundle).arms[0].totals))
+
+    status, output = call(bundle)
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (recomputed) arm optimized, jobs" in output
+
+
+@pytest.mark.parametrize("kept", [lambda rows: rows[1:], lambda rows: rows[-1:], lambda rows: rows[1:-1]])
+def test_looks_of_the_monitor_that_were_left_out_are_found(bundle, kept):
+    """From the front, where the greatest memory may have been, as well as from the end."""
+    forge_arm(bundle, monitor=kept(read_record(bundle).arms[0].monitor))
+
+    status, output = call(bundle)
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (recomputed) arm optimized, " in output
+    assert "monitor" in output
+
+
+def test_a_run_without_any_look_of_its_monitor_is_found(bundle):
+    """The file has looks that came after the load began, however much earlier the monitor's clock started."""
+    looks = [MonitorLine("optimized", replace(read_record(bundle).arms[0].monitor[0], second=float(at_s))) for at_s in range(200)]
+    (bundle / "monitor.jsonl").write_bytes(b"".join(TypeAdapter(MonitorLine).dump_json(look) + b"\n" for look in looks))
+    forge_arm(bundle, monitor=())
+
+    status, output = call(bundle)
+    assert status == ExitCode.GATE_FAILED
+    assert "arm optimized, looks of the monitor since the load began: it is 0, computed is " in output
+
+
+def test_a_line_that_is_no_interval_is_a_contradiction(bundle):
+    """It ends no other step: what the sums and the reports say is told as well."""
+    (bundle / "intervals.jsonl").write_text("{}\n")
+    (bundle / "monitor.jsonl").write_text("{}\n")
+
+    status, output = call(bundle, "--all")
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (manifest) intervals.jsonl: has SHA-256" in output
+    assert "CONTRADICTION (recomputed) intervals.jsonl: cannot be computed again: " in output
+    assert "CONTRADICTION (recomputed) monitor.jsonl: cannot be computed again: " in output
+    assert "holds (recomputed) report.html" in output
+
+
+def test_a_report_that_cannot_be_rendered_is_a_contradiction(bundle):
+    """A stated ratio of 0 has no place on a logarithmic scale."""
+    record = build_comparison(6)
+    record = replace(record, environment=replace(record.environment, jivsbench_version=__version__))
+    (bundle / MANIFEST_FILENAME).unlink()
+    conclude(record, bundle, load_registry())
+    run = read_run(bundle)
+    effects = tuple(replace(effect, ratio=0.0) for effect in run.summary.effects)
+    (bundle / "run.json").write_bytes(dump_run(record, replace(run.summary, effects=effects), run.verdict))
+
+    status, output = call(bundle)
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (recomputed) report.html: cannot be computed again: " in output
+    assert "CONTRADICTION (recomputed) effect job.response mean" in output
 
 
 def test_a_check_that_passed_without_an_attack_is_found(bundle):

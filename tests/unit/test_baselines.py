@@ -9,14 +9,18 @@ from jivsbench import __version__
 from jivsbench.analysis import summarize
 from jivsbench.analysis.sequential import list_sequential_effects
 from jivsbench.app.baselines import find_baseline, list_promotions, promote
-from jivsbench.app.conclusion import conclude, judge_again
+from jivsbench.app.conclusion import conclude, judge_again, render_again
 from jivsbench.cli.baseline import baseline
+from jivsbench.cli.report import report
 from jivsbench.cli.root import root
 from jivsbench.errors import ConfigError, UnknownNameError, UsageError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
+from jivsbench.model.inputs import Inputs, SuiteResults, Waiver, WaiverTarget
+from jivsbench.model.summary import VerdictOutcome
 from jivsbench.plugins import load_registry
+from jivsbench.report.bundle import read_run
 from tests.unit.analysis_records import build_arm_record, build_record
 
 REGISTRY = load_registry()
@@ -72,6 +76,46 @@ def test_a_run_in_doubt_is_not_promoted(tmp_path, gate, message):
         promote(tmp_path, "bad", REGISTRY, "ann")
     if "warn" in gate:
         assert promote(tmp_path, "bad", REGISTRY, "ann", accepts_conditions=True).conditions
+
+
+def judge_with(reports_dir, gate, inputs):
+    """A run that its own gate has failed or passed, judged and written again by another gate and with what was brought."""
+    write(reports_dir, "one", "job.response p95 < 5 ms" if inputs.waivers else "job.response p95 < 500 ms", roomy)
+    return render_again(reports_dir / "runs" / "one", REGISTRY, (parse_gate(gate),), inputs)
+
+
+FAILING = ("tests.failed count <= 0", Inputs("2030-01-01", tests=SuiteResults(("j.xml",), 9, 1, 0)))
+WAIVED = (
+    "job.response p95 < 6 ms",
+    Inputs("2030-01-01", waivers=(Waiver(WaiverTarget.GATE, "job.response p95 < 6 ms", "ann", "known", "2030-01-02"),)),
+)
+
+
+@pytest.mark.parametrize(
+    ("brought", "outcome"), [(FAILING, VerdictOutcome.FAILED), (WAIVED, VerdictOutcome.CONDITIONAL)], ids=["tests", "waiver"]
+)
+def test_rendering_again_keeps_what_a_run_was_judged_by(tmp_path, brought, outcome):
+    """Its gates, what was brought, its verdict: `report` writes the same run.json, to the byte."""
+    before = judge_with(tmp_path, *brought)
+    file = before.folder / "run.json"
+    content = file.read_bytes()
+    parent = root.make_context("jivsbench", [], resilient_parsing=True)
+
+    result = CliRunner().invoke(report, ["one", "--reports-dir", str(tmp_path)], standalone_mode=False, parent=parent)
+
+    assert result.return_value is ExitCode.PASSED
+    assert read_run(before.folder).verdict.outcome is before.verdict.outcome is outcome
+    assert file.read_bytes() == content
+
+
+def test_a_run_is_promoted_by_the_verdict_that_was_written(tmp_path):
+    """Failed tests that were brought are not forgotten, and neither is who answers for a gate."""
+    judge_with(tmp_path / "failing", *FAILING)
+    judge_with(tmp_path / "waived", *WAIVED)
+
+    with pytest.raises(UsageError, match="the run one is FAILED"):
+        promote(tmp_path / "failing", "one", REGISTRY, "ann")
+    assert "waived by ann" in promote(tmp_path / "waived", "one", REGISTRY, "ann", accepts_conditions=True).conditions[0]
 
 
 def test_a_run_that_contradicts_itself_is_not_promoted(tmp_path):

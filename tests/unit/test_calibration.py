@@ -26,11 +26,14 @@ MEAN = Criterion("job.response", "mean")
 RULE = ComparisonRule((MEAN,), 0.05, 0.05, (60,))
 
 
-def play(source, deviation, between=0.0, ratio=1.0, pairs=60):
-    """Both arms of one comparison whose paired log ratios have that deviation around one of the processes' own."""
-    own = ratio * source.lognormvariate(0, between)
-    baseline = [build_block("a", pair) for pair in range(pairs)]
-    return baseline, [build_block("b", pair, job_ms=100 * own * source.lognormvariate(0, deviation)) for pair in range(pairs)]
+def play(source, deviation, between=0.0, ratio=1.0, *, pairs=60, processes=1):
+    """Both arms of one comparison whose paired log ratios have that deviation around one of each process's own."""
+    own = [ratio * source.lognormvariate(0, between) for _ in range(processes)]
+    places = [pair * processes // pairs for pair in range(pairs)]
+    baseline = [replace(build_block("a", pair), process=place) for pair, place in enumerate(places)]
+    durations = [100 * own[place] * source.lognormvariate(0, deviation) for place in places]
+    blocks = enumerate(zip(durations, places, strict=True))
+    return baseline, [replace(build_block("b", pair, job_ms=job_ms), process=place) for pair, (job_ms, place) in blocks]
 
 
 def noise_of(trials):
@@ -38,33 +41,64 @@ def noise_of(trials):
     return next(noise for noise in measure_noise(trials, RULE) if noise.statistic == "mean")
 
 
+@pytest.mark.parametrize("processes", [1, 10])
 @pytest.mark.parametrize("between", [0.0, 0.03])
-def test_planted_noise_is_found_and_told_apart(between):
+def test_planted_noise_is_found_and_told_apart(between, processes):
     """10 % from pair to pair, and 3 % that every pair of processes keeps."""
     source = random.Random(5)
-    noise = noise_of([play(source, 0.1, between) for _ in range(60)])
+    noise = noise_of([play(source, 0.1, between, processes=processes) for _ in range(60)])
 
     assert noise.pair_deviation == pytest.approx(0.1, rel=0.1)
-    assert noise.trial_deviation == pytest.approx(between, abs=0.01)
+    assert noise.process_deviation == pytest.approx(between, abs=0.015)
 
 
-def test_the_smallest_effect_is_found_in_about_eighty_percent():
+@pytest.mark.parametrize(("processes", "between"), [(1, 0.0), (10, 0.03)])
+def test_the_smallest_effect_is_found_in_about_eighty_percent(processes, between):
     """Planted at exactly the size that is said to be detectable; no margin makes it too small to matter."""
     source = random.Random(6)
-    noise = replace(noise_of([play(source, 0.1) for _ in range(60)]), trial_deviation=0.0)
-    effect, rule = detectable_ratio(noise, 60, 0.05), replace(RULE, margin_ratio=0.0001)
-    found = [judge_comparison(rule, *play(source, 0.1, ratio=1 + effect))[0].outcome for _ in range(300)]
+    calibration = [play(source, 0.1, between, processes=processes) for _ in range(60)]
+    noise = replace(noise_of(calibration), process_deviation=between)
+    effect, rule = detectable_ratio(noise, 60, 0.05, processes), replace(RULE, margin_ratio=0.0001)
+    trials = [play(source, 0.1, between, 1 + effect, processes=processes) for _ in range(300)]
+    found = [judge_comparison(rule, *trial)[0].outcome for trial in trials]
 
     assert 0.74 <= found.count(ComparisonOutcome.WORSE) / 300 <= 0.87
 
 
+def test_processes_of_the_same_code_raise_no_false_alarms():
+    """Each 3 % away from the code's own speed: 20 of 300 with ten processes are too many, with one process they are usual."""
+    source = random.Random(8)
+    rule = replace(RULE, margin_ratio=0.0001)
+    alarms = {
+        processes: sum(
+            judge_comparison(rule, *play(source, 0.1, 0.03, processes=processes))[0].outcome is not ComparisonOutcome.INCONCLUSIVE
+            for _ in range(300)
+        )
+        for processes in (1, 10)
+    }
+
+    assert alarms[10] <= 24
+    assert alarms[1] >= 90
+
+
 def test_the_plan_is_the_fewest_pairs_that_detect_the_effect():
-    """One pair less does not; what processes differ by puts an end to it."""
+    """One pair less does not; what processes differ by puts an end to it, unless there are more of them."""
     noise = Noise("job.response", "mean", 0.1, 0.01, 0)
     pairs = pairs_needed(noise, 0.05, 0.05)
 
     assert detectable_ratio(noise, pairs, 0.05) <= 0.05 < detectable_ratio(noise, pairs - 1, 0.05)
-    assert pairs_needed(replace(noise, trial_deviation=0.06), 0.05, 0.05) is None
+    assert pairs_needed(replace(noise, process_deviation=0.06), 0.05, 0.05) is None
+    assert pairs_needed(replace(noise, process_deviation=0.06), 0.05, 0.05, 30) is not None
+
+
+def test_noise_beyond_all_numbers_detects_nothing():
+    """A stored file may say anything; and fewer pairs than an interval needs are never enough, however quiet the machine."""
+    wild = Noise("job.response", "mean", 1e9, 0.0, 0)
+    quiet = Noise("job.response", "mean", 1e-6, 0.0, 0)
+
+    assert detectable_ratio(wild, 60, 0.05) == float("inf")
+    assert pairs_needed(quiet, 0.5, 0.05) == 6
+    assert pairs_needed(quiet, 0.5, 0.05, 10) == 10
 
 
 def test_shares_have_exact_bounds():
@@ -88,6 +122,7 @@ HERE = Calibration(
     trials=6,
     invalid_trials=0,
     pairs=60,
+    processes=1,
     alpha_ratio=0.05,
     seeds=(1,),
     noises=(Noise("job.response", "mean", 0.11, 0.0, 0),),
@@ -132,7 +167,7 @@ def test_the_file_keeps_one_entry_a_load_and_machine(tmp_path):
 
     assert [(entry.profile, entry.trials) for entry in read_calibrations(tmp_path)] == [("legacy", 6), ("optimized", 9)]
     path.write_text("{}")
-    with pytest.raises(ConfigError, match="delete it and calibrate again"):
+    with pytest.raises(ConfigError, match="move it away and calibrate again"):
         read_calibrations(tmp_path)
 
 
@@ -140,17 +175,20 @@ def test_a_calibration_of_another_machine_is_refused(tmp_path, monkeypatch):
     """A plan says so; a run says so and goes on without. Another load has none either."""
     settings = Settings(reports_dir=tmp_path)
     with pytest.raises(UsageError, match="there is none: run `jivsbench calibrate --profile optimized`"):
-        find_need(settings, "optimized", MEAN, 0.1)
+        find_need(settings, "optimized", MEAN, 0.1, 10)
     write_calibration(tmp_path, HERE)
 
     with pytest.raises(UsageError, match="measured on other machines"):
-        find_need(settings, "optimized", MEAN, 0.1)
+        find_need(settings, "optimized", MEAN, 0.1, 10)
     notes: list[object] = []
     assert find_calibration(tmp_path, RECORD.plan, notes.append) is None
     assert "calibrated on another machine" in notes[0].text
     monkeypatch.setattr(calibrating, "fingerprint_machine", lambda: "here")
     monkeypatch.setattr(calibrations, "fingerprint_machine", lambda: "here")
-    need = find_need(settings, "optimized", MEAN, 0.1)
+    need = find_need(settings, "optimized", MEAN, 0.1, 8)
+    assert need.processes == 8
+    with pytest.raises(UsageError, match="3 processes cannot show 95 % confidence"):
+        find_need(settings, "optimized", MEAN, 0.1, 3)
     assert need.load_s == 2 * need.pairs * HERE.block_s
     assert find_calibration(tmp_path, RECORD.plan, ignore) == HERE
     for other in (

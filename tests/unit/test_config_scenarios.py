@@ -50,12 +50,12 @@ def shipped() -> Path:
 def load(folder: Path, text: str):
     """Write the scenario `mine` and load it."""
     (folder / "mine.toml").write_text(text)
-    return load_scenario("mine", (folder,), OPERATIONS)
+    return load_scenario("mine", (folder,), {"extraction": OPERATIONS})
 
 
 def test_the_baseline_is_as_designed(shipped: Path) -> None:
     """Seven minutes: up to 5, up to 10, down to none; five gates."""
-    scenario = load_scenario("baseline", (shipped,), OPERATIONS)
+    scenario = load_scenario("baseline", (shipped,), {"extraction": OPERATIONS})
 
     assert scenario.stages == (Stage(60, 5), Stage(300, 10), Stage(60, 0))
     assert (scenario.workload.name, scenario.workload.table, scenario.workload.rows) == ("extraction", "bench_rows", 10_000)
@@ -100,6 +100,20 @@ def test_the_users_own_folder_comes_first(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_step_and_a_ramp_are_told_apart(tmp_path: Path) -> None:
     """`step = true` jumps, without it the users rise in a line."""
     assert load(tmp_path, VALID).stages == (Stage(30, 3, is_step=True), Stage(60, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "problem"),
+    [
+        (VALID.replace('"extraction"', '"extracton"'), UnknownNameError, "did you mean 'extraction'"),
+        (VALID.replace("http.errors ratio < 2 %", "list.response p95 < 1 s"), GateError, "list.response"),
+        (VALID.replace("http.errors ratio < 2 %", "job.response p95 growth <= 5 %"), GateError, "needs a comparison"),
+    ],
+)
+def test_what_a_run_could_not_answer_is_refused_when_it_is_read(tmp_path: Path, text: str, error: type, problem: str) -> None:
+    """A workload that nobody loaded, what another workload times, a change in a run of one arm: not after minutes of load."""
+    with pytest.raises(error, match=problem):
+        load(tmp_path, text)
 
 
 OPEN = (

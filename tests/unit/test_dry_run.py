@@ -1,20 +1,24 @@
 """`run --dry-run`: the schedule and its costs, from the plan alone. And the live view, from a second of a load."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from jivsbench.app.live import describe_stage
-from jivsbench.app.progress import LiveLoad
+from jivsbench.analysis.validity import foresee_steal
+from jivsbench.app.live import describe_stage, follow_load
+from jivsbench.app.progress import LiveLoad, Note
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.cli.root import root
 from jivsbench.exitcodes import ExitCode
+from jivsbench.load.monitor import Monitor
 from jivsbench.load.progress import LoadProgress
 from jivsbench.model.monitor_rows import MonitorRow
 from jivsbench.model.scenario import Arrival, Scenario, Stage, WorkloadSpec
+from tests.unit.analysis_records import build_arm_record, build_record
 
 OPEN = """name = "open"
 title = "An open loop"
@@ -107,7 +111,7 @@ def test_a_terminal_shows_all_that_matters_at_a_glance() -> None:
     """Stage, elapsed and left, rate, percentiles, errors, pool, cache and memory; what is not known is a dash."""
     console = Console(width=100, record=True, file=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(build_panel(live()))
+        console.print(build_panel(live(steal_ratio=0.031)))
 
     text = " ".join(captured.get().replace("│", " ").split())
     for part in (
@@ -117,6 +121,7 @@ def test_a_terminal_shows_all_that_matters_at_a_glance() -> None:
         "p50 12 ms p95 30 ms p99 -",
         "errors 4 so far",
         "memory 200 MiB, pool 3 active, 1 idle, 2 waiting, cache 100 % hits",
+        "generator p99 of its lag 1 ms, 3.1 % of the CPU stolen",
     ):
         assert part in text
 
@@ -130,6 +135,26 @@ def test_without_a_terminal_it_is_one_line() -> None:
         "optimized: stage 1 of 3: to 20 users, 20 users, 20,000 records/min, p50 12 ms, p95 30 ms, p99 50 ms, 4 errors, "
         "memory 200 MiB, pool 3 active, 1 idle, 2 waiting, cache 100 % hits"
     )
+
+
+@pytest.mark.parametrize(("ratio", "end"), [(None, "hits"), (0.009, "hits"), (0.051, "hits, 5.1 % of the CPU stolen")])
+def test_logs_say_that_a_machine_is_stolen(ratio: float | None, end: str) -> None:
+    """From a hundredth on: most machines lose nothing, and their logs need no word for it."""
+    assert describe_load(live(steal_ratio=ratio)).endswith(end)
+
+
+def test_a_run_that_can_no_longer_be_valid_says_so_once(tmp_path: Path) -> None:
+    """Eleven minutes of 60 at 30 % are 5.5 % of the whole: no quiet hour makes up for them. Before that it may come right."""
+    heard: list[object] = []
+    tell = follow_load(build_record(build_arm_record()).plan, Monitor((), tmp_path / "monitor.jsonl"), heard.append)
+    for minute in range(1, 14):
+        tell(replace(live(steal_ratio=0.3).progress, elapsed_s=60.0 * minute, total_s=3600.0))
+
+    notes = [(place, event.text) for place, event in enumerate(heard) if isinstance(event, Note)]
+    assert len(notes) == 1
+    assert notes[0][0] == 11
+    assert "stole 30.00% of the machine's CPU time so far, more than 5% of what the whole load takes" in notes[0][1]
+    assert foresee_steal(None, 60, 60) is None
 
 
 def test_a_target_that_was_not_looked_at_has_no_figures() -> None:

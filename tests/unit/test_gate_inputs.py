@@ -13,6 +13,7 @@ from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.inputs import Coverage, Inputs, SuiteResults, Waiver, WaiverTarget
 from jivsbench.model.summary import Environment, VerdictOutcome
+from jivsbench.report.run_file import dump_run
 from jivsbench.results.coverage_results import read_coverage
 from jivsbench.results.junit_results import read_junit
 from jivsbench.results.sarif_results import read_sarif
@@ -119,6 +120,58 @@ def test_what_is_no_coverage_is_refused(tmp_path, content, message):
     """More covered than there is cannot be, and is not taken for 100 %."""
     with pytest.raises(ConfigError, match=message):
         read_coverage(write(tmp_path, "coverage", content))
+
+
+HUGE = ("1e999999999", "1e99999999999999999999", "9" * 5000, "9" * 400)
+
+
+@pytest.mark.parametrize("number", [*HUGE, "2.5"])
+@pytest.mark.parametrize("key", ["covered_lines", "num_statements", "covered_branches", "num_branches"])
+def test_a_number_that_counts_nothing_is_refused_in_json(tmp_path, number, key):
+    """Written out it would fill the memory; half a line is none."""
+    known = {"covered_lines": "1", "num_statements": "2", "covered_branches": "1", "num_branches": "2"} | {key: number}
+    content = ", ".join(f'"{name}": {value}' for name, value in known.items())
+
+    with pytest.raises(ConfigError, match="coverage"):
+        read_coverage(write(tmp_path, "coverage.json", f'{{"totals": {{{content}}}}}'))
+
+
+@pytest.mark.parametrize("number", [*HUGE, "\u00b2", "2.5", "x"])
+def test_a_number_that_counts_nothing_is_refused_in_every_file(tmp_path, number):
+    """Whatever is taken for a digit somewhere: it could be any number of lines, or of failures."""
+    with pytest.raises(ConfigError, match="no whole number"):
+        read_coverage(write(tmp_path, "lcov", f"LF:{number}\nLH:1\nend_of_record\n"))
+    with pytest.raises(ConfigError, match="no whole number"):
+        read_coverage(write(tmp_path, "c.xml", f'<coverage lines-valid="{number}" lines-covered="1"/>'))
+    with pytest.raises(ConfigError, match="no whole number"):
+        read_junit([write(tmp_path, "j.xml", f'<testsuite failures="{number}"><testcase name="a"/></testsuite>')])
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_a_place_that_no_file_has_is_none(tmp_path, number):
+    """A rule must be found, so its place must be; a line may be missing."""
+    place = {"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": "LINE"}}}
+    content = sarif({"ruleId": "A", "message": {"text": "hole"}, "locations": [place]}).replace('"LINE"', number)
+
+    if number.startswith("1e9999999999999"):
+        with pytest.raises(ConfigError, match="exponent"):
+            read_sarif(write(tmp_path, "scan.sarif", content))
+    else:
+        assert read_sarif(write(tmp_path, "scan.sarif", content))[0].evidence == "a.py"
+    indexed = sarif({"ruleIndex": "PLACE", "message": {"text": "hole"}}).replace('"PLACE"', number)
+    with pytest.raises(ConfigError, match="SARIF"):
+        read_sarif(write(tmp_path, "indexed.sarif", indexed))
+
+
+def test_half_a_character_is_kept_as_a_question_mark(tmp_path):
+    """JSON can name it, and run.json could not hold it; a whole one in two halves stays."""
+    content = sarif({"ruleId": "\ud800", "message": {"text": "a\udfffb \U0001f600"}})
+    (found,) = read_sarif(write(tmp_path, "scan.sarif", content))
+    inputs = Inputs(TODAY, findings=(found,), findings_files=("scan.sarif",))
+    summary = summarize(RECORD, inputs)
+
+    assert (found.check_id, found.title) == ("scan/?", "a?b \U0001f600")
+    assert dump_run(RECORD, summary, judge(RECORD, summary, (), inputs))
 
 
 def sarif(*results, rules=()):

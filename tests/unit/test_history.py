@@ -1,14 +1,16 @@
 """The history: runs are stored once, series are never mixed, changes are named by commit."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
+from jivsbench.analysis.contradictions import compare_workload
+from jivsbench.analysis.run_claims import describe_workload
 from jivsbench.app.conclusion import conclude
-from jivsbench.app.history import name_series, read_trends, store_runs, write_index
+from jivsbench.app.history import USUAL, name_series, read_trends, store_runs, write_index
 from jivsbench.cli.history import history
 from jivsbench.cli.root import root
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError, UnknownNameError
@@ -17,9 +19,23 @@ from jivsbench.history import open_history
 from jivsbench.model.gate import Unit, Window, WindowKind
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.history import HistoryRun
+from jivsbench.model.scenario import (
+    Arrival,
+    FeedFacts,
+    Gaps,
+    MixAction,
+    MixEntry,
+    OfferedSource,
+    SourceKind,
+    Stage,
+    ThinkTime,
+    WorkloadSpec,
+)
 from jivsbench.model.secret import Secret
 from jivsbench.model.summary import Figure, Provenance
 from jivsbench.plugins import load_registry
+from jivsbench.report.bundle import read_run
+from jivsbench.report.run_file import dump_run
 from tests.unit.analysis_records import build_arm_record, build_record, change_arm
 
 
@@ -115,6 +131,22 @@ def test_bundles_are_stored_from_the_reports_folder(tmp_path):
             store_runs(store, tmp_path, ("broken",))
 
 
+def test_a_run_of_impossible_numbers_stops_no_other(tmp_path):
+    """Counts that no float can hold: the run is named, and the others are stored."""
+    record = build_record(build_arm_record())
+    impossible = change_arm(record, job_errors=10**400)
+    conclude(record, tmp_path / "runs" / "one", load_registry())
+    (tmp_path / "runs" / "huge").mkdir()
+    run = read_run(tmp_path / "runs" / "one")
+    (tmp_path / "runs" / "huge" / "run.json").write_bytes(dump_run(impossible, run.summary, run.verdict))
+
+    with open_history(None, tmp_path) as store:
+        stored = store_runs(store, tmp_path, ())
+
+    assert stored.added == (record.run_id,)
+    assert "huge has no figures" in stored.unreadable[0]
+
+
 def test_what_must_agree_names_the_series():
     """Another profile, another workload, another machine: another series. Another moment or seed: the same."""
     record = build_record(build_arm_record())
@@ -127,6 +159,71 @@ def test_what_must_agree_names_the_series():
 
     assert name_series(record) == name_series(replace(change_arm(record, call_count=5), run_id="x", plan=replace(plan, seed=9)))
     assert len({name_series(other) for other in (record, *others)}) == 4
+
+
+PLAIN = build_record(build_arm_record())
+MIX = (MixEntry(MixAction.LIST, 1.0), MixEntry(MixAction.EXTRACTION, 3.0, rows=100))
+CHANGES = {
+    "name": "mixed",
+    "table": "other_rows",
+    "rows": 7,
+    "key": "uid",
+    "think_time_s": 2.0,
+    "think_time": ThinkTime.EXPONENTIAL,
+    "think_time_spread_s": 1.0,
+    "mix": MIX,
+    "feed": FeedFacts("rows.csv", 5, ("a",), "0" * 64),
+}
+
+
+def change_scenario(**changed):
+    """The plain run with another scenario."""
+    return replace(PLAIN, plan=replace(PLAIN.plan, scenario=replace(PLAIN.plan.scenario, **changed)))
+
+
+def change_workload(**changed):
+    """The plain run with another workload."""
+    return change_scenario(workload=replace(PLAIN.plan.scenario.workload, **changed))
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(WorkloadSpec)])
+def test_every_part_of_a_workload_makes_another_one(field):
+    """Another series, and a contradiction when the two runs are held against each other."""
+    other = change_workload(**{field: CHANGES[field]})
+
+    assert name_series(other) != name_series(PLAIN)
+    assert [relation for relation in compare_workload(describe_workload(PLAIN), describe_workload(other)) if not relation.holds]
+
+
+def test_what_an_open_loop_does_is_part_of_its_workload():
+    """Spacing and limits count there, sources everywhere; the unit of a mix's weights and the name of a feed count nowhere."""
+    stages = (Stage(10.0, is_step=True, rate_per_s=10.0),)
+    rate = {"arrival": Arrival.RATE, "stages": stages}
+    sourced = replace(PLAIN, plan=replace(PLAIN.plan, sources=(OfferedSource(SourceKind.FILES, "files", "CSV"),)))
+    others = [change_scenario(**rate, **{name: value}) for name, value in (("in_flight_limit", 5), ("queue_limit", 5))]
+    others += [change_scenario(**rate), change_scenario(**rate, gaps=Gaps.POISSON), sourced, PLAIN]
+    weights = [change_workload(mix=tuple(replace(entry, weight=entry.weight * factor) for entry in MIX)) for factor in (1, 7)]
+    feeds = [change_workload(feed=replace(CHANGES["feed"], name=name)) for name in ("a.csv", "b.csv")]
+
+    assert len({name_series(other) for other in others}) == len(others)
+    assert name_series(change_scenario(gaps=Gaps.POISSON)) == name_series(PLAIN)
+    assert len({name_series(other) for other in (*weights, *feeds)}) == 2
+
+
+@pytest.mark.parametrize("arrival", Arrival)
+def test_a_usual_workload_stands_in_the_series_that_older_versions_named(arrival):
+    """Its key holds what they told apart and nothing else."""
+    record = change_scenario(workload=replace(PLAIN.plan.scenario.workload, table="bench_rows"), arrival=arrival)
+
+    assert [name for name, value in describe_workload(record).settings if (name, value) not in USUAL] == [
+        "workload",
+        "rows of one extraction",
+        "rows of the table",
+        "what makes an iteration begin",
+        "most users, or iterations a second",
+        "think time",
+        "source",
+    ]
 
 
 def test_a_wrong_database_is_an_error_with_a_way_out(tmp_path):

@@ -98,6 +98,26 @@ def test_a_change_is_seen_at_once(directory) -> None:
         directory.open("shop")
 
 
+def test_what_was_changed_while_it_was_opened_is_not_current(directory, monkeypatch) -> None:
+    """Whoever opened it holds what it was; nobody is told that it still is."""
+    directory.add(build_source())
+    opened = directory.open("shop")
+    assert directory.is_current(opened)
+    directory.replace(build_source(password="other"))
+    assert not directory.is_current(opened)
+
+    read_url = directory._store.read_url
+
+    def remove_meanwhile(source_id: str) -> object:
+        url = read_url(source_id)
+        directory.remove("shop")
+        return url
+
+    monkeypatch.setattr(directory._store, "read_url", remove_meanwhile)
+    late = directory.open("shop")
+    assert not directory.is_current(late)
+
+
 def test_a_changed_declared_source_stays_in_memory(directory, tmp_path: Path) -> None:
     """Also the new URL of a declared source never enters the store."""
     directory.declare([build_source(password="first-S3cret")])

@@ -2,11 +2,12 @@
 
 import stat
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError, PoolTimeoutError
 from jivsbench.extract.jobs.database import open_database
@@ -205,6 +206,25 @@ def test_the_profile_sizes_the_pool(tmp_path: Path) -> None:
         pass
     assert database.pool_sizes() == (0, 1)
     database.close()
+
+
+def test_a_file_is_opened_as_often_as_it_is_usually_read_at_once(tmp_path: Path) -> None:
+    """From the start: readers that first meet after an hour open nothing that a soak would take for a leak."""
+    database = open_database(None, tmp_path, OPTIMIZED.metadata)
+    assert database.pool_sizes() == (0, 4)
+    before = count_open(tmp_path)
+
+    with ExitStack() as readers:
+        for _ in range(4):
+            readers.enter_context(database.reading()).execute(text("SELECT count(*) FROM sqlite_master"))
+        assert database.pool_sizes() == (4, 0)
+        assert count_open(tmp_path) == before
+    database.close()
+
+
+def count_open(folder: Path) -> int:
+    """Files below a folder that this process has open."""
+    return sum(Path(file.path).is_relative_to(folder) for file in psutil.Process().open_files())
 
 
 @pytest.mark.parametrize(

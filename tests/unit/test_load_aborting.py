@@ -24,7 +24,7 @@ def write(path: Path, number: int, job_ms: float, arm: str = "a") -> None:
 def test_it_ends_the_run_at_the_first_window_that_misses(tmp_path: Path) -> None:
     """Fast for six seconds, slow from then on: nothing before, then the gate, the figure and the stretch."""
     path = tmp_path / "intervals.jsonl"
-    watch = AbortWatch([GATE], "a", path)
+    watch = AbortWatch([GATE], "a", path, 60)
     reasons = []
 
     for number in range(12):
@@ -44,7 +44,7 @@ def test_half_a_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
         write(path, number, 500.0)
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    watch = AbortWatch([GATE], "a", path)
+    watch = AbortWatch([GATE], "a", path, 60)
 
     assert watch.look(3.0) is None
     path.write_bytes(whole)
@@ -58,13 +58,13 @@ def test_gates_that_do_not_abort_are_left_to_the_verdict(tmp_path: Path, gates) 
     for number in range(9):
         write(path, number, 500.0)
 
-    assert AbortWatch(gates, "a", path).look(9.0) is None
+    assert AbortWatch(gates, "a", path, 60).look(9.0) is None
 
 
 def test_seconds_in_which_nothing_ends_are_seconds_too(tmp_path: Path) -> None:
     """A target that answers nobody any more: throughput of three seconds is nothing, and no line says so."""
     path = tmp_path / "intervals.jsonl"
-    watch = AbortWatch([parse_gate("throughput.jobs rate >= 1 jobs/s for 3s abort")], "a", path)
+    watch = AbortWatch([parse_gate("throughput.jobs rate >= 1 jobs/s for 3s abort")], "a", path, 60)
     write(path, 0, 20.0)
 
     assert watch.look(4.0) is None
@@ -74,9 +74,34 @@ def test_seconds_in_which_nothing_ends_are_seconds_too(tmp_path: Path) -> None:
 def test_another_arms_seconds_do_not_count(tmp_path: Path) -> None:
     """And neither does a file that is not there yet."""
     path = tmp_path / "intervals.jsonl"
-    watch = AbortWatch([GATE], "a", path)
+    watch = AbortWatch([GATE], "a", path, 60)
 
     assert watch.look(1.0) is None
     for number in range(9):
         write(path, number, 500.0, arm="b")
     assert watch.look(9.0) is None
+
+
+def test_the_drain_is_not_judged(tmp_path: Path) -> None:
+    """Ten seconds of a steady load, then a drain with one late end: fewer jobs a second, and nobody to blame."""
+    path = tmp_path / "intervals.jsonl"
+    gates = [GATE, parse_gate("throughput.jobs rate >= 1 jobs/s for 3s abort")]
+    watch = AbortWatch(gates, "a", path, 10)
+    for number in range(10):
+        write(path, number, 20.0)
+
+    assert [watch.look(number) for number in (10.0, 14.0, 20.0)] == [None] * 3
+    write(path, 20, 500.0)
+    assert watch.look(21.0) is None
+    assert watch.look(40.0) is None
+
+
+def test_the_last_window_of_the_schedule_is_judged(tmp_path: Path) -> None:
+    """It is known only in the drain, and misses the limit all the same."""
+    path = tmp_path / "intervals.jsonl"
+    watch = AbortWatch([GATE], "a", path, 10)
+    for number in range(10):
+        write(path, number, 20.0 if number < 9 else 500.0)
+
+    assert watch.look(10.0) is None
+    assert (watch.look(13.0) or "").endswith("from 7 s to 10 s of the load")

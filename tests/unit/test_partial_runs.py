@@ -130,6 +130,12 @@ def test_the_latest_run_may_be_one_that_was_cut_off(tmp_path: Path) -> None:
     assert find_run(tmp_path, "latest") == folder
 
 
+def test_a_path_that_is_no_run_stays_what_was_asked(tmp_path: Path) -> None:
+    """The message must not name a folder that nobody typed; a bare name is a run id."""
+    assert find_run(tmp_path, "elsewhere/nowhere") == Path("elsewhere/nowhere")
+    assert find_run(tmp_path, "nowhere") == tmp_path / "runs" / "nowhere"
+
+
 def test_jobs_are_counted_by_how_they_ended() -> None:
     """A refused job was never created; one with wrong rows was completed."""
     totals = rebuild_totals("optimized", [_interval(0, errors=_ERRORS)])

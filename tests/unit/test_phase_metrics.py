@@ -3,7 +3,7 @@
 import pytest
 
 from jivsbench.analysis.slow_jobs import compare_slow_jobs
-from jivsbench.load.phase_metrics import parse_phase_counters, subtract_phases
+from jivsbench.load.phase_metrics import add_phases, parse_phase_counters, subtract_phases
 from jivsbench.model.job import ExtractionResult, Phase, PhaseTime
 from jivsbench.model.phase_times import BOUNDS_S, PhaseHistogram, PhaseTimes
 from jivsbench.service.metrics import JobMetrics
@@ -38,6 +38,22 @@ def test_what_the_load_added_is_the_difference_of_two_readings() -> None:
     assert fetch.count == 41
     assert fetch.sum_s == pytest.approx(3.8)
     assert (fetch.percentile_bound_s(50), fetch.percentile_bound_s(99)) == (0.025, 4.0)
+    assert [(bucket.upper_s, bucket.jobs) for bucket in times.by_duration] == [(0.04, 40), (4.0, 1)]
+
+
+def test_processes_one_after_the_other_add_up() -> None:
+    """What each has done, whatever it had done before; a phase that only one of them met counts."""
+    old, new = JobMetrics(), JobMetrics()
+    finish(old, fetch_ms=900, encode_ms=5, times=7)
+    before = [read(old), read(new)]
+    finish(old, fetch_ms=20, encode_ms=8, times=40)
+    finish(new, fetch_ms=3_000, encode_ms=8)
+
+    times = subtract_phases(add_phases(before), add_phases([read(old), read(new)]))
+
+    assert times is not None
+    fetch = next(histogram for histogram in times.phases if histogram.phase == "fetch")
+    assert (fetch.count, fetch.sum_s) == (41, pytest.approx(3.8))
     assert [(bucket.upper_s, bucket.jobs) for bucket in times.by_duration] == [(0.04, 40), (4.0, 1)]
 
 

@@ -1,17 +1,18 @@
 """What a load showed, as the report says it: sentences, tables and the curve, and never a figure that was not measured."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.summary import summarize
-from jivsbench.model.behaviour import Capacity, Knee, KneeFit, KneeModel, LoadPoint, Plateau
+from jivsbench.model.behaviour import Capacity, Drift, Knee, KneeFit, KneeModel, LoadPoint, Plateau
 from jivsbench.model.record import RunRecord
 from jivsbench.model.scenario import Question, Stage
 from jivsbench.report.html import HtmlReporter
 from jivsbench.report.markdown import MarkdownReporter
-from jivsbench.report.views.answers import describe_capacity, describe_knee, list_answers
+from jivsbench.report.views.answers import describe_capacity, describe_drift, describe_knee, list_answers
 from jivsbench.report.views.knee_chart import draw_knee
 from tests.unit.test_analysis_answers import _CLIMB, _SPIKE, _record
 
@@ -91,6 +92,32 @@ def test_two_curves_that_fit_alike_are_both_named() -> None:
     assert "either fitted curve puts it at 8 users" in describe_knee(knee, ())
 
 
+@pytest.mark.parametrize(
+    ("after", "text"),
+    [
+        (88.0, "throughput with 10 users was 12 % lower after the climb than before it, so no smaller growth counts as growth"),
+        (120.0, "throughput with 10 users was 20 % higher after"),
+    ],
+)
+def test_a_knee_names_the_drift_that_decided(after: float, text: str) -> None:
+    """A smaller one stands beside the curve only."""
+    drift = Drift(10, 100.0, after)
+    knee = Knee(None, None, still_growing=False, p95_limit_ns=None, fit=_fit(9.1), least_ratio=drift.size_ratio, drift=drift)
+
+    assert text in describe_knee(knee, ())
+    assert "throughput with" not in describe_knee(replace(knee, least_ratio=0.5), ())
+    assert "is not known" in describe_drift(None)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 88.0), (88.0, 0.0), (0.0, 0.0)])
+def test_a_drift_from_or_to_nothing_has_a_size(before: float, after: float) -> None:
+    """No run measures one, but a stored file may hold it: it is larger than any growth, and it is rendered."""
+    drift = Drift(10, before, after)
+
+    assert drift.size_ratio == math.inf
+    assert "after the climb than before it" in describe_drift(drift)
+
+
 @pytest.mark.parametrize(("high", "text"), [(9.1, "interval 7 \N{EN DASH} 10"), (None, "interval 7 or more")])
 def test_a_fitted_knee_is_stated_with_its_interval(high: float | None, text: str) -> None:
     """And drawn: a dot a point, the curve, the interval as a band within the plot."""
@@ -105,9 +132,9 @@ def test_a_fitted_knee_is_stated_with_its_interval(high: float | None, text: str
 @pytest.mark.parametrize(
     ("low", "high", "text"),
     [
-        (10.0, 11.0, "10.0 \N{EN DASH} 11.0 jobs per second"),
-        (10.0, None, "at least 10.0 jobs per second"),
-        (None, 5.0, "below 5.00 jobs per second"),
+        (10.0, 11.0, "10.0 \N{EN DASH} 11.0 arrivals per second"),
+        (10.0, None, "at least 10.0 arrivals per second"),
+        (None, 5.0, "below 5.00 arrivals per second"),
         (None, None, "not found"),
     ],
 )

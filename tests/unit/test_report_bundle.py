@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ from tests.gold.sample_runs import Sample, comparison, no_data
 def sample() -> Sample:
     """A small run."""
     return no_data()
+
+
+_SPREAD = {"gauge": "rss_bytes", "known": 0, "low": 0.0, "mean": 0.0, "high": 0.0}
 
 
 def _render(sample: Sample) -> Report:
@@ -169,9 +173,54 @@ def test_a_wrong_field_is_named_with_its_path(tmp_path: Path, sample: Sample) ->
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda record: record["plan"].update(profiles=[]), "the plan has no profile"),
+        (lambda record: record["arms"][0]["operations"][0].update(operation="a b"), r"no metric is called 'a b\.response'"),
+        (
+            lambda record: record["arms"][0]["monitor"][0].update(spreads=[_SPREAD]),
+            r"record\.arms\.0\.monitor\.0\..*1 reading at least",
+        ),
+    ],
+)
+def test_a_run_that_no_figure_can_come_from_is_refused(tmp_path: Path, change: Callable[[dict], None], problem: str) -> None:
+    """A plan of nothing, an operation that has no metric, a mean of no reading: the file is named, and what is wrong."""
+    file = _change(tmp_path, comparison(), lambda found: change(found["record"]))
+
+    with pytest.raises(ConfigError, match=problem):
+        read_record(file)
+
+
 def test_a_missing_field_is_named_with_its_path(tmp_path: Path, sample: Sample) -> None:
     """A field that is gone is named by its path."""
     file = _change(tmp_path, sample, lambda found: found["record"].pop("generator"))
 
     with pytest.raises(ConfigError, match=r"field record\.generator: field required"):
+        read_record(file)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("looks", [], "looks are 1 to 20 counts of pairs that rise"),
+        ("looks", [24, 12], "looks are 1 to 20 counts of pairs that rise"),
+        ("looks", list(range(1, 5000)), "looks are 1 to 20 counts of pairs that rise"),
+        ("alpha_ratio", 0, "alpha_ratio lies between 1e-09 and 1"),
+        ("margin_ratio", -1, "margin_ratio is 0 or more"),
+        ("criteria", [], "a rule judges statistics that blocks have: it names none"),
+        ("criteria", [{"metric": "job.errors", "statistic": "ratio"}], "blocks have: job.errors ratio"),
+    ],
+)
+def test_a_rule_by_which_nothing_can_be_judged_is_refused(tmp_path: Path, field: str, value: object, problem: str) -> None:
+    """Whoever wrote it: judging by it would break off, or go on for hours."""
+    rule = {
+        "criteria": [{"metric": "job.response", "statistic": "mean"}],
+        "margin_ratio": 0.05,
+        "alpha_ratio": 0.05,
+        "looks": [12],
+    }
+    file = _change(tmp_path, comparison(), lambda found: found["record"]["plan"].update(rule=rule | {field: value}))
+
+    with pytest.raises(ConfigError, match=rf"field record\.plan\.rule: .*{problem}"):
         read_record(file)

@@ -1,5 +1,6 @@
 """What CI shows: each file within its reader's limit, in its reader's format, and never greener than the verdict."""
 
+import html
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -14,11 +15,11 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckOutcome, Finding, Severity
 from jivsbench.model.gate import GateOutcome
-from jivsbench.model.inputs import Inputs
+from jivsbench.model.inputs import Inputs, Waiver, WaiverTarget
 from jivsbench.model.summary import VerdictOutcome
 from jivsbench.report.annotations import MAX_OF_A_KIND, AnnotationsReporter
 from jivsbench.report.badge import BadgeReporter
-from jivsbench.report.markdown import MAX_COMMENT_BYTES, MAX_SUMMARY_BYTES, CommentReporter, MarkdownReporter, fit
+from jivsbench.report.markdown import MAX_COMMENT_BYTES, MAX_SUMMARY_BYTES, CommentReporter, MarkdownReporter, escape, fit
 from jivsbench.report.openmetrics import OpenMetricsReporter
 from jivsbench.report.problems import Weight, list_problems
 from jivsbench.report.sarif import MAX_RESULTS, SarifReporter
@@ -117,6 +118,16 @@ def test_openmetrics_is_read_by_its_own_parser(name):
     assert len(figures) == (0 if name == "invalid" else measured)
 
 
+def test_openmetrics_keeps_the_figures_of_a_run_that_only_a_gate_made_invalid():
+    """A gate that needs a longer run says nothing against what was measured."""
+    sample = one_arm()
+    verdict = replace(sample.verdict, outcome=VerdictOutcome.INVALID)
+    text = OpenMetricsReporter().render(sample.record, sample.summary, verdict).content.decode()
+
+    assert sample.record.invalid == ()
+    assert "jivsbench_job_response_seconds{" in text
+
+
 def test_openmetrics_has_base_units():
     """Milliseconds become seconds, percents ratios, MiB bytes."""
     sample = comparison()
@@ -192,6 +203,24 @@ def test_problems_are_sorted_by_their_weight():
     assert [problem.rule for problem in list_problems(checked, expired)] == ["run.verdict"]
 
 
+def test_what_fails_a_run_by_itself_is_told_beside_a_gate_that_somebody_answers_for():
+    """An expired waiver and an early end are the reasons of the verdict; the waived gate is none."""
+    waived, gone = (
+        Waiver(WaiverTarget.GATE, name, "ann", "known", day) for name, day in (("A", "2030-12-31"), ("B", "2030-01-01"))
+    )
+    sample = one_arm()
+    ended = replace(sample.record, aborted="gate 'C' was missed for 30 s")
+    verdict = replace(sample.verdict, inputs=Inputs("2030-06-15", waivers=(waived, gone)))
+    told = {problem.rule: problem for problem in list_problems(ended, verdict)}
+    annotations = render(AnnotationsReporter(), replace(sample, record=ended, verdict=verdict))
+
+    assert told["waiver.expired"].weight is told["run.aborted"].weight is Weight.FAILURE
+    assert "expired on 2030-01-01" in told["waiver.expired"].text
+    assert "::error title=Nobody answers any more for gate B::the waiver of gate 'B' by ann expired" in annotations
+    assert "was missed for 30 s" in annotations
+    assert "gate 'A'" not in annotations
+
+
 def test_checks_that_were_left_out_are_a_warning():
     """CI shows why a run with a few green checks is CONDITIONAL."""
     sample = comparison()
@@ -201,3 +230,18 @@ def test_checks_that_were_left_out_are_a_warning():
     assert problems["security.not-run"].weight is Weight.CONDITION
     assert "34 security checks were not run" in problems["security.not-run"].text
     assert "::warning title=Security checks were left out::34 " in render(AnnotationsReporter(), replace(sample, record=record))
+
+
+@pytest.mark.parametrize("code", [":x:", ":white_check_mark:", ":+1:", ":8ball:", ":100:", "a:x:", ":heavy-sign:"])
+def test_an_emoji_of_others_stays_a_text_in_markdown(code):
+    """A character of no width stands behind its first colon; signs of our own are no text of others."""
+    found = escape(f"name {code} end")
+
+    assert ":&#8203;" in found
+    assert re.search(r":[\w+-]+:", found.replace("\\", "")) is None
+    assert html.unescape(found).replace("\u200b", "").replace("\\", "") == f"name {code} end"
+
+
+def test_a_time_is_no_emoji():
+    """Nothing is put into what does nothing."""
+    assert escape("2030-01-02T03:04:05+00:00, note: x") == "2030-01-02T03:04:05+00:00, note: x"

@@ -4,22 +4,24 @@ from dataclasses import replace
 
 import pytest
 
+from jivsbench.analysis import summarize
 from jivsbench.app.checks import score_results
 from jivsbench.model.finding import CheckOutcome
+from jivsbench.model.formatting import format_number
 from jivsbench.model.gate import GateOutcome, Unit
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.inputs import Waiver, WaiverTarget
 from jivsbench.model.metrics import Direction
-from jivsbench.model.record import JobTotals
+from jivsbench.model.record import JobTotals, RunRecord
 from jivsbench.model.summary import Effect, Figure, Provenance, Verdict, VerdictOutcome
 from jivsbench.report.views.badges import Tone, badge_check, badge_gate, badge_verdict
 from jivsbench.report.views.facts import build_command, list_missing
 from jivsbench.report.views.headline import build_headline, explain_verdict, find_alarms
 from jivsbench.report.views.key_figures import build_key_figures, format_figure, judge_effect
 from jivsbench.report.views.operations import build_conservation, describe_clock
-from jivsbench.report.views.over_time import build_over_time
+from jivsbench.report.views.over_time import build_over_time, shade
 from jivsbench.report.views.page import build_page
-from jivsbench.report.views.pairs import build_pairs, join_pairs
+from jivsbench.report.views.pairs import build_pairs, join_pairs, join_processes
 from jivsbench.report.views.security import build_security
 from tests.gold.sample_runs import SAMPLES, all_checks, comparison, guards_empty, hostile, invalid, no_data, one_arm
 
@@ -187,6 +189,22 @@ def test_a_chart_never_draws_a_thin_p99() -> None:
     assert "p99 is left out of 36 of 36 seconds" in latency.note
 
 
+def test_a_thinned_chart_of_an_open_loop_keeps_the_second_that_fell_short() -> None:
+    """One second of nothing among 500 is drawn, and the note says how a point is chosen."""
+    record = one_arm().record
+    row = replace(record.arms[-1].series[0], planned=20)
+    rows = tuple(
+        replace(row, second=second, offered=0 if second == 301 else 20, achieved=5 if second == 301 else 20)
+        for second in range(500)
+    )
+    page = build_over_time(replace(record, arms=(*record.arms[:-1], replace(record.arms[-1], series=rows))))
+    (chart,) = [chart for chart in page.charts if chart.id.startswith("offer")]
+    cells = {cell for line in chart.table.rows for cell in line[1:]}
+
+    assert {"0", "5", "20"} <= cells
+    assert "iterations a second their lowest second" in page.thinning
+
+
 def test_an_open_loop_shows_what_was_planned_offered_and_achieved() -> None:
     """One chart an arm with the three lines; a closed loop, which plans no iterations, has none."""
     record = comparison().record
@@ -209,6 +227,68 @@ def test_only_whole_pairs_are_compared() -> None:
 
     assert len(join_pairs(record)) == 12
     assert len(join_pairs(broken)) == 11
+
+
+def spread(record: RunRecord, processes: int) -> RunRecord:
+    """The same comparison, played against so many processes of each arm."""
+    pairs = len({block.pair for block in record.plan.blocks})
+
+    def place(block):
+        return replace(block, process=block.pair * processes // pairs)
+
+    arms = tuple(replace(arm, blocks=tuple(map(place, arm.blocks))) for arm in record.arms)
+    return replace(record, plan=replace(record.plan, blocks=tuple(map(place, record.plan.blocks))), arms=arms)
+
+
+def test_several_processes_are_drawn_instead_of_their_pairs() -> None:
+    """The points are the values that the interval is made of; the table sums up the blocks of each process."""
+    record = spread(comparison().record, 6)
+    pairs = build_pairs(record, summarize(record))
+
+    assert pairs is not None
+    assert [chart.title for chart in pairs.charts] == [
+        "Mean job duration of each process",
+        "optimized divided by legacy, process by process",
+    ]
+    assert [len(chart.table.rows) for chart in pairs.charts] == [6, 6]
+    assert [row[:2] for row in pairs.table.rows[:3]] == [("1", "legacy"), ("1", "optimized"), ("2", "legacy")]
+    assert {row[3] for row in pairs.table.rows} == {"2"}
+    assert sum(int(row[5].replace(",", "")) for row in pairs.table.rows) == sum(b.jobs for arm in record.arms for b in arm.blocks)
+    ratios = [pair.ratio for pair in join_processes(record)]
+    effect = summarize(record).effect("job.response", "mean")
+    assert min(ratios) <= effect.ratio <= max(ratios)
+    assert "over 12 pairs of 6 processes each" in pairs.charts[1].note
+
+
+def _number_processes(record: RunRecord, apart: int) -> RunRecord:
+    """Processes whose numbers lie so far apart, as no run has them but a file may: odd ones stay odd."""
+    blocks = [tuple(replace(block, process=block.process * (apart + 1)) for block in arm.blocks) for arm in record.arms]
+    return replace(record, arms=tuple(replace(arm, blocks=own) for arm, own in zip(record.arms, blocks, strict=True)))
+
+
+def test_what_is_shaded_can_be_told_apart() -> None:
+    """Blocks of the candidate, or every second process; of very many short blocks nothing, for they would only be grey."""
+    record = comparison().record
+    many = replace(record, arms=tuple(replace(arm, blocks=arm.blocks * 10) for arm in record.arms))
+
+    assert (len(shade(record)[0]), shade(record)[1]) == (12, "Shaded: load on optimized.")
+    stretches, words = shade(spread(record, 6))
+    assert len(stretches) == 3
+    assert words.startswith("Shaded: every second process of each arm.")
+    assert len(shade(_number_processes(spread(record, 6), 10**12))[0]) == 3
+    assert shade(many) == ([], "")
+    assert shade(one_arm().record) == ([], "")
+
+
+def test_throughput_of_a_process_counts_the_measured_time_of_its_blocks() -> None:
+    """One stroke a process and arm, with as many records a minute as all its blocks together."""
+    record = spread(comparison().record, 6)
+    throughput = build_over_time(record).charts[0]
+    own = [block for block in record.arms[0].blocks if block.process == 0]
+    rate = sum(block.rows for block in own) * 60e9 / sum(block.end_ns - block.measured_ns for block in own)
+
+    assert len(throughput.table.rows) == 12
+    assert format_number(rate, Unit.RECORDS_PER_MINUTE) in [row[3] for row in throughput.table.rows if row[2] == "legacy"]
 
 
 def test_a_single_run_has_no_pairs() -> None:

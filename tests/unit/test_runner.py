@@ -351,6 +351,44 @@ def test_a_removed_source_fails_its_jobs(tmp_path: Path) -> None:
             bench.runner.create(replace(REQUEST, source="nowhere"))
 
 
+def test_a_pool_that_a_job_opened_after_its_source_was_removed_is_closed(tmp_path: Path) -> None:
+    """The job had read the source, then it was removed and its pool closed, then the job borrowed: nothing stays open."""
+    with running(tmp_path) as bench:
+        assert bench.wait(bench.start_job()).state is JobState.COMPLETED
+        assert [pool.source for pool in bench.extractor.pool_statistics()] == [SOURCE.name]
+        extract = bench.extractor.extract
+
+        def extract_late(*arguments):
+            bench.sources.remove(SOURCE.name)
+            bench.extractor.forget_source(SOURCE.name)
+            return extract(*arguments)
+
+        bench.extractor.extract = extract_late
+        bench.wait(bench.start_job())
+
+        assert bench.extractor.pool_statistics() == ()
+
+
+def test_the_pool_of_a_changed_source_outlives_a_job_of_the_old_one(tmp_path: Path) -> None:
+    """What is closed is what the old job opened, never what others use by now."""
+    with running(tmp_path) as bench:
+        changed = replace(SOURCE, url=Secret("fake://elsewhere"))
+        extract = bench.extractor.extract
+
+        def change_meanwhile(*arguments):
+            result = extract(*arguments)
+            bench.sources.replace(changed)
+            bench.extractor.forget_source(SOURCE.name)
+            bench.extractor.extract = extract
+            assert bench.wait(bench.start_job()).state is JobState.COMPLETED
+            return result
+
+        bench.extractor.extract = change_meanwhile
+        bench.wait(bench.start_job())
+
+        assert [pool.source for pool in bench.extractor.pool_statistics()] == [SOURCE.name]
+
+
 def test_a_failed_job_forgets_what_was_known_of_its_tables(tmp_path: Path) -> None:
     """A table that changed under a cached schema fails one job at most."""
     with running(tmp_path) as bench:

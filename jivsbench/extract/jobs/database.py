@@ -7,7 +7,7 @@ process take turns under a lock, because SQLite's own waiting is sleep and retry
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -27,6 +27,8 @@ from jivsbench.private_folders import make_private_folder
 _BUSY_TIMEOUT_MS: Final = 5000
 # A checkpoint writes to the main file and syncs it while the next writer waits: rarer and larger costs less than often.
 _CHECKPOINT_PAGES: Final = 8000
+# Each holds two files, for good: one that is first needed after an hour would look like a leak of handles.
+_OPENED_AHEAD: Final = 4
 _FILE: Final = "jobs.sqlite3"
 STORE_FOLDER: Final = ".jobs"
 """The folder within a service's output folder that holds its store."""
@@ -107,6 +109,8 @@ def open_database(url: Secret | None, folder: Path, limits: MetadataPoolLimits, 
     try:
         with engine.begin() as connection:
             upgrade(connection, has_indexes=has_indexes)
+        if engine.dialect.name == "sqlite":
+            _open_ahead(engine, min(_OPENED_AHEAD, limits.size))
     except SQLAlchemyError as exc:
         engine.dispose()
         shown = format_url_without_secret(url) if url else f"the file {_FILE}"
@@ -127,6 +131,12 @@ def _make_private_file(folder: Path) -> Path:
     except OSError as exc:
         raise OutputError(f"the job store cannot be kept in {folder}: {exc.strerror}") from exc
     return path
+
+
+def _open_ahead(engine: Engine, count: int) -> None:
+    with ExitStack() as connections:
+        for _ in range(count):
+            connections.enter_context(engine.connect())
 
 
 def _prepare_sqlite(connection: _DriverConnection, _entry: ConnectionPoolEntry) -> None:

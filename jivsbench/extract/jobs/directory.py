@@ -30,6 +30,7 @@ class SourceDirectory:
         self._lock = threading.Lock()
         self._declared_urls: dict[str, Secret] = {}
         self._opened: dict[str, OpenedSource] = {}
+        self._changes = 0
 
     def declare(self, sources: Sequence[DataSource]) -> None:
         """Take the sources that were given at start; their URLs stay in memory."""
@@ -50,6 +51,7 @@ class SourceDirectory:
 
     def open(self, name: str) -> OpenedSource:
         """A source with the URL that opens it. Raises UnknownNameError."""
+        changes = self._changes
         record = self.find(name)
         opened = self._opened.get(name)
         if opened and (opened.record.id, opened.record.revision) == (record.id, record.revision):
@@ -59,7 +61,12 @@ class SourceDirectory:
         if stored is None:
             self._cache.forget_data_source(name)
             raise self._unknown(name)
-        return self._open(stored)
+        return self._open(stored, changes)
+
+    def is_current(self, opened: OpenedSource) -> bool:
+        """False once the source was changed or removed after it was opened like this, as far as this process knows."""
+        latest = self._opened.get(opened.record.name)
+        return latest is not None and (latest.record.id, latest.record.revision) == (opened.record.id, opened.record.revision)
 
     def add(self, source: DataSource) -> SourceRecord:
         """Store a new source. Raises DuplicateNameError."""
@@ -90,14 +97,16 @@ class SourceDirectory:
     def _unknown(self, name: str) -> UnknownNameError:
         return build_unknown_source(name, (known.name for known in self._store.list_sources()))
 
-    def _open(self, record: SourceRecord) -> OpenedSource:
+    def _open(self, record: SourceRecord, changes: int) -> OpenedSource:
         url = self._store.read_url(record.id) or self._declared_urls.get(record.name)
         if url is None:
             raise UnknownNameError(f"data source {record.name!r} has no URL in this service: send it again")
         source = DataSource(record.name, record.connector, url, record.type_policy, record.tables)
         opened = OpenedSource(record, source)
         with self._lock:
-            self._opened[record.name] = opened
+            # What was changed while it was read must not stand there as the latest.
+            if self._changes == changes:
+                self._opened[record.name] = opened
         return opened
 
     def _remember_url(self, name: str, url: Secret) -> None:
@@ -106,5 +115,6 @@ class SourceDirectory:
 
     def _forget(self, name: str) -> None:
         with self._lock:
+            self._changes += 1
             self._opened.pop(name, None)
         self._cache.forget_data_source(name)

@@ -47,6 +47,7 @@ class TargetClient:
     """
 
     def __init__(self, arm: LoadArm) -> None:
+        self.arm = arm
         parts = urlsplit(arm.base_url)
         self._is_tls = parts.scheme == "https"
         self._host = parts.hostname or ""

@@ -25,6 +25,7 @@ from jivsbench.model.scenario import OfferedSource, WorkloadSpec
 _POLL_S: Final = 10.0
 _RETRY_S: Final = 0.1
 _NS_PER_S: Final = 1_000_000_000
+_RETRY_NS: Final = round(_RETRY_S * _NS_PER_S)
 _NS_PER_MS: Final = 1e6
 _FINAL_STATES: Final = tuple(state for state in JobState if state.is_final)
 _CLIENT_ERRORS: Final = range(400, 500)
@@ -68,7 +69,7 @@ class Context:
         self.due_ns = due_ns
         """When the next step is meant to begin."""
         self.ready_ns = ready_ns
-        """When the first step could be sent, if that was later: in an open loop it may have to wait for a place."""
+        """When the next step could be sent, if that was later: an open loop may lack a place, a long poll has its pause."""
         self.seen_ns: int | None = None
         """When the end of the current job was seen."""
         self.has_called = False
@@ -123,6 +124,8 @@ class Context:
                 return response
             if state is None:
                 # No answer, or a strange one: asking again at once would only add to the trouble.
+                # To wait for that is not lag; whoever waits for the job waits so much longer.
+                self.ready_ns = self.due_ns + _RETRY_NS
                 gevent.sleep(_RETRY_S)
 
     def job(self) -> AbstractContextManager["Span"]:
@@ -172,7 +175,7 @@ class Span:
     def __init__(self, context: Context, recorder: Recorder) -> None:
         self._context = context
         self._counts = recorder.jobs(context.block.plan.arm)
-        self._intended_ns = context.due_ns
+        self._intended_ns, self._ready_ns = context.due_ns, context.ready_ns
         self._started_ns = time.monotonic_ns()
         self._is_open = False
 
@@ -211,7 +214,6 @@ class Span:
         self._counts.end(end, rows_read, rows_written)
         rows = 0 if failure else rows_written
         ended_ns = self._context.seen_ns or time.monotonic_ns()
-        ready_ns = self._context.ready_ns
         self._context.record(
-            Sample("job", OperationKind.JOB, self._intended_ns, self._started_ns, ended_ns, rows, failure, ready_ns)
+            Sample("job", OperationKind.JOB, self._intended_ns, self._started_ns, ended_ns, rows, failure, self._ready_ns)
         )

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from jivsbench import __version__
 from jivsbench.errors import EnvironmentProblem, InvalidRunError, JivsbenchError
-from jivsbench.load.messages import Message, Progressed, Started, Waited
+from jivsbench.load.messages import Message, Progressed, Started, Waited, go_on
 from jivsbench.load.progress import LoadMachines, LoadProgress
 from jivsbench.load.spec import JoinSpec, LoadOutcome, LoadSpec
 from jivsbench.load.worker.master import MESSAGE
@@ -89,7 +89,7 @@ class Joined:
             case "stop":
                 self._stopped.set()
                 if not self._ended.ready():
-                    self._ended.set(None)
+                    self._ended.set_exception(InvalidRunError("the master ended the load before its end: see its own output"))
             case _:
                 self._inbox.put(data)
 
@@ -100,9 +100,7 @@ class Joined:
         spec = TypeAdapter(LoadSpec).validate_json(told["spec"])
         own = self._spec
         spec = replace(spec, plugins=own.plugins, disabled_plugins=own.disabled_plugins, plugins_lock=own.plugins_lock)
-        performance = self._performance = Performance(
-            spec, self._environment, self._lines.append, self._ended, lambda _blocks: True
-        )
+        performance = self._performance = Performance(spec, self._environment, self._lines.append, self._ended, go_on)
         runner.send_message(MESSAGE, {"kind": "prepared"})
         told = self._await("start")
         if told is None:

@@ -3,7 +3,7 @@
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import gevent.event
@@ -20,6 +20,7 @@ from jivsbench.load.spec import LoadArm, LoadSpec
 from jivsbench.load.worker.alarm import Alarm
 from jivsbench.load.worker.client import TargetClient
 from jivsbench.load.worker.context import AbandonedError, Context
+from jivsbench.model.metrics import JOB_OPERATION
 
 _ABANDON_GRACE_S: Final = 5.0
 
@@ -60,6 +61,11 @@ class Loop(ABC, Generic[S]):
         self._runner: Runner = environment.runner
         # Locust would write such an error into its own statistics and go on; a user that breaks is a load that was not sent.
         self._environment.events.user_error.add_listener(lambda exception, **_: on_crash(exception))  # type: ignore[no-untyped-call]
+
+    @property
+    def times_jobs(self) -> bool:
+        """True when the workload names whole jobs among its operations."""
+        return JOB_OPERATION in self._workload.operations
 
     @property
     @abstractmethod
@@ -107,6 +113,12 @@ class Loop(ABC, Generic[S]):
             _log.error("%d users could not be ended", len(self._busy))
         return len(late)
 
+    def renew(self, arms: Sequence[LoadArm]) -> None:
+        """From now on the arms have these targets. Nothing may be in flight; users connect anew when it is their turn."""
+        self._arms = {arm.arm: arm for arm in arms}
+        for arm in arms:
+            TargetClient(arm).warm_up()
+
     def close(self) -> None:
         """End all users."""
         self._runner.quit()
@@ -117,9 +129,11 @@ class Loop(ABC, Generic[S]):
         return self._environment.events.request if self._spec.page_port is not None else None
 
     def _client(self, seat: S, arm: str) -> TargetClient:
-        client = seat.clients.get(arm)
-        if client is None:
-            client = seat.clients[arm] = TargetClient(self._arms[arm])
+        client, target = seat.clients.get(arm), self._arms[arm]
+        if client is None or client.arm is not target:
+            if client is not None:
+                client.close()
+            client = seat.clients[arm] = TargetClient(target)
         return client
 
     def _iterate(self, seat: S, context: Context) -> None:

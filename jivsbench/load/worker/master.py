@@ -157,10 +157,8 @@ class Master:
 
     def _compare_clocks(self) -> None:
         """The offset of each machine's clock, from the quickest of a few exchanges: right to half its round trip."""
-        # While others prepared, those that were ready had nothing to say.
         for machine in self._machines.values():
-            machine.heard_s = time.monotonic()
-        for machine in self._machines.values():
+            self._say_waiting()
             for _ in range(_CLOCK_ROUNDS):
                 self._send(machine, {"kind": "clock", "sent_ns": time.monotonic_ns()})
                 for client_id, data in self._messages():
@@ -168,7 +166,9 @@ class Master:
                         trip_ns = time.monotonic_ns() - data["sent_ns"]
                         machine.round_trips.append((trip_ns, data["own_ns"] - data["sent_ns"] - trip_ns // 2))
                         break
-                    self._find_lost()
+                    self._say_waiting()
+                    # Whoever is not being compared has nothing to say. One that is gone is missed by Locust's heartbeat.
+                    self._find_lost(silence_s=_PREPARATION_S)
             machine.offset_ns = min(machine.round_trips)[1]
 
     def _start(self) -> None:
@@ -178,6 +178,8 @@ class Master:
         self._recorder.open_block(self._block)
         self._cpu_s = read_cpu_s(self._pid)
         for machine in self._machines.values():
+            # Its silence counts from now on: while others were compared it had nothing to say.
+            machine.heard_s = time.monotonic()
             self._send(machine, {"kind": "start", "at_ns": self._origin_ns + machine.offset_ns})
         # Locust's page shows what its workers report.
         self._runner.update_state("running")

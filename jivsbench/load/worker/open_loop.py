@@ -17,7 +17,7 @@ from locust.env import Environment
 from jivsbench.api import Workload
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.feeding import FeedReader
-from jivsbench.load.recorder import Recorder
+from jivsbench.load.recorder import Dropped, Recorder
 from jivsbench.load.shape import curve_duration_s
 from jivsbench.load.sharing import share_arrivals
 from jivsbench.load.spec import LoadSpec
@@ -99,7 +99,7 @@ class OpenLoop(Loop[Place]):
     def play(self, block: OpenBlock, alarm: Alarm, on_change: Callable[[], object]) -> None:
         """Release every arrival of the block; one that is late goes out at once, after the planned end if need be."""
         end_ns = block.start_ns + round(curve_duration_s(self._spec.stages) * _NS_PER_S)
-        # Known from the start, so that what is not sent can be counted at once as if it had ended there.
+        # Known from the start, so that what is not sent can be counted at once, as slow as if it had ended there.
         block.close(end_ns)
         on_change()
         late = 0
@@ -122,7 +122,7 @@ class OpenLoop(Loop[Place]):
         now_ns = time.monotonic_ns()
         while not self._queue.empty():
             self._outstanding -= 1
-            self._drop(self._queue.get(), now_ns, "drain")
+            self._drop(self._queue.get(), now_ns, now_ns, "drain")
         return super().drain(0.0)
 
     def join(self, user: Any) -> Place:
@@ -177,7 +177,7 @@ class OpenLoop(Loop[Place]):
         self._off_plan += now_ns - arrival.due_ns > OFF_PLAN_NS
         limit = self._spec.in_flight_limit
         if self._outstanding >= limit + self._spec.queue_limit:
-            self._drop(arrival, arrival.block.end_ns or now_ns, "overflow")
+            self._drop(arrival, now_ns, arrival.block.end_ns or now_ns, "overflow")
             return
         if self._outstanding >= len(self._places):
             self._grow(min(_JOINING_USERS, limit - len(self._places)))
@@ -191,9 +191,10 @@ class OpenLoop(Loop[Place]):
             self._runner.spawn_users({"VirtualUser": users})
             self._environment.events.spawning_complete.fire(user_count=len(self._places))  # type: ignore[no-untyped-call]
 
-    def _drop(self, arrival: Arrival, ended_ns: int, code: str) -> None:
+    def _drop(self, arrival: Arrival, now_ns: int, ended_ns: int, code: str) -> None:
         self._not_sent += 1
-        self._recorder.record_not_sent(arrival.block, self._first_operations, arrival.due_ns, ended_ns, code)
+        dropped = Dropped(arrival.due_ns, now_ns, ended_ns, code)
+        self._recorder.record_not_sent(arrival.block, self._first_operations, dropped)
         if any(kind is OperationKind.JOB for _name, kind in self._first_operations):
             counts = self._recorder.jobs(arrival.block.plan.arm)
             counts.begun += 1

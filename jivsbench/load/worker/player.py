@@ -2,21 +2,23 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import gevent
 
 from jivsbench.load.blocks import OpenBlock
+from jivsbench.load.messages import Rest
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.shape import curve_duration_s
-from jivsbench.load.spec import LoadOutcome, LoadSpec
+from jivsbench.load.spec import LoadArm, LoadOutcome, LoadSpec
 from jivsbench.load.worker.alarm import PACING, Alarm
 from jivsbench.load.worker.cpu_clock import read_cpu_s
 from jivsbench.load.worker.heartbeat import Heartbeat
 from jivsbench.load.worker.loop import Loop
 from jivsbench.load.worker.open_loop import OpenLoop
+from jivsbench.load.worker.own_cpu import CpuWatch
 from jivsbench.load.worker.own_machine import MachineWatch
 from jivsbench.load.worker.precedence import describe_precedence
 from jivsbench.model.record import BlockRow, GeneratorFacts
@@ -38,7 +40,7 @@ class Player:
         loop: Loop[Any],
         recorder: Recorder,
         on_crash: Callable[[BaseException], object],
-        goes_on: Callable[[tuple[BlockRow, ...]], bool],
+        rest: Rest,
     ) -> None:
         self._spec = spec
         self._loop = loop
@@ -47,12 +49,15 @@ class Player:
         self._duration_ns = round(curve_duration_s(spec.stages) * _NS_PER_S)
         self._heartbeat = Heartbeat()
         self._machine = MachineWatch()
+        self._cpu = CpuWatch()
         self._block: OpenBlock | None = None
         self._on_crash = on_crash
         self._offering: gevent.Greenlet | None = None
         self._is_cut = False
-        self._goes_on = goes_on
-        self._pids = {arm.arm: arm.pid for arm in spec.arms}
+        self._rest = rest
+        self._rests_since_ns: int | None = None
+        self._rested_ns = 0
+        self._pids = _map_pids(spec.arms)
 
     def play(self, tell: Callable[[LoadProgress], object], start_ns: int | None = None) -> LoadOutcome:
         """Play every block, the first one from `start_ns` on. Returns once the last operation has ended."""
@@ -61,7 +66,7 @@ class Player:
                 alarm.wait_until(start_ns)
             self._heartbeat.start()
             self._machine.start()
-            cpu_s = time.process_time()
+            self._cpu.look(0.0, time.process_time())
             self._origin_ns = time.monotonic_ns() if start_ns is None else start_ns
             self._recorder.begin(self._origin_ns)
             ticker = gevent.spawn(self._tick, tell)
@@ -72,11 +77,12 @@ class Player:
                 ticker.kill()
                 self._heartbeat.stop()
                 _log.warning("heartbeat lag: %s", self._heartbeat.describe())
+        self._cpu.look(self._elapsed_s(), time.process_time())
         wall_s = (time.monotonic_ns() - self._origin_ns) / _NS_PER_S
         return LoadOutcome(
             blocks=rows,
             totals=tuple((arm.arm, self._recorder.totals(arm.arm)) for arm in self._spec.arms),
-            generator=self._describe_generator(wall_s, time.process_time() - cpu_s),
+            generator=self._describe_generator(wall_s),
             started_ns=self._origin_ns,
         )
 
@@ -92,9 +98,25 @@ class Player:
             if self._is_cut:
                 break
             rows.append(self._play_block(plan, alarm))
-            if len(rows) in self._spec.looks and not self._goes_on(tuple(rows)):
+            if len(rows) in self._spec.rests and not self._rest_after(rows):
                 break
         return tuple(rows)
+
+    def _rest_after(self, rows: Sequence[BlockRow]) -> bool:
+        """Rest until the parent has answered. False when the load ends here."""
+        rests_since_ns = self._rests_since_ns = time.monotonic_ns()
+        arms = self._rest(rows)
+        if arms:
+            self._pids = _map_pids(arms)
+            self._loop.renew(arms)
+        self._rests_since_ns = None
+        self._rested_ns += time.monotonic_ns() - rests_since_ns
+        return arms is not None
+
+    def _elapsed_s(self) -> float:
+        """Since the load began, without its rests."""
+        now_ns = time.monotonic_ns() if self._rests_since_ns is None else self._rests_since_ns
+        return (now_ns - self._origin_ns - self._rested_ns) / _NS_PER_S
 
     def _play_block(self, plan: Block, alarm: Alarm) -> BlockRow:
         # The first block begins where the load does, which several machines have agreed on.
@@ -131,6 +153,7 @@ class Player:
                 self._recorder.flush(time.monotonic_ns(), lambda: gevent.sleep(_PAUSE_S))
                 self._note_users()
                 self._machine.look()
+                self._cpu.look(self._elapsed_s(), time.process_time())
                 tell(self._describe())
 
     def _note_users(self) -> None:
@@ -141,13 +164,14 @@ class Player:
         assert self._block is not None, "a block is set before the ticker runs"
         plan = self._block.plan
         return self._recorder.recent(plan.arm).describe(
-            elapsed_s=(time.monotonic_ns() - self._origin_ns) / _NS_PER_S,
+            elapsed_s=self._elapsed_s(),
             total_s=self._duration_ns * len(self._spec.blocks) / _NS_PER_S,
             arm=plan.arm,
             block=plan.index,
             blocks=len(self._spec.blocks),
             users=self._loop.users,
             lag_p99_ns=self._lag_p99_ns(),
+            steal_ratio=self._machine.steal_ratio(),
         )
 
     def _lag_p99_ns(self) -> float | None:
@@ -155,10 +179,10 @@ class Player:
         known = [lag for lag in (self._recorder.lag_p99_ns(), self._heartbeat.freeze_ns()) if lag is not None]
         return max(known, default=None)
 
-    def _describe_generator(self, wall_s: float, cpu_s: float) -> GeneratorFacts:
+    def _describe_generator(self, wall_s: float) -> GeneratorFacts:
         loop, machine = self._loop, self._machine
         facts = GeneratorFacts(
-            cpu_ratio=cpu_s / wall_s if wall_s > 0 else None,
+            cpu_ratio=self._cpu.mean_ratio(),
             lag_p99_ns=self._lag_p99_ns(),
             users_planned_max=loop.users_planned_max,
             users_reached_max=loop.users_reached_max,
@@ -168,5 +192,11 @@ class Player:
             steal_ratio=machine.steal_ratio(),
             clock_jump_ns=machine.clock_jump_ns,
             rss_growth_bytes=machine.rss_growth_bytes(),
+            cpu_highest_ratio=self._cpu.highest_ratio(),
+            times_jobs=loop.times_jobs,
         )
         return loop.describe(facts) if isinstance(loop, OpenLoop) else facts
+
+
+def _map_pids(arms: Sequence[LoadArm]) -> dict[str, int]:
+    return {arm.arm: arm.pid for arm in arms}

@@ -12,6 +12,7 @@ from locust.env import Environment
 
 from jivsbench.api import Workload
 from jivsbench.errors import InvalidRunError
+from jivsbench.load.messages import Rest
 from jivsbench.load.progress import LoadProgress
 from jivsbench.load.recorder import Recorder
 from jivsbench.load.spec import LoadOutcome, LoadSpec
@@ -20,7 +21,6 @@ from jivsbench.load.worker.crew import Crew
 from jivsbench.load.worker.loop import Loop
 from jivsbench.load.worker.open_loop import OpenLoop
 from jivsbench.load.worker.player import Player
-from jivsbench.model.record import BlockRow
 from jivsbench.model.scenario import Arrival
 
 
@@ -33,7 +33,7 @@ class Performance:
         environment: Environment,
         write: Callable[[bytes], object],
         ended: gevent.event.AsyncResult,
-        goes_on: Callable[[tuple[BlockRow, ...]], bool],
+        rest: Rest,
     ) -> None:
         workload = load_workload(spec)
         for arm in spec.arms:
@@ -47,7 +47,7 @@ class Performance:
         )
         self._loop.prepare()
         self._ended = ended
-        self._player = Player(spec, self._loop, self._recorder, ended.set_exception, goes_on)
+        self._player = Player(spec, self._loop, self._recorder, ended.set_exception, rest)
 
     def play(self, tell: Callable[[LoadProgress], object], start_ns: int | None = None) -> LoadOutcome | None:
         """Play it, from `start_ns` on (monotonic clock), else at once. Either way out, all that was counted is written.

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -18,8 +18,19 @@ from pydantic import TypeAdapter
 
 from jivsbench.errors import JivsbenchError, OutputError
 from jivsbench.load.intervals import open_for_owner
-from jivsbench.load.messages import CUT, GO_ON, Done, Looked, Message, Progressed, Refused, Started, format_message
-from jivsbench.load.spec import JoinSpec, LoadOutcome, LoadSpec
+from jivsbench.load.messages import (
+    CUT,
+    Done,
+    Message,
+    Progressed,
+    Refused,
+    Rest,
+    Rested,
+    Started,
+    format_message,
+    parse_answer,
+)
+from jivsbench.load.spec import JoinSpec, LoadArm, LoadOutcome, LoadSpec
 from jivsbench.load.worker.joining import Joined
 from jivsbench.load.worker.master import Master
 from jivsbench.load.worker.page import open_page
@@ -50,14 +61,12 @@ def run_session() -> int:
     cut = gevent.event.Event()
     gevent.spawn(_watch_parent, ended, orders, cut)
 
-    def goes_on(blocks: tuple[BlockRow, ...]) -> bool:
-        tell(Looked(blocks))
-        return bool(orders.get() == GO_ON)
+    def rest(blocks: Sequence[BlockRow]) -> Sequence[LoadArm] | None:
+        tell(Rested(tuple(blocks)))
+        return parse_answer(orders.get())
 
     try:
-        outcome = (
-            Joined(spec, tell, ended).play() if isinstance(spec, JoinSpec) else _play_to_file(spec, tell, ended, goes_on, cut)
-        )
+        outcome = Joined(spec, tell, ended).play() if isinstance(spec, JoinSpec) else _play_to_file(spec, tell, ended, rest, cut)
     except JivsbenchError as exc:
         tell(Refused(exc.slug, str(exc)))
         return _REFUSED_STATUS
@@ -76,7 +85,7 @@ def _play_to_file(
     spec: LoadSpec,
     tell: Callable[[Message], None],
     ended: gevent.event.AsyncResult,
-    goes_on: Callable[[tuple[BlockRow, ...]], bool],
+    rest: Rest,
     cut: gevent.event.Event,
 ) -> LoadOutcome | None:
     """The outcome; None when the load was ended from outside. Either way the intervals are complete up to now."""
@@ -87,7 +96,7 @@ def _play_to_file(
         environment.create_local_runner()
         if spec.page_port is not None:
             open_page(environment, spec.page_port, ended.set_exception)
-        performance = Performance(spec, environment, intervals.write, ended, goes_on)
+        performance = Performance(spec, environment, intervals.write, ended, rest)
         tell(Started())
         cutting = gevent.spawn(lambda: performance.cut() if cut.wait() else None)
         try:
@@ -127,11 +136,12 @@ def _open_messages() -> Callable[[Message], None]:
 def _watch_parent(ended: gevent.event.AsyncResult, orders: gevent.queue.Queue, cut: gevent.event.Event) -> None:
     """Hands on what the parent says. Ends the load when standard input ends: the parent is gone, however it went."""
     gevent.os.make_nonblocking(_STDIN)
+    pending = ""
     while told := gevent.os.nb_read(_STDIN, 4096):
-        order = told.decode()
-        if CUT in order:
-            cut.set()
-        # The parent speaks once for each look, and waits for the next one: what comes together is one answer.
-        if order := order.replace(CUT, ""):
-            orders.put(order)
+        *lines, pending = (pending + told.decode()).split("\n")
+        for line in lines:
+            if (order := line + "\n") == CUT:
+                cut.set()
+            else:
+                orders.put(order)
     ended.set(None)

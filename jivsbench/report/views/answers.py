@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from jivsbench.model.behaviour import Behaviour, Capacity, Knee, KneeModel, Recovery, Trend
+from jivsbench.model.behaviour import Behaviour, Capacity, Drift, Knee, KneeModel, Recovery, Trend
 from jivsbench.model.formatting import TO, format_number
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
@@ -24,8 +24,19 @@ def list_answers(record: RunRecord, summary: Summary) -> tuple[str, ...]:
 
 
 def describe_knee(knee: Knee, steps: tuple[StepRow, ...]) -> str:
-    """By the steps first, for that is what was seen; then by the curve."""
-    return f"Knee: {_describe_steps(knee, steps)}; {_describe_fit(knee)}."
+    """By the steps first, for that is what was seen; then by the curve; then by how much the machine itself may have changed."""
+    parts = [_describe_steps(knee, steps), _describe_fit(knee)]
+    if knee.drift is not None and knee.drift.size_ratio >= knee.least_ratio:
+        parts.append(f"{describe_drift(knee.drift)}, so no smaller growth counts as growth")
+    return f"Knee: {'; '.join(parts)}."
+
+
+def describe_drift(drift: Drift | None) -> str:
+    """Throughput at one load before and after the climb, in words."""
+    if drift is None:
+        return "the schedule does not return to the load that it climbed from: whether the machine changed meanwhile is not known"
+    change = f"{abs(drift.ratio) * 100:.3g} % {'lower' if drift.ratio < 0 else 'higher'}"
+    return f"throughput with {drift.load:g} users was {change} after the climb than before it"
 
 
 def describe_capacity(capacity: Capacity) -> str:
@@ -34,9 +45,9 @@ def describe_capacity(capacity: Capacity) -> str:
     low = format_number(capacity.low_per_s, Unit.JOBS_PER_SECOND, Direction.HIGHER)
     high = format_number(capacity.high_per_s, Unit.JOBS_PER_SECOND, Direction.LOWER)
     if capacity.low_per_s is not None:
-        found = f"at least {low} jobs per second" if capacity.high_per_s is None else f"{low} {TO} {high} jobs per second"
+        found = f"at least {low} arrivals per second" if capacity.high_per_s is None else f"{low} {TO} {high} arrivals per second"
     else:
-        found = "not found" if capacity.high_per_s is None else f"below {high} jobs per second"
+        found = "not found" if capacity.high_per_s is None else f"below {high} arrivals per second"
     return f"Capacity {limit}: {found}; {capacity.reason}."
 
 

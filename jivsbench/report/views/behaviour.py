@@ -8,6 +8,7 @@ from jivsbench.model.behaviour import Behaviour, Capacity, Growth, Knee, Recover
 from jivsbench.model.formatting import (
     NOT_MEASURED,
     TO,
+    format_change,
     format_count,
     format_milliseconds,
     format_number,
@@ -20,7 +21,7 @@ from jivsbench.model.sample import ErrorCount
 from jivsbench.model.summary import Summary
 from jivsbench.report.charts import Chart, DataTable
 from jivsbench.report.scales import format_clock
-from jivsbench.report.views.answers import describe_capacity, describe_knee
+from jivsbench.report.views.answers import describe_capacity, describe_drift, describe_knee
 from jivsbench.report.views.badges import Badge, badge_trend
 from jivsbench.report.views.knee_chart import draw_knee
 
@@ -146,16 +147,18 @@ def _build_knee(knee: Knee, steps: tuple[StepRow, ...]) -> KneeView:
             format_count(point.seconds),
             format_number(point.rows_per_s * 60, Unit.RECORDS_PER_MINUTE),
             format_number(None if point.fitted_per_s is None else point.fitted_per_s * 60, Unit.RECORDS_PER_MINUTE),
-            NOT_MEASURED if point.residual_ratio is None else f"{point.residual_ratio * 100:+.1f} %",
+            NOT_MEASURED if point.residual_ratio is None else format_change(point.residual_ratio * 100),
+            NOT_MEASURED if point.error_ratio is None else f"{point.error_ratio * 100:.1f} %",
         )
         for point in fit.points
     )
-    heads = ("users", "seconds", "records/min", "curve", "residual")
+    heads = ("users", "seconds", "records/min", "curve", "residual", "standard error")
     parts = [f"{fit.model}" if fit.model else ""]
     parts += (
         [f"parameters {', '.join(f'{value:.4g}' for value in fit.parameters)} (per row and second)"] if fit.parameters else []
     )
     parts += [f"residuals {fit.rms_residual_ratio * 100:.1f} % root mean square"] if fit.rms_residual_ratio is not None else []
+    parts += [describe_drift(knee.drift)] if fit.points else []
     charts = (draw_knee(fit),) if fit.points else ()
     return KneeView(describe_knee(knee, steps), charts, DataTable(heads, rows), "; ".join(part for part in parts if part))
 
@@ -201,7 +204,7 @@ def _tabulate_capacity(capacity: Capacity) -> DataTable:
         )
         for place, one in enumerate(capacity.plateaus, start=1)
     )
-    return DataTable(("plateau", "jobs/s offered", "jobs/s ended", "HTTP p95 (ms)", "kept", "why"), rows)
+    return DataTable(("plateau", "arrivals/s offered", "arrivals/s ended", "HTTP p95 (ms)", "kept", "why"), rows)
 
 
 def _tabulate_peaks(recoveries: Sequence[Recovery]) -> DataTable:
@@ -264,7 +267,7 @@ def _tabulate_consistency(behaviour: Behaviour) -> DataTable | None:
             str(one.step + 1),
             f"{one.users:g}",
             f"{one.found:.2f}",
-            f"{one.off_ratio * 100:+.1f} %",
+            format_change(one.off_ratio * 100),
             "yes" if one.is_consistent else "no",
         )
         for one in behaviour.consistency.checked

@@ -11,7 +11,7 @@ def build_comparison_command(record: RunRecord) -> str:
     plan = record.plan
     names = [name_profile(profile.name) for profile in plan.profiles]
     pairs = len({block.pair for block in plan.blocks if not block.is_warm_up})
-    words = ["jivsbench", "compare", "--profiles", *names, "--pairs", str(pairs)]
+    words = ["jivsbench", "compare", "--profiles", *names, "--pairs", str(pairs), "--processes", str(plan.processes)]
     words += ["--block", f"{plan.scenario.duration_s:g}s", "--rows", str(plan.scenario.workload.rows)]
     words += ["--users", str(max((stage.users for stage in plan.scenario.stages), default=0))]
     if plan.blocks and plan.blocks[0].washout_s:

@@ -125,6 +125,7 @@ def describe_generator(generator: GeneratorFacts | None) -> tuple[Fact, ...]:
     limit = f" of one core (limit {MAX_GENERATOR_CPU_RATIO * 100:g} %)"
     return (
         Fact("CPU of the generator", f"{format_quantity(cpu, Unit.PERCENT, Direction.LOWER)}{'' if cpu is None else limit}"),
+        *_describe_busiest(generator, limit),
         Fact("Lag of its sends, p99", lag if lag == NOT_MEASURED else f"{lag} ms"),
         Fact("Pacing", generator.pacing or NOT_MEASURED),
         *_describe_offer(generator),
@@ -133,6 +134,14 @@ def describe_generator(generator: GeneratorFacts | None) -> tuple[Fact, ...]:
         Fact("Stolen CPU time", format_quantity(steal, Unit.PERCENT, Direction.LOWER)),
         Fact("Growth of its memory", format_quantity(growth, Unit.MEBIBYTES, Direction.LOWER)),
     )
+
+
+def _describe_busiest(generator: GeneratorFacts, limit: str) -> tuple[Fact, ...]:
+    """Nothing for a file of a version that did not look."""
+    if generator.cpu_highest_ratio is None:
+        return ()
+    highest = format_quantity(generator.cpu_highest_ratio * 100, Unit.PERCENT, Direction.LOWER)
+    return (Fact("CPU of the generator in its busiest 10 s", f"{highest}{limit}"),)
 
 
 def _describe_offer(generator: GeneratorFacts) -> tuple[Fact, ...]:
@@ -293,7 +302,8 @@ def _describe_blocks(record: RunRecord) -> str:
     text = f"{pairs} pairs, order within each pair by the seed, {washout} washout after each switch"
     warm_up = sum(block.is_warm_up for block in blocks)
     looks = record.plan.rule.looks if record.plan.rule else ()
-    text += f", {warm_up} blocks before them as warm-up" if warm_up else ""
+    text += f", {warm_up} more blocks as warm-up" if warm_up else ""
+    text += f", {record.plan.processes} processes of each, one after the other" if record.plan.processes > 1 else ""
     return text + (f", looks after {', '.join(str(look) for look in looks)} pairs" if looks else "")
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from jivsbench.analysis.validity import has_valid_figures
 from jivsbench.analysis.waiving import Suppressions, build_suppressions
 from jivsbench.model.comparison import ComparisonOutcome, CriterionResult
 from jivsbench.model.finding import CheckResult, Severity
@@ -91,7 +92,7 @@ class Headline:
 
 def build_headline(record: RunRecord, summary: Summary, verdict: Verdict) -> Headline:
     """The verdict and all that belongs beside it."""
-    is_valid = counts(record, verdict)
+    is_valid = has_valid_figures(record, verdict)
     return Headline(
         badge=badge_verdict(verdict.outcome),
         title=record.plan.scenario.title or record.plan.scenario.name,
@@ -118,11 +119,6 @@ def describe_subject(record: RunRecord) -> str:
     return f"{plan.candidate} against {plan.baseline}" if plan.baseline else f"profile {plan.candidate}"
 
 
-def counts(record: RunRecord, verdict: Verdict) -> bool:
-    """False when the figures say nothing. A gate or a comparison that needs a longer run makes the verdict INVALID, not them."""
-    return verdict.outcome is not VerdictOutcome.INVALID or (bool(record.arms) and not record.invalid)
-
-
 def _explain_comparison(verdict: Verdict) -> str:
     """One sentence on what the comparison concluded."""
     outcomes = [result.outcome for result in verdict.criteria]
@@ -135,9 +131,19 @@ def _explain_comparison(verdict: Verdict) -> str:
     return "The candidate is as good as the baseline, within the margin."
 
 
+def _is_decided_by_criteria(verdict: Verdict) -> bool:
+    """False when the run ended for something else, such as an open finding: then that must be said, not who is better."""
+    outcomes = [result.outcome for result in verdict.criteria]
+    if verdict.outcome is VerdictOutcome.FAILED:
+        return ComparisonOutcome.WORSE in outcomes
+    if verdict.outcome is VerdictOutcome.INVALID:
+        return ComparisonOutcome.INCONCLUSIVE in outcomes
+    return bool(outcomes)
+
+
 def explain_verdict(verdict: Verdict, *, is_valid: bool) -> str:
     """One sentence on why the run ended as it did. `is_valid`: its figures count."""
-    if is_valid and verdict.criteria and not verdict.gates:
+    if is_valid and not verdict.gates and _is_decided_by_criteria(verdict):
         return _explain_comparison(verdict)
     missed = [result for result in verdict.gates if not result.outcome.is_green]
     count = len(verdict.gates)

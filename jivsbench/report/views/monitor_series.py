@@ -11,6 +11,8 @@ from jivsbench.report.charts import Point, Series
 _BYTES_PER_MIB: Final = 1024 * 1024
 # Two readings further apart than this, for each look that they stand for, are not neighbours: what lay between was not seen.
 _MAX_STEP_S: Final = 2.5
+# What little happened between two closer ones would be drawn as a rate of its own.
+_LEAST_STEP_S: Final = 0.3
 _MEMORY_KINDS: Final = (("PSS", "pss_bytes"), ("RSS", "rss_bytes"))
 
 
@@ -47,7 +49,12 @@ def gauge_points(rows: Sequence[MonitorRow], gauge: str) -> tuple[Point, ...]:
 
 
 def _neighbours(rows: Sequence[MonitorRow]) -> Iterator[tuple[MonitorRow, MonitorRow]]:
-    return ((before, after) for before, after in pairwise(rows) if 0 < after.second - before.second <= _MAX_STEP_S * after.looks)
+    """Two looks between which something can be counted: neither side by side, as the last two are, nor with others missing."""
+    return (
+        (before, after)
+        for before, after in pairwise(rows)
+        if _LEAST_STEP_S <= after.second - before.second <= _MAX_STEP_S * after.looks
+    )
 
 
 def _rate(before: float | None, after: float | None, seconds: float) -> float | None:

@@ -8,7 +8,7 @@ from typing import Final
 from jivsbench.model.formatting import NOT_MEASURED, format_number
 from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99
-from jivsbench.model.record import ArmRecord, RunKind, RunRecord, SeriesRow
+from jivsbench.model.record import ArmRecord, BlockRow, RunKind, RunRecord, SeriesRow
 from jivsbench.report.charts import (
     Chart,
     DataTable,
@@ -37,10 +37,15 @@ _OFFERS: Final[tuple[tuple[str, str, Callable[[SeriesRow], int | None]], ...]] =
     ("offered", "offer-offered", lambda row: row.offered),
     ("achieved", "offer-achieved", lambda row: row.achieved),
 )
+_STROKES: Final = {
+    "block": "one stroke per block, after its washout",
+    "process": "one stroke per process, from its first block to its last; only its own blocks count",
+}
 _OFFERS_NOTE: Final = (
     "Offered away from planned is the load generator's fault; achieved: iterations that ended in that second without a failure."
 )
 _SINGLE_ARM_STYLE: Final = "arm-b"
+_MOST_BANDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +60,24 @@ class OverTime:
 def build_timeline(record: RunRecord) -> Timeline:
     """What all charts of one run share: the axis of time, the blocks of the candidate, the colours."""
     last_s = find_last_second(record)
-    shaded = record.plan.candidate if record.plan.kind is RunKind.COMPARISON else None
-    stretches = [
-        (block.start_ns / _NS_PER_S, block.end_ns / _NS_PER_S)
-        for arm in record.arms
-        for block in arm.blocks
-        if block.arm == shaded
-    ]
-    return Timeline(record, build_time_frame(last_s, stretches), build_thinning(last_s), style_arms(record))
+    stretches, shading = shade(record)
+    return Timeline(record, build_time_frame(last_s, stretches), build_thinning(last_s), style_arms(record), shading)
+
+
+def shade(record: RunRecord) -> tuple[list[tuple[float, float]], str]:
+    """The stretches of a comparison's load (s) that are shaded in all charts over time, and what that means."""
+    blocks = [block for arm in record.arms for block in arm.blocks if block.arm == arm.profile.name]
+    if record.plan.kind is not RunKind.COMPARISON or not blocks:
+        return [], ""
+    if record.plan.processes > 1:
+        played = [[b for b in blocks if b.process == number] for number in sorted({b.process for b in blocks if b.process % 2})]
+        ends = [(min(b.start_ns for b in own), max(b.end_ns for b in own)) for own in played]
+        text = "Shaded: every second process of each arm. Between two processes there is no load."
+    else:
+        ends = [(block.start_ns, block.end_ns) for block in blocks if block.arm == record.plan.candidate]
+        text = f"Shaded: load on {record.plan.candidate}."
+    # Finer stripes are grey.
+    return ([(start / _NS_PER_S, end / _NS_PER_S) for start, end in ends], text) if len(ends) <= _MOST_BANDS else ([], "")
 
 
 def build_over_time(record: RunRecord) -> OverTime:
@@ -78,8 +93,7 @@ def build_over_time(record: RunRecord) -> OverTime:
         *_build_pools(timeline),
         _build_cache(timeline),
     )
-    is_shaded = record.plan.kind is RunKind.COMPARISON and any(arm.blocks for arm in record.arms)
-    return OverTime(charts, f"Shaded: load on {record.plan.candidate}." if is_shaded else "", timeline.thinning.describe())
+    return OverTime(charts, timeline.shading, timeline.thinning.describe())
 
 
 def style_arms(record: RunRecord) -> dict[str, str]:
@@ -112,14 +126,8 @@ def _build_throughput(timeline: Timeline) -> Chart:
 
 def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart:
     frame = timeline.frame
-    stretches = {
-        name: tuple(
-            Stretch(b.measured_ns / _NS_PER_S, b.end_ns / _NS_PER_S, b.rows * 60 * _NS_PER_S / (b.end_ns - b.measured_ns))
-            for b in arm.blocks
-            if b.end_ns > b.measured_ns
-        )
-        for name, _, arm in timeline.arms()
-    }
+    of = "process" if timeline.record.plan.processes > 1 else "block"
+    stretches = {name: _measure_rates(arm, of) for name, _, arm in timeline.arms()}
     rates = [stretch.y for of_arm in stretches.values() for stretch in of_arm]
     limits = find_limits(timeline.record, "throughput.records", "rate")
     y, y_ticks = frame.vertical(include_limits(max(rates, default=0.0), limits))
@@ -128,7 +136,7 @@ def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart
         id="throughput",
         title=title,
         unit=unit.value,
-        description=f"{title} of each block in {unit.value}; every stroke is one block after its washout.",
+        description=f"{title} of each {of} in {unit.value}; {_STROKES[of]}.",
         x_label="time since the load started",
         x_ticks=frame.x_ticks,
         y_ticks=y_ticks,
@@ -139,8 +147,24 @@ def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart
         ),
         bands=frame.bands,
         limits=tuple(LimitLine(y.place(value), label) for value, label in limits if value <= y.high),
-        note="One stroke per block, after its washout.",
+        note=f"{_STROKES[of].capitalize()}.",
         missing="" if rates else NOT_MEASURED,
+    )
+
+
+def _measure_rates(arm: ArmRecord, of: str) -> tuple[Stretch, ...]:
+    """Rows a minute of measured time, of each block or of all blocks against one process."""
+    groups: dict[int, list[BlockRow]] = {}
+    for block in arm.blocks:
+        if block.end_ns > block.measured_ns:
+            groups.setdefault(block.process if of == "process" else block.index, []).append(block)
+    return tuple(
+        Stretch(
+            own[0].measured_ns / _NS_PER_S,
+            own[-1].end_ns / _NS_PER_S,
+            sum(b.rows for b in own) * 60 * _NS_PER_S / sum(b.end_ns - b.measured_ns for b in own),
+        )
+        for own in groups.values()
     )
 
 
@@ -174,7 +198,8 @@ def _build_offers(timeline: Timeline) -> list[Chart]:
     """For an open loop: was the planned load offered, and was it achieved? A closed loop plans no iterations."""
     per_arm = {
         name: tuple(
-            timeline.thinning.mean(Series(label, style, tuple(Point(row.second, _count(pick, row)) for row in arm.series)))
+            # A second in which too little was offered or achieved would vanish in a mean.
+            timeline.thinning.lowest(Series(label, style, tuple(Point(row.second, _count(pick, row)) for row in arm.series)))
             for label, style, pick in _OFFERS
         )
         for name, _, arm in timeline.arms()

@@ -35,7 +35,7 @@ class Thinning:
             return ""
         return (
             f"Each point covers {format_duration(self.width_s)}: throughput is their mean, the cache hit ratio "
-            "their lowest second, everything else their highest second. Every second stands in run.json."
+            "and iterations a second their lowest second, everything else their highest second. Every second stands in run.json."
         )
 
     def _thin(self, series: Series, choose: Callable[[Sequence[float]], float]) -> Series:

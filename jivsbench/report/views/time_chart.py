@@ -19,6 +19,8 @@ class Timeline:
     frame: Frame
     thinning: Thinning
     styles: dict[str, str]
+    shading: str = ""
+    """What the shaded stretches of the frame mean."""
 
     def arms(self) -> list[tuple[str, str, ArmRecord]]:
         """Name, style and record of every arm."""

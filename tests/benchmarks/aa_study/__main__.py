@@ -2,10 +2,10 @@
 
 `python -m tests.benchmarks.aa_study [--aa 100] [--planted 40] [--planted-5 40] [--limit N] [--file docs/studies/aa-trials.jsonl]`
 
-Every trial compares two new processes for 30 s of load: processes of the same code differ, and a study that kept its targets
-would count that difference once and call it a hundred trials. Each trial is kept when it ends, in a file that may be committed.
-So the study may be interrupted and called again, on another day or another machine, until it says that nothing is left; then
-docs/studies/aa.json and the words in docs/comparison.md are written.
+Every trial compares two targets for 30 s of load each, with new processes: processes of the same code differ, and a study
+that kept its targets would count that difference once and call it a hundred trials. Each trial is kept when it ends, in a
+file that may be committed. So the study may be interrupted and called again, on another day or another machine, until it
+says that nothing is left; then docs/studies/aa.json and the words in docs/comparison.md are written.
 """
 
 import argparse
@@ -32,10 +32,12 @@ LEAST = {"aa": 100, "planted": 40, "planted_5": 40}
 def main() -> int:
     """Go on with the study. Exit code 0 when it is complete and its result is written, 3 when trials are left, 130 by Ctrl-C."""
     options = _parse()
-    study = Study(options.aa, options.planted, options.planted_5, Load(pairs=options.pairs), options.seed)
+    study = Study(
+        options.aa, options.planted, options.planted_5, Load(pairs=options.pairs, processes=options.processes), options.seed
+    )
     file = TrialFile(options.file, study)
     left = len(find_missing(study, file.trials))
-    print(f"{len(file.trials)} trials are there already, {left} are to play, three quarters of a minute each", flush=True)
+    print(f"{len(file.trials)} trials are there already, {left} are to play, nearly two minutes each", flush=True)
     status = 0
     try:
         _play(study, file, options)
@@ -82,7 +84,8 @@ def _is_whole(study: Study) -> bool:
 def _describe_load(study: Study) -> str:
     load = study.load
     return (
-        f"{load.rows:,}-row extractions by {load.users} user, profile {PROFILE}, {load.pairs} pairs of {load.block_s:g} s blocks"
+        f"{load.rows:,}-row extractions by {load.users} user, profile {PROFILE}, "
+        f"{load.pairs} pairs of {load.block_s:g} s blocks against {load.processes} processes of each"
     )
 
 
@@ -92,6 +95,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--planted", type=int, default=LEAST["planted"], help="comparisons with 10 %% planted")
     parser.add_argument("--planted-5", type=int, default=LEAST["planted_5"], help="comparisons with 5 %% planted")
     parser.add_argument("--pairs", type=int, default=Load().pairs, help="pairs of blocks of each")
+    parser.add_argument("--processes", type=int, default=Load().processes, help="processes of each target, one after the other")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, default=sys.maxsize, help="play at most so many trials now")
     parser.add_argument("--file", type=Path, default=TRIALS, help="where the trials are kept")

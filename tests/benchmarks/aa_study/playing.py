@@ -44,8 +44,7 @@ class Study:
     @property
     def identity(self) -> dict:
         """What all trials of one file share. Machines are none of it: each trial names its own."""
-        load = {name: getattr(self.load, name) for name in ("users", "rows", "block_s", "washout_s", "warm_up_s", "pairs")}
-        return {"profile": PROFILE, "seed": self.seed, **load}
+        return {"profile": PROFILE, "seed": self.seed, **asdict(self.load)}
 
     def list_kinds(self) -> list[float]:
         """The planted ratio of each trial, in one rotation: every stretch of the study holds all kinds in their proportion.
@@ -140,7 +139,7 @@ def _play_trial(study: Study, ground: Ground, planted_ratio: float, seed: int) -
     os.environ[VARIABLE] = str(planted_ratio)
     started_at, load_average = datetime.now(UTC).isoformat(timespec="seconds"), os.getloadavg()[0]
     arms = _choose_arms(ground, has_delay=bool(planted_ratio))
-    rule = build_rule(Judging(looks=1), study.load.pairs)
+    rule = build_rule(Judging(looks=1), study.load)
     record = play_comparison(ground, arms, study.load, rule, seed).record
     environment = record.environment
     trial = Trial(
@@ -165,7 +164,7 @@ def _fill(trial: Trial, record: RunRecord, study: Study) -> Trial:
     blocks = [arm.blocks for arm in record.arms]
     assert record.plan.rule is not None
     (fixed,) = judge_comparison(record.plan.rule, *blocks)
-    (sequential,) = judge_comparison(build_rule(Judging(looks=LOOKS), study.load.pairs), *blocks)
+    (sequential,) = judge_comparison(build_rule(Judging(looks=LOOKS), study.load), *blocks)
     baseline, candidate = (_pool(arm) for arm in record.arms)
     return replace(
         trial,

@@ -1,0 +1,73 @@
+"""What comes from a run or a file is shown on standard output, never obeyed there."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from jivsbench.app.conclusion import conclude
+from jivsbench.cli import main
+from jivsbench.cli.root import root
+from jivsbench.plugins import load_registry
+from tests.unit.analysis_records import build_arm_record, build_record
+
+HOSTILE = "x\n::stop-commands::abc\r::error::planted \x1b[31m\x1b]8;;http://h\x07 [red]\u202e"
+
+
+def call(*words):
+    """What a command prints on standard output."""
+    return CliRunner().invoke(root, [str(word) for word in words], standalone_mode=False).output
+
+
+def is_harmless(text):
+    """No line that CI takes for a command, nothing that a terminal obeys; the text itself is there."""
+    lines = text.replace("\r", "\n").split("\n")
+    return (
+        not any(line.lstrip().startswith("::") for line in lines) and not set(text) & set("\x1b\x07\u202e") and "planted" in text
+    )
+
+
+def test_a_finding_of_another_scanner_gives_no_orders(tmp_path):
+    """Its text is a reason of the verdict, on one line."""
+    conclude(build_record(build_arm_record()), tmp_path / "runs" / "one", load_registry())
+    result = {"ruleId": HOSTILE, "message": {"text": HOSTILE}, "level": "error"}
+    log = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "scan", "rules": []}}, "results": [result]}]}
+    (tmp_path / "scan.sarif").write_text(json.dumps(log))
+
+    told = call("gate", "one", "--findings", tmp_path / "scan.sarif", "--reports-dir", tmp_path)
+
+    assert is_harmless(told)
+    assert "[red]" in told
+
+
+def test_names_within_a_result_file_give_no_orders(tmp_path):
+    """The audit names the figures of a file as the file does."""
+    values = {"passes": 1, "fails": 1, "value": 0.1}
+    (tmp_path / "k6.json").write_text(
+        json.dumps({"metrics": {HOSTILE: {"type": "rate", "contains": "default", "values": {"rate": 0.9, **values}}}})
+    )
+
+    assert is_harmless(call("audit", tmp_path / "k6.json", "--all"))
+
+
+def test_names_of_stored_runs_give_no_orders(tmp_path):
+    """A scenario is called as its file says, and stands at the beginning of a line."""
+    plain = build_record(build_arm_record())
+    named = replace(plain.plan.scenario, name=f"::error::planted {HOSTILE}")
+    record = replace(plain, started_at="::error::planted", plan=replace(plain.plan, scenario=named))
+    conclude(record, tmp_path / "runs" / "one", load_registry())
+    call("history", "add", "--reports-dir", tmp_path)
+
+    for command in (("history", "list"), ("history", "changes")):
+        assert is_harmless(call(*command, "--reports-dir", tmp_path))
+
+
+def test_an_error_is_one_line(tmp_path, monkeypatch, capsys):
+    """Whatever it names."""
+    monkeypatch.setattr("sys.argv", ["jivsbench", "audit", str(tmp_path / HOSTILE.replace("/", ""))])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert is_harmless(capsys.readouterr().err)
