@@ -7,6 +7,7 @@ from jivsbench.analysis.consistency import check_consistency, find_contradiction
 from jivsbench.analysis.readings import find_restart, has_readings
 from jivsbench.model.gate import WindowKind
 from jivsbench.model.histogram import merge_histograms
+from jivsbench.model.monitor_rows import MonitorFacts
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.sample import OperationKind
 from jivsbench.model.scenario import Arrival, Block
@@ -19,6 +20,7 @@ LAG_FLOOR_NS: Final = 2e6
 MAX_USERS_OFF: Final = 0.01
 MAX_OFF_PLAN_RATIO: Final = 0.01
 MAX_STEAL_RATIO: Final = 0.05
+MAX_LOOKS_MISSED_RATIO: Final = 0.1
 MAX_CLOCK_JUMP_NS: Final = 50_000_000
 """Daemons that slew a clock move it by half a millisecond a second; what moves it by more than 50 ms at once has set it."""
 
@@ -29,6 +31,7 @@ def find_invalidities(record: RunRecord) -> tuple[str, ...]:
         return () if record.checks else ("the run measured nothing: it has no arm and no security check",)
     reasons = [reason for arm in record.arms for reason in _judge_arm(arm, record.generator)]
     reasons += find_generator_faults(record.generator, record.arms, is_aborted=bool(record.aborted))
+    reasons += _judge_monitor(record.monitor)
     reasons += _judge_blocks(record)
     if not record.aborted:
         reasons += _judge_steadiness(record)
@@ -69,6 +72,15 @@ def _judge_arm(arm: ArmRecord, generator: GeneratorFacts | None) -> Iterator[str
     restart = find_restart(arm.monitor)
     if restart is not None:
         yield f"the target of {name} was restarted during the load, 0 restarts are allowed: {restart}"
+
+
+def _judge_monitor(facts: MonitorFacts | None) -> Iterator[str]:
+    """The highest of a few looks is not the highest of the load."""
+    if facts is not None and facts.looks_missed > (due := facts.looks + facts.looks_missed) * MAX_LOOKS_MISSED_RATIO:
+        yield (
+            f"the monitor took no look at the target in {facts.looks_missed} of {due} seconds,"
+            f" at most {MAX_LOOKS_MISSED_RATIO:.0%} is allowed: what it used in them is unknown"
+        )
 
 
 def find_generator_faults(facts: GeneratorFacts | None, arms: Sequence[ArmRecord], *, is_aborted: bool = False) -> Iterator[str]:

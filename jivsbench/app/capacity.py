@@ -10,7 +10,7 @@ from jivsbench.analysis.plateaus import judge_plateau
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.progress import Listener, Step
 from jivsbench.app.targets import Target
-from jivsbench.errors import InvalidRunError
+from jivsbench.errors import InvalidRunError, JivsbenchError
 from jivsbench.load.intervals import INTERVALS_FILENAME, read_intervals
 from jivsbench.load.launcher import run_load
 from jivsbench.load.spec import LoadSpec
@@ -33,7 +33,10 @@ def plateau_length_s(time_scale: float) -> float:
 def search_capacity(
     plan: Plan, before: ArmRecord, target: Target, *, spec: LoadSpec, folder: Path, listener: Listener
 ) -> Capacity:
-    """Search from half of the throughput that the load before it (`before`) reached; every plateau has a folder of its own."""
+    """Search from half of the throughput that the load before it (`before`) reached; every plateau has a folder of its own.
+
+    Raises InvalidRunError when the target dies of it.
+    """
     limit_s = plan.scenario.p95_limit_s
     assert limit_s is not None, "a scenario that asks for the capacity has a limit"
     search = _plan_search(before)
@@ -56,15 +59,18 @@ def _plan_search(arm: ArmRecord) -> CapacitySearch:
 
 def _play(spec: LoadSpec, target: Target, place: Path, how: tuple[float, float, float], listener: Listener) -> Plateau:
     rate, length_s, limit_ns = how
-    make_private_folder(place, may_exist=False)
     stages = (Stage(length_s, is_step=True, rate_per_s=rate),)
     blocks = (Block(0, 0, target.profile.name, length_s * _WASHOUT_SHARE),)
     path = place / INTERVALS_FILENAME
     load = replace(spec, stages=stages, blocks=blocks, arrival=Arrival.RATE, intervals_path=str(path), drain_limit_s=length_s)
     try:
+        make_private_folder(place, may_exist=False)
         outcome = run_load(load, place, listener)
-    except InvalidRunError as exc:
+        totals = dict(outcome.totals)[target.profile.name]
+        arm = build_arm(target.profile, target.guards, read_intervals(path), outcome.blocks, totals, ())
+    except (JivsbenchError, OSError) as exc:
+        if not target.service.is_alive:
+            raise InvalidRunError(f"capacity search, at {rate:.3g} arrivals/s: {exc}") from exc
+        # What the load before it has measured stands.
         return Plateau(rate, None, None, None, str(exc))
-    totals = dict(outcome.totals)[target.profile.name]
-    arm = build_arm(target.profile, target.guards, read_intervals(path), outcome.blocks, totals, ())
     return judge_plateau(arm, outcome.generator, rate, limit_ns)

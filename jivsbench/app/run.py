@@ -112,8 +112,7 @@ def carry_out(
         interrupted = True
         measured.invalid.append(f"interrupted by the user after {time.monotonic() - clock_s:.0f} s")
     if not measured.arms:
-        measured.arms = salvage_arms(folder)
-        measured.is_partial = bool(measured.arms)
+        _salvage(measured, folder)
     record = _build_record(plan, environment, measured, folder.name, (started, time.monotonic() - clock_s))
     # Whoever rendered this folder while it was measured has sealed files that were still growing.
     (folder / MANIFEST_FILENAME).unlink(missing_ok=True)
@@ -121,6 +120,15 @@ def carry_out(
     if interrupted:
         raise InterruptedRunError(f"interrupted: what was measured so far is in {folder}, marked invalid")
     return outcome
+
+
+def _salvage(measured: _Measured, folder: Path) -> None:
+    """What the samples of a load say that did not come to its end. What they do not say must not hide why it ended."""
+    try:
+        measured.arms = salvage_arms(folder)
+    except InvalidRunError as exc:
+        measured.invalid.append(str(exc))
+    measured.is_partial = bool(measured.arms)
 
 
 def _bring(security: Security) -> Inputs | None:
@@ -214,7 +222,7 @@ def _load(bench: Workbench, measured: _Measured, spec: LoadSpec, line_up: LineUp
             folder,
             on_progress,
             lambda played: _rest(plan, played, line_up, monitor),
-            lambda progress: measured.must_end(watch.look(progress.elapsed_s)),
+            lambda progress: measured.must_end(watch.look(progress.settled_s)),
         )
     measured.generator = outcome.generator
     measured.servers, measured.monitor = monitor.server_record(since_ns=outcome.started_ns), monitor.facts()

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from jivsbench.analysis.windows import Second, SlidingWindow
+from jivsbench.errors import InvalidRunError
 from jivsbench.load.intervals import parse_interval
 from jivsbench.model.formatting import format_beside
 from jivsbench.model.gate import Gate
 from jivsbench.model.gate_text import direction_of, format_gate
 from jivsbench.model.sample import Interval, OperationInterval
-
-_PATIENCE_S: Final = 3
-"""A second that no later line has closed is taken as whole after so long: nothing may have ended in the ones after it."""
 
 
 class AbortWatch:
@@ -29,17 +26,19 @@ class AbortWatch:
         self._read_bytes = 0
         self._open: dict[int, list[OperationInterval]] = {}
         self._next = 0
-        self._newest = 0
 
-    def look(self, elapsed_s: float) -> str | None:
-        """Why the load must end now: the first gate whose window misses its limit; None while none does."""
+    def look(self, settled_s: int) -> str | None:
+        """Why the load must end now: the first gate whose window misses its limit; None while none does.
+
+        Raises InvalidRunError for a line that cannot be read.
+        Only so many seconds are looked at: a job counts where its end was seen, and becomes known once its user has checked it.
+        """
         if not self._windows:
             return None
         for interval in self._read_new():
             if interval.arm == self._arm and interval.second >= self._next:
                 self._open.setdefault(interval.second, []).extend(interval.operations)
-                self._newest = max(self._newest, interval.second)
-        while self._next < min(max(self._newest, int(elapsed_s) - _PATIENCE_S), self._end_s):
+        while self._next < min(settled_s, self._end_s):
             operations = self._open.pop(self._next, [])
             reason = self._slide(self._next, operations)
             self._next += 1
@@ -68,4 +67,9 @@ class AbortWatch:
                 if not line.endswith(b"\n"):
                     return
                 self._read_bytes += len(line)
-                yield parse_interval(line)
+                try:
+                    yield parse_interval(line)
+                except ValueError as exc:
+                    raise InvalidRunError(
+                        f"a line of {self._path} is not an interval: something else writes to it; measure again"
+                    ) from exc

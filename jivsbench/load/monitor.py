@@ -96,6 +96,7 @@ class Monitor:
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
         self._servers = None if servers is None else ServerWatch(servers, lambda row: self._write(_dump(ServerLine(row))))
         self._started_ns = self._ended_ns = time.monotonic_ns()
+        self._broke_ns: int | None = None
         self._looks = self._missed = 0
         self._cpu_s = 0.0
 
@@ -121,6 +122,8 @@ class Monitor:
             self._servers.stop()
         self._end_phases()
         self._ended_ns = time.monotonic_ns()
+        if self._broke_ns is not None:
+            self._missed += int((self._ended_ns - self._broke_ns) / _NS_PER_S / _PERIOD_S)
         self._lines.close()
 
     def look_away(self) -> None:
@@ -194,6 +197,7 @@ class Monitor:
             self._look_until_stopped()
         except Exception:  # noqa: BLE001 - a monitor that breaks must not end a load that measures; its rows so far remain
             _log.exception("the monitor ended early")
+            self._broke_ns = time.monotonic_ns()
         finally:
             self._cpu_s = time.thread_time()
 

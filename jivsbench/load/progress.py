@@ -40,6 +40,8 @@ class LoadProgress:
     jobs_per_s: float | None = None
     steal_ratio: float | None = None
     """Of this machine's CPU time so far, what its hypervisor gave to others; None where nobody says, or several machines load."""
+    settled_s: int = 0
+    """How many seconds from the start on are written and get nothing more: later ones may still be added to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class RecentSeconds:
         users: int,
         lag_p99_ns: float | None,
         steal_ratio: float | None = None,
+        settled_s: int = 0,
     ) -> LoadProgress:
         """Where the load is, with what these seconds say of the arm."""
         p50_ns, p95_ns, p99_ns = self.job_percentiles_ns()
@@ -105,6 +108,7 @@ class RecentSeconds:
             job_p99_ns=p99_ns,
             jobs_per_s=self.jobs_per_s(),
             steal_ratio=steal_ratio,
+            settled_s=settled_s,
         )
 
     def rows_per_min(self) -> float:

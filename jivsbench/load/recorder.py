@@ -4,7 +4,7 @@ Memory stays bounded however long the load is: open seconds only, and at most `_
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from jivsbench.load.blocks import OpenBlock
 from jivsbench.load.intervals import format_interval, prepare_format
@@ -17,6 +17,7 @@ from jivsbench.model.scenario import BlockPhase
 
 NS_PER_S: Final = 1_000_000_000
 _MOST_CODES: Final = 50
+_LATEST_S: Final = 50
 _OTHER_CODE: Final = "other"
 
 
@@ -55,6 +56,14 @@ class Dropped(NamedTuple):
     code: str
 
 
+class OpenJob(Protocol):
+    """A job that has begun and is not counted yet."""
+
+    @property
+    def seen_ns(self) -> int | None:
+        """When its end was seen, if it was: it will count as ended then, once its user has checked the result."""
+
+
 class _Slot(NamedTuple):
     """What an interval is made of: one second of one phase of one block."""
 
@@ -80,6 +89,8 @@ class Recorder:
         self._recent: dict[str, RecentSeconds] = {}
         self._lag = HistogramBuilder()
         self._blocks: list[OpenBlock] = []
+        self._written_s = 0
+        self.open_jobs: set[OpenJob] = set()
         self.operations = 0
 
     def begin(self, origin_ns: int) -> None:
@@ -116,8 +127,12 @@ class Recorder:
         self._interval_at(block, now_ns).note_users(0, users)
 
     def note_arrival(self, block: OpenBlock, due_ns: int, now_ns: int) -> None:
-        """An iteration that was planned for `due_ns` is released now."""
-        self._interval_at(block, due_ns).planned += 1
+        """An iteration that was planned for `due_ns` is released now.
+
+        One that is late by more than whoever reads the lines waits for a second is counted as planned later.
+        """
+        oldest_ns = self._origin_ns + (self._written_s - _LATEST_S) * NS_PER_S
+        self._interval_at(block, due_ns if due_ns > oldest_ns else oldest_ns).planned += 1  # noqa: FURB136 - a call costs more
         self._interval_at(block, now_ns).offered += 1
 
     def note_achieved(self, block: OpenBlock, ended_ns: int) -> None:
@@ -162,6 +177,11 @@ class Recorder:
     def totals(self, arm: str) -> JobTotals:
         """Every job of one arm so far."""
         return self.jobs(arm).build()
+
+    def settled_s(self) -> int:
+        """How many seconds, from the load's start on, are written and get nothing more."""
+        seen = [job.seen_ns for job in self.open_jobs if job.seen_ns is not None]
+        return min([self._written_s, *((seen_ns - self._origin_ns) // NS_PER_S for seen_ns in seen)])
 
     def lag_p99_ns(self) -> float | None:
         """How late calls were sent, over the whole load; None before the first one."""
@@ -235,6 +255,7 @@ class Recorder:
         for (number, arm), operations in seconds.items():
             self._remember(number, arm, operations)
             pause()
+        self._written_s = max(self._written_s, second)
         since_ns = self._origin_ns + second * NS_PER_S
         self._blocks = [block for block in self._blocks if block.end_ns is None or block.end_ns >= since_ns]
 

@@ -85,7 +85,7 @@ class MonitorFacts:
 
     looks: int
     looks_missed: int
-    """Whole seconds in which no look was taken, because one before took too long."""
+    """Whole seconds in which no look was taken, because one before took too long or the monitor broke."""
     cpu_ratio: float | None
     """CPU seconds of the monitor per second of one core."""
     metrics_answer_s: float | None

@@ -40,6 +40,7 @@ class Plant:
     start_503_every: int = 0
     wait_500_every: int = 0
     cut_statistics_every: int = 0
+    statistics_ms: float = 0.0
     never_ends: bool = False
     port: int = 0
     """Where to listen; 0: wherever there is room."""
@@ -167,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
         if is_due(number, self.server.service.plant.cut_statistics_every):
             self.close_connection = True
             return
-        sleep_until(arrived_s + self.server.service.plant.call_ms / 1000)
+        sleep_until(arrived_s + (self.server.service.plant.statistics_ms or self.server.service.plant.call_ms) / 1000)
         written = job.rows - is_due(job.number, self.server.service.plant.lose_row_every)
         self.answer(200, {"rows_read": job.rows, "rows_written": written, "rows_in_source": job.rows})
 

@@ -26,9 +26,11 @@ PARENT = """
 import sys
 from pathlib import Path
 from pydantic import TypeAdapter
+from jivsbench.load import launcher
 from jivsbench.load.launcher import run_load
 from jivsbench.load.spec import LoadSpec
 
+launcher._SILENCE_S = float(sys.argv[3])
 spec = TypeAdapter(LoadSpec).validate_json(Path(sys.argv[1]).read_bytes())
 run_load(spec, Path(sys.argv[2]), lambda progress: print("progress", flush=True))
 """
@@ -45,11 +47,11 @@ def find_workers() -> list[psutil.Process]:
     return [child for child in living if "jivsbench.load.worker" in child.cmdline()]
 
 
-def start_parent(spec: LoadSpec, folder: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
+def start_parent(spec: LoadSpec, folder: Path, silence_s: float = 30.0) -> tuple[subprocess.Popen[str], psutil.Process]:
     """A parent process of its own whose load has begun, and its load child."""
     path = folder / "spec.json"
     path.write_bytes(TypeAdapter(LoadSpec).dump_json(spec))
-    argv = [sys.executable, "-c", PARENT, str(path), str(folder)]
+    argv = [sys.executable, "-c", PARENT, str(path), str(folder), str(silence_s)]
     parent = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert parent.stdout is not None
     assert parent.stdout.readline() == "progress\n"
@@ -150,6 +152,19 @@ def test_a_parent_that_gets_sigint_leaves_nothing_behind(plant, load, tmp_path) 
     parent.communicate(timeout=10)
 
     assert is_gone(worker.pid, 2.0)
+
+
+def test_a_parent_that_stood_still_hears_what_was_said_meanwhile(plant, load, tmp_path) -> None:
+    """Ctrl-Z and `fg`, three times as long as a child may be silent: it was not silent, and the load comes to its end."""
+    parent, _worker = start_parent(load(plant().arm(), stages=(Stage(5.0, 2, is_step=True),)), tmp_path, silence_s=1.2)
+
+    parent.send_signal(signal.SIGSTOP)
+    time.sleep(3.6)
+    parent.send_signal(signal.SIGCONT)
+
+    said, _ = parent.communicate(timeout=20)
+    assert parent.returncode == 0
+    assert said.count("progress") >= 3
 
 
 def test_sigterm_leaves_whole_lines(plant, load, tmp_path) -> None:

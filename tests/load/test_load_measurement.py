@@ -64,6 +64,23 @@ def test_percentiles_of_a_known_service_time(plant, load, tmp_path) -> None:
         assert planted_ns * 0.999 <= found_ns <= planted_ns * 1.01 + slack_ns, percent
 
 
+def test_what_is_settled_gets_nothing_more(plant, load, tmp_path) -> None:
+    """A job counts where its end was seen, and its rows are checked 1.5 s later: until then that second is not settled."""
+    spec = load(plant(job_ms=50, statistics_ms=1500).arm(), stages=(Stage(4.0, 5, is_step=True),))
+    looks = []
+
+    def count_jobs(before_s: int) -> int:
+        known = [interval for interval in read_intervals(Path(spec.intervals_path)) if interval.second < before_s]
+        return sum(part.count for interval in known for part in interval.operations if part.kind is OperationKind.JOB)
+
+    run_load(spec, tmp_path, lambda progress: looks.append((progress.settled_s, count_jobs(progress.settled_s))))
+
+    assert [settled_s for settled_s, _ in looks] == sorted(settled_s for settled_s, _ in looks)
+    assert looks[-1][0] >= 3
+    assert looks[-1][1] > 0
+    assert [count_jobs(settled_s) for settled_s, _ in looks] == [jobs for _, jobs in looks]
+
+
 @pytest.mark.no_cover
 def test_the_pause_before_a_poll_is_repeated_is_no_lag(plant, load, tmp_path) -> None:
     """Every second long poll fails and is asked again 0.1 s later: the user waits for that, and the generator is not late."""

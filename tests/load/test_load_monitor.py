@@ -1,6 +1,7 @@
 """The monitor, looking at real processes."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -112,6 +113,22 @@ def test_a_count_that_the_last_look_missed_is_not_lost(plant, tmp_path, monkeypa
     hits = [row.cache_hits for row in monitor.rows("a")]
     assert hits[-1] == 180
     assert find_restart(monitor.rows("a")) is None
+
+
+def test_seconds_after_the_monitor_broke_are_missed(plant, tmp_path, caplog) -> None:
+    """The disk is full for a moment, and nobody looks any more: the record says for how long."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    with Monitor([plant().arm()], tmp_path / "monitor.jsonl") as monitor:
+        time.sleep(0.5)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        time.sleep(1.0)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        time.sleep(2.2)
+
+    assert monitor.facts().looks == 1
+    assert monitor.facts().looks_missed == 2
+    assert "the monitor ended early" in caplog.text
 
 
 def test_what_cannot_be_read_is_none(tmp_path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from jivsbench.analysis import find_invalidities
 from jivsbench.analysis.schedule import list_steps
 from jivsbench.analysis.validity import lag_limit_ns
+from jivsbench.model.monitor_rows import MonitorFacts
 from jivsbench.model.record import JobTotals
 from jivsbench.model.scenario import Stage
 from tests.planted_load import step_row
@@ -61,6 +62,7 @@ def test_a_healthy_run_is_valid(record):
         (change_generator(clock_jump_ns=3_600_000_000_000), ("clock was set during the load, by 3600.000 s", "50 ms")),
         (change_arm(RUN, monitor=()), ("monitor read nothing of optimized", "0 looks")),
         (change_arm(RUN, monitor=(build_look(0, pss_mib=None, cpu_s=None),)), ("monitor read nothing", "1 looks")),
+        (replace(RUN, monitor=MonitorFacts(8, 1, 0.01, 0.004)), ("no look at the target in 1 of 9 seconds", "at most 10%")),
         (change_arm(RUN, monitor=(build_look(0, cpu_s=9), build_look(1, cpu_s=0.5))), ("restarted", "9.00 s to 0.50 s")),
         (change_arm(RUN, monitor=(build_look(0, hits=90), build_look(1, hits=3))), ("restarted", "from 90 to 3")),
         (

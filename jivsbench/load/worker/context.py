@@ -174,6 +174,7 @@ class Span:
 
     def __init__(self, context: Context, recorder: Recorder) -> None:
         self._context = context
+        self._open_jobs = recorder.open_jobs
         self._counts = recorder.jobs(context.block.plan.arm)
         self._intended_ns, self._ready_ns = context.due_ns, context.ready_ns
         self._started_ns = time.monotonic_ns()
@@ -182,8 +183,14 @@ class Span:
     def __enter__(self) -> Self:
         self._is_open = True
         self._context.seen_ns = None
+        self._open_jobs.add(self)
         self._counts.begun += 1
         return self
+
+    @property
+    def seen_ns(self) -> int | None:
+        """When the user's wait for it saw its end."""
+        return self._context.seen_ns
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         if isinstance(error, AbandonedError):
@@ -194,6 +201,8 @@ class Span:
             return True
         elif error is None:
             self.failed(JobState.FAILED, "unfinished")
+        else:
+            self._open_jobs.discard(self)
         return False
 
     def completed(self, rows_read: int, rows_written: int, rows_expected: int) -> None:
@@ -214,6 +223,7 @@ class Span:
         self._counts.end(end, rows_read, rows_written)
         rows = 0 if failure else rows_written
         ended_ns = self._context.seen_ns or time.monotonic_ns()
+        self._open_jobs.discard(self)
         self._context.record(
             Sample("job", OperationKind.JOB, self._intended_ns, self._started_ns, ended_ns, rows, failure, self._ready_ns)
         )

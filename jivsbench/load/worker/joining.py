@@ -107,7 +107,7 @@ class Joined:
             return None
         self._tell(Started())
         outcome = performance.play(lambda progress: self._report(runner, progress), told["at_ns"])
-        self._send_lines(runner)
+        self._send_lines(runner, 0)
         if outcome is not None:
             runner.send_message(MESSAGE, {"kind": "done", "outcome": TypeAdapter(LoadOutcome).dump_json(outcome).decode()})
             # The socket sends in the background: stay until the master says that it has it all.
@@ -129,12 +129,12 @@ class Joined:
         return None
 
     def _report(self, runner: WorkerRunner, progress: LoadProgress) -> None:
-        self._send_lines(runner)
+        self._send_lines(runner, progress.settled_s)
         self._tell(Progressed(progress))
 
-    def _send_lines(self, runner: WorkerRunner) -> None:
+    def _send_lines(self, runner: WorkerRunner, settled_s: int) -> None:
         lines, self._lines[:] = list(self._lines), []
-        runner.send_message(MESSAGE, {"kind": "intervals", "lines": lines})
+        runner.send_message(MESSAGE, {"kind": "intervals", "lines": lines, "settled_s": settled_s})
 
     def _watch_master(self, runner: WorkerRunner) -> None:
         """A master that is gone no longer counts what is sent: then nothing more may be sent."""

@@ -51,6 +51,7 @@ class Machine:
     heard_s: float = 0.0
     users: int = 0
     operations: int = 0
+    settled_s: int = 0
     outcome: LoadOutcome | None = None
     round_trips: list[tuple[int, int]] = field(default_factory=list)
     """Round trip and offset of each comparison of the clocks."""
@@ -214,6 +215,7 @@ class Master:
                     machine.users = interval.users
                     machine.operations += sum(part.count for part in interval.operations)
                     self._recorder.absorb(machine.index, self._block, interval)
+                machine.settled_s = data["settled_s"]
             case "done":
                 machine.outcome = TypeAdapter(LoadOutcome).validate_json(data["outcome"])
                 sent = machine.outcome.generator.operations
@@ -280,6 +282,9 @@ class Master:
             blocks=1,
             users=sum(machine.users for machine in self._machines.values()),
             lag_p99_ns=self._recorder.lag_p99_ns(),
+            settled_s=min(
+                [self._recorder.settled_s(), *(each.settled_s for each in self._machines.values() if not each.outcome)]
+            ),
         )
 
     @property

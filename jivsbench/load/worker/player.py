@@ -172,6 +172,7 @@ class Player:
             users=self._loop.users,
             lag_p99_ns=self._lag_p99_ns(),
             steal_ratio=self._machine.steal_ratio(),
+            settled_s=self._recorder.settled_s(),
         )
 
     def _lag_p99_ns(self) -> float | None:

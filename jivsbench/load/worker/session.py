@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -17,6 +18,7 @@ from locust.event import Events
 from pydantic import TypeAdapter
 
 from jivsbench.errors import JivsbenchError, OutputError
+from jivsbench.extract.folders import write_whole
 from jivsbench.load.intervals import open_for_owner
 from jivsbench.load.messages import (
     CUT,
@@ -90,13 +92,14 @@ def _play_to_file(
 ) -> LoadOutcome | None:
     """The outcome; None when the load was ended from outside. Either way the intervals are complete up to now."""
     with _open_intervals(Path(spec.intervals_path)) as intervals:
+        write = partial(write_whole, intervals.fileno())
         if spec.meeting.machines:
-            return Master(spec, intervals.write, tell, ended, cut).play()
+            return Master(spec, write, tell, ended, cut).play()
         environment = Environment(events=Events())  # type: ignore[no-untyped-call]
         environment.create_local_runner()
         if spec.page_port is not None:
             open_page(environment, spec.page_port, ended.set_exception)
-        performance = Performance(spec, environment, intervals.write, ended, rest)
+        performance = Performance(spec, environment, write, ended, rest)
         tell(Started())
         cutting = gevent.spawn(lambda: performance.cut() if cut.wait() else None)
         try:
