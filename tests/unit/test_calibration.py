@@ -52,7 +52,7 @@ def test_planted_noise_is_found_and_told_apart(between, processes):
     assert noise.process_deviation == pytest.approx(between, abs=0.015)
 
 
-@pytest.mark.parametrize(("processes", "between"), [(1, 0.0), (10, 0.03)])
+@pytest.mark.parametrize(("processes", "between"), [(1, 0.0), (6, 0.03), (7, 0.03), (10, 0.03), (12, 0.03)])
 def test_the_smallest_effect_is_found_in_about_eighty_percent(processes, between):
     """Planted at exactly the size that is said to be detectable; no margin makes it too small to matter."""
     source = random.Random(6)
@@ -145,10 +145,10 @@ def test_a_gate_that_asks_for_less_than_this_machine_can_show_is_never_green(tex
     record = replace(RECORD, calibration=HERE)
     (result,) = judge(record, summarize(record), (parse_gate(text),)).gates
 
-    assert detectable_ratio(HERE.noises[0], 60, 0.05) == pytest.approx(0.041, abs=0.001)
+    assert detectable_ratio(HERE.noises[0], 60, 0.05) == pytest.approx(0.0425, abs=0.0005)
     assert result.outcome is outcome
     if outcome is GateOutcome.INCONCLUSIVE:
-        assert "smallest change that so many pairs can show on this machine is 4.06 %" in result.reason
+        assert "smallest change that so many pairs can show on this machine is 4.25 %" in result.reason
 
 
 def test_a_small_limit_is_green_when_what_was_found_is_far_beyond_it():
