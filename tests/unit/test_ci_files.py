@@ -60,6 +60,42 @@ def test_a_script_can_be_read_by_a_shell_and_calls_what_exists(path):
     assert calls == (0 if path == GITHUB else 2)
 
 
+@pytest.mark.parametrize("path", [ACTION, GITLAB], ids=lambda path: path.name)
+@pytest.mark.parametrize("leaves_run", [True, False])
+def test_a_build_is_never_judged_by_the_run_of_another(path, leaves_run, tmp_path):
+    """A kept folder holds a run. One that fails before it has its own must not be taken for it, whatever its status."""
+    (tmp_path / "reports" / "runs" / "20260101T000000Z-kept").mkdir(parents=True)
+    own = "20260102T000000Z-own"
+    makes = (
+        f"mkdir reports/runs/{own}; touch reports/runs/{own}/summary.md reports/runs/{own}/annotations.txt" if leaves_run else ":"
+    )
+    stand_in = tmp_path / "jivsbench"
+    stand_in.write_text(f'#!/bin/sh\necho "$1 $2" >> calls\n[ "$1" = gate ] || {{ {makes}; exit 1; }}\n')
+    stand_in.chmod(0o755)
+    (tmp_path / "python").symlink_to("/bin/true")
+    outputs = tmp_path / "outputs"
+    surroundings = {"SCENARIO": "baseline", "RUN_OPTIONS": "", "GATE_OPTIONS": "", "REPORTS_DIR": "reports"}
+    surroundings |= {
+        "GITHUB_OUTPUT": str(outputs),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "FAIL_ON_CONDITIONAL": "false",
+    }
+    surroundings |= {"PATH": f"{tmp_path}:/usr/bin:/bin", "FOLDER": f"reports/runs/{own}"}
+
+    statuses = []
+    for script in scripts(path):
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=surroundings, check=False, timeout=20)
+        statuses.append(done.returncode)
+        if done.returncode:
+            break
+
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert statuses[-1] == (0 if leaves_run else 5)
+    assert [call.split()[1] for call in calls if call.startswith("gate")] == ([f"reports/runs/{own}"] if leaves_run else [])
+    if leaves_run and path == ACTION:
+        assert f"folder=reports/runs/{own}\n" in outputs.read_text()
+
+
 def test_inputs_reach_a_shell_as_variables_alone():
     """An expression within a script would let a branch name run as code."""
     assert not [script for path in (GITHUB, ACTION) for script in scripts(path) if "${{" in script]
