@@ -61,13 +61,15 @@ def test_a_script_can_be_read_by_a_shell_and_calls_what_exists(path):
 
 
 @pytest.mark.parametrize("path", [ACTION, GITLAB], ids=lambda path: path.name)
+@pytest.mark.parametrize("is_kept", [True, False])
 @pytest.mark.parametrize("leaves_run", [True, False])
-def test_a_build_is_never_judged_by_the_run_of_another(path, leaves_run, tmp_path):
+def test_a_build_is_never_judged_by_the_run_of_another(path, leaves_run, is_kept, tmp_path):
     """A kept folder holds a run. One that fails before it has its own must not be taken for it, whatever its status."""
-    (tmp_path / "reports" / "runs" / "20260101T000000Z-kept").mkdir(parents=True)
+    if is_kept:
+        (tmp_path / "reports" / "runs" / "20260101T000000Z-kept").mkdir(parents=True)
     own = "20260102T000000Z-own"
     makes = (
-        f"mkdir reports/runs/{own}; touch reports/runs/{own}/summary.md reports/runs/{own}/annotations.txt" if leaves_run else ":"
+        f"mkdir -p reports/runs/{own}; touch reports/runs/{own}/summary.md reports/runs/{own}/annotations.txt" if leaves_run else ":"
     )
     stand_in = tmp_path / "jivsbench"
     stand_in.write_text(f'#!/bin/sh\necho "$1 $2" >> calls\n[ "$1" = gate ] || {{ {makes}; exit 1; }}\n')
@@ -84,7 +86,7 @@ def test_a_build_is_never_judged_by_the_run_of_another(path, leaves_run, tmp_pat
 
     statuses = []
     for script in scripts(path):
-        done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=surroundings, check=False, timeout=20)
+        done = subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=tmp_path, env=surroundings, check=False, timeout=20)
         statuses.append(done.returncode)
         if done.returncode:
             break
