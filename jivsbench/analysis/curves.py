@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
+from jivsbench.analysis.student import student_quantile
 from jivsbench.model.behaviour import KneeModel
 
 if TYPE_CHECKING:
@@ -116,22 +117,6 @@ def fit_servers(users: Sequence[float], rates: Sequence[float]) -> Curve | str:
         return low / step, None if high is None else high * step
 
     return Curve(KneeModel.SERVERS, (r, c, d), c, float(squares[0]), rate, resample)
-
-
-def student_quantile(probability: float, freedom: int) -> float:
-    """The quantile of Student's t from that of the normal distribution (Abramowitz and Stegun 26.7.5).
-
-    >>> round(student_quantile(0.975, 10), 3)
-    2.228
-    """
-    z = NormalDist().inv_cdf(probability)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, start=1))
 
 
 def _solve(basis: "Floats", weights: "Floats") -> "Floats":

@@ -16,6 +16,7 @@ from typing import Final
 from jivsbench.analysis.comparison import judge_comparison
 from jivsbench.analysis.effects import CONFIDENCE, pair_effect, paired_logs
 from jivsbench.analysis.signed_rank import estimate_centre, estimate_location, least_pairs
+from jivsbench.analysis.student import student_quantile
 from jivsbench.model.calibration import Calibration, Noise
 from jivsbench.model.comparison import ComparisonOutcome, ComparisonRule, Criterion
 from jivsbench.model.metrics import CATALOGUE
@@ -50,7 +51,7 @@ def detectable_ratio(noise: Noise, pairs: int, alpha_ratio: float, processes: in
     values, known = (pairs, pair_error) if processes == 1 else (processes, spread)
     if values < least_pairs(1 - alpha_ratio):
         return math.inf
-    half_width = _student_quantile(1 - alpha_ratio / 2, values - 1) * known
+    half_width = student_quantile(1 - alpha_ratio / 2, values - 1) * known
     log = (half_width + _NORMAL.inv_cdf(POWER) * spread) * _MORE_THAN_T.get(values, _MORE_THAN_T_OF_MANY)
     return math.expm1(log) if log < _LARGEST_LOG else math.inf
 
@@ -132,12 +133,3 @@ def _measure_pairs(logs: Sequence[Sequence[float]], centres: Sequence[float]) ->
         return None
     error = (centre.high - centre.low) / 2 / _NORMAL.inv_cdf(0.5 + CONFIDENCE / 2)
     return error * math.sqrt(len(left)) * math.sqrt(len(left) / free)
-
-
-def _student_quantile(probability: float, freedom: int) -> float:
-    """Of Student's t, from the normal quantile by the first three terms of its expansion (Abramowitz and Stegun, 26.7.5)."""
-    z = _NORMAL.inv_cdf(probability)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from jivsbench.analysis.curves import student_quantile
 from jivsbench.analysis.knee import MIN_POINTS, find_knee, fit_knee, list_load_points
 from jivsbench.analysis.schedule import list_steps
+from jivsbench.analysis.student import student_quantile
 from jivsbench.model.behaviour import KneeFit, KneeModel, LoadPoint
 from jivsbench.model.scenario import Stage
 from tests.planted_load import climb, limited_servers, second_row, series_of, step_row, usl

@@ -69,7 +69,9 @@ def test_a_build_is_never_judged_by_the_run_of_another(path, leaves_run, is_kept
         (tmp_path / "reports" / "runs" / "20260101T000000Z-kept").mkdir(parents=True)
     own = "20260102T000000Z-own"
     makes = (
-        f"mkdir -p reports/runs/{own}; touch reports/runs/{own}/summary.md reports/runs/{own}/annotations.txt" if leaves_run else ":"
+        f"mkdir -p reports/runs/{own}; touch reports/runs/{own}/summary.md reports/runs/{own}/annotations.txt"
+        if leaves_run
+        else ":"
     )
     stand_in = tmp_path / "jivsbench"
     stand_in.write_text(f'#!/bin/sh\necho "$1 $2" >> calls\n[ "$1" = gate ] || {{ {makes}; exit 1; }}\n')
