@@ -216,6 +216,34 @@ def test_an_update_and_a_few_percent_of_memory_make_no_other_machine():
     assert hold(after, before)
 
 
+@pytest.mark.parametrize("name", ["../../escaped/deep", "..", ".", "/tmp/x", "", "a/b", "a" * 65])
+def test_a_baseline_lies_nowhere_but_in_its_folder(tmp_path, name):
+    """The name of the scenario comes from a file that anybody may have written."""
+    reports_dir = tmp_path / "a" / "b" / "reports"
+
+    def rename(record):
+        return replace(roomy(record), plan=replace(record.plan, scenario=replace(record.plan.scenario, name=name)))
+
+    write(reports_dir, "one", "job.response p95 < 500 ms", rename)
+    there = set(tmp_path.rglob("*"))
+
+    with pytest.raises(UsageError, match="a name has up to 64 letters"):
+        promote(reports_dir, "one", REGISTRY, "ann")
+    assert set(tmp_path.rglob("*")) == there
+
+
+def test_a_baseline_with_damaged_sums_is_not_believed(tmp_path):
+    """Of the file that a damaged line named nothing is known."""
+    write(tmp_path, "one", "job.response p95 < 500 ms", roomy)
+    promote(tmp_path, "one", REGISTRY, "ann")
+    sums = tmp_path / "baselines" / "tiny" / "SHA256SUMS"
+    promotion, run = sums.read_text().splitlines()
+    sums.write_text(f"{promotion}\n{run[:-30]}")
+
+    with pytest.raises(ConfigError, match=r"is not as it was promoted \(line 2 of SHA256SUMS\)"):
+        find_baseline(tmp_path, "tiny")
+
+
 def test_the_command_says_what_became_of_it(tmp_path):
     """Promoted, listed, and nothing yet."""
     parent = root.make_context("jivsbench", [], resilient_parsing=True)
