@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from jivsbench.analysis.effects import CONFIDENCE, pair_effect
+from jivsbench.analysis.failed_jobs import count_wrong, tried_jobs
 from jivsbench.analysis.signed_rank import estimate_centre, least_pairs, name_interval
 from jivsbench.analysis.summary import summarize
+from jivsbench.model.ablation import JobCounts
 from jivsbench.model.metrics import CPU_PER_ROWS
 from jivsbench.model.record import BlockRow, RunRecord
 from jivsbench.model.summary import Effect
@@ -33,6 +35,14 @@ def measure_switch(rounds: Sequence[RunRecord]) -> tuple[Effect, ...]:
         # The pairs of one process have an interval, but it knows nothing of other processes.
         effects = [replace(effect, ratio_low=None, ratio_high=None, method=_explain_no_interval(1)) for effect in effects]
     return (*effects, _measure_memory(rounds))
+
+
+def count_jobs(rounds: Sequence[RunRecord]) -> tuple[JobCounts, ...]:
+    """The jobs of each side of valid rounds, those that failed among them; empty without any round."""
+    sides = zip(*(record.arms for record in rounds), strict=True)
+    return tuple(
+        JobCounts(sum(map(tried_jobs, side)), sum(arm.job_errors for arm in side), sum(map(count_wrong, side))) for side in sides
+    )
 
 
 def _explain_no_interval(rounds: int) -> str:

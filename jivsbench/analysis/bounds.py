@@ -24,8 +24,8 @@ class Bounds:
     @classmethod
     def of(cls, stated: Stated) -> Self:
         """The range that a stated figure stands for."""
-        slack = stated.slack + abs(stated.value) * DUST_RATIO
-        return cls(max(stated.value - slack, 0.0), max(stated.value + slack, 0.0))
+        low, high = find_ends(stated)
+        return cls(max(low, 0.0), max(high, 0.0))
 
     def plus(self, other: "Bounds") -> "Bounds":
         """The range of the sum."""
@@ -50,6 +50,12 @@ class Bounds:
     def may_be_at_most(self, other: "Bounds") -> bool:
         """True when some number in here is no greater than some number in the other."""
         return self.low <= other.high
+
+
+def find_ends(stated: Stated) -> tuple[float, float]:
+    """Between which two a stated figure lies; below zero as well, for a change or a limit may be."""
+    slack = stated.slack + abs(stated.value) * DUST_RATIO
+    return stated.value - slack, stated.value + slack
 
 
 def add_up(stated: tuple[Stated, ...]) -> Bounds:

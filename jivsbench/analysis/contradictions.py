@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from jivsbench.analysis.bounds import Bounds, add_up
+from jivsbench.analysis.bounds import Bounds, add_up, find_ends
 from jivsbench.analysis.partitions import check_parts, check_sums
 from jivsbench.model.claims import PERCENTILES, RATIOS, Audit, Claims, Part, Quantity, Relation, Rule, Stated, Workload
 
@@ -92,13 +92,19 @@ def _check_rates(part: Part) -> Iterator[Relation]:
 
 
 def _check_errors(part: Part) -> Iterator[Relation]:
-    failed, tried, ratio = (part.get(name) for name in (Quantity.FAILED, Quantity.TRIED, Quantity.ERROR_RATIO))
+    failed, tried, ratio = part.get(Quantity.FAILED), part.get(Quantity.TRIED), _get_ratio(part, Quantity.ERROR_RATIO)
     if failed and tried:
         if failed not in (tried.implied_by or ()):
             text = f"{show(failed)} of {show(tried)}: no more can fail than were tried"
             yield Relation(Rule.SUMS, part.name, text, _at_most(failed, tried))
         if ratio and tried.value > 0:
             yield _check_share(Rule.ERROR_RATIO, part, (failed, tried), ratio)
+
+
+def _get_ratio(part: Part, quantity: Quantity) -> Stated | None:
+    """The stated ratio; None also of one so rounded that every ratio lies within it, such as a fraction written `0` or `1`."""
+    ratio = part.get(quantity)
+    return None if ratio and Bounds.of(ratio).low <= 0 and ratio.value + ratio.slack >= 1 else ratio
 
 
 def _check_share(rule: Rule, part: Part, shares: tuple[Stated, Stated], ratio: Stated) -> Relation:
@@ -148,7 +154,7 @@ def _check_connections(part: Part) -> Iterator[Relation]:
 
 def _check_lookups(part: Part) -> Iterator[Relation]:
     hits, misses = part.get(Quantity.HITS), part.get(Quantity.MISSES)
-    lookups, ratio = part.get(Quantity.LOOKUPS), part.get(Quantity.HIT_RATIO)
+    lookups, ratio = part.get(Quantity.LOOKUPS), _get_ratio(part, Quantity.HIT_RATIO)
     if hits and misses and lookups:
         text = f"{show(hits)} + {show(misses)} = {hits.value + misses.value:.12g}, stated is {show(lookups)}"
         yield Relation(Rule.LOOKUPS, part.name, text, add_up((hits, misses)).meets(Bounds.of(lookups)))
@@ -189,14 +195,14 @@ def _check_order(part: Part) -> Iterator[Relation]:
     for lower, higher in pairwise(known):
         yield Relation(Rule.PARTS, part.name, f"{show(lower)} <= {show(higher)}", _at_most(lower, higher))
     mean, least, most = (part.get(name) for name in (Quantity.MEAN_MS, Quantity.MIN_MS, Quantity.MAX_MS))
-    if mean and least and most:
-        inside = _at_most(least, mean) and _at_most(mean, most)
-        yield Relation(Rule.PARTS, part.name, f"{show(least)} <= {show(mean)} <= {show(most)}", inside)
+    for end, other in ((least, mean), (mean, most)):
+        if end and other:
+            yield Relation(Rule.PARTS, part.name, f"{show(end)} <= {show(other)}", _at_most(end, other))
 
 
 def _check_fractions(part: Part) -> Iterator[Relation]:
     for quantity in RATIOS:
-        ratio = part.get(quantity)
+        ratio = _get_ratio(part, quantity)
         if ratio:
             text = f"{show(ratio)}: {'at most 100 %' if ratio.is_percent else 'a fraction is at most 1'}"
             yield Relation(Rule.PERCENT, part.name, text, Bounds.of(ratio).may_be_at_most(_ONE))
@@ -204,10 +210,9 @@ def _check_fractions(part: Part) -> Iterator[Relation]:
 
 def _check_criteria(claims: Claims) -> Iterator[Relation]:
     for criterion in claims.criteria:
-        value, limit = Bounds.of(criterion.value), Bounds.of(criterion.limit)
         holds = criterion.comparator.holds
         # Some value and some limit within what was written must give the stated end.
-        ends = {holds(a, b) for a in (value.low, value.high) for b in (limit.low, limit.high)}
+        ends = {holds(value, limit) for value in find_ends(criterion.value) for limit in find_ends(criterion.limit)}
         said = "met" if criterion.is_met else "missed"
         text = f"{show(criterion.value)} {criterion.comparator} {show(criterion.limit)} is said to be {said}"
         yield Relation(Rule.MET, criterion.text, text, criterion.is_met in ends)

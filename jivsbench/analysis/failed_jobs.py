@@ -12,6 +12,8 @@ from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.model.sample import ErrorClass
 
 _NORMAL: Final = NormalDist()
+_ALPHA_RATIO: Final = 0.05
+"""Of a comparison that no rule judges."""
 
 
 def tried_jobs(arm: ArmRecord) -> int:
@@ -27,23 +29,23 @@ def count_wrong(arm: ArmRecord) -> int:
 def find_failure(record: RunRecord) -> str | None:
     """Why no speed makes up for the candidate's failed jobs: rows are wrong, or it fails more often.
 
-    None when neither is so, and of a run that no rule judges.
+    None when neither is so, and of a run without two sides. Whether a rule or gates alone judge it makes no difference.
     """
-    rule = record.plan.rule
-    if rule is None or record.sides is None:
+    if record.sides is None:
         return None
+    alpha_ratio = record.plan.rule.alpha_ratio if record.plan.rule else _ALPHA_RATIO
     baseline, candidate = record.sides
     name = candidate.profile.name
     if wrong := count_wrong(candidate):
         return f"{wrong} jobs of {name} returned wrong rows: no speed makes up for that"
-    if _is_larger(baseline, candidate, rule.alpha_ratio):
+    if _is_larger(baseline, candidate, alpha_ratio):
         return f"{name} fails more jobs: {_describe(candidate)}, {_describe(baseline)}; what fails at once looks fast"
     return None
 
 
 def describe_failed(record: RunRecord) -> str | None:
-    """That jobs failed whose durations a rule compares; None when none did."""
-    failed = [arm for arm in record.sides or () if arm.job_errors] if record.plan.rule else []
+    """That jobs failed whose durations are compared; None when none did."""
+    failed = [arm for arm in record.sides or () if arm.job_errors]
     if not failed:
         return None
     return f"{', '.join(_describe(arm) for arm in failed)}: their durations were compared as well"

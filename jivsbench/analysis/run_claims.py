@@ -7,7 +7,7 @@ from jivsbench.analysis.condensing import highest
 from jivsbench.analysis.readings import measure_cache
 from jivsbench.model.claims import Claims, Criterion, Part, Quantity, Stated, Workload
 from jivsbench.model.gate import GateOutcome
-from jivsbench.model.record import ArmRecord, RunRecord
+from jivsbench.model.record import ArmRecord, Plan, RunRecord
 from jivsbench.model.sample import OperationInterval
 from jivsbench.model.scenario import Arrival, MixEntry, Scenario
 from jivsbench.model.summary import Figure, Summary, Verdict
@@ -65,10 +65,15 @@ def describe_workload(record: RunRecord) -> Workload:
             ("mix", _describe_mix(spec.mix)),
             # Its name is no part of what is asked for; the same rows may lie in another file.
             ("feed", f"{spec.feed.rows} rows, SHA-256 {spec.feed.sha256}" if spec.feed else _NOTHING),
-            ("further sources", "; ".join(f"{source.kind} {source.name}: {source.label}" for source in plan.sources) or _NOTHING),
+            ("further sources", describe_sources(plan)),
             *_list_open_loop(plan.scenario),
         ),
     )
+
+
+def describe_sources(plan: Plan) -> str:
+    """The sources beside the main one."""
+    return "; ".join(f"{source.kind} {source.name}: {source.label}" for source in plan.sources) or _NOTHING
 
 
 def _describe_mix(mix: Sequence[MixEntry]) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from jivsbench.analysis.readings import choose_memory_kind
+from jivsbench.analysis.run_claims import describe_sources
 from jivsbench.model.comparison import ComparisonOutcome, Criterion
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction, convert_unit, find_metric
@@ -77,6 +78,10 @@ def find_differences(one: Measured, other: Measured, figures: Sequence[Criterion
         *_pair_limits(a.plan.scenario, b.plan.scenario),
         ("time scale", a.plan.time_scale, b.plan.time_scale),
         ("rows of the table", a.plan.table_rows, b.plan.table_rows),
+        ("source", a.plan.source_label, b.plan.source_label),
+        # Not its version: what another release of the server does is often the very question.
+        ("product of the source", _name_product(a.environment), _name_product(b.environment)),
+        ("further sources", describe_sources(a.plan), describe_sources(b.plan)),
     )
     found = [_tell(Allowance.WORKLOAD, *item) for item in workload if item[1] != item[2]]
     found += [
@@ -157,6 +162,11 @@ def _describe_stages(plan: Plan) -> str:
         if stage.duration_s
     )
     return f"{stages}, {scenario.gaps} gaps" if is_open else stages
+
+
+def _name_product(environment: Environment) -> str:
+    """The first word of what stands before the version."""
+    return environment.source_server.partition(" ")[0]
 
 
 def _describe(environment: Environment) -> tuple[tuple[str, object], ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench import __version__
-from jivsbench.analysis.ablation import measure_switch
+from jivsbench.analysis.ablation import count_jobs, measure_switch
 from jivsbench.app.comparison import Arms, Ground, Load, build_scenario, play_comparison
 from jivsbench.app.plans import SEED_LIMIT, draw_seed
 from jivsbench.app.progress import Listener, Note, Step
@@ -157,4 +157,7 @@ def _list_switches() -> tuple[str, ...]:
 def _build_row(variant: Ablated, played: list[RunRecord]) -> LedgerRow:
     valid = [record for record in played if not record.invalid]
     claim = None if variant.is_guard else CLAIMS.get(variant.name)
-    return LedgerRow(variant.name, variant.is_guard, measure_switch(valid), len(valid), len(played) - len(valid), claim)
+    said_nothing = len(played) - len(valid)
+    return LedgerRow(
+        variant.name, variant.is_guard, measure_switch(valid), len(valid), said_nothing, claim, jobs=count_jobs(valid)
+    )

@@ -12,7 +12,7 @@ from jivsbench.analysis.recomputation import compare_values, recompute_arms, rec
 from jivsbench.analysis.run_claims import list_claims
 from jivsbench.api.protocols import Reporter
 from jivsbench.app.checks import score_results
-from jivsbench.app.conclusion import find_run
+from jivsbench.app.conclusion import find_run, require_figures
 from jivsbench.checks.runner import find_shortfall
 from jivsbench.config.mappings import load_mapping
 from jivsbench.errors import InvalidRunError
@@ -41,16 +41,17 @@ def audit_file(
         others, more = _audit_one(find_run(reports_dir, against), registry, mapping)
         audits += more
         workloads = [relation for one in claims for other in others for relation in compare_workloads(one, other)]
-        audits.append(Audit(claims[0].format, tuple(workloads)))
+        audits.append(Audit(claims[0].format, tuple(workloads), shares_nothing=not workloads))
     return join_audits(audits)
 
 
 def _audit_one(path: Path, registry: Registry, mapping: Path | None) -> tuple[tuple[Claims, ...], list[Audit]]:
     if mapping is None and _is_ours(path):
         run = read_run(path)
-        claims = list_claims(run.record, run.summary, run.verdict)
         folder = path if path.is_dir() else path.parent
-        return claims, [*map(audit_claims, claims), Audit(claims[0].format, tuple(_recompute(folder, run, registry)))]
+        with require_figures(path):
+            claims = list_claims(run.record, run.summary, run.verdict)
+            return claims, [*map(audit_claims, claims), Audit(claims[0].format, tuple(_recompute(folder, run, registry)))]
     claims = read_claims(path, load_mapping(mapping) if mapping else None)
     return claims, [audit_claims(each) for each in claims]
 
@@ -84,7 +85,7 @@ def _try(part: str, recompute: Callable[[], Iterable[Relation]]) -> Iterator[Rel
     """What one step finds. One that breaks off is a contradiction like any other, and ends no other step."""
     try:
         yield from recompute()
-    except (InvalidRunError, ArithmeticError, ValueError) as exc:
+    except (InvalidRunError, ArithmeticError, ValueError, OSError) as exc:
         yield Relation(Rule.RECOMPUTED, part, f"cannot be computed again: {exc}", holds=False)
 
 
@@ -104,19 +105,21 @@ def _recompute_security(record: RunRecord) -> Iterator[Relation]:
 
 
 def _verify_manifest(folder: Path) -> Iterator[Relation]:
-    expected = read_manifest(folder)
-    if expected is None:
+    manifest = read_manifest(folder)
+    if manifest is None:
         return
-    changes = find_changes(folder, expected)
-    for name in expected:
+    changes = find_changes(folder, manifest.hashes)
+    for name in manifest.hashes:
         yield Relation(Rule.MANIFEST, name, changes.get(name, "is as it was written"), name not in changes)
+    for place in manifest.damaged:
+        yield Relation(Rule.MANIFEST, place, "names no file with its SHA-256", holds=False)
 
 
 def _compare_files(folder: Path, run: RunFile, registry: Registry) -> Iterator[Relation]:
     """plan.json and every report against what they are rendered to from run.json."""
     plan = folder / PLAN_FILENAME
     if plan.is_file():
-        yield _compare_bytes(PLAN_FILENAME, plan.read_bytes(), dump_plan(run.record.plan))
+        yield from _try(PLAN_FILENAME, lambda: [_compare_bytes(PLAN_FILENAME, plan.read_bytes(), dump_plan(run.record.plan))])
     for reporter in registry.reporters:
         file = folder / reporter.filename
         if file.is_file() and reporter.filename != RUN_FILENAME:

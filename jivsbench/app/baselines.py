@@ -8,6 +8,7 @@ from typing import Final
 
 from jivsbench.app.audit import audit_file
 from jivsbench.app.conclusion import Outcome, find_run, judge_as_written
+from jivsbench.config.profiles import NAME, NAME_RULE
 from jivsbench.errors import ConfigError, UnknownNameError, UsageError
 from jivsbench.model.summary import Report, VerdictOutcome
 from jivsbench.plugins import Registry
@@ -46,7 +47,7 @@ def promote(reports_dir: Path, name: str, registry: Registry, owner: str, *, acc
             f"the run {outcome.record.run_id} contradicts itself in {len(contradictions)} places "
             f"({contradictions[0].part}: {contradictions[0].arithmetic}): see 'jivsbench audit {folder}', and measure again"
         )
-    scenario = outcome.record.plan.scenario.name
+    scenario = _name_place(outcome)
     place = reports_dir / "baselines" / scenario
     before = read_promotion(place)
     promotion = Promotion(
@@ -78,9 +79,10 @@ def find_baseline(reports_dir: Path, name: str) -> Path:
         if run.exists():
             return run
         raise UnknownNameError.among("baseline or run", name, [promotion.scenario for promotion in list_promotions(reports_dir)])
-    changes = find_changes(place, read_manifest(place) or {RUN_FILENAME: ""})
+    manifest = read_manifest(place)
+    changes = [*find_changes(place, manifest.hashes), *manifest.damaged] if manifest else [RUN_FILENAME]
     if changes:
-        raise ConfigError(f"the baseline {place} is not as it was promoted ({next(iter(changes))}): promote a run again")
+        raise ConfigError(f"the baseline {place} is not as it was promoted ({changes[0]}): promote a run again")
     return place
 
 
@@ -94,6 +96,17 @@ def read_promotion(place: Path) -> Promotion | None:
         return None
     except (ValueError, TypeError, KeyError) as exc:
         raise ConfigError(f"{path} is not as jivsbench wrote it: promote a run again") from exc
+
+
+def _name_place(outcome: Outcome) -> str:
+    """The scenario's name, which names the folder of its baseline. Raises UsageError for one that could lead elsewhere."""
+    name = outcome.record.plan.scenario.name
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"the scenario of run {outcome.record.run_id} is called {name!r}, and its baseline would lie in a folder called so "
+            f"({NAME_RULE}): promote a run of a scenario with such a name"
+        )
+    return name
 
 
 def _check_outcome(outcome: Outcome, *, accepts_conditions: bool) -> None:

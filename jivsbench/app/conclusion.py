@@ -1,8 +1,10 @@
 """From a record to its end: summary, verdict, reports, and word to the plugins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.sequential import list_sequential_effects
@@ -12,10 +14,13 @@ from jivsbench.errors import ConfigError, InvalidRunError, UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
-from jivsbench.model.summary import Summary, Verdict
+from jivsbench.model.summary import Effect, Summary, Verdict
 from jivsbench.plugins import Registry
 from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, read_record, read_run, seal_folder, write_reports
-from jivsbench.report.manifest import find_changes, read_manifest
+from jivsbench.report.manifest import MANIFEST_FILENAME, find_changes, read_manifest
+
+_SHOWN: Final = 80
+"""Characters of a name within a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +60,42 @@ def judge_again(
 
     With `against`, relative gates of a run with one arm are answered by the ratio to that earlier run, without an interval.
     """
-    record = read_or_rebuild(folder)
-    summary = summarize(record, inputs)
+    with require_figures(folder):
+        record = read_or_rebuild(folder)
+        summary = summarize(record, inputs)
     if against is not None:
         if summary.effects:
             raise UsageError(f"run {record.run_id} compares two arms already: hold a run with one arm against an earlier one")
-        earlier = read_record(against)
-        refuse_invalid(earlier)
-        effects = list_sequential_effects((earlier, summarize(earlier)), (record, summary))
-        summary = replace(summary, effects=effects)
-    verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
+        summary = replace(summary, effects=_hold_against(against, record, summary))
+    with require_figures(folder):
+        verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
     return Outcome(folder, record, summary, verdict)
+
+
+def _hold_against(against: Path, record: RunRecord, summary: Summary) -> tuple[Effect, ...]:
+    earlier = read_record(against)
+    refuse_invalid(earlier)
+    with require_figures(against):
+        return list_sequential_effects((earlier, summarize(earlier)), (record, summary))
 
 
 def judge_as_written(folder: Path) -> Outcome:
     """Judge a finished run by the gates, and by whatever was brought from outside, that its own file was judged by."""
     run = read_run(folder)
     inputs = run.verdict.inputs
-    summary = summarize(run.record, inputs)
-    verdict = judge(run.record, summary, run.verdict.asked, inputs)
+    with require_figures(folder):
+        summary = summarize(run.record, inputs)
+        verdict = judge(run.record, summary, run.verdict.asked, inputs)
     return Outcome(folder, run.record, summary, verdict)
+
+
+@contextmanager
+def require_figures(place: Path) -> Iterator[None]:
+    """Raise ConfigError for a file that reads as a run, with numbers that no figure comes from."""
+    try:
+        yield
+    except (ArithmeticError, ValueError) as exc:
+        raise ConfigError(f"{place} has no figures ({exc}): it was not written by jivsbench, or was changed since") from exc
 
 
 def refuse_invalid(record: RunRecord) -> None:
@@ -84,11 +105,24 @@ def refuse_invalid(record: RunRecord) -> None:
 
 
 def find_run(reports_dir: Path, name: str) -> Path:
-    """The folder of a run: a path, a run id, or `latest`."""
-    runs = reports_dir / "runs"
-    if name == "latest":
-        known = sorted(path for path in runs.glob("*") if any((path / name).is_file() for name in (RUN_FILENAME, START_FILENAME)))
-        return known[-1] if known else runs / "latest"
+    """The folder of a run: a path, a run id, or `latest`. Raises ConfigError for one that cannot be looked up."""
+    try:
+        found = _find_latest(reports_dir / "runs") if name == "latest" else _find_named(reports_dir / "runs", name)
+        # A folder that may not be entered exists; nothing in it does.
+        (found / RUN_FILENAME).exists()
+    except OSError as exc:
+        raise ConfigError(
+            f"the run {name[:_SHOWN]!r} cannot be looked up ({exc.strerror}): name a readable folder, a run id or `latest`"
+        ) from exc
+    return found
+
+
+def _find_latest(runs: Path) -> Path:
+    known = sorted(path for path in runs.glob("*") if any((path / name).is_file() for name in (RUN_FILENAME, START_FILENAME)))
+    return known[-1] if known else runs / "latest"
+
+
+def _find_named(runs: Path, name: str) -> Path:
     path = Path(name)
     return path if path.exists() or path.parent != Path() else runs / name
 
@@ -99,7 +133,8 @@ def render_again(folder: Path, registry: Registry, gates: Sequence[Gate] | None 
     Raises ConfigError when the run's own file was changed.
     """
     _refuse_changed(folder)
-    return conclude(read_or_rebuild(folder), folder, registry, gates, inputs)
+    with require_figures(folder):
+        return conclude(read_or_rebuild(folder), folder, registry, gates, inputs)
 
 
 def render_as_written(folder: Path, registry: Registry) -> Outcome:
@@ -111,13 +146,21 @@ def render_as_written(folder: Path, registry: Registry) -> Outcome:
         return render_again(folder, registry)
     _refuse_changed(folder)
     run = read_run(folder)
-    return conclude(run.record, folder, registry, run.verdict.asked, run.verdict.inputs)
+    with require_figures(folder):
+        return conclude(run.record, folder, registry, run.verdict.asked, run.verdict.inputs)
 
 
 def _refuse_changed(folder: Path) -> None:
-    """Rendering would write the change of a run's own file over its trace."""
-    expected = {name: digest for name, digest in (read_manifest(folder) or {}).items() if name == RUN_FILENAME}
-    if find_changes(folder, expected):
+    """Rendering would write the change of a run's own file over its trace, and new sums over damaged ones."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return
+    if manifest.damaged:
+        raise ConfigError(
+            f"{folder / MANIFEST_FILENAME} is damaged ({manifest.damaged[0]} names no file with its SHA-256): "
+            f"see what still holds with 'jivsbench audit {folder}', and bring the file back as it was"
+        )
+    if find_changes(folder, {name: digest for name, digest in manifest.hashes.items() if name == RUN_FILENAME}):
         raise ConfigError(
             f"{folder / RUN_FILENAME} is not as it was written (SHA-256 differs): see what with 'jivsbench audit {folder}'"
         )

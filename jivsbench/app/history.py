@@ -11,8 +11,8 @@ from urllib.parse import quote
 from jivsbench import __version__
 from jivsbench.analysis.change_points import LEAST_RUNS, find_change_points
 from jivsbench.analysis.run_claims import describe_workload
-from jivsbench.app.conclusion import Outcome, find_run, judge_as_written
-from jivsbench.errors import ConfigError, JivsbenchError
+from jivsbench.app.conclusion import find_run, judge_as_written
+from jivsbench.errors import JivsbenchError
 from jivsbench.history import HistoryStore
 from jivsbench.model.history import HistoryRun, Trend
 from jivsbench.model.record import RunRecord
@@ -72,7 +72,7 @@ def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str], *, 
         folders = [file.parent for file in files if file not in settled]
     for folder in folders:
         try:
-            outcome = _judge(folder)
+            outcome = judge_as_written(folder)
         except JivsbenchError as exc:
             if names:
                 raise
@@ -105,14 +105,6 @@ def write_index(store: HistoryStore, reports_dir: Path) -> tuple[Path, Stored]:
     report = render_index(runs, read_trends(store), links, f"jivsbench {__version__}")
     write_reports(reports_dir, [report])
     return reports_dir / report.filename, stored
-
-
-def _judge(folder: Path) -> Outcome:
-    """As its file was judged. Raises ConfigError also for a file that reads as a run, with numbers that no figure comes from."""
-    try:
-        return judge_as_written(folder)
-    except (ArithmeticError, ValueError) as exc:
-        raise ConfigError(f"{folder} has no figures ({exc})") from exc
 
 
 def name_series(record: RunRecord) -> str:

@@ -19,9 +19,9 @@ def main() -> NoReturn:
         status = root.main(standalone_mode=False)
     except JivsbenchError as exc:
         from jivsbench.cli.failure import exit_code_of
-        from jivsbench.report.literal import show_on_one_line
+        from jivsbench.report.literal import disarm, show_on_one_line
 
-        click.echo(f"error: {show_on_one_line(str(exc))}", err=True)
+        click.echo(disarm(f"error: {show_on_one_line(str(exc))}"), err=True)
         sys.exit(exit_code_of(exc))
     except click.ClickException as exc:
         exc.show()

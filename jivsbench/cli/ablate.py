@@ -62,7 +62,7 @@ def _print(ledger: "Ledger", folder: Path) -> None:
     from rich.table import Table
 
     from jivsbench.cli.terminal import result_console
-    from jivsbench.report.ledger import LEDGER_TITLES, format_effects
+    from jivsbench.report.ledger import LEDGER_TITLES, format_effects, list_failed
 
     console = result_console()
     console.print()
@@ -76,6 +76,8 @@ def _print(ledger: "Ledger", folder: Path) -> None:
                 table.add_row(row.name, *format_effects(row))
             console.print(table)
             console.print()
+    for text in list_failed(ledger):
+        console.print(f"[red]{escape(text)}: their durations are in these figures[/]", soft_wrap=True)
     console.print(
         f"{ledger.profile} by {ledger.profile} without it, with 95 % intervals; claims stand beside them in the ledger",
         soft_wrap=True,

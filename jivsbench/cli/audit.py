@@ -30,7 +30,8 @@ def audit(
     """Check whether FILE is consistent with itself.
 
     FILE is a run of ours (folder, run id, run.json or `latest`), or a result of k6, Locust, Gatling or JMeter, told by its
-    content; any other table needs --mapping. Exit code 0: no contradiction. 1: at least one. 4: nothing could be checked.
+    content; any other table needs --mapping. Exit code 0: no contradiction. 1: at least one. 4: nothing could be checked, or
+    with --against the two results name nothing of their workload that could be compared.
     """
     from jivsbench.app.audit import audit_file
     from jivsbench.cli.terminal import print_json
@@ -52,6 +53,7 @@ def audit(
                     for rule in Rule
                 ],
                 "contradictions": [asdict(relation) for relation in found.contradictions],
+                "relations": [asdict(relation) for relation in found.relations],
             }
         )
     else:
@@ -62,13 +64,15 @@ def audit(
 def _outcome(found: Audit) -> str:
     if found.contradictions:
         return "CONTRADICTED"
+    if found.shares_nothing:
+        return "NOTHING_SHARED"
     return "CONSISTENT" if found.relations else "NOTHING_STATED"
 
 
 def _exit_code(found: Audit) -> ExitCode:
     if found.contradictions:
         return ExitCode.GATE_FAILED
-    return ExitCode.PASSED if found.relations else ExitCode.INVALID
+    return ExitCode.PASSED if found.relations and not found.shares_nothing else ExitCode.INVALID
 
 
 def _broken(found: Audit, rule: Rule) -> int:
@@ -92,6 +96,11 @@ def _print(found: Audit, *, show_all: bool) -> None:
     for relation in shown:
         mark = "holds" if relation.holds else "CONTRADICTION"
         console.print(f"{mark} ({relation.rule}) {show(f'{relation.part}: {relation.arithmetic}')}", soft_wrap=True)
+    if found.shares_nothing:
+        console.print(
+            "the two results say nothing of their workload in the same words: whether it was the same is not known",
+            soft_wrap=True,
+        )
     console.print(
         f"audit:   {_outcome(found)}, {len(found.contradictions)} of {len(found.relations)} relations contradict", markup=False
     )

@@ -1,9 +1,11 @@
 """`jivsbench compare`."""
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from jivsbench.cli.comparing import judging_options, load_options, processes_option, read_judging, read_load
 from jivsbench.cli.options import json_option, read_registry, read_settings, reports_option, source_options
@@ -12,6 +14,8 @@ from jivsbench.exitcodes import ExitCode
 
 if TYPE_CHECKING:
     from jivsbench.config import Settings
+
+_STORED_OPTIONS: Final = ("runs", "allow", "criteria", "margin", "reports_dir", "as_json")
 
 
 @click.command()
@@ -75,7 +79,15 @@ def compare(
             raise UsageError("two stored runs are compared: name RUN_A and RUN_B, or none for two live targets")
         if options["gates"]:
             raise UsageError("gates judge live targets: for stored runs use 'jivsbench gate RUN_B --gates FILE --against RUN_A'")
+        _refuse_given(
+            ctx, keep=_STORED_OPTIONS, instead="two stored runs are compared as they are: name no runs for live targets"
+        )
         return _compare_stored(settings, (runs[0], runs[1]), options, as_json=as_json)
+    _refuse_given(ctx, refuse=("allow",), instead="it says what may differ between two stored runs: name RUN_A and RUN_B")
+    if options["gates"] and not options["criteria"]:
+        _refuse_given(ctx, refuse=("margin", "alpha", "looks"), instead="gates alone judge: name a --criterion as well")
+    if options["gates"] and options["looks"] > 1:
+        _refuse_given(ctx, refuse=("looks",), instead="with gates all pairs are played and looked at once: leave it out")
     arms = (
         ArmChoice(profiles[0], a_env, a_plugin, a_disable),
         ArmChoice(profiles[1], b_env, b_plugin, b_disable),
@@ -91,6 +103,18 @@ def compare(
     with Terminal() as terminal:
         outcome = compare_live(settings, read_registry(settings), chosen, terminal)
     return finish(outcome, as_json=as_json)
+
+
+def _refuse_given(ctx: click.Context, *, instead: str, keep: Collection[str] = (), refuse: Collection[str] = ()) -> None:
+    """Raises UsageError naming the options on the command line that would do nothing: all but `keep`, or those to `refuse`."""
+    given = [
+        param.opts[0]
+        for param in ctx.command.params
+        if (param.name not in keep if keep else param.name in refuse)
+        and ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(f"{', '.join(given)} would do nothing here, for {instead}")
 
 
 def _compare_stored(settings: "Settings", runs: tuple[str, str], options: dict[str, Any], *, as_json: bool) -> ExitCode:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SIDES: Final = 2
 _MOST_PAIRS: Final = 5000
+_SHORTEST_S: Final = 0.001
 
 
 def processes_option(command: _Command) -> _Command:
@@ -78,7 +79,7 @@ def read_load(options: dict[str, Any], pairs: int | None = None) -> "Load":
     from jivsbench.errors import UsageError
 
     block_s, washout_s = parse_duration(options["block"]), parse_duration(options["washout"])
-    if not block_s or washout_s >= block_s:
+    if block_s < _SHORTEST_S or washout_s >= block_s:
         raise UsageError(f"a block of {block_s:g} s with a washout of {washout_s:g} s measures nothing: make the block longer")
     fitting = int(parse_duration(options["budget"]) / (_SIDES * block_s))
     if not pairs and fitting > _MOST_PAIRS:

@@ -38,7 +38,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
     """Store RUNS (folders or run ids; without any: every run of the reports folder). A run is stored once."""
     from jivsbench.app.history import store_runs
     from jivsbench.cli.terminal import print_json
-    from jivsbench.report.literal import show_on_one_line
+    from jivsbench.report.literal import disarm, show_on_one_line
 
     with open_store(ctx, database, reports_dir) as store:
         stored = store_runs(store, read_settings(ctx, reports_dir=reports_dir).reports_dir, runs)
@@ -47,7 +47,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
     else:
         click.echo(f"{len(stored.added)} stored, {len(stored.known)} known already, {len(stored.unreadable)} unreadable")
         for problem in stored.unreadable:
-            click.echo(f"  unreadable: {show_on_one_line(problem)}", err=True)
+            click.echo(disarm(f"  unreadable: {show_on_one_line(problem)}"), err=True)
     return ExitCode.PASSED
 
 

@@ -16,7 +16,7 @@ def index(ctx: click.Context, database: str | None, reports_dir: str | None, as_
     """Write index.html: every run of the reports folder, and its figures over time. Stores new runs in the history first."""
     from jivsbench.app.history import write_index
     from jivsbench.cli.terminal import print_json
-    from jivsbench.report.literal import show_on_one_line
+    from jivsbench.report.literal import disarm, show_on_one_line
 
     folder = read_settings(ctx, reports_dir=reports_dir).reports_dir
     with open_store(ctx, database, reports_dir) as store:
@@ -25,6 +25,6 @@ def index(ctx: click.Context, database: str | None, reports_dir: str | None, as_
         print_json({"index": str(path), "added": stored.added, "unreadable": stored.unreadable})
         return ExitCode.PASSED
     for problem in stored.unreadable:
-        click.echo(f"  unreadable: {show_on_one_line(problem)}", err=True)
+        click.echo(disarm(f"  unreadable: {show_on_one_line(problem)}"), err=True)
     click.echo(path)
     return ExitCode.PASSED

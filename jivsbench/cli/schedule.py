@@ -3,12 +3,11 @@
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jivsbench.app.dry_run import Cost, DryRun
 from jivsbench.cli.durations import format_seconds
-from jivsbench.cli.terminal import print_json, result_console
+from jivsbench.cli.terminal import print_json, result_console, show
 from jivsbench.model.scenario import Arrival
 
 _BYTES_PER_MIB = 1024.0**2
@@ -23,19 +22,19 @@ def show_dry_run(dry: DryRun, *, as_json: bool) -> None:
 
 
 def _print(dry: DryRun, console: Console) -> None:
-    console.print(f"[bold]{escape(dry.scenario)}[/]: {escape(dry.title)}", soft_wrap=True)
+    console.print(f"[bold]{show(dry.scenario)}[/]: {show(dry.title)}", soft_wrap=True)
     console.print(
-        f"profile {escape(dry.profile)}, time scale {dry.time_scale:g}, seed {dry.seed}; no load is sent, nothing is started\n",
+        f"profile {show(dry.profile)}, time scale {dry.time_scale:g}, seed {dry.seed}; no load is sent, nothing is started\n",
         soft_wrap=True,
     )
     console.print(_tabulate_steps(dry))
     console.print()
     for cost in dry.costs:
-        console.print(f"[bold]{cost.name:>11}[/]  {format_amount(cost)}  [dim]{escape(cost.how)}[/]", soft_wrap=True)
+        console.print(f"[bold]{cost.name:>11}[/]  {format_amount(cost)}  [dim]{show(cost.how)}[/]", soft_wrap=True)
     for source in dry.sources:
-        console.print(f"[bold]{'source':>11}[/]  {escape(source.name)}: {escape(source.label)}", soft_wrap=True)
+        console.print(f"[bold]{'source':>11}[/]  {show(source.name)}: {show(source.label)}", soft_wrap=True)
     for gate in dry.gates:
-        console.print(f"[bold]{'gate':>11}[/]  {escape(gate)}", soft_wrap=True)
+        console.print(f"[bold]{'gate':>11}[/]  {show(gate)}", soft_wrap=True)
 
 
 def _tabulate_steps(dry: DryRun) -> Table:

@@ -14,7 +14,7 @@ from jivsbench.app.progress import Event, LiveLoad, Note, Step
 from jivsbench.cli.durations import format_seconds
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.report.literal import show_literally, show_on_one_line
+from jivsbench.report.literal import disarm, show_literally, show_on_one_line
 
 _PLAIN_PERIOD_S = 10.0
 
@@ -43,9 +43,9 @@ class Terminal:
                 # The clock of the next load begins anew.
                 self._last_plain_s = -_PLAIN_PERIOD_S
                 about = f" (about {format_seconds(expected_s)})" if expected_s and expected_s >= 1 else ""
-                self._console.print(f"[dim]{self._elapsed()}[/]  {escape(text)}[dim]{about}[/]")
+                self._console.print(f"[dim]{self._elapsed()}[/]  {show(text)}[dim]{about}[/]")
             case Note(text=text):
-                self._console.print(f"      [yellow]note:[/] {escape(text)}")
+                self._console.print(f"      [yellow]note:[/] {show(text)}")
             case LoadMachines():
                 self._show_machines(event)
             case LoadProgress():
@@ -62,7 +62,7 @@ class Terminal:
         if machines != self._machines:
             self._machines = machines
             joined = f"{machines.joined} of {machines.expected} load machines have joined"
-            self._console.print(f"       {joined} at {escape(machines.address)}")
+            self._console.print(f"       {joined} at {show(machines.address)}")
 
     def _show_load(self, live: LiveLoad) -> None:
         load = live.progress
@@ -87,18 +87,18 @@ class Terminal:
 
 def print_json(value: object) -> None:
     """One JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    # Only a text within it can hold this, and reads as the same text: GitHub's runner obeys it anywhere in a line.
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False).replace("##[", "\\u0023#["))
 
 
 def show(text: str) -> str:
-    """Text of a run or a file, within a line of a console: it may neither colour, move the cursor, nor begin a new line."""
-    return escape(show_on_one_line(text))
+    """Text of a run or a file, within a line of a console: it may neither colour, move the cursor, begin a line nor order CI."""
+    return escape(disarm(show_on_one_line(text)))
 
 
 def echo_line(line: str) -> None:
     """One line on stdout that begins with text of a run or a file: it may not be one that CI obeys."""
-    shown = show_literally(line).replace("\n", "[U+000A]")
-    click.echo(f"[U+003A]{shown[1:]}" if shown.startswith("::") else shown)
+    click.echo(disarm(show_literally(line).replace("\n", "[U+000A]")))
 
 
 def result_console() -> Console:

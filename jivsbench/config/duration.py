@@ -6,6 +6,8 @@ from typing import Final
 from jivsbench.errors import ConfigError
 
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_LONGEST_S: Final = 3600.0 * 1_000_000
+"""More than a century. What is not finite is longer as well."""
 _PART: Final = r"(\d+(?:\.\d+)?)"
 _DURATION: Final = re.compile(rf"(?:{_PART}h)?(?:{_PART}m(?!s))?(?:{_PART}s)?(?:{_PART}ms)?")
 
@@ -19,5 +21,8 @@ def parse_duration(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
         raise ConfigError(f"{text!r} is no duration: write one such as '1m30s', '45s' or '500ms'")
-    # One division at the end keeps 500ms exactly 0.5.
-    return sum(float(part) * scale for part, scale in zip(match.groups(), _SECONDS.values(), strict=True) if part)
+    # One sum at the end keeps 500ms exactly 0.5.
+    duration_s = sum(float(part) * scale for part, scale in zip(match.groups(), _SECONDS.values(), strict=True) if part)
+    if duration_s > _LONGEST_S:
+        raise ConfigError(f"{text!r} is longer than anything here lasts: write a duration of at most {_LONGEST_S / 3600:.0f}h")
+    return duration_s

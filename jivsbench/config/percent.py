@@ -1,5 +1,6 @@
 """Shares as people write them: with their percent sign, so that 0.05 and 5 are never mixed up."""
 
+import math
 import re
 from typing import Final
 
@@ -15,6 +16,6 @@ def parse_percent(text: str) -> float:
     0.05
     """
     match = _PERCENT.fullmatch(text.strip())
-    if match is None or not float(match[1]):
+    if match is None or not 0 < float(match[1]) < math.inf:
         raise ConfigError(f"{text!r} is no share: write one above 0 with its sign, such as '5%'")
     return float(match[1]) / 100

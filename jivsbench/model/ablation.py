@@ -22,6 +22,16 @@ CLAIMS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class JobCounts:
+    """Jobs of one profile in all valid rounds. A job that fails at once looks fast, so its duration is no gain."""
+
+    tried: int
+    failed: int
+    wrong_rows: int
+    """Those of the failed ones that completed with other rows than were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One switch or guard. The effects are those of turning it on: the full profile by the profile without it."""
 
@@ -31,6 +41,8 @@ class LedgerRow:
     rounds: int
     invalid_rounds: int
     claim: str | None = None
+    jobs: tuple[JobCounts, ...] = ()
+    """Of the profile without it, and of the full one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,8 @@ class Audit:
 
     format: str
     relations: tuple[Relation, ...]
+    shares_nothing: bool = False
+    """It was held against another result, and of no setting of the workload do both say anything."""
 
     @property
     def contradictions(self) -> tuple[Relation, ...]:
@@ -203,4 +205,8 @@ def join_audits(audits: Iterable[Audit]) -> Audit:
     """One audit of all relations."""
     found = tuple(audits)
     formats = dict.fromkeys(audit.format for audit in found)
-    return Audit(" against ".join(formats), tuple(relation for audit in found for relation in audit.relations))
+    return Audit(
+        " against ".join(formats),
+        tuple(relation for audit in found for relation in audit.relations),
+        any(audit.shares_nothing for audit in found),
+    )

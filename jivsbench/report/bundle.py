@@ -28,6 +28,9 @@ from jivsbench.report.run_file import run_schema as run_schema  # noqa: PLC0414 
 RUN_FILENAME: Final = "run.json"
 PLAN_FILENAME: Final = "plan.json"
 START_FILENAME: Final = "start.json"
+_LARGEST: Final = 1e300
+_SHOWN: Final = 20
+"""Digits of a number within a message."""
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -64,7 +67,8 @@ def seal_folder(folder: Path, rendered: Iterable[Report]) -> None:
     """Write SHA256SUMS. What was measured keeps the hash that was taken first; only files rendered now get a new one."""
     found = hash_folder(folder)
     names = {report.filename for report in rendered}
-    kept = {name: digest for name, digest in (read_manifest(folder) or {}).items() if name not in names}
+    manifest = read_manifest(folder)
+    kept = {name: digest for name, digest in manifest.hashes.items() if name not in names} if manifest else {}
     _write(folder, MANIFEST_FILENAME, format_manifest({**found, **kept}))
 
 
@@ -105,7 +109,7 @@ def _find_unknown_names(record: RunRecord) -> Iterator[str]:
 
 
 def _check_version(file: Path, content: bytes) -> None:
-    """Only the version decides how to read the rest: a newer file says so instead of failing on some field."""
+    """Only the version decides how to read the rest: a newer file says so instead of failing on some field or number."""
     try:
         found: Any = json.loads(content)
     except (ValueError, RecursionError):
@@ -115,8 +119,34 @@ def _check_version(file: Path, content: bytes) -> None:
         raise ConfigError(f"{file} has no field format_version: it is not a {RUN_FILENAME} of jivsbench")
     if version > FORMAT_VERSION:
         raise ConfigError(
-            f"{file} has format_version {version}, this jivsbench reads up to {FORMAT_VERSION}: update jivsbench to read it"
+            f"{file} has format_version {_shorten(version)}, this jivsbench reads up to {FORMAT_VERSION}: "
+            "update jivsbench to read it"
         )
+    odd = _find_odd_number(found)
+    if odd is not None:
+        raise ConfigError(
+            f"{file} holds the number {_shorten(odd)}, which no measurement gives: it was not written by jivsbench, "
+            "or was changed since"
+        )
+
+
+def _shorten(number: float) -> str:
+    digits = str(number)
+    return digits if len(digits) <= _SHOWN else f"{digits[:_SHOWN]}..."
+
+
+def _find_odd_number(document: object) -> float | None:
+    """A number that is none, or so large that computing with it fails: no reader converts such a one, and no run holds one."""
+    found = [document]
+    while found:
+        value = found.pop()
+        if isinstance(value, dict):
+            found.extend(value.values())
+        elif isinstance(value, list):
+            found.extend(value)
+        elif isinstance(value, int | float) and not abs(value) <= _LARGEST:
+            return value
+    return None
 
 
 def _name_field(error: ValidationError) -> str:

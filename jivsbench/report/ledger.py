@@ -32,6 +32,24 @@ def format_effects(row: LedgerRow) -> tuple[str, ...]:
     return tuple(_format(known.get(key)) for key in _TITLES)
 
 
+def list_failed(ledger: Ledger) -> Iterator[str]:
+    """A sentence for each row of whose jobs some failed: what fails at once looks fast."""
+    for row in ledger.rows:
+        told = [
+            f"{jobs.failed:,} of {jobs.tried:,} {side} it failed"
+            + (f" ({jobs.wrong_rows:,} wrong rows)" if jobs.wrong_rows else "")
+            for side, jobs in zip(("without", "with"), row.jobs, strict=False)
+            if jobs.failed
+        ]
+        if told:
+            yield f"{name_row(row)}: of the jobs {', '.join(told)}"
+
+
+def name_row(row: LedgerRow) -> str:
+    """A switch by its name; a guard as such."""
+    return f"guard {row.name}" if row.is_guard else row.name
+
+
 def _format(effect: Effect | None) -> str:
     if effect is None or effect.ratio is None:
         return "not measured"
@@ -61,11 +79,15 @@ def _render(ledger: Ledger) -> Iterator[str]:
     yield f"| {' | '.join(titles)} |"
     yield f"|{'---|' * len(titles)}"
     for row in ledger.rows:
-        name = f"guard {row.name}" if row.is_guard else row.name
         rounds = f"{row.rounds} ({row.invalid_rounds} more said nothing)" if row.invalid_rounds else str(row.rounds)
-        yield f"| {' | '.join((name, *format_effects(row), rounds))} |"
+        yield f"| {' | '.join((name_row(row), *format_effects(row), rounds))} |"
     if ledger.already_off:
         yield f"\nOff in this profile, so not measured: {', '.join(ledger.already_off)}."
+    failed = list(list_failed(ledger))
+    if failed:
+        yield "\n## Failed jobs\n"
+        yield "Their durations are in the figures above, and what fails at once looks fast: do not take these rows for gains.\n"
+        yield from (f"- {text}" for text in failed)
     claimed = [row for row in ledger.rows if row.claim]
     if claimed:
         yield "\n## Claims\n"

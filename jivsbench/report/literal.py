@@ -1,10 +1,13 @@
 """Text that others chose, shown as it is: nothing in it may act, hide or turn the reading direction."""
 
+import re
 import unicodedata
 from typing import Final
 
 _SPECIALS: Final = "\ufff0"
 """From here to U+FFFF stand replacement marks, and what XML 1.0 forbids."""
+_ORDER: Final = re.compile(r"##\[|(?<!\S)::")
+"""What begins an order to GitHub's runner: the old form anywhere in a line, the new one at its beginning, blanks apart."""
 
 
 def show_literally(text: str) -> str:
@@ -29,3 +32,12 @@ def _has_shape(character: str) -> bool:
 def show_on_one_line(text: str) -> str:
     """The same, with line breaks and runs of blanks as one blank."""
     return " ".join(show_literally(text).split())
+
+
+def disarm(line: str) -> str:
+    """A line of a log, without anything that CI would take for an order.
+
+    >>> disarm("a ##[error] b"), disarm("  ::stop-commands::x"), disarm("std::vector")
+    ('a [U+0023]#[error] b', '  [U+003A]:stop-commands::x', 'std::vector')
+    """
+    return _ORDER.sub(lambda found: f"[U+{ord(found[0][0]):04X}]{found[0][1:]}", line)

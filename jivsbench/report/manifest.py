@@ -3,8 +3,11 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from jivsbench.errors import ConfigError
 
 MANIFEST_FILENAME: Final = "SHA256SUMS"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -20,13 +23,28 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_manifest(folder: Path) -> dict[str, str] | None:
-    """File names with their SHA-256; None when the folder has no manifest, as those of older versions."""
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What SHA256SUMS says."""
+
+    hashes: Mapping[str, str]
+    """File names with their SHA-256."""
+    damaged: tuple[str, ...]
+    """Lines that name no file with its sum, by their number: of the file that one of them named nothing can be said."""
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder; None when it has none, as those of older versions. Raises ConfigError when it cannot be read."""
+    file = folder / MANIFEST_FILENAME
     try:
-        lines = (folder / MANIFEST_FILENAME).read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return None
-    return {match[2]: match[1] for line in lines if (match := _LINE.fullmatch(line))}
+    except OSError as exc:
+        raise ConfigError(f"{file} cannot be read ({exc.strerror}): check its permissions") from exc
+    matches = [_LINE.fullmatch(line) for line in lines]
+    damaged = tuple(f"line {number} of {MANIFEST_FILENAME}" for number, match in enumerate(matches, start=1) if not match)
+    return Manifest({match[2]: match[1] for match in matches if match}, damaged)
 
 
 def format_manifest(hashes: Mapping[str, str]) -> bytes:
@@ -45,8 +63,11 @@ def find_changes(folder: Path, expected: Mapping[str, str]) -> dict[str, str]:
     changes = {}
     for name, digest in sorted(expected.items()):
         path = folder / name
-        if Path(name).name != name or not path.is_file():
-            changes[name] = "is missing"
-        elif (found := hash_file(path)) != digest:
-            changes[name] = f"has SHA-256 {found}, written was {digest}"
+        try:
+            if Path(name).name != name or not path.is_file():
+                changes[name] = "is missing"
+            elif (found := hash_file(path)) != digest:
+                changes[name] = f"has SHA-256 {found}, written was {digest}"
+        except OSError as exc:
+            changes[name] = f"cannot be read ({exc.strerror})"
     return changes

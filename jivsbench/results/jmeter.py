@@ -5,7 +5,7 @@ controllers repeat the time of the samples within them and are left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from jivsbench.errors import ConfigError
@@ -150,8 +150,7 @@ def _read_entry(entry: Mapping[str, Any]) -> Part:
         [
             (Quantity.TRIED, count("sampleCount", entry["sampleCount"])),
             (Quantity.FAILED, count("errorCount", entry.get("errorCount"))),
-            # Written from a 32 bit number, which keeps seven digits.
-            (Quantity.ERROR_RATIO, _with_float_slack(percent("errorPct", entry.get("errorPct")))),
+            (Quantity.ERROR_RATIO, _read_float(percent("errorPct", entry.get("errorPct")))),
             (Quantity.MIN_MS, figure("minResTime", entry.get("minResTime"))),
             (Quantity.MEAN_MS, figure("meanResTime", entry.get("meanResTime"))),
             (Quantity.P50_MS, figure("medianResTime", entry.get("medianResTime"))),
@@ -163,11 +162,9 @@ def _read_entry(entry: Mapping[str, Any]) -> Part:
     )
 
 
-def _with_float_slack(stated: Stated | None) -> Stated | None:
-    if stated is None:
-        return None
-    slack = max(stated.slack, stated.value * 1e-6)
-    return Stated(stated.name, stated.value, slack, is_percent=stated.is_percent)
+def _read_float(stated: Stated | None) -> Stated | None:
+    """Written whole, from a 32 bit number, which keeps seven digits: as exact as these, however few of them it takes."""
+    return None if stated is None else replace(stated, slack=abs(stated.value) * 1e-6)
 
 
 def _read_line(row: Mapping[str, str]) -> Part:

@@ -7,10 +7,13 @@ Cases are counted, for the sums that a suite writes can be anything; where a sui
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.inputs import SuiteResults
 from jivsbench.results.xml_events import read_count, read_xml
+
+_LEFT_OUT: Final = ("notrun", "suppressed", "skipped", "disabled", "ignored")
 
 
 def read_junit(paths: Sequence[Path]) -> SuiteResults:
@@ -40,7 +43,8 @@ class _Cases:
         """Count one element."""
         if name == "testcase":
             self.total += 1
-            self.current = "passed"
+            self.current = "skipped" if _was_left_out(attributes) else "passed"
+            self.skipped += self.current == "skipped"
         elif name in ("failure", "error") and self.current in ("passed", "skipped"):
             self.failed += 1
             self.skipped -= self.current == "skipped"
@@ -57,6 +61,11 @@ class _Cases:
     def _admit(self, attributes: Mapping[str, str]) -> int:
         """Failures and errors by an element's own sums. Raises ConfigError for what is none: it could be any number of them."""
         return sum(read_count(self.path, attributes, key) for key in ("failures", "errors") if attributes.get(key))
+
+
+def _was_left_out(attributes: Mapping[str, str]) -> bool:
+    """By the case's own word, for GoogleTest writes a disabled one without any element in it."""
+    return attributes.get("status", "").casefold() in _LEFT_OUT or attributes.get("result", "").casefold() in _LEFT_OUT
 
 
 def _read_file(path: Path) -> _Cases:

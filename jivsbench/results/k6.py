@@ -1,7 +1,7 @@
 """k6: what `handleSummary` is given (`{"metrics": {"http_reqs": {"values": {...}}}}`) and what `--summary-export` writes (flat).
 
 Two traps of the format: of `http_req_failed` it is `passes` that counts the failed requests, and in the flat form a threshold
-that is `true` was crossed (grafana/k6 issues 2386 and 1498).
+that is `true` was crossed (grafana/k6 issues 2386 and 1498). Its figures are written to the last bit, so none has any slack.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from jivsbench.model.claims import Claims, Criterion, Part, Quantity, Stated, Workload
 from jivsbench.model.gate import Comparator
-from jivsbench.results.written import build_part, count, figure, find_marks, implied_duration
+from jivsbench.results.written import build_part, count, exact, find_marks, implied_duration
 
 NAME: Final = "k6 summary"
 _THRESHOLD: Final = re.compile(r"\s*(p\([\d.]+\)|avg|min|max|med|rate|count|value)\s*(<=|>=|<|>)\s*([\d.]+)\s*")
@@ -40,18 +40,18 @@ def read_k6(document: Mapping[str, Any]) -> tuple[Claims, ...]:
         "http_reqs",
         [
             (Quantity.TRIED, count("http_reqs.count", requests.get("count"))),
-            (Quantity.TRIED_PER_S, figure("http_reqs.rate", requests.get("rate"))),
+            (Quantity.TRIED_PER_S, exact("http_reqs.rate", requests.get("rate"))),
             (Quantity.DURATION_S, duration),
         ],
     )
-    most_users = figure("vus_max", users.get("max", users.get("value")))
+    most_users = exact("vus_max", users.get("max", users.get("value")))
     iterations, per_iteration = metrics.get("iterations", {}), metrics.get("iteration_duration", {})
     parts = [
         build_part(
             "iterations",
             [
                 (Quantity.TRIED, count("iterations.count", iterations.get("count"))),
-                (Quantity.TRIED_PER_S, figure("iterations.rate", iterations.get("rate"))),
+                (Quantity.TRIED_PER_S, exact("iterations.rate", iterations.get("rate"))),
                 (Quantity.DURATION_S, duration),
                 (Quantity.USERS, most_users),
                 *_read_trend("iteration_duration", per_iteration),
@@ -81,16 +81,16 @@ def _values(metric: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _read_duration(document: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> Stated | None:
     state = document.get("state")
-    stated = figure("state.testRunDurationMs", state.get("testRunDurationMs"), 0.001) if isinstance(state, dict) else None
+    stated = exact("state.testRunDurationMs", state.get("testRunDurationMs"), 0.001) if isinstance(state, dict) else None
     if stated is not None:
         return stated
     requests = metrics.get("http_reqs", {})
-    return implied_duration(count("http_reqs.count", requests.get("count")), figure("http_reqs.rate", requests.get("rate")))
+    return implied_duration(count("http_reqs.count", requests.get("count")), exact("http_reqs.rate", requests.get("rate")))
 
 
 def _read_trend(name: str, values: Mapping[str, Any]) -> Iterator[tuple[Quantity, Stated | None]]:
     for key, quantity in _TREND.items():
-        yield quantity, figure(f"{name}.{key}", values.get(key))
+        yield quantity, exact(f"{name}.{key}", values.get(key))
 
 
 def _read_rate(name: str, values: Mapping[str, Any]) -> Part:
@@ -102,7 +102,7 @@ def _read_rate(name: str, values: Mapping[str, Any]) -> Part:
         [
             (Quantity.FAILED, passes),
             (Quantity.TRIED, both),
-            (Quantity.ERROR_RATIO, figure(f"{name}.{key}", values.get(key))),
+            (Quantity.ERROR_RATIO, exact(f"{name}.{key}", values.get(key))),
         ],
     )
 
@@ -113,6 +113,6 @@ def _read_thresholds(raw: Mapping[str, Any], metrics: Mapping[str, Mapping[str, 
         for text, end in thresholds.items() if isinstance(thresholds, dict) else ():
             match = _THRESHOLD.fullmatch(text)
             is_met = end.get("ok") if isinstance(end, dict) else not end
-            value = figure(f"{name}.{match[1]}", values.get(match[1])) if match else None
+            value = exact(f"{name}.{match[1]}", values.get(match[1])) if match else None
             if match and value and isinstance(is_met, bool):
                 yield Criterion(f"{name}: {text}", value, Comparator(match[2]), Stated("limit", float(match[3])), is_met)

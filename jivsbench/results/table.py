@@ -12,21 +12,28 @@ from typing import Any, Final
 from jivsbench.config.mappings import MappedColumn, MappedCriterion, TableMapping
 from jivsbench.errors import ConfigError
 from jivsbench.model.claims import Claims, Criterion, Part, Quantity, Stated, Workload
-from jivsbench.results.written import build_part, count, figure, find_marks, percent
+from jivsbench.results.written import build_part, count, figure, find_marks, parse_number, percent
 
 NAME: Final = "table"
+_SHOWN: Final = 10
 Row = Mapping[str, Any]
 _COUNTS: Final = tuple(quantity for quantity in Quantity if not quantity.value.endswith(("_s", "_ms", "_ratio", "concurrency")))
 
 
 def read_table(rows: Sequence[Row], mapping: TableMapping) -> tuple[Claims, ...]:
-    """What the rows of a table state. Raises ConfigError for a column that no row has."""
-    for column in [known.column for known in mapping.columns] + [known.value for known in mapping.criteria]:
-        if not any(find_cell(row, column) is not None for row in rows):
+    """What the rows of a table state. Raises ConfigError for a column that no row has, and for a whole that no row is called."""
+    for column in _list_columns(mapping):
+        if not _has_column(rows, column):
             known = ", ".join(map(str, rows[0])) if rows else "none"
             raise ConfigError(f"no row has the column {column!r} that the mapping names: correct the mapping (columns: {known})")
     parts = [_read_row(position, row, mapping) for position, row in enumerate(rows, start=1)]
     whole = next((part for part in parts if part.name == mapping.whole), None) if mapping.whole else None
+    if mapping.whole and whole is None:
+        names = ", ".join(part.name for part in parts[:_SHOWN]) + (", ..." if len(parts) > _SHOWN else "")
+        raise ConfigError(
+            f"no row is called {mapping.whole!r}, which the mapping names as the whole: correct it, or say with `name` which "
+            f"column names a row (rows: {names})"
+        )
     return (
         Claims(
             NAME,
@@ -40,6 +47,21 @@ def read_table(rows: Sequence[Row], mapping: TableMapping) -> tuple[Claims, ...]
             needs_provenance=True,
         ),
     )
+
+
+def _list_columns(mapping: TableMapping) -> Iterator[str]:
+    """Every column that the mapping names: without one of them a rule would be silent. A criterion's text may be any words."""
+    yield from (column for column in (mapping.name, mapping.provenance_column) if column)
+    yield from mapping.workload
+    yield from (known.column for known in mapping.columns)
+    for criterion in mapping.criteria:
+        yield from (criterion.value, criterion.met)
+        if parse_number(criterion.limit) is None:
+            yield criterion.limit
+
+
+def _has_column(rows: Sequence[Row], column: str) -> bool:
+    return any(find_cell(row, column) is not None for row in rows)
 
 
 def find_cell(row: Row, column: str) -> object:

@@ -1,6 +1,7 @@
 """Numbers as files write them: with their digits, because the last of them says how exact the number is."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -12,6 +13,7 @@ from jivsbench.model.claims import Part, Quantity, Stated
 
 Figures = Iterable[tuple[Quantity, Stated | None]]
 _HUNDREDTH: Final = 0.01
+_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _LARGEST_EXPONENT: Final = 300
 _LARGEST_COUNT: Final = 10**15
 _NOTE_KEYS: Final = ("provenance", "source", "note", "notes", "comment", "description", "mode", "method", "generated_by")
@@ -43,15 +45,18 @@ def read_text(path: Path, errors: str = "strict") -> str:
 def parse_number(written: object) -> Decimal | None:
     """The number in a cell or a JSON value; None when there is none (`-`, `N/A`, nothing).
 
-    >>> parse_number(" 92,163 "), parse_number("0.24 %"), parse_number("-")
-    (Decimal('92163'), Decimal('0.24'), None)
+    A comma parts thousands, and only where it can: `0,24` is none of ours, and surely not 24.
+
+    >>> parse_number(" 92,163 "), parse_number("0.24 %"), parse_number("-"), parse_number("0,24 %")
+    (Decimal('92163'), Decimal('0.24'), None, None)
     """
     if isinstance(written, Decimal):
         return written if _is_sensible(written) else None
     if not isinstance(written, str):
         return None
+    text = written.strip().removesuffix("%").rstrip()
     try:
-        number = Decimal(written.replace(",", "").replace("%", "").strip())
+        number = Decimal(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
     except InvalidOperation:
         return None
     return number if _is_sensible(number) else None
@@ -85,8 +90,13 @@ def _is_sensible(number: Decimal) -> bool:
 
 def count(name: str, written: object) -> Stated | None:
     """A whole number of things: exact."""
+    return exact(name, written)
+
+
+def exact(name: str, written: object, scale: float = 1.0) -> Stated | None:
+    """A number, times `scale`, that its tool writes to the last bit: of such a one `1` is no rounded 0.6."""
     number = parse_number(written)
-    return None if number is None else Stated(name, float(number))
+    return None if number is None else Stated(name, float(number) * scale)
 
 
 def figure(name: str, written: object, scale: float = 1.0, *, slack: float = 0.0, provenance: str | None = None) -> Stated | None:

@@ -1,11 +1,12 @@
 """What is turned off, and what the ledger makes of rounds whose effects are planted."""
 
+import json
 from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
-from jivsbench.analysis.ablation import measure_switch
+from jivsbench.analysis.ablation import count_jobs, measure_switch
 from jivsbench.app import ablation
 from jivsbench.app.ablation import choose_variants
 from jivsbench.app.comparison import Load
@@ -15,9 +16,10 @@ from jivsbench.errors import EnvironmentProblem, InterruptedRunError, UnknownNam
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.ablation import CLAIMS, Ledger, LedgerRow
 from jivsbench.model.profile import LEGACY, OPTIMIZED
+from jivsbench.model.sample import ErrorClass, ErrorCount
 from jivsbench.plugins import load_registry
 from jivsbench.report.ledger import LEDGER_TITLES, format_effects, render_ledger
-from tests.unit.analysis_records import build_arm_record, build_look, build_record
+from tests.unit.analysis_records import build_arm_record, build_look, build_record, change_arm
 
 VARIANTS = choose_variants(OPTIMIZED, ("sqlguard", "other"))
 
@@ -105,6 +107,24 @@ def test_the_ledger_names_claims_as_claims_and_gaps_as_gaps():
     assert '"claim": "+25 % throughput, -80 ms p95"' in content
     assert "Stopped before" not in text
     assert "Stopped before its last round" in render_ledger(replace(ledger, is_partial=True))[0].content.decode()
+
+
+def test_the_ledger_says_which_jobs_failed():
+    """A switch that makes jobs fail at once would look like a gain: both sides are counted over all rounds, wrong rows too."""
+    wrong = (ErrorCount(ErrorClass.WRONG_ROWS, "fewer", 2), ErrorCount(ErrorClass.JOB_FAILED, "failed", 1))
+    rounds = [change_arm(record, job_errors=3, all_errors=wrong) for record in play(2.0, 132.0, 6)]
+    rounds[0] = replace(rounds[0], arms=(replace(rounds[0].arms[0], job_errors=1), rounds[0].arms[1]))
+    row = LedgerRow("pool", False, measure_switch(rounds), 6, 0, jobs=count_jobs(rounds))
+    sound = replace(row, name="cache", jobs=count_jobs(play(2.0, 132.0, 6)))
+    workload = rounds[0].plan.scenario.workload
+    ledger = Ledger("2025-01-01", "2 x cpu", "0", "optimized", workload, 4, 0.5, 7, (row, sound), ())
+    text, content = (report.content.decode() for report in render_ledger(ledger))
+
+    assert "- pool: of the jobs 1 of 600 without it failed, 18 of 600 with it failed (12 wrong rows)\n" in text
+    assert text.count("of the jobs") == 1
+    assert json.loads(content)["rows"][0]["jobs"][1] == {"tried": 600, "failed": 18, "wrong_rows": 12}
+    assert "Failed jobs" not in render_ledger(replace(ledger, rows=(sound,)))[0].content.decode()
+    assert count_jobs([]) == ()
 
 
 @pytest.mark.parametrize(

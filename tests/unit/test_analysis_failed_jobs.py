@@ -6,6 +6,8 @@ import pytest
 
 from jivsbench.analysis import judge, summarize
 from jivsbench.model.comparison import ComparisonOutcome, ComparisonRule, Criterion
+from jivsbench.model.gate import GateOutcome
+from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.record import RunRecord
 from jivsbench.model.sample import ErrorClass, ErrorCount
 from jivsbench.model.summary import Verdict, VerdictOutcome
@@ -46,6 +48,26 @@ def test_a_faster_candidate_that_fails_more_jobs_fails(baseline, candidate, outc
 
     assert [result.outcome for result in verdict.criteria] == [ComparisonOutcome.BETTER]
     assert verdict.outcome is outcome
+
+
+def test_gates_alone_forgive_no_failed_job():
+    """Without a rule as with one: wrong rows and more failures fail it, and what chance explains is a condition."""
+    without_rule = replace(FASTER, plan=replace(FASTER.plan, rule=None))
+    gates = (parse_gate("job.response mean reduction >= 1 %"),)
+    wrong = (ErrorCount(ErrorClass.WRONG_ROWS, "fewer", 500), ErrorCount(ErrorClass.JOB_FAILED, "failed", 500))
+    records = {
+        VerdictOutcome.PASSED: without_rule,
+        VerdictOutcome.CONDITIONAL: fail(without_rule, 0, 1),
+        VerdictOutcome.FAILED: fail(without_rule, 0, 30),
+    }
+
+    for outcome, record in records.items():
+        assert judge(record, summarize(record), gates).outcome is outcome
+    spoilt = change_arm(without_rule, all_errors=wrong, job_errors=1000)
+    verdict = judge(spoilt, summarize(spoilt), gates)
+    assert verdict.outcome is VerdictOutcome.FAILED
+    assert verdict.gates[0].outcome is GateOutcome.MET
+    assert {problem.rule for problem in list_problems(spoilt, verdict)} == {"run.failed_jobs"}
 
 
 def test_what_failed_is_said_with_its_counts():

@@ -65,7 +65,7 @@ def test_a_run_is_consistent_with_its_evidence(bundle):
 
     assert (status, found["outcome"], found["contradictions"]) == (ExitCode.PASSED, "CONSISTENT", [])
     assert {"rate", "parts", "error-ratio", "met", "little", "percent", "provenance", "sums", "recomputed", "manifest"} <= tried
-    assert len(read_manifest(bundle)) == 12
+    assert len(read_manifest(bundle).hashes) == 12
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_one_changed_byte_of_any_file_is_found(bundle, name):
     place = next(i for i in range(len(content) - 1, 0, -1) if content[i : i + 1].isdigit())
     (bundle / name).write_bytes(content[:place] + (b"1" if content[place : place + 1] != b"1" else b"2") + content[place + 1 :])
 
-    assert set(find_changes(bundle, read_manifest(bundle))) == {name}
+    assert set(find_changes(bundle, read_manifest(bundle).hashes)) == {name}
     status, output = call(bundle)
     assert status == ExitCode.GATE_FAILED
     assert f"CONTRADICTION (manifest) {name}: has SHA-256" in output
@@ -231,7 +231,7 @@ def test_rendering_again_keeps_the_first_sums_and_refuses_a_changed_run(bundle):
     after = read_manifest(bundle)
     (bundle / "run.json").write_text((bundle / "run.json").read_text().replace('"seed": 1', '"seed": 2', 1))
 
-    assert after["intervals.jsonl"] == before["intervals.jsonl"]
+    assert after.hashes["intervals.jsonl"] == before.hashes["intervals.jsonl"]
     with pytest.raises(ConfigError, match="is not as it was written"):
         render_again(bundle, load_registry())
 
@@ -255,6 +255,56 @@ def test_two_runs_are_compared_by_their_workload(bundle):
 
     assert status == ExitCode.PASSED
     assert "holds (workload)" in output
+
+
+def test_results_that_share_no_setting_are_not_called_the_same(bundle, tmp_path):
+    """Nothing was compared, so nothing agrees: said, with an exit code that stops a pipeline."""
+    status, output = call(bundle, "--against", FILES / "k6_handle_summary.json")
+    told = json.loads(call(bundle, "--against", FILES / "k6_handle_summary.json", "--json")[1])
+    (tmp_path / "empty.json").write_text('{"metrics": {}}')
+
+    assert status == ExitCode.INVALID
+    assert "whether it was the same is not known" in output
+    assert "audit:   NOTHING_SHARED" in output
+    assert told["outcome"] == "NOTHING_SHARED"
+    assert call(FILES / "k6_handle_summary.json", "--against", tmp_path / "empty.json")[0] == ExitCode.INVALID
+    assert call(FILES / "k6_handle_summary.json", "--against", FILES / "k6_summary_export.json")[0] == ExitCode.PASSED
+
+
+def test_json_holds_every_relation(bundle):
+    """Those that hold as well: a program counts and shows what it likes."""
+    found = json.loads(call(bundle, "--json")[1])
+
+    assert len(found["relations"]) == sum(rule["relations"] for rule in found["rules"]) > 0
+    assert all(relation["holds"] for relation in found["relations"])
+
+
+@pytest.mark.parametrize("damage", [b"garbage", b"\xff\xfe", b"0123  report.html", b""])
+def test_a_damaged_line_of_the_sums_is_a_contradiction(bundle, damage):
+    """The file that it named can no longer be verified, so the others alone prove too little; nothing is written over it."""
+    sums = bundle / MANIFEST_FILENAME
+    first, *rest = sums.read_bytes().splitlines()
+    sums.write_bytes(b"\n".join([damage, *rest]) + b"\n")
+
+    status, output = call(bundle)
+
+    assert first
+    assert status == ExitCode.GATE_FAILED
+    assert "CONTRADICTION (manifest) line 1 of SHA256SUMS: names no file with its SHA-256" in output
+    with pytest.raises(ConfigError, match="line 1 of SHA256SUMS names no file"):
+        render_again(bundle, load_registry())
+
+
+def test_sums_that_cannot_be_read_are_one_error(bundle):
+    """A folder in their place, and a name that no file can have."""
+    sums = bundle / MANIFEST_FILENAME
+    sums.write_text(f"{'0' * 64}  {'a' * 300}\n")
+    assert "cannot be read (File name too long)" in call(bundle)[1]
+    sums.unlink()
+    sums.mkdir()
+
+    with pytest.raises(ConfigError, match="SHA256SUMS cannot be read"):
+        call(bundle)
 
 
 def test_exit_codes_of_other_files(tmp_path):

@@ -16,6 +16,7 @@ from jivsbench.config.mappings import load_mapping
 from jivsbench.errors import ConfigError, UnknownNameError
 from jivsbench.model.claims import Rule, join_audits
 from jivsbench.results import read_claims
+from jivsbench.results.written import parse_number
 
 FILES = Path(__file__).parent / "result_files"
 _NUMBER = re.compile(r"(?<![\w.%-])\d+(?:\.\d+)?(?![\w.])")
@@ -96,6 +97,46 @@ def test_what_cannot_fail_is_not_counted_as_checked(tmp_path, name):
 
 def _name(relation):
     return relation.rule, relation.part, re.sub(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", "#", relation.arithmetic)
+
+
+def test_a_ratio_of_k6_is_as_exact_as_it_is_short(tmp_path):
+    """`1` is 1 there, and no rounded figure that every share would agree with: 1,000 of 1,000 failed is above 1 %."""
+    failed = {"rate": 1, "passes": 1000, "fails": 0, "thresholds": {"rate<0.01": {"ok": True}}}
+    checks = {"rate": 0, "passes": 900, "fails": 100}
+    metrics = {name: {"values": values, "thresholds": values.pop("thresholds", {})} for name, values in (
+        ("http_req_failed", failed), ("checks", checks)
+    )}  # fmt: skip
+    (tmp_path / "k6.json").write_text(json.dumps({"metrics": metrics}))
+
+    found = {(relation.rule, relation.part) for relation in audit(tmp_path / "k6.json").contradictions}
+
+    assert found == {(Rule.MET, "http_req_failed: rate<0.01"), (Rule.ERROR_RATIO, "checks")}
+
+
+@pytest.mark.parametrize(("written", "tried"), [("0", False), ("1", False), ("0.0", True), ("1.0", True), ("73", True)])
+def test_a_fraction_without_a_digit_proves_nothing(tmp_path, written, tried):
+    """Every share lies within one unit of 0 and of 1: no relation agrees with it, and none counts. 73 is no fraction at all."""
+    (tmp_path / "table.csv").write_text(f"requests,failed,errors\n1000,500,{written}\n")
+    (tmp_path / "mapping.toml").write_text(
+        'provenance = "measured"\n[columns]\ntried = "requests"\nfailed = "failed"\n'
+        'error_ratio = { column = "errors", unit = "fraction" }\n'
+    )
+    found = audit(tmp_path / "table.csv", tmp_path / "mapping.toml")
+
+    assert (found.count(Rule.ERROR_RATIO) + found.count(Rule.PERCENT) > 0) is tried
+    assert bool(found.contradictions) is tried
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("0,24 %", None), ("1,5", None), ("0,240", None), ("12,34,567", None), ("1234,567", None), (",5", None), ("5%5", None),
+        ("1,234", 1234), ("-12,345,678.5", -12345678.5), ("1,234.5 %", 1234.5), ("24 %", 24),
+    ],
+)  # fmt: skip
+def test_a_comma_parts_thousands_or_nothing(cell, value):
+    """What stands for a decimal point elsewhere must not make a hundredfold of a figure."""
+    assert parse_number(cell) == value
 
 
 def test_a_log_of_samples_states_nothing_of_itself_but_how_long_they_took():
@@ -220,6 +261,39 @@ def test_a_wrong_mapping_is_refused_by_name(tmp_path, mapping, error, message):
 
     with pytest.raises((error, ConfigError), match=message):
         audit(tmp_path / "table.csv", tmp_path / "mapping.toml")
+
+
+TABLE = 'provenance_column = "by"\nname = "run"\nwhole = "all"\nworkload = ["users"]\n[columns]\ntried = "n"\n'
+LIMITS = '[[criteria]]\ntext = "any words"\nvalue = "p95"\ncomparator = "<="\nlimit = "goal"\nmet = "status"\n'
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ('provenance_column = "by"', 'provenance_column = "bye"', "no row has the column 'bye'"),
+        ('name = "run"', 'name = "runs"', "no row has the column 'runs'"),
+        ('whole = "all"', 'whole = "total"', r"no row is called 'total'.*rows: a, all"),
+        ('workload = ["users"]', 'workload = ["users", "rws"]', "no row has the column 'rws'"),
+        ('limit = "goal"', 'limit = "goals"', "no row has the column 'goals'"),
+        ('met = "status"', 'met = "state"', "no row has the column 'state'"),
+        ('value = "p95"', 'value = "p59"', "no row has the column 'p59'"),
+        ('limit = "goal"', 'limit = "1,000"', None),
+        ('text = "any words"', 'text = "run"', None),
+    ],
+)
+def test_a_name_that_the_table_does_not_have_switches_no_rule_off(tmp_path, right, wrong, message):
+    """Each is refused by the name that is wrong; a limit may be a number, and a text any words."""
+    (tmp_path / "table.csv").write_text("run,users,n,p95,goal,status,by\na,1,5,80,90,MET,wrk\nall,1,5,80,90,MET,wrk\n")
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(TABLE + LIMITS)
+
+    assert audit(tmp_path / "table.csv", mapping).contradictions == ()
+    mapping.write_text((TABLE + LIMITS).replace(right, wrong))
+    if message is None:
+        assert audit(tmp_path / "table.csv", mapping).contradictions == ()
+    else:
+        with pytest.raises(ConfigError, match=message):
+            audit(tmp_path / "table.csv", mapping)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,36 @@ def test_met_means_met(value, slack, is_met, expected):
     assert broken(part(), criteria=(criterion,)) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "comparator", "limit", "is_met", "expected"),
+    [
+        (-5.0, ">=", 0.0, True, [Rule.MET]),
+        (-5.0, ">=", 0.0, False, []),
+        (-10.0, "<", 0.0, True, []),
+        (-10.0, "<", -20.0, True, [Rule.MET]),
+        (-5.0, ">=", -5.0, True, []),
+    ],
+)
+def test_met_means_met_below_zero_too(value, comparator, limit, is_met, expected):
+    """A gain may be negative, and so may what was asked of it."""
+    criterion = Criterion("gain", Stated("found", value), Comparator(comparator), Stated("limit", limit), is_met)
+
+    assert broken(part(), criteria=(criterion,)) == expected
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ({"mean_ms": 500, "max_ms": 300}, [Rule.PARTS]),
+        ({"min_ms": 50, "mean_ms": 20}, [Rule.PARTS]),
+        ({"min_ms": 50, "mean_ms": 60}, []),
+    ],
+)
+def test_an_average_lies_on_the_right_side_of_either_end_alone(figures, expected):
+    """A file need not state both."""
+    assert broken(part(**figures)) == expected
+
+
 def test_workloads_that_differ_are_found():
     """A run of 10 users is not compared with one of 100; settings that one side does not state prove nothing."""
     ten = Claims("table", None, workloads=(Workload("before", (("users", "10"), ("rows", "1000"))),))

@@ -1,5 +1,6 @@
 """Baselines: only a run beyond doubt is promoted, and only what was promoted is held against."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from jivsbench.exitcodes import ExitCode
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.inputs import Inputs, SuiteResults, Waiver, WaiverTarget
+from jivsbench.model.scenario import OfferedSource, SourceKind
 from jivsbench.model.summary import VerdictOutcome
 from jivsbench.plugins import load_registry
 from jivsbench.report.bundle import read_run
@@ -167,6 +169,79 @@ def test_runs_of_other_workloads_or_machines_are_not_held_against_each_other():
 
     with pytest.raises(UsageError, match="rows of the table: 1000 against 7; the number of CPUs was 2 and is 64"):
         list_sequential_effects((before, summarize(before)), (after, summarize(after)))
+
+
+def hold(before, after):
+    """One run against the other."""
+    return list_sequential_effects((before, summarize(before)), (after, summarize(after)))
+
+
+@pytest.mark.parametrize(
+    ("environment", "plan", "message"),
+    [
+        ({}, {"source_label": "postgresql://other:5432/db"}, "source: sqlite file against postgresql://other:5432/db"),
+        ({"source_server": "MariaDB 11.4"}, {}, "product of the source: sqlite against MariaDB"),
+        ({"memory_bytes": 64 << 30}, {}, "the memory was 8,192 MiB and is 65,536 MiB"),
+        ({"platform": "Linux 6.1.0 aarch64"}, {}, "the platform was Linux x86_64 and is Linux aarch64"),
+        ({}, {"sources": (OfferedSource(SourceKind.FILES, "mix-files", "9 rows"),)}, "further sources: none against files"),
+    ],
+)
+def test_another_source_or_machine_is_not_held_against(environment, plan, message):
+    """Rows of another server, or of a machine with more memory, say nothing of what changed in the target."""
+    before = make_record("before")
+    before = replace(before, environment=replace(before.environment, platform="Linux 6.1.0 x86_64"))
+    after = replace(before, environment=replace(before.environment, **environment), plan=replace(before.plan, **plan))
+
+    with pytest.raises(UsageError, match=re.escape(message)):
+        hold(before, after)
+
+
+def test_an_update_and_a_few_percent_of_memory_make_no_other_machine():
+    """Another release of kernel, server or Python may be what is asked about; memory is never quite the same."""
+    before = make_record("before")
+    before = replace(before, environment=replace(before.environment, platform="Linux 6.1.0 x86_64", source_server="sqlite 3.40"))
+    own = before.environment
+    after = replace(
+        before,
+        environment=replace(
+            own,
+            platform="Linux 6.8.0-rc1 x86_64",
+            source_server="sqlite 3.45",
+            python_version="3.13.1",
+            memory_bytes=round(own.memory_bytes * 1.05),
+        ),
+    )
+
+    assert hold(before, after)
+    assert hold(after, before)
+
+
+@pytest.mark.parametrize("name", ["../../escaped/deep", "..", ".", "/tmp/x", "", "a/b", "a" * 65])
+def test_a_baseline_lies_nowhere_but_in_its_folder(tmp_path, name):
+    """The name of the scenario comes from a file that anybody may have written."""
+    reports_dir = tmp_path / "a" / "b" / "reports"
+
+    def rename(record):
+        return replace(roomy(record), plan=replace(record.plan, scenario=replace(record.plan.scenario, name=name)))
+
+    write(reports_dir, "one", "job.response p95 < 500 ms", rename)
+    there = set(tmp_path.rglob("*"))
+
+    with pytest.raises(UsageError, match="a name has up to 64 letters"):
+        promote(reports_dir, "one", REGISTRY, "ann")
+    assert set(tmp_path.rglob("*")) == there
+
+
+def test_a_baseline_with_damaged_sums_is_not_believed(tmp_path):
+    """Of the file that a damaged line named nothing is known."""
+    write(tmp_path, "one", "job.response p95 < 500 ms", roomy)
+    promote(tmp_path, "one", REGISTRY, "ann")
+    sums = tmp_path / "baselines" / "tiny" / "SHA256SUMS"
+    promotion, run = sums.read_text().splitlines()
+    sums.write_text(f"{promotion}\n{run[:-30]}")
+
+    with pytest.raises(ConfigError, match=r"is not as it was promoted \(line 2 of SHA256SUMS\)"):
+        find_baseline(tmp_path, "tiny")
 
 
 def test_the_command_says_what_became_of_it(tmp_path):

@@ -27,6 +27,33 @@ from jivsbench.exitcodes import ExitCode
         (("--gates", "quality-gate"), ExitCode.USAGE, "comparing neither attacks a target nor reads files"),
         (("--gates", "soak"), ExitCode.USAGE, "answers a question that this scenario does not ask"),
         (("a", "b", "--gates", "quality-gate"), ExitCode.USAGE, "'jivsbench gate RUN_B --gates FILE --against RUN_A'"),
+        (
+            (
+                "a",
+                "b",
+                "--pairs",
+                "9",
+                "--alpha",
+                "5%",
+                "--seed",
+                "1",
+                "--profiles",
+                "legacy",
+                "optimized",
+                "--source-url",
+                "postgresql://h/d",
+            ),
+            ExitCode.USAGE,
+            "--profiles, --seed, --pairs, --alpha, --source-url would do nothing here, for two stored runs are compared",
+        ),
+        (("a", "b", "--b-plugin", "x"), ExitCode.USAGE, "--b-plugin would do nothing here"),
+        (("--allow", "drift"), ExitCode.USAGE, "--allow would do nothing here, for it says what may differ between two stored"),
+        (("--gates", "g", "--alpha", "1%"), ExitCode.USAGE, "--alpha would do nothing here, for gates alone judge"),
+        (("--gates", "g", "--criterion", "c", "--looks", "2"), ExitCode.USAGE, "--looks would do nothing here, for with gates"),
+        (("--margin", "9" * 400 + "%"), ExitCode.USAGE, "is no share: write one above 0"),
+        (("--budget", "9" * 400 + "s"), ExitCode.USAGE, "is longer than anything here lasts"),
+        (("--block", "9" * 306 + "h"), ExitCode.USAGE, "is longer than anything here lasts"),
+        (("--block", f"0.{'0' * 310}1s"), ExitCode.USAGE, "measures nothing: make the block longer"),
         (("--washout", "250ms"), ExitCode.USAGE, "measures nothing: make the block longer"),
         (("--profiles", "legacy", "optimised"), ExitCode.USAGE, "did you mean 'optimized'?"),
         (("--a-env", "."), ExitCode.ENVIRONMENT, "it has no bin/python"),
@@ -51,7 +78,7 @@ def test_a_share_is_read_with_its_sign(text, ratio):
     assert parse_percent(text) == pytest.approx(ratio)
 
 
-@pytest.mark.parametrize("text", ["5", "0.05", "0%", "-5%", "five%", ""])
+@pytest.mark.parametrize("text", ["5", "0.05", "0%", "-5%", "five%", "", "9" * 400 + "%"])
 def test_a_share_without_its_sign_is_refused(text):
     """0.05 could mean either."""
     with pytest.raises(ConfigError, match="such as '5%'"):

@@ -7,12 +7,16 @@ import pytest
 from click.testing import CliRunner
 
 from jivsbench.app.conclusion import conclude
+from jivsbench.app.progress import Note, Step
 from jivsbench.cli import main
 from jivsbench.cli.root import root
+from jivsbench.cli.terminal import Terminal, echo_line
 from jivsbench.plugins import load_registry
 from tests.unit.analysis_records import build_arm_record, build_record
 
-HOSTILE = "x\n::stop-commands::abc\r::error::planted \x1b[31m\x1b]8;;http://h\x07 [red]\u202e"
+HOSTILE = (
+    "x\n::stop-commands::abc\r::error::planted \x1b[31m\x1b]8;;http://h\x07 [red]\u202e ##[error]planted\u2028\t::error::planted"
+)
 
 
 def call(*words):
@@ -21,11 +25,13 @@ def call(*words):
 
 
 def is_harmless(text):
-    """No line that CI takes for a command, nothing that a terminal obeys; the text itself is there."""
+    """No line that CI takes for a command, nothing that a terminal obeys; the text itself is there.
+
+    GitHub's runner looks for `::` behind leading blanks (ActionCommand.TryParseV2), and for `##[` anywhere (TryParse).
+    """
     lines = text.replace("\r", "\n").split("\n")
-    return (
-        not any(line.lstrip().startswith("::") for line in lines) and not set(text) & set("\x1b\x07\u202e") and "planted" in text
-    )
+    is_obeyed = any(line.lstrip().startswith("::") or "##[" in line for line in lines)
+    return not is_obeyed and not set(text) & set("\x1b\x07\u202e") and "planted" in text
 
 
 def test_a_finding_of_another_scanner_gives_no_orders(tmp_path):
@@ -61,6 +67,34 @@ def test_names_of_stored_runs_give_no_orders(tmp_path):
 
     for command in (("history", "list"), ("history", "changes")):
         assert is_harmless(call(*command, "--reports-dir", tmp_path))
+
+
+def test_json_gives_no_orders_and_keeps_its_texts(tmp_path):
+    """Written in another way, it reads as the same."""
+    values = {"passes": 1, "fails": 1, "value": 0.1}
+    name = "x ##[error]planted"
+    (tmp_path / "k6.json").write_text(json.dumps({"metrics": {name: {"values": {"rate": 0.9, **values}}}}))
+
+    told = call("audit", tmp_path / "k6.json", "--json")
+
+    assert is_harmless(told)
+    assert json.loads(told)["contradictions"][0]["part"] == name
+
+
+@pytest.mark.parametrize("event", [Note, Step])
+def test_what_goes_on_is_told_without_orders(capsys, event):
+    """Steps and notes name what a run or a file says."""
+    Terminal()(event(HOSTILE))
+
+    assert is_harmless(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("line", ["::error::planted", " \t::error::planted", "##[error]planted", "a ###[error]planted"])
+def test_a_line_that_a_text_begins_gives_no_orders(capsys, line):
+    """Blanks before it are trimmed before it is obeyed."""
+    echo_line(line)
+
+    assert is_harmless(capsys.readouterr().out)
 
 
 def test_an_error_is_one_line(tmp_path, monkeypatch, capsys):

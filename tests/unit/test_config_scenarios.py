@@ -252,6 +252,13 @@ def test_a_duration_without_units_or_order_is_refused(text: str) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize("text", ["9" * 400 + "s", "9" * 308 + "h", "1000001h"])
+def test_a_duration_that_nothing_lasts_is_refused(text: str) -> None:
+    """No clock reaches its end, and computing with it fails."""
+    with pytest.raises(ConfigError, match="is longer than anything here lasts: write a duration of at most 1000000h"):
+        parse_duration(text)
+
+
 @pytest.mark.parametrize(("name", "questions"), [("stress", 3), ("soak", 1), ("spike", 1)])
 def test_the_scenarios_that_ask_are_read(name: str, questions: int) -> None:
     """Stress, soak and spike ask what their gates judge, and last as long as the design says."""

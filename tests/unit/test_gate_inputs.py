@@ -58,6 +58,10 @@ JACOCO = """<report><package><counter type="LINE" missed="1" covered="2"/></pack
         ('<testsuite errors="2" failures="1"><testcase name="a"/><testcase name="b"/></testsuite>', (0, 3, 0)),
         (f"<testsuites failures='1' errors='1'><testsuite>{THREE}</testsuite></testsuites>", (1, 2, 0)),
         ("<testsuites/>", (0, 0, 0)),
+        ('<testsuite><testcase name="a" status="run" result="completed"/><testcase status="notrun"/></testsuite>', (1, 0, 1)),
+        ('<testsuite><testcase status="notrun" result="suppressed"/></testsuite>', (0, 0, 1)),
+        ('<testsuite><testcase status="run" result="skipped"><skipped/></testcase></testsuite>', (0, 0, 1)),
+        ('<testsuite><testcase status="notrun"><failure/></testcase></testsuite>', (0, 1, 0)),
         ('<testsuite tests="500" failures="0"/>', (0, 0, 0)),
     ],
 )  # fmt: skip
@@ -216,6 +220,61 @@ def test_findings_find_their_rule_wherever_it_is_listed(tmp_path):
     found = read_sarif(write(tmp_path, "scan.sarif", json.dumps(content)))
 
     assert [(f.check_id, f.severity) for f in found] == [("scan/A", Severity.CRITICAL), ("scan/X", Severity.CRITICAL)]
+
+
+def test_an_id_that_says_more_than_its_rules_has_that_rule(tmp_path):
+    """`SQLI/union` is of the rule SQLI, by its place or by its name; a place at which another rule stands is not believed."""
+    rules = (
+        {"id": "SQLI", "properties": {"security-severity": "9.8"}},
+        {"id": "NOTE", "defaultConfiguration": {"level": "note"}},
+    )
+    hole = {"message": {"text": "hole"}}
+    content = sarif(
+        {"ruleId": "SQLI/union", "ruleIndex": 0, **hole},
+        {"ruleId": "SQLI/union/blind", **hole},
+        {"rule": {"id": "SQLI/union", "index": 0}, **hole},
+        {"ruleId": "SQLI", "ruleIndex": 1, **hole},
+        {"ruleId": "SQLI", "ruleIndex": 7, **hole},
+        {"ruleId": "own name", "ruleIndex": 0, **hole},
+        {"ruleId": "NOTE/x", "ruleIndex": None, **hole},
+        rules=rules,
+    )
+
+    found = read_sarif(write(tmp_path, "scan.sarif", content))
+
+    assert [f.severity for f in found] == [Severity.CRITICAL] * 6 + [Severity.LOW]
+    assert found[0].check_id == "scan/SQLI/union"
+
+
+def test_a_rule_of_an_extension_is_found_by_its_place_there(tmp_path):
+    """The first rule of the driver is another one."""
+    content = json.loads(sarif({"rule": {"index": 0, "toolComponent": {"index": 0}}, "message": {"text": "a"}}))
+    tool = content["runs"][0]["tool"]
+    tool["driver"]["rules"] = [{"id": "A"}]
+    tool["extensions"] = [{"name": "more", "rules": [{"id": "X", "properties": {"security-severity": "9.8"}}]}]
+
+    (found,) = read_sarif(write(tmp_path, "scan.sarif", json.dumps(content)))
+
+    assert (found.check_id, found.severity) == ("scan/X", Severity.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"invocations": [{"executionSuccessful": True}, {"executionSuccessful": False}]}, "did not run to its end"),
+        ({"results": None}, "nothing was scanned"),
+        ({"results": {}}, "nothing was scanned"),
+    ],
+)
+def test_a_scan_that_crashed_is_no_clean_one(tmp_path, change, message):
+    """No finding of it was looked for to the end, and of none nothing is known."""
+    run = {"tool": {"driver": {"name": "scan"}}, "results": []}
+
+    assert read_sarif(write(tmp_path, "scan.sarif", json.dumps({"version": "2.1.0", "runs": [run]}))) == ()
+    with pytest.raises(ConfigError, match=f"{message}.*scan again"):
+        read_sarif(write(tmp_path, "scan.sarif", json.dumps({"version": "2.1.0", "runs": [run | change]})))
+    with pytest.raises(ConfigError, match="holds no run of a scanner"):
+        read_sarif(write(tmp_path, "scan.sarif", '{"version": "2.1.0", "runs": []}'))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"version": "1.0"}', '{"version": "2.1.0", "runs": [{"results": []}]}'])

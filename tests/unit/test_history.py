@@ -16,6 +16,7 @@ from jivsbench.cli.root import root
 from jivsbench.errors import ConfigError, EnvironmentProblem, OutputError, UnknownNameError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.history import open_history
+from jivsbench.model.comparison import ComparisonRule, Criterion
 from jivsbench.model.gate import Unit, Window, WindowKind
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.history import HistoryRun
@@ -36,7 +37,7 @@ from jivsbench.model.summary import Figure, Provenance
 from jivsbench.plugins import load_registry
 from jivsbench.report.bundle import read_run
 from jivsbench.report.run_file import dump_run
-from tests.unit.analysis_records import build_arm_record, build_record, change_arm
+from tests.unit.analysis_records import build_arm_record, build_comparison, build_record, change_arm
 
 
 def figure(value, metric="job.response", statistic="p95"):
@@ -131,6 +132,57 @@ def test_bundles_are_stored_from_the_reports_folder(tmp_path):
             store_runs(store, tmp_path, ("broken",))
 
 
+def spoil(run_file, number):
+    """Another count of failed jobs, as text: JSON can write what no run holds."""
+    run_file.write_text(re.sub(r'"job_errors": \d+', f'"job_errors": {number}', run_file.read_text()))
+
+
+def call_on_spoilt(reports_dir, number, *words):
+    """What a command ends with beside a sound run called `run`, when `one` is a comparison with such a count."""
+    rule = ComparisonRule((Criterion("job.response", "mean"),), 0.05, 0.05, (12,))
+    record = build_comparison()
+    conclude(replace(record, plan=replace(record.plan, rule=rule)), reports_dir / "runs" / "one", load_registry())
+    conclude(build_record(build_arm_record()), reports_dir / "runs" / "run", load_registry())
+    spoil(reports_dir / "runs" / "one" / "run.json", number)
+    (reports_dir / "runs" / "one" / "SHA256SUMS").unlink()
+    return CliRunner().invoke(root, [*words, "--reports-dir", str(reports_dir)], standalone_mode=False).exception
+
+
+JUDGING = (
+    ("gate", "one"),
+    ("gate", "one", "--write"),
+    ("report", "one"),
+    ("history", "add", "one"),
+    ("baseline", "promote", "one"),
+)
+READING = (
+    ("gate", "run", "--against", "one"),
+    ("compare", "one", "run"),
+    ("compare", "run", "one"),
+    ("audit", "one"),
+    ("audit", "run", "--against", "one"),
+)
+
+
+@pytest.mark.parametrize(("number", "shown"), [("1" + "0" * 400, "1" + "0" * 19 + "..."), ("NaN", "nan"), ("1e999", "inf")])
+@pytest.mark.parametrize("words", JUDGING + READING, ids=" ".join)
+def test_an_impossible_number_of_a_stored_run_is_one_error_everywhere(tmp_path, words, number, shown):
+    """Whichever command reads the run: it cannot have been measured."""
+    error = call_on_spoilt(tmp_path, number, *words)
+
+    assert isinstance(error, ConfigError), error
+    assert f"one/run.json holds the number {shown}, which no measurement gives" in str(error)
+
+
+@pytest.mark.parametrize("words", JUDGING, ids=" ".join)
+def test_numbers_that_no_figure_comes_from_are_one_error_everywhere(tmp_path, words):
+    """Each may be read; of fewer failed jobs than none no deviation can be computed."""
+    error = call_on_spoilt(tmp_path, "-1", *words)
+
+    assert isinstance(error, ConfigError), error
+    assert "one has no figures (math domain error): it was not written by jivsbench" in str(error)
+
+
 def test_a_run_of_impossible_numbers_stops_no_other(tmp_path):
     """Counts that no float can hold: the run is named, and the others are stored."""
     record = build_record(build_arm_record())
@@ -144,7 +196,7 @@ def test_a_run_of_impossible_numbers_stops_no_other(tmp_path):
         stored = store_runs(store, tmp_path, ())
 
     assert stored.added == (record.run_id,)
-    assert "huge has no figures" in stored.unreadable[0]
+    assert "huge/run.json holds the number 10000000000000000000..., which no measurement gives" in stored.unreadable[0]
 
 
 def test_what_must_agree_names_the_series():

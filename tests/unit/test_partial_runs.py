@@ -1,6 +1,7 @@
 """A run that was cut off: its samples give a record, which says that it is partial and is never green."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,6 +135,22 @@ def test_a_path_that_is_no_run_stays_what_was_asked(tmp_path: Path) -> None:
     """The message must not name a folder that nobody typed; a bare name is a run id."""
     assert find_run(tmp_path, "elsewhere/nowhere") == Path("elsewhere/nowhere")
     assert find_run(tmp_path, "nowhere") == tmp_path / "runs" / "nowhere"
+
+
+@pytest.mark.parametrize("name", ["a" * 300, f"/{'a' * 300}"])
+def test_a_name_that_no_folder_can_have_is_one_error(tmp_path: Path, name: str) -> None:
+    """The operating system refuses to look; the message says what to name, and not all of it again."""
+    with pytest.raises(ConfigError, match=r"^the run '.{80}' cannot be looked up \(File name too long\): name a readable"):
+        find_run(tmp_path, name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_may_not_be_entered_is_one_error(tmp_path: Path) -> None:
+    """It exists, and nothing within it can be looked at."""
+    (tmp_path / "closed").mkdir(mode=0)
+
+    with pytest.raises(ConfigError, match=r"cannot be looked up \(Permission denied\)"):
+        find_run(tmp_path, str(tmp_path / "closed"))
 
 
 def test_jobs_are_counted_by_how_they_ended() -> None:
