@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from jivsbench.config import find_feed, load_scenario
 from jivsbench.config.feeds import read_feed
@@ -119,6 +120,14 @@ def test_a_feed_of_jsonl_keeps_its_types(tmp_path: Path) -> None:
         ("f.jsonl", "{}\n{\n", "f.jsonl:2: it is not JSON"),
         ("f.jsonl", '{"a": [1]}\n', "column 'a' must hold a text"),
         ("f.jsonl", '{"rows": true}\n', "column 'rows' must be a whole number"),
+        ("f.csv", f"rows\n{'9' * 5_000}\n", "f.csv:2: column 'rows' must be a whole number of 1 or more, of at most 18 digits"),
+        ("f.jsonl", f'{{"rows": "{"9" * 5_000}"}}\n', "column 'rows' must be a whole number of 1 or more, of at most 18 digits"),
+        ("f.jsonl", '{"price": NaN}\n', "f.jsonl:1: column 'price' must hold a finite number"),
+        ("f.jsonl", '{"price >=": -Infinity}\n', "column 'price >=' must hold a finite number"),
+        ("f.jsonl", '{"price": 1e999}\n', "column 'price' must hold a finite number"),
+        ("f.jsonl", '{"name": "secret \\ud800"}\n', "f.jsonl:1: column 'name' has half a character"),
+        ("f.jsonl", '{"na\\udfffme": null}\n', r"column 'na\\udfffme' has half a character"),
+        ("f.jsonl", "{}\n" + "[" * 200_000, "f.jsonl:2: it is nested too deeply"),
     ],
 )
 def test_a_feed_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, text: str, problem: str) -> None:
@@ -129,3 +138,15 @@ def test_a_feed_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, text:
         read_feed(tmp_path / name)
 
     assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value).encode().decode()
+
+
+def test_whatever_a_feed_may_hold_reaches_the_load_child(tmp_path: Path) -> None:
+    """The largest numbers, whole characters beyond the first plane: as the parent writes them, the child reads them."""
+    (tmp_path / "f.jsonl").write_text(
+        '{"first": 999999999999999999, "rows": 1}\n{"price": 1.7e308, "name": "\\ud83d\\ude00", "flag": true, "tier": -7}\n'
+    )
+    rows = read_feed(tmp_path / "f.jsonl").rows
+    adapter = TypeAdapter(tuple[FeedRow, ...])
+
+    assert adapter.validate_json(adapter.dump_json(rows)) == rows
