@@ -1,6 +1,7 @@
 """Shares as people write them: with their percent sign, so that 0.05 and 5 are never mixed up."""
 
 import re
+from math import inf
 from typing import Final
 
 from jivsbench.errors import ConfigError
@@ -15,6 +16,6 @@ def parse_percent(text: str) -> float:
     0.05
     """
     match = _PERCENT.fullmatch(text.strip())
-    if match is None or not float(match[1]):
+    if match is None or not 0 < float(match[1]) < inf:
         raise ConfigError(f"{text!r} is no share: write one above 0 with its sign, such as '5%'")
     return float(match[1]) / 100
