@@ -22,6 +22,7 @@ SEED: Final = 20_240_101
 INDEXED: Final = ("status", "category", "created_at")
 SIZES: Final = (("1k", 1_000), ("10k", 10_000), ("50k", 50_000), ("100k", 100_000), ("1m", 1_000_000), ("10m", 10_000_000))
 CHUNK_ROWS: Final = 10_000
+_MAX_DIGITS: Final = 18
 
 _STATUSES = ("active", "pending", "suspended", "closed")
 _CATEGORIES = ("retail", "wholesale", "online", "partner", "internal")
@@ -119,7 +120,7 @@ def parse_size(text: str) -> int:
     sizes = dict(SIZES)
     if text.lower() in sizes:
         return sizes[text.lower()]
-    if text.isascii() and text.isdecimal() and int(text) > 0:
+    if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS and int(text) > 0:
         return int(text)
     raise UnknownNameError.among("data size", text, sizes)
 

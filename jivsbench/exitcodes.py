@@ -13,3 +13,4 @@ class ExitCode(IntEnum):
     INVALID = 4
     ENVIRONMENT = 5
     INTERRUPTED = 130
+    TERMINATED = 143

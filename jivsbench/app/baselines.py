@@ -94,7 +94,7 @@ def read_promotion(place: Path) -> Promotion | None:
         return Promotion(**{**found, "conditions": tuple(found["conditions"])})
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError) as exc:
+    except (ValueError, RecursionError, TypeError, KeyError) as exc:
         raise ConfigError(f"{path} is not as jivsbench wrote it: promote a run again") from exc
 
 

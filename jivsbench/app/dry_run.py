@@ -14,8 +14,8 @@ from jivsbench.analysis.capacity import MOST_PLATEAUS
 from jivsbench.analysis.schedule import Step, list_steps
 from jivsbench.app.capacity import plateau_length_s
 from jivsbench.app.derived_sources import describe_sources
-from jivsbench.app.scenarios import RunOptions, find_scenario
-from jivsbench.config import Settings, find_profile, scale_scenario
+from jivsbench.app.scenarios import RunOptions, find_scaled
+from jivsbench.config import Settings, find_profile
 from jivsbench.dataset import Dataset
 from jivsbench.extract.guards import require_guards
 from jivsbench.model.arrivals import expected_arrivals
@@ -62,7 +62,7 @@ class DryRun:
 
 def plan_dry_run(settings: Settings, registry: Registry, options: RunOptions) -> DryRun:
     """The plan of `run` with these options. Raises whatever `run` would raise before it starts anything."""
-    scenario = scale_scenario(find_scenario(registry, options.scenario), options.time_scale)
+    scenario = find_scaled(registry, options)
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
     return DryRun(

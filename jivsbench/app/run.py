@@ -97,7 +97,7 @@ def carry_out(
 ) -> Outcome:
     """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `LineUp`.
 
-    Raises InterruptedRunError, after the bundle is written, when the user pressed Ctrl-C.
+    Raises InterruptedRunError, after the bundle is written, after Ctrl-C or SIGTERM.
     """
     measured = _Measured(calibration=find_calibration(bench.settings.reports_dir, plan, bench.listener))
     folder = new_run_folder(bench.settings.reports_dir, plan.scenario.name)
@@ -108,9 +108,9 @@ def carry_out(
         _measure(bench, measured, security, LoadStart(folder, plan, environment, started), stacks, setup or LoadSetup())
     except InvalidRunError as exc:
         measured.invalid.append(str(exc))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
         interrupted = True
-        measured.invalid.append(f"interrupted by the user after {time.monotonic() - clock_s:.0f} s")
+        measured.invalid.append(f"interrupted by {str(exc) or 'the user'} after {time.monotonic() - clock_s:.0f} s")
     if not measured.arms:
         _salvage(measured, folder)
     record = _build_record(plan, environment, measured, folder.name, (started, time.monotonic() - clock_s))

@@ -1,6 +1,7 @@
 """`run` and `demo`: a scenario against one profile, and two profiles against each other."""
 
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,13 @@ from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.config import Settings, find_profile, load_quality_gate, load_scenario, scale_scenario, scenario_folders
 from jivsbench.config.gate_files import load_suppressions
 from jivsbench.dataset import TABLE, Dataset
+from jivsbench.errors import UsageError
 from jivsbench.extract.guards import require_guards
+from jivsbench.load.shape import users_planned_max
 from jivsbench.load.spec import LoadSetup
+from jivsbench.model.arrivals import arrival_times_ns
 from jivsbench.model.record import Environment
-from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
+from jivsbench.model.scenario import Arrival, Scenario, Stage, WorkloadSpec
 from jivsbench.model.table import parse_table_name
 from jivsbench.plugins import Registry
 
@@ -60,8 +64,7 @@ class DemoOptions:
 
 def run_scenario(settings: Settings, registry: Registry, options: RunOptions, listener: Listener) -> Outcome:
     """Run a scenario against one profile. Everything the user wrote is checked before a server starts."""
-    scenario = find_scenario(registry, options.scenario)
-    scaled = scale_scenario(scenario, options.time_scale)
+    scaled = find_scaled(registry, options)
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
     checks = choose_checks(registry) if options.with_checks else ()
@@ -113,6 +116,26 @@ def run_demo(settings: Settings, registry: Registry, options: DemoOptions, liste
 def find_scenario(registry: Registry, name: str) -> Scenario:
     """A scenario by its name, with gates that its workload can answer."""
     return load_scenario(name, scenario_folders(), {workload.name: workload.operations for workload in registry.workloads})
+
+
+def find_scaled(registry: Registry, options: RunOptions) -> Scenario:
+    """The scenario as these options play it. Raises UsageError when a load machine would have nothing to do.
+
+    Such a machine has no lag, and a lag that is not known makes a run invalid: better said before the load than after it.
+    """
+    scenario = scale_scenario(find_scenario(registry, options.scenario), options.time_scale)
+    machines = options.setup.meeting.machines
+    if scenario.arrival is Arrival.RATE:
+        arrivals = arrival_times_ns(scenario.stages, scenario.gaps, options.seed)
+        parts, noun = sum(1 for _ in islice(arrivals, machines)), "arrivals"
+    else:
+        parts, noun = users_planned_max(scenario.stages), "users"
+    if machines > parts:
+        raise UsageError(
+            f"--expect-workers {machines}, and the load of {scenario.name!r} has {parts} {noun} to share: "
+            f"expect {parts} machines at most, or plan more {noun}"
+        )
+    return scenario
 
 
 def prepare(bench: Workbench, table: str, data_rows: int) -> tuple[Environment, int]:

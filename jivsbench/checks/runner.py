@@ -114,7 +114,7 @@ class _Control:
             try:
                 context = stack.enter_context(launch(self.variant))
             except Exception as problem:  # noqa: BLE001 - plugins run in there; the checks end INVALID, not the run
-                _log.warning("the control target %s did not start", name, exc_info=True)
+                _log.warning("the control target %s did not start (%s)", name, type(problem).__name__)
                 reason = f"its control target {name!r} did not start: {type(problem).__name__}"
                 return {check.id: invalid_result(check, reason) for check in checks}
             for check in checks:
@@ -153,10 +153,10 @@ def run_check(
     except InvalidRunError as problem:
         result = invalid_result(check, str(problem))
     except Exception as problem:  # noqa: BLE001 - a plugin's code; it becomes FAIL or INVALID, never silence
-        # The message may hold what the check sent or read; class and place say enough, the log has the rest.
-        _log.warning("check %s crashed", check.id, exc_info=True)
+        # Nor in the log, which a terminal shows: the message may hold what the check sent or read. Class and place say enough.
+        _log.warning("check %s crashed (%s)", check.id, type(problem).__name__)
         if _is_of_the_surroundings(problem):
-            reason = f"a server or another target that the check needs was not there: {type(problem).__name__}, see the log"
+            reason = f"a server or another target that the check needs was not there: {type(problem).__name__}"
             result = invalid_result(check, reason)
         elif judge_crash is None:
             result = invalid_result(check, f"the check crashed: {type(problem).__name__}")

@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn
 
 from jivsbench.cli.root import root
+from jivsbench.cli.termination import Termination
 from jivsbench.errors import JivsbenchError
 from jivsbench.exitcodes import ExitCode
 
@@ -15,22 +16,30 @@ def main() -> NoReturn:
     """Run one command and leave with its exit code. An error that a user can meet is one line, never a traceback."""
     import click
 
+    with Termination() as termination:
+        try:
+            status = _run()
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            status = ExitCode.INTERRUPTED
+    sys.exit(termination.exit_code_after(status))
+
+
+def _run() -> int:
+    import click
+
     try:
-        status = root.main(standalone_mode=False)
+        return root.main(standalone_mode=False) or ExitCode.PASSED
     except JivsbenchError as exc:
         from jivsbench.cli.failure import exit_code_of
         from jivsbench.report.literal import disarm, show_on_one_line
 
         click.echo(disarm(f"error: {show_on_one_line(str(exc))}"), err=True)
-        sys.exit(exit_code_of(exc))
+        return exit_code_of(exc)
     except click.ClickException as exc:
         exc.show()
-        sys.exit(ExitCode.USAGE)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
+        return ExitCode.USAGE
     except BrokenPipeError:
         # The reader of our output has gone, as in `jivsbench plugins | head`.
         sys.stderr.close()
-        sys.exit(ExitCode.PASSED)
-    sys.exit(status or ExitCode.PASSED)
+        return ExitCode.PASSED

@@ -9,6 +9,7 @@ import click
 
 from jivsbench.config import Overrides, Settings, find_config, load_settings
 from jivsbench.errors import UsageError
+from jivsbench.model.host import is_host
 from jivsbench.model.secret import Secret
 from jivsbench.plugins import Registry, load_registry
 
@@ -68,6 +69,10 @@ def read_registry(settings: Settings) -> Registry:
 
 def require_address(text: str) -> str:
     """An address that others can reach. Raises UsageError for one that means "all of mine", which nobody can connect to."""
-    if text in {"", "*", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        raise UsageError(f"--master-bind {text!r} is no address that load machines could reach: name one of this machine's own")
+    # The master's port is looked for by IPv4 alone.
+    if text == "0.0.0.0" or ":" in text or not is_host(text):  # noqa: S104 - compared, not bound
+        raise UsageError(
+            f"--master-bind {text!r} is no address that load machines could reach: name one of this machine's own, "
+            "its name or its IPv4 address alone"
+        )
     return text

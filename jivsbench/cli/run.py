@@ -31,7 +31,7 @@ from jivsbench.exitcodes import ExitCode
 @click.option("--ui", is_flag=True, help="Serve Locust's own web page during the load, for this machine alone.")
 @click.option("--ui-port", default=8089, show_default=True, type=click.IntRange(1, 65535), help="Port of that page.")
 @click.option(
-    "--expect-workers", default=0, type=click.IntRange(0), metavar="N", help="Wait for N load machines to send the load."
+    "--expect-workers", default=0, type=click.IntRange(0, 1000), metavar="N", help="Wait for N load machines to send the load."
 )
 @click.option(
     "--master-bind",

@@ -3,7 +3,9 @@
 import click
 
 from jivsbench.cli.options import read_settings
+from jivsbench.errors import UsageError
 from jivsbench.exitcodes import ExitCode
+from jivsbench.model.host import is_host
 
 
 @click.command()
@@ -18,6 +20,10 @@ def worker(ctx: click.Context, master: str, master_port: int) -> ExitCode:
     from jivsbench.app.machines import be_load_machine
     from jivsbench.cli.terminal import Terminal
 
+    if not is_host(master):
+        raise UsageError(
+            f"--master {master!r} is no host: give its name or its address alone, such as 10.0.0.5, and a port with --master-port"
+        )
     settings = read_settings(ctx)
     with Terminal() as terminal:
         be_load_machine(settings, master, master_port, terminal)

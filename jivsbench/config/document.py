@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
@@ -16,6 +16,7 @@ from jivsbench.errors import ConfigError, UnknownNameError
 
 KeyPath = tuple[str | int, ...]
 _T = TypeVar("_T")
+_MOST: Final = 2**63 - 1
 _KINDS: Final = {
     str: "text",
     bool: "true or false",
@@ -24,6 +25,10 @@ _KINDS: Final = {
     list: "a list",
     dict: "a table",
 }
+
+
+UNREADABLE: Final = (ValueError, RecursionError)
+"""What tomllib raises: for text that is not TOML, for a number of thousands of digits, and for values nested too deeply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Document:
         for count in range(1, len(lines) + 1):
             try:
                 values = tomllib.loads("".join(lines[:count]))
-            except tomllib.TOMLDecodeError:
+            except UNREADABLE:
                 continue
             if _has(values, key):
                 return after_last_statement + 1
@@ -74,6 +79,9 @@ def read_document(path: Path) -> Document:
         return Document(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path}:{_line_of_syntax_error(exc, text)}: {_describe_syntax_error(exc)}") from exc
+    except UNREADABLE as exc:
+        problem = "it is nested too deeply" if isinstance(exc, RecursionError) else "a number has thousands of digits"
+        raise ConfigError(f"{path}:{_line_of_excess(text)}: {problem}: write it as the documentation shows it") from exc
 
 
 class Section:
@@ -134,8 +142,8 @@ class Section:
         """True or false."""
         return self._read(key, bool) if key in self._values else default
 
-    def integer(self, key: str, default: int | None = None, *, least: int = 1) -> int:
-        """A whole number of at least `least`; without a default it must be there."""
+    def integer(self, key: str, default: int | None = None, *, least: int = 1, most: int = _MOST) -> int:
+        """A whole number from `least` to `most`; without a default it must be there."""
         if key not in self._values:
             if default is None:
                 self.fail(None, f"the key {key!r} is missing: add it")
@@ -143,18 +151,25 @@ class Section:
         value = self._read(key, int)
         if value < least:
             self.fail(key, f"it must be {least} or more")
+        if value > most:
+            self.fail(key, f"it must be {most:,} or less")
         return value
 
-    def number(self, key: str, default: float | None = None, *, least: float | None = None) -> float:
-        """A finite number above zero, or of at least `least`; without a default it must be there."""
+    def number(self, key: str, default: float | None = None, *, least: float | None = None, most: float | None = None) -> float:
+        """A finite number above zero, or of at least `least`, and of at most `most`; without a default it must be there."""
         if key not in self._values:
             if default is None:
                 self.fail(None, f"the key {key!r} is missing: add it")
             return default
-        value = float(self._read(key, int) if type(self._values[key]) is int else self._read(key, float))
+        try:
+            value = float(self._read(key, int) if type(self._values[key]) is int else self._read(key, float))
+        except OverflowError:
+            value = inf
         if not isfinite(value) or (value <= 0 if least is None else value < least):
             limit = "above 0" if least is None else f"of {least:g} or more"
             self.fail(key, f"it must be a finite number {limit}")
+        if most is not None and value > most:
+            self.fail(key, f"it must be {most:,.0f} or less")
         return value
 
     def choice(self, key: str, known: Sequence[str], default: str) -> str:
@@ -251,6 +266,19 @@ def _has(values: object, key: KeyPath) -> bool:
 def _line_of_syntax_error(exc: tomllib.TOMLDecodeError, text: str) -> int:
     match = re.search(r"at line (\d+)", str(exc))
     return int(match[1]) if match else text.count("\n") + 1
+
+
+def _line_of_excess(text: str) -> int:
+    """The line up to which the text has too much of something. As in `line_of`, it is read again, line by line longer."""
+    lines = text.splitlines(keepends=True)
+    for count in range(1, len(lines) + 1):
+        try:
+            tomllib.loads("".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        except UNREADABLE:
+            return count
+    return len(lines)
 
 
 def _describe_syntax_error(exc: tomllib.TOMLDecodeError) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -16,6 +17,7 @@ from jivsbench.model.scenario import FeedFacts
 
 FEED_SUFFIXES: Final = (".csv", ".jsonl")
 _MAX_BYTES: Final = 64 * 2**20
+_MAX_DIGITS: Final = 18  # what 64 bits hold of any digits
 _NUMBERS: Final = ("first", "rows", "expected_rows")
 _OPERATORS: Final = tuple(
     operator for operator in Operator if operator not in (Operator.IN, Operator.IS_NULL, Operator.IS_NOT_NULL)
@@ -78,8 +80,13 @@ def _read_jsonl(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, objec
                 record = json.loads(line)
             except ValueError as exc:
                 _fail(path, number, "it is not JSON: write one object a line", exc)
+            except RecursionError as exc:
+                _fail(path, number, "it is nested too deeply: write one object a line, with texts, numbers, true and false", exc)
             if not isinstance(record, dict):
                 _fail(path, number, "it is not an object: write one object a line")
+            for name, value in record.items():
+                if _has_half_character(name) or (isinstance(value, str) and _has_half_character(value)):
+                    _fail(path, number, f"column {name!r} has half a character (\\ud800 to \\udfff alone): write both halves")
             yield number, {name: value for name, value in record.items() if value is not None}
 
 
@@ -97,8 +104,8 @@ def _build_row(path: Path, line: int, record: Mapping[str, object]) -> FeedRow:
 def _read_number(path: Path, line: int, name: str, value: object) -> int:
     text = str(value)
     least = 0 if name == "expected_rows" else 1
-    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or int(text) < least:
-        _fail(path, line, f"column {name!r} must be a whole number of {least} or more")
+    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS or int(text) < least:
+        _fail(path, line, f"column {name!r} must be a whole number of {least} or more, of at most {_MAX_DIGITS} digits")
     return int(text)
 
 
@@ -109,7 +116,18 @@ def _build_filter(path: Path, line: int, name: str, value: object) -> Filter:
         _fail(path, line, f"column {name!r} is no filter: write a column's name, alone or with one of {', '.join(_OPERATORS)}")
     if not isinstance(value, str | int | float | bool):
         _fail(path, line, f"column {name!r} must hold a text, a number, true or false")
+    if isinstance(value, float) and not isfinite(value):
+        _fail(path, line, f"column {name!r} must hold a finite number: NaN, Infinity and what is too large for a float are none")
     return Filter(column, Operator(operator), (value,))
+
+
+def _has_half_character(text: str) -> bool:
+    """JSON can name one half of a surrogate pair, which neither a file nor a request can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _fail(path: Path, line: int, problem: str, cause: Exception | None = None) -> NoReturn:

@@ -9,8 +9,9 @@ from typing import Final
 import jivsbench
 from jivsbench.config.document import Section, read_document
 from jivsbench.config.profiles import NAME, NAME_RULE
-from jivsbench.config.workloads import feed_path, read_duration, read_workload
+from jivsbench.config.workloads import LONGEST_DAYS, LONGEST_S, feed_path, read_duration, read_workload
 from jivsbench.errors import GateError, UnknownNameError, UsageError
+from jivsbench.model.arrivals import expected_arrivals
 from jivsbench.model.gate import Gate
 from jivsbench.model.gate_text import check_gate, check_question, parse_gate
 from jivsbench.model.scenario import Arrival, Gaps, Question, Scenario, Stage
@@ -32,6 +33,11 @@ SCENARIO_KEYS: Final = (
 GATE_FILE_KEYS: Final = ("gates", "staging", "tests", "coverage")
 STAGE_KEYS: Final = ("duration", "users", "rate", "step")
 _OPEN_LOOP_KEYS: Final = ("gaps", "in_flight_limit", "queue_limit")
+# Far more than one generator can offer, and little enough for a schedule that fits into memory and comes to its end.
+USERS_MOST: Final = 100_000
+RATE_MOST: Final = 1_000_000.0
+ARRIVALS_MOST: Final = 1_000_000_000
+_SHORTEST_S: Final = 0.001
 
 
 def scenario_folders() -> tuple[Path, ...]:
@@ -67,6 +73,8 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Mapping[str, C
                 root.fail(key, 'it belongs to arrival = "rate", and these stages are of users: remove one of them')
     questions = tuple(_read_questions(root))
     p95_limit_s = read_duration(root, "p95_limit") if "p95_limit" in root else None
+    if p95_limit_s == 0:
+        root.fail("p95_limit", "no answer takes no time, so no load would count as carried: choose a limit above 0")
     if Question.CAPACITY in questions and p95_limit_s is None:
         root.fail("questions", 'a capacity is one at a limit: add p95_limit, such as p95_limit = "2s"')
     workload = read_workload(root.section("workload"))
@@ -77,13 +85,13 @@ def load_scenario(name: str, folders: Sequence[Path], operations: Mapping[str, C
         name=name,
         title=root.required_text("title"),
         workload=workload,
-        stages=tuple(_read_stages(root, arrival)),
+        stages=_read_stages(root, arrival),
         gates=tuple(read_gates(root, timed, questions, is_comparison=False)),
         questions=questions,
         p95_limit_s=p95_limit_s,
         arrival=arrival,
         gaps=Gaps(root.choice("gaps", tuple(Gaps), Gaps.EVEN)),
-        in_flight_limit=root.integer("in_flight_limit", 1000),
+        in_flight_limit=root.integer("in_flight_limit", 1000, most=USERS_MOST),
         queue_limit=root.integer("queue_limit", 1000, least=0),
     )
 
@@ -105,10 +113,19 @@ def load_quality_gate(folders: Sequence[Path], operations: Collection[str] | Non
 
 
 def scale_scenario(scenario: Scenario, time_scale: float) -> Scenario:
-    """Every stage shorter (or longer) by one factor. Users, rates and think time, which make the load, stay."""
-    if not isfinite(time_scale) or time_scale <= 0:
-        raise UsageError(f"the time scale {time_scale:g} leaves no time to measure: choose one above 0, such as 0.1")
+    """Every stage shorter (or longer) by one factor. Users, rates and think time, which make the load, stay.
+
+    Raises UsageError for a scale that leaves a stage no time, or makes the load longer than one may be.
+    """
+    shortest_s = min(stage.duration_s for stage in scenario.stages) * time_scale
+    if not isfinite(time_scale) or shortest_s < _SHORTEST_S:
+        raise UsageError(
+            f"the time scale {time_scale:g} leaves no time to measure, which is 1 ms a stage at least: choose one such as 0.1"
+        )
     stages = tuple(replace(stage, duration_s=stage.duration_s * time_scale) for stage in scenario.stages)
+    excess = _find_excess(stages)
+    if excess is not None:
+        raise UsageError(f"with the time scale {time_scale:g} {excess}: choose a smaller one")
     return replace(scenario, stages=stages)
 
 
@@ -116,7 +133,25 @@ def _find_files(folders: Sequence[Path]) -> dict[str, Path]:
     return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.toml"))}
 
 
-def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
+def _read_stages(root: Section, arrival: Arrival) -> tuple[Stage, ...]:
+    stages = tuple(_read_each_stage(root, arrival))
+    excess = _find_excess(stages)
+    if excess is not None:
+        root.fail("stages", f"{excess}: make them shorter, or lower")
+    return stages
+
+
+def _find_excess(stages: Sequence[Stage]) -> str | None:
+    """In which way the stages together are more than a load may be; None when they are not."""
+    duration_s, arrivals = sum(stage.duration_s for stage in stages), expected_arrivals(stages)
+    if duration_s > LONGEST_S:
+        return f"the stages last {duration_s:,.0f} s together, and a load lasts {LONGEST_DAYS} days at most"
+    if arrivals > ARRIVALS_MOST:
+        return f"the stages plan {arrivals:,.0f} arrivals, and a load has {ARRIVALS_MOST:,} at most"
+    return None
+
+
+def _read_each_stage(root: Section, arrival: Arrival) -> Iterator[Stage]:
     stages = root.sections("stages")
     other = "users" if arrival is Arrival.RATE else "rate"
     has_load = False
@@ -125,13 +160,13 @@ def _read_stages(root: Section, arrival: Arrival) -> Iterator[Stage]:
         if other in section:
             section.fail(other, f'the scenario has arrival = "{arrival}", so its stages have the key {str(arrival)!r} instead')
         duration_s = read_duration(section, "duration")
-        if duration_s <= 0:
+        if duration_s < _SHORTEST_S:
             section.fail("duration", "a stage of no time offers no load: make it longer, or remove the stage")
         is_step = section.flag("step", False)
         if arrival is Arrival.RATE:
-            stage = Stage(duration_s, is_step=is_step, rate_per_s=section.number("rate", least=0.0))
+            stage = Stage(duration_s, is_step=is_step, rate_per_s=section.number("rate", least=0.0, most=RATE_MOST))
         else:
-            stage = Stage(duration_s, section.integer("users", least=0), is_step)
+            stage = Stage(duration_s, section.integer("users", least=0, most=USERS_MOST), is_step)
         has_load = has_load or stage.users > 0 or stage.rate_per_s > 0
         yield stage
     if not has_load:

@@ -15,6 +15,9 @@ WORKLOAD_KEYS: Final = (
     *("name", "table", "rows", "key", "mix", "feed"),
     *("think_time", "think_time_distribution", "think_time_spread"),
 )
+LONGEST_DAYS: Final = 366
+LONGEST_S: Final = LONGEST_DAYS * 86_400.0
+_WEIGHT_MOST: Final = 1_000_000.0
 _MIX_KEYS: Final = ("action", "weight", "source", "rows")
 _DERIVED_SOURCES: Final = (SourceKind.FILES, SourceKind.REST)
 
@@ -52,12 +55,15 @@ def read_workload(section: Section) -> WorkloadSpec:
 
 
 def read_duration(section: Section, key: str) -> float:
-    """Seconds. Raises ConfigError with file, line and key."""
+    """Seconds, a year at most. Raises ConfigError with file, line and key."""
     text = section.required_text(key)
     try:
-        return parse_duration(text)
+        duration_s = parse_duration(text)
     except ConfigError as exc:
         section.fail(key, str(exc))
+    if duration_s > LONGEST_S:
+        section.fail(key, f"it must be {LONGEST_DAYS} days ({LONGEST_DAYS * 24}h) or less")
+    return duration_s
 
 
 def feed_path(folder: Path, facts: FeedFacts) -> Path:
@@ -77,7 +83,7 @@ def _read_mix(section: Section) -> Iterator[MixEntry]:
                 part.fail(key, f"only an extraction has it, and this is {str(action)!r}: leave it out")
         is_extraction = action is MixAction.EXTRACTION
         source = SourceKind(part.choice("source", tuple(SourceKind), SourceKind.DATABASE))
-        yield MixEntry(action, part.number("weight"), source, part.integer("rows") if is_extraction else 0)
+        yield MixEntry(action, part.number("weight", most=_WEIGHT_MOST), source, part.integer("rows") if is_extraction else 0)
     if entries and not any("rows" in part for part in entries):
         section.fail("mix", "no entry is an extraction, so no rows would come: add one with rows")
 

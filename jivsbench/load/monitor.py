@@ -104,8 +104,8 @@ class Monitor:
         self._started_ns = time.monotonic_ns()
         try:
             self._lines = open_for_owner(self._path)
-        except OSError:
-            _log.exception("the monitor ended early: its file cannot be written")
+        except OSError as exc:
+            _log.error("the monitor ended early: its file cannot be written (%s)", type(exc).__name__)
             return self
         self._begin_phases()
         self._thread.start()
@@ -133,8 +133,8 @@ class Monitor:
                 return
             try:
                 self._look()
-            except OSError:
-                _log.exception("the monitor could not keep its last look at targets that end")
+            except OSError as exc:
+                _log.error("the monitor could not keep its last look at targets that end (%s)", type(exc).__name__)
             self._end_phases()
 
     def follow(self, arms: Sequence[LoadArm]) -> None:
@@ -195,8 +195,8 @@ class Monitor:
     def _watch(self) -> None:
         try:
             self._look_until_stopped()
-        except Exception:  # noqa: BLE001 - a monitor that breaks must not end a load that measures; its rows so far remain
-            _log.exception("the monitor ended early")
+        except Exception as exc:  # noqa: BLE001 - a monitor that breaks must not end a load that measures; its rows so far remain
+            _log.error("the monitor ended early (%s)", type(exc).__name__)
             self._broke_ns = time.monotonic_ns()
         finally:
             self._cpu_s = time.thread_time()

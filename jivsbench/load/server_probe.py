@@ -4,7 +4,6 @@ In a thread of its own: a database that does not answer must not keep the monito
 user as the target does, so it sees what that user may see, says what it may not, and asks for no further right.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,6 @@ from jivsbench.model.monitor_rows import ServerRow
 
 _RETRY_S = 5.0
 _NO_TOTALS = "totals of statements: the first or the last look at them failed"
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +64,16 @@ class ServerProbe:
     def close(self) -> None:
         """End both sessions."""
         for opened in (self._source, self._cache):
-            if opened is not None:
-                opened.close()
+            try:
+                if opened is not None:
+                    opened.close()
+            except Exception as problem:  # noqa: BLE001 - a plugin's; the other session is to end too
+                self.note_error("the end of a session", problem)
         self._source = self._cache = None
+
+    def note_error(self, what: str, problem: Exception) -> None:
+        """Of an error that a plugin was not to raise the class is told; its text may quote a URL, and with it a password."""
+        self.not_told[f"{what}: the monitor met an error of a plugin ({type(problem).__name__})"] = None
 
     def _open(self) -> None:
         if time.monotonic() < self._retry_at_s:
@@ -137,9 +141,8 @@ class ServerWatch:
     def _watch(self) -> None:
         try:
             self._look_until_stopped()
-        except Exception:  # noqa: BLE001 - connector and cache are plugins; what they break must not end a load that measures
-            _log.exception("the monitor of the servers ended early")
-            self.probe.not_told["the servers after a while: the monitor met an error of a plugin, see the log"] = None
+        except Exception as problem:  # noqa: BLE001 - of a plugin; what it breaks must not end a load that measures
+            self.probe.note_error("the servers after a while", problem)
         finally:
             self.cpu_s = time.thread_time()
             self.probe.close()

@@ -56,7 +56,7 @@ def parse_lock(text: str, place: str) -> tuple[LockedPlugin, ...]:
         if set(values) - {"format", "plugin"} or values["format"] != _FORMAT:
             raise ConfigError(f"{place} is not of format {_FORMAT}: make it again with `jivsbench plugins lock`")
         return tuple(LockedPlugin(**{key: str(value) for key, value in table.items()}) for table in values.get("plugin", []))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as exc:
         raise ConfigError(f"{place} cannot be read as a list of plugins: make it again with `jivsbench plugins lock`") from exc
 
 

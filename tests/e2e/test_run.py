@@ -118,21 +118,29 @@ def test_a_finished_run_is_judged_and_rendered_again(tmp_path: Path, loaded_sour
     assert (bundle / "report.html").read_bytes() == page
 
 
-def test_ctrl_c_keeps_the_bundle_and_leaves_no_process(tmp_path: Path, loaded_source: str) -> None:
-    """Exit code 130, every child gone, the bundle there and marked invalid."""
+@pytest.mark.parametrize(
+    ("number", "status", "who"),
+    [(signal.SIGINT, ExitCode.INTERRUPTED, "the user"), (signal.SIGTERM, ExitCode.TERMINATED, "SIGTERM")],
+)
+def test_ctrl_c_and_sigterm_keep_the_bundle_and_leave_no_process(
+    tmp_path: Path, loaded_source: str, number: signal.Signals, status: ExitCode, who: str
+) -> None:
+    """Exit code 130 or 143, every child and every extracted row gone, the bundle there and marked invalid."""
+    (tmp_path / "temporary").mkdir()
     _scenario(tmp_path, hold_s=60)
-    process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source)
+    process = start("run", "short", cwd=tmp_path, JIVSBENCH_SOURCE_URL=loaded_source, TMPDIR=str(tmp_path / "temporary"))
     bundle = wait_for_load(tmp_path, process)
     children = psutil.Process(process.pid).children(recursive=True)
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
 
-    assert process.returncode == ExitCode.INTERRUPTED, stderr
+    assert process.returncode == status, stderr
     assert "Traceback" not in stderr
     assert len(children) >= 3
     assert _wait_until_gone(children) == []
-    assert "interrupted by the user" in json.loads((bundle / "run.json").read_text())["record"]["invalid"][0]
+    assert list((tmp_path / "temporary").glob("jivsbench-targets-*")) == []
+    assert f"interrupted by {who}" in json.loads((bundle / "run.json").read_text())["record"]["invalid"][0]
     assert "INVALID" in (bundle / "summary.md").read_text()
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from jivsbench.errors import EnvironmentProblem, InvalidRunError, JivsbenchError, PortInUseError
 from jivsbench.load.intervals import read_intervals
 from jivsbench.load.launcher import join_load, run_load
+from jivsbench.load.progress import LoadMachines
 from jivsbench.load.spec import JoinSpec, LoadOutcome, Meeting
 from jivsbench.model.arrivals import arrival_times_ns
 from jivsbench.model.histogram import merge_histograms
@@ -82,6 +84,33 @@ def test_two_machines_send_what_one_would(plant_ping, load, tmp_path) -> None:
     assert (facts.workers, facts.arrivals_planned, facts.operations) == (2, len(schedule), len(schedule))
     assert sorted(end.generator.operations for end in ends) == [len(schedule) // 2, (len(schedule) + 1) // 2]
     assert [interval.second for interval in intervals] == sorted(interval.second for interval in intervals)
+
+
+@pytest.mark.no_cover
+def test_a_machine_that_left_before_the_load_makes_room_for_another(plant_ping, load, tmp_path) -> None:
+    """One joins and is ended at once, as by Ctrl-C; then two join: they are the two, and play the whole load."""
+    spec = load(plant_ping().arm(), workload=PING, arrival=Arrival.RATE, stages=(Stage(1.0, is_step=True, rate_per_s=20),))
+    spec = replace(spec, meeting=Meeting(2, port=free_port(), limit_s=60.0))
+    joined: list[int] = []
+
+    def leave(progress) -> None:
+        if progress.joined and 1 in joined:
+            raise InvalidRunError("planted")
+
+    def leave_and_come_back() -> list[LoadOutcome | JivsbenchError]:
+        with pytest.raises(InvalidRunError, match="planted"):
+            join_load(JoinSpec("127.0.0.1", spec.meeting.port), tmp_path / "left.log", leave)
+        with join(spec, tmp_path, 2) as ends:
+            pass
+        return ends
+
+    with ThreadPoolExecutor() as pool:
+        ends = pool.submit(leave_and_come_back)
+        outcome = run_load(spec, tmp_path, lambda told: joined.append(told.joined) if isinstance(told, LoadMachines) else None)
+
+    assert [type(end) for end in ends.result(30)] == [LoadOutcome, LoadOutcome]
+    assert (outcome.generator.workers, outcome.generator.arrivals_planned) == (2, 20)
+    assert 0 in joined[joined.index(1) :]
 
 
 @pytest.mark.nightly

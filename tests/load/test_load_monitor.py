@@ -128,7 +128,7 @@ def test_seconds_after_the_monitor_broke_are_missed(plant, tmp_path, caplog) -> 
 
     assert monitor.facts().looks == 1
     assert monitor.facts().looks_missed == 2
-    assert "the monitor ended early" in caplog.text
+    assert "the monitor ended early (OSError)" in caplog.text
 
 
 def test_what_cannot_be_read_is_none(tmp_path) -> None:
@@ -174,7 +174,8 @@ def test_a_disk_that_refuses_does_not_end_the_run(tmp_path, caplog) -> None:
         monitor.look_away()
         monitor.follow([LoadArm("a", "http://127.0.0.1:1", "t", os.getpid())])
 
-    assert "the monitor ended early" in caplog.text
+    assert "the monitor ended early: its file cannot be written (FileNotFoundError)" in caplog.text
+    assert "Traceback" not in caplog.text
     assert monitor.rows("a") == ()
 
 
@@ -192,7 +193,8 @@ def test_a_disk_that_fills_up_while_targets_end_does_not_end_the_run(tmp_path, c
             monitor.look_away()
         monitor.follow([target])
 
-    assert "could not keep its last look" in caplog.text
+    assert "could not keep its last look at targets that end (OSError)" in caplog.text
+    assert "Traceback" not in caplog.text
     assert monitor.rows("a")[-1].cpu_s is not None
 
 
@@ -249,7 +251,31 @@ def test_a_server_that_does_not_answer_is_said_and_the_target_is_watched_on(plan
 
     assert [row.own_sessions for row in records[0].rows] == [4, None, None]
     assert "did not answer the monitor" in records[0].not_told[0]
-    assert "met an error of a plugin" in records[1].not_told[-1]
+    assert records[1].not_told[-1] == "the servers after a while: the monitor met an error of a plugin (TypeError)"
+
+
+def test_the_text_of_a_plugin_s_error_reaches_no_terminal(tmp_path, caplog, capfd) -> None:
+    """It may quote a URL with its password: the record names the class, and neither log nor standard error has a traceback."""
+
+    class Broken(PlantedSource):
+        def activity(self, *, with_statements: bool) -> ServerActivity:
+            raise RuntimeError("postgresql://ann:S3cret@h/db", with_statements)
+
+        def close(self) -> None:
+            raise KeyError("S3cret")
+
+    with Monitor([], tmp_path / "monitor.jsonl", ServerAccess(lambda: Broken([]))) as monitor:
+        time.sleep(0.2)
+
+    record = monitor.server_record()
+    assert record is not None
+    assert record.not_told == (
+        "the servers after a while: the monitor met an error of a plugin (RuntimeError)",
+        "the end of a session: the monitor met an error of a plugin (KeyError)",
+    )
+    told = caplog.text + "".join(capfd.readouterr())
+    assert "S3cret" not in told
+    assert "Traceback" not in told
 
 
 def test_watching_costs_what_it_says(plant, tmp_path) -> None:

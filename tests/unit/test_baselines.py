@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from jivsbench import __version__
 from jivsbench.analysis import summarize
 from jivsbench.analysis.sequential import list_sequential_effects
-from jivsbench.app.baselines import find_baseline, list_promotions, promote
+from jivsbench.app.baselines import find_baseline, list_promotions, promote, read_promotion
 from jivsbench.app.conclusion import conclude, judge_again, render_again
 from jivsbench.cli.baseline import baseline
 from jivsbench.cli.report import report
@@ -78,6 +78,15 @@ def test_a_run_in_doubt_is_not_promoted(tmp_path, gate, message):
         promote(tmp_path, "bad", REGISTRY, "ann")
     if "warn" in gate:
         assert promote(tmp_path, "bad", REGISTRY, "ann", accepts_conditions=True).conditions
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"conditions": ' + "[" * 200_000])
+def test_a_promotion_that_was_changed_by_hand_is_named(tmp_path, content):
+    """Cut off, of another kind, or lists within lists: one line, and what to do."""
+    (tmp_path / "promotion.json").write_text(content)
+
+    with pytest.raises(ConfigError, match=r"promotion\.json is not as jivsbench wrote it: promote a run again"):
+        read_promotion(tmp_path)
 
 
 def judge_with(reports_dir, gate, inputs):

@@ -108,13 +108,14 @@ def test_the_target_is_not_attacked_by_a_check_whose_control_failed():
 
 
 @pytest.mark.parametrize("where", ["hole", "hardened"])
-def test_a_crash_in_a_control_is_invalid_and_names_the_error_without_its_text(where):
-    """Never silence, and never what a message may hold."""
+def test_a_crash_in_a_control_is_invalid_and_names_the_error_without_its_text(where, caplog):
+    """Never silence, and never what a message may hold: not in the result, and not on the terminal."""
     result = run_one(ScriptedCheck(script={where: KeyError("a secret")}))
 
     assert result.outcome is CheckOutcome.INVALID
     assert "KeyError" in result.reason
-    assert "secret" not in result.reason
+    assert "secret" not in result.reason + caplog.text
+    assert "check SEC-900 crashed (KeyError)" in caplog.text
 
 
 @dataclass(frozen=True)
@@ -238,13 +239,13 @@ def test_a_hole_that_broke_the_target_is_still_a_hole():
     assert find_shortfall(ScriptedCheck(**failing, benign_before=0).run("real")) is not None
 
 
-def test_a_control_that_does_not_start_is_invalid():
+def test_a_control_that_does_not_start_is_invalid(caplog):
     """Only the error's class is told."""
     result = run_one(ScriptedCheck(), Launcher(broken="hole"))
 
     assert result.outcome is CheckOutcome.INVALID
     assert "RuntimeError" in result.reason
-    assert "secret" not in result.reason
+    assert "secret" not in result.reason + caplog.text
 
 
 @pytest.mark.parametrize("outcome", [CheckOutcome.NOT_TESTED, CheckOutcome.NOT_APPLICABLE])

@@ -15,6 +15,7 @@ from jivsbench.config import (
     scale_scenario,
     scenario_folders,
 )
+from jivsbench.config.percent import parse_percent
 from jivsbench.errors import ConfigError, GateError, UnknownNameError, UsageError
 from jivsbench.model.gate import GateSeverity
 from jivsbench.model.gate_text import format_gate
@@ -142,6 +143,13 @@ def test_an_open_loop_has_rates(tmp_path: Path) -> None:
         (VALID.replace("users = 3", "rate = 3"), 'stages[0].rate: the scenario has arrival = "users"'),
         (OPEN.replace("rate = 12.5", "users = 3"), 'stages[0].users: the scenario has arrival = "rate"'),
         (OPEN.replace("rate = 12.5", "rate = -1"), "stages[0].rate: it must be a finite number of 0 or more"),
+        (OPEN.replace("rate = 12.5", "rate = 1e308"), "stages[0].rate: it must be 1,000,000 or less"),
+        (OPEN.replace("rate = 12.5", f"rate = {'9' * 400}"), "stages[0].rate: it must be a finite number of 0 or more"),
+        (
+            OPEN.replace("rate = 12.5", "rate = 1_000_000").replace("30s", "1000s"),
+            "stages: the stages plan 1,030,000,000 arrivals, and a load has 1,000,000,000 at most: make them shorter, or lower",
+        ),
+        ("in_flight_limit = 1_000_000_000_000\n" + OPEN, "in_flight_limit: it must be 100,000 or less"),
         (OPEN.replace("rate = 12.5\n", ""), "stages[0]: the key 'rate' is missing"),
         (OPEN.replace("rate = 12.5", "rate = 0"), "stages: no stage has a rate"),
         (OPEN.replace('"rate"', '"rate"\ngaps = "random"'), "gaps: it must be one of even, poisson"),
@@ -172,6 +180,13 @@ def test_an_unknown_scenario_is_refused(shipped: Path, name: str) -> None:
         ('duration = "1m"', "duration = 60", 15, "stages[1].duration: it must be text, and it is a whole number"),
         ('duration = "1m"', 'duration = "0s"', 15, "stages[1].duration: a stage of no time"),
         ("users = 3", "users = -3", 12, "stages[0].users: it must be 0 or more"),
+        ('duration = "1m"', 'duration = "0.0001ms"', 15, "stages[1].duration: a stage of no time"),
+        ('duration = "1m"', 'duration = "8785h"', 15, "stages[1].duration: it must be 366 days (8784h) or less"),
+        ('duration = "1m"', 'duration = "8784h"', 10, "stages: the stages last 31,622,430 s together, and a load lasts 366 days"),
+        ("users = 3", f"users = {10**12}", 12, "stages[0].users: it must be 100,000 or less"),
+        ("users = 3", f"users = {'3' * 5_000}", 12, "a number has thousands of digits"),
+        ('title = "Mine"', f"title = 'Mine'\nquestions={'[' * 5_000}", 3, "it is nested too deeply"),
+        ('title = "Mine"', "title = 'Mine'\np95_limit = '0s'", 3, "p95_limit: no answer takes no time"),
         ("users = 3\n", "", 10, "stages[0]: the key 'users' is missing"),
         ("users = 3", "users = 0", 10, "stages: no stage has users"),
         ("step = true", 'step = "yes"', 13, "stages[0].step: it must be true or false, and it is text"),
@@ -229,11 +244,34 @@ def test_scaling_shrinks_every_duration_alike(time_scale: float) -> None:
     assert (scaled.workload, scaled.gates) == (scenario.workload, scenario.gates)
 
 
-@pytest.mark.parametrize("time_scale", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("time_scale", [0.0, -1.0, 1e-320, 1e-9, math.nan, math.inf])
 def test_a_scale_that_leaves_no_time_is_refused(time_scale: float) -> None:
     """Zero, negative and endless scales are mistakes, not short runs."""
     with pytest.raises(UsageError, match="leaves no time to measure"):
         scale_scenario(load_scenario("baseline", scenario_folders()), time_scale)
+
+
+@pytest.mark.parametrize("time_scale", [1e308, 1e6])
+def test_a_scale_that_makes_a_load_endless_is_refused(time_scale: float) -> None:
+    """Seven minutes times a million are 13 years; times 1e308 they are no number any more."""
+    with pytest.raises(UsageError, match=r"with the time scale 1e\+\d+ the stages last .* s together, and a load lasts 366 days"):
+        scale_scenario(load_scenario("baseline", scenario_folders()), time_scale)
+
+
+def test_a_scale_must_leave_arrivals_that_can_be_counted(tmp_path: Path) -> None:
+    """What the file may plan, a scale may make too many: 990 million within 990 s, ten times as long."""
+    text = OPEN.replace("rate = 12.5", "rate = 1_000_000").replace('"30s"', '"990s"').replace('"1m"', '"1ms"')
+    scenario = load(tmp_path, text)
+
+    with pytest.raises(UsageError, match="with the time scale 10 the stages plan 9,900,005,000 arrivals"):
+        scale_scenario(scenario, 10.0)
+
+
+@pytest.mark.parametrize("text", ["", "5", "0 %", "9" * 400 + "%"])
+def test_a_share_that_is_none_is_refused(text: str) -> None:
+    """Nor is one that is too large to be a number."""
+    with pytest.raises(ConfigError, match="is no share: write one above 0 with its sign"):
+        parse_percent(text)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,11 @@ def test_a_bad_url_in_the_environment_names_the_variable(name: str) -> None:
         ("[profiles.a.pool]\nmax_size = 1\n", 2, "profiles.a.pool.max_size: min_idle is above max_size"),
         ("[profiles.a.pool]\nmin_idle = 11\n", 2, "profiles.a.pool.min_idle: min_idle is above max_size"),
         ("[profiles.a.pool]\nmax_size = 81\n", 2, "profiles.a.pool.max_size: max_size is above total_max"),
+        ("[profiles.a]\nquery_timeout_s = 1e308\n", 2, "profiles.a.query_timeout_s: it must be 31,622,400 or less"),
+        ("[profiles.a.pool]\nborrow_timeout_s = 1e10\n", 2, "profiles.a.pool.borrow_timeout_s: it must be 31,622,400 or less"),
+        (f"[profiles.a]\nqueue_limit = {2**63}\n", 2, "profiles.a.queue_limit: it must be 9,223,372,036,854,775,807 or less"),
+        (f"[reports]\ndir = 1\n[profiles.a]\nbatch_rows = {'9' * 5_000}\n", 4, "a number has thousands of digits"),
+        ("[reports]\ndir = [\n\n" + "[" * 5_000, 4, "it is nested too deeply"),
         ("[profiles.a]\nbatch_rows = 10.5\n", 2, "profiles.a.batch_rows: it must be a whole number, and it is a number"),
     ],
 )
@@ -169,6 +174,14 @@ def test_a_mistake_in_the_file_is_shown_with_line_and_key(write, text: str, line
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert problem in str(caught.value)
     assert "s3" not in str(caught.value).replace(str(path), "")
+
+
+def test_the_line_of_a_mistake_is_found_in_a_file_with_a_long_number(write) -> None:
+    """The file is read line by line again: a line that ends within the number is no other mistake."""
+    path = write(f"[profiles.a]\nqueue_limit = {'9' * 4_000}\n")
+
+    with pytest.raises(ConfigError, match=r"toml:2: profiles\.a\.queue_limit: it must be .* or less"):
+        load_settings(path, {})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

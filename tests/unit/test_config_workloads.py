@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from jivsbench.config import find_feed, load_scenario
 from jivsbench.config.feeds import read_feed
@@ -47,6 +48,8 @@ def test_a_mix_is_read_with_its_think_time(tmp_path: Path) -> None:
         (MIXED.replace('"mixed"', '"extraction"'), "mine.toml:12: workload.mix: a mix is what the workload 'mixed' plays"),
         (SIMPLE.replace("extraction", "mixed"), "a mix is what the workload 'mixed' plays"),
         (MIXED.replace("weight = 1", "weight = 0"), r"workload.mix\[1\].weight: it must be a finite number above 0"),
+        (MIXED.replace("weight = 1", "weight = 1e308"), r"workload.mix\[1\].weight: it must be 1,000,000 or less"),
+        (MIXED.replace('think_time = "1s"', 'think_time = "9999999h"'), r"think_time: it must be 366 days \(8784h\) or less"),
         (MIXED.replace('action = "list"', 'action = "lst"'), "must be one of extraction, list, statistics, logs"),
         (MIXED.replace('"rest"', '"soap"'), "must be one of database, files, rest"),
         (MIXED + "rows = 3\n", "only an extraction has it, and this is 'list'"),
@@ -119,6 +122,14 @@ def test_a_feed_of_jsonl_keeps_its_types(tmp_path: Path) -> None:
         ("f.jsonl", "{}\n{\n", "f.jsonl:2: it is not JSON"),
         ("f.jsonl", '{"a": [1]}\n', "column 'a' must hold a text"),
         ("f.jsonl", '{"rows": true}\n', "column 'rows' must be a whole number"),
+        ("f.csv", f"rows\n{'9' * 5_000}\n", "f.csv:2: column 'rows' must be a whole number of 1 or more, of at most 18 digits"),
+        ("f.jsonl", f'{{"rows": "{"9" * 5_000}"}}\n', "column 'rows' must be a whole number of 1 or more, of at most 18 digits"),
+        ("f.jsonl", '{"price": NaN}\n', "f.jsonl:1: column 'price' must hold a finite number"),
+        ("f.jsonl", '{"price >=": -Infinity}\n', "column 'price >=' must hold a finite number"),
+        ("f.jsonl", '{"price": 1e999}\n', "column 'price' must hold a finite number"),
+        ("f.jsonl", '{"name": "secret \\ud800"}\n', "f.jsonl:1: column 'name' has half a character"),
+        ("f.jsonl", '{"na\\udfffme": null}\n', r"column 'na\\udfffme' has half a character"),
+        ("f.jsonl", "{}\n" + "[" * 200_000, "f.jsonl:2: it is nested too deeply"),
     ],
 )
 def test_a_feed_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, text: str, problem: str) -> None:
@@ -129,3 +140,15 @@ def test_a_feed_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, text:
         read_feed(tmp_path / name)
 
     assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value).encode().decode()
+
+
+def test_whatever_a_feed_may_hold_reaches_the_load_child(tmp_path: Path) -> None:
+    """The largest numbers, whole characters beyond the first plane: as the parent writes them, the child reads them."""
+    (tmp_path / "f.jsonl").write_text(
+        '{"first": 999999999999999999, "rows": 1}\n{"price": 1.7e308, "name": "\\ud83d\\ude00", "flag": true, "tier": -7}\n'
+    )
+    rows = read_feed(tmp_path / "f.jsonl").rows
+    adapter = TypeAdapter(tuple[FeedRow, ...])
+
+    assert adapter.validate_json(adapter.dump_json(rows)) == rows

@@ -13,6 +13,7 @@ from jivsbench.app.live import describe_stage, follow_load
 from jivsbench.app.progress import LiveLoad, Note
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.cli.root import root
+from jivsbench.errors import UsageError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.progress import LoadProgress
@@ -95,6 +96,28 @@ def test_people_read_it_too(folder: Path) -> None:  # noqa: ARG001 - the current
     assert "0:00.0 0:10.0 0 20 ramps 0:10.0 0:40.0 20 20 holds" in text
     assert "rows 70,000 rows 100 an iteration on average" in text
     assert "gate http.errors ratio < 2 %" in text
+
+
+@pytest.mark.parametrize("way", [("--source-url", "postgresql://127.0.0.1:1/none"), ("--dry-run",)], ids=["run", "dry run"])
+@pytest.mark.parametrize(
+    ("scenario", "scale", "machines", "found"),
+    [("closed", "1", "21", "20 users"), ("open", "0.01", "8", "7 arrivals"), ("open", "0.0001", "1", "0 arrivals")],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_machine_that_would_have_nothing_to_do_is_refused(way, scenario, scale, machines, found) -> None:
+    """Before anything starts: its lag would not be known, and the run INVALID once all of it was sent."""
+    words = ["run", scenario, "--time-scale", scale, "--expect-workers", machines, *way]
+    ended = CliRunner().invoke(root, words, standalone_mode=False)
+
+    assert isinstance(ended.exception, UsageError)
+    assert f"--expect-workers {machines}, and the load of '{scenario}' has {found} to share" in str(ended.exception)
+
+
+@pytest.mark.usefixtures("folder")
+def test_as_many_machines_as_there_are_parts_are_welcome() -> None:
+    """One user or one arrival each."""
+    assert costs(ask("closed", "--expect-workers", "20"))["load"] == 40
+    assert costs(ask("open", "--time-scale", "0.01", "--expect-workers", "7"))["iterations"] == 7
 
 
 LOOK = MonitorRow(9.0, 300 * 2**20, 200 * 2**20, 5.0, 9, 40, 3, 1, 2, 90, 10)

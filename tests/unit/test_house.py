@@ -89,7 +89,7 @@ def test_makefile_is_short_and_says_what_it_offers() -> None:
         assert f"make {target}" in shown
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 130])
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 130, 143])
 def test_make_demo_takes_passed_and_conditional_alone(tmp_path: Path, code: int) -> None:
     """The demo leaves checks out, so CONDITIONAL is its good end, and is said; every other code fails."""
     program = tmp_path / "jivsbench"

@@ -196,6 +196,13 @@ def test_a_lock_survives_its_text() -> None:
     assert parse_lock(format_lock(locked), "here") == locked
 
 
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 5_000])
+def test_a_lock_that_cannot_be_read_is_named(value: str) -> None:
+    """A number of thousands of digits, and lists within lists: as unclear as any other text that is no lock."""
+    with pytest.raises(ConfigError, match="here cannot be read as a list of plugins"):
+        parse_lock(f"format = {value}", "here")
+
+
 def test_the_command_locks_and_every_other_command_obeys(site: Site, tmp_path: Path, monkeypatch) -> None:
     """`plugins lock` writes the file beside the configuration, privately; then a changed plugin stops `plugins`."""
     monkeypatch.chdir(tmp_path)

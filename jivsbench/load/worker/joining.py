@@ -27,6 +27,7 @@ from jivsbench.load.worker.playing import Performance
 _TICK_S: Final = 1.0
 _MASTER_SILENCE_S: Final = 10.0
 _FAREWELL_S: Final = 10.0
+_GOODBYE_S: Final = 0.2
 
 
 class Joined:
@@ -51,14 +52,18 @@ class Joined:
         if runner is None:
             return None
         watch = gevent.spawn(self._watch_master, runner)
+        outcome = None
         try:
-            return self._play_part(runner)
+            outcome = self._play_part(runner)
         except JivsbenchError as exc:
             runner.send_message(MESSAGE, {"kind": "failed", "message": str(exc)})
             gevent.sleep(_TICK_S)
             raise
         finally:
             watch.kill()
+            if outcome is None:
+                self._say_goodbye()
+        return outcome
 
     def _join(self) -> WorkerRunner | None:
         host, port = self._spec.master_host, self._spec.master_port
@@ -135,6 +140,12 @@ class Joined:
     def _send_lines(self, runner: WorkerRunner, settled_s: int) -> None:
         lines, self._lines[:] = list(self._lines), []
         runner.send_message(MESSAGE, {"kind": "intervals", "lines": lines, "settled_s": settled_s})
+
+    def _say_goodbye(self) -> None:
+        """Locust's own word that a machine leaves: without it the master would count on it for seconds to come."""
+        self._environment.events.quitting.fire(environment=self._environment)  # type: ignore[no-untyped-call]
+        # The socket sends in the background.
+        gevent.sleep(_GOODBYE_S)
 
     def _watch_master(self, runner: WorkerRunner) -> None:
         """A master that is gone no longer counts what is sent: then nothing more may be sent."""

@@ -114,6 +114,7 @@ class Master:
         limit_s = time.monotonic() + self._meeting.limit_s
         expected, address = self._meeting.machines, self._address
         for client_id, data in self._messages():
+            self._forget_gone()
             if data.get("kind") == "hello":
                 self._welcome(client_id, data.get("version"))
             self._say_waiting()
@@ -134,6 +135,18 @@ class Master:
             )
         if client_id not in self._machines and len(self._machines) < self._meeting.machines:
             self._machines[client_id] = Machine(client_id, len(self._machines), heard_s=time.monotonic())
+
+    def _forget_gone(self) -> None:
+        """A machine that left before the load began makes room for another; those that stay are numbered anew."""
+        gone = [client_id for client_id in self._machines if self._is_gone(client_id)]
+        for client_id in gone:
+            del self._machines[client_id]
+        for index, machine in enumerate(self._machines.values()):
+            machine.index = index
+
+    def _is_gone(self, client_id: str) -> bool:
+        node = self._runner.clients.get(client_id)
+        return node is None or node.state == STATE_MISSING
 
     def _prepare(self) -> bool:
         """Tell each machine its part; until all have their users ready."""
@@ -246,9 +259,8 @@ class Master:
         for machine in self._machines.values():
             if machine.outcome is not None:
                 continue
-            node = self._runner.clients.get(machine.client_id)
             quiet_s = time.monotonic() - machine.heard_s
-            if node is None or node.state == STATE_MISSING or quiet_s > silence_s:
+            if self._is_gone(machine.client_id) or quiet_s > silence_s:
                 into_s = max(0, time.monotonic_ns() - self._origin_ns) / NS_PER_S if self._origin_ns else 0.0
                 moment = f"{into_s:.0f} s into the load" if self._origin_ns else "before the load began"
                 raise InvalidRunError(

@@ -205,6 +205,8 @@ def test_a_file_that_may_not_be_read_says_so(root):
         "files:///srv?max_columns=0",
         "files:///srv?max_columns=-1",
         "files:///srv?max_columns=1e3",
+        f"files:///srv?max_columns={'1'.zfill(20) + '9' * 5_000}",
+        f"files:///srv?max_columns={'1'.zfill(16) + '9' * 5_000}",
         "files:///srv?follow_links=yes",
         "files:///srv?sheet=a&sheet=b",
     ],

@@ -218,6 +218,7 @@ def test_a_declared_type_binds_every_value(root, read):
         ('[columns]\na = "decimal(39,0)"\n', "no type this connector knows"),
         ("columns = 1", "must hold one table"),
         ("[", "is no TOML"),
+        (f"a = {'9' * 5_000}", "is no TOML"),
     ],
 )
 def test_a_wrong_declaration_is_a_configuration_error(root, read, text, message):

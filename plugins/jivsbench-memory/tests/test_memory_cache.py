@@ -125,7 +125,12 @@ def test_the_url_sets_the_bounds() -> None:
 
 @pytest.mark.parametrize(
     ("query", "problem"),
-    [("max_size=1", "no setting 'max_size'"), ("max_bytes=0", "max_bytes must be"), ("max_entries=ten", "max_entries must be")],
+    [
+        ("max_size=1", "no setting 'max_size'"),
+        ("max_bytes=0", "max_bytes is a whole number"),
+        ("max_entries=ten", "max_entries is a whole number"),
+        (f"max_entries={'9' * 5_000}", "max_entries is a whole number above 0, of at most 18 digits"),
+    ],
 )
 def test_a_bound_that_cannot_be_is_refused(query: str, problem: str) -> None:
     """The setting is named and an example is given."""

@@ -145,6 +145,7 @@ def test_a_database_that_does_not_exist_is_named(url: str) -> None:
     ("text", "problem"),
     [
         ("redis://h:1/x", "database is a number, and the URL's path is '/x'"),
+        (f"redis://h:1/{'9' * 5_000}", "database is a number"),
         ("redis:///0", "must be redis://host:port/number"),
         ("memcached://h", "must be redis://host:port/number"),
         ("redis://ann:s3cret/x@h:1", "cannot be read"),

@@ -163,6 +163,7 @@ def test_a_lock_that_pins_nothing_or_cannot_be_read_is_no_proof(site: Path, tmp_
     for text, reason in (
         ("version = 1\n", "uv.lock names no requirement"),
         ("[", "a lock beside cannot be read (TOMLDecodeError)"),
+        (f"version = {'[' * 5_000}", "a lock beside cannot be read (RecursionError)"),
     ):
         lock.write_text(text)
         seen = look(site, lock)

@@ -11,6 +11,7 @@ from jivsbench_files.limits import FileLimits
 
 _FORM: Final = "files:///absolute/folder?option=value"
 _PSEUDO: Final = ("/proc", "/sys", "/dev")
+_MAX_DIGITS: Final = 18
 _LIMITS: Final = tuple(field.name for field in fields(FileLimits))
 
 
@@ -64,8 +65,10 @@ def _check_root(root: Path) -> Path:
 
 
 def _read_limit(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 1 << 62:
-        raise ConfigError(f"the option {name} of a files URL is a whole number above 0, in the unit of its name")
+    if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS or not int(text):
+        raise ConfigError(
+            f"the option {name} of a files URL is a whole number above 0 of at most {_MAX_DIGITS} digits, in the unit of its name"
+        )
     return int(text)
 
 

@@ -30,7 +30,7 @@ def parse_declarations(text: bytes, name: str) -> dict[str, pa.DataType]:
     """`[columns]` with `id = "int64"`, in the order of the file. Raises ConfigError naming file and column."""
     try:
         document = tomllib.loads(text.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise ConfigError(f'{name!r} is no TOML: write [columns] and lines like id = "int64"') from None
     columns = document.pop("columns", None)
     if document or not isinstance(columns, dict) or not columns:

@@ -14,6 +14,7 @@ _TLS_SETTINGS: Final = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_ke
 _PLAIN_SETTING: Final = "tls"
 _PLAIN: Final = "off"
 _DEFAULT_PORT: Final = 6379
+_MAX_DIGITS: Final = 9
 DEFAULT_CALL_TIMEOUT_S: Final = 0.1
 
 
@@ -95,7 +96,7 @@ def _read_db(path: str) -> int:
     text = path.strip("/")
     if not text:
         return 0
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise ConfigError(f"the cache's database is a number, and the URL's path is {path!r}: write redis://host:port/0")
     return int(text)
 

@@ -87,7 +87,7 @@ def _read_locks(paths: Sequence[Path]) -> tuple[list[Pin], str | None]:
         return [], "files match their RECORDs; there is no uv.lock or requirements.txt beside"
     try:
         pins = [pin for path in paths for pin in read_lock(path)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as problem:
         return [], f"files match their RECORDs; a lock beside cannot be read ({type(problem).__name__})"
     return pins, None if pins else f"files match their RECORDs; {', '.join(path.name for path in paths)} names no requirement"
 
