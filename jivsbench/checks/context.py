@@ -240,5 +240,5 @@ class HttpCheckContext:
 def _decode(data: bytes) -> object:
     try:
         return json.loads(data) if data else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

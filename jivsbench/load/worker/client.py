@@ -144,7 +144,7 @@ def format_code(text: str) -> str:
 def _decode(content: bytes) -> object:
     try:
         return json.loads(content) if content else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
