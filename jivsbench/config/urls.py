@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from jivsbench.config.document import Section
 from jivsbench.config.secret_sources import only_one, read_secret, read_variable
 from jivsbench.errors import ConfigError
 from jivsbench.model.secret import Secret
+from jivsbench.model.url import parse_url
 
 URL_KEYS: Final = ("url", "url_file", "url_keyring", "password_file", "password_keyring")
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
@@ -60,12 +61,15 @@ def _find_problem(text: str) -> str | None:
         return "it is no URL: write scheme://user@host:port/name"
     if any(character.isspace() or not character.isprintable() for character in text):
         return "it holds a blank or a control character: write those as %20 and the like"
+    if "%00" in text:
+        return "it holds a NUL character, %00, at which some drivers stop reading: remove it"
     try:
-        port = urlsplit(text).port
+        parse_url(text)
     except ValueError:
-        port = -1
-    if port == -1:
-        return "its host or port cannot be read: in a user or password write @ : / as %40 %3A %2F"
+        return (
+            "its host or port cannot be read, or an @ stands behind them: in a user or password write @ : / ? # as "
+            "%40 %3A %2F %3F %23, and elsewhere @ as %40"
+        )
     return None if rest else "it ends after its scheme: add host and name"
 
 

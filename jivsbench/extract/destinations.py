@@ -1,6 +1,7 @@
 """Where connectors may connect to. Looked at each time before a connector gets a URL, whoever gave it.
 
-Every place that a URL can name counts: its host, what its query names instead, a socket, a path. Addresses that only reach a
+Every place that a URL can name counts: its host, what its query names instead, a socket, a path, and this machine where a driver
+connects to it for want of a host. A URL that drivers read in another way than this module is refused. Addresses that only reach a
 machine's own neighbourhood (link-local, where clouds answer with credentials) are refused unless they are allowed by number.
 A connector is told the addresses that were looked at, so that a name server that lies the second time changes nothing. What this
 cannot see: where a driver connects to that looks a name up again all the same, and where a server sends a connector on to.
@@ -14,18 +15,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 from jivsbench.api import Connection, Connector, ReadLimits
 from jivsbench.errors import DestinationError
 from jivsbench.extract.url_parts import PLACES, list_options, split_hosts, split_port
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, KnownHost
+from jivsbench.model.url import is_file_scheme, parse_url
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _CLOUD: Final = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
 _LOOKS_LIKE_A_HOST: Final = re.compile(r"[\w.:%,\[\]/\\-]*")
 """Names, numbers, several of them, a socket's folder, an instance of a server."""
+_DEFAULT_HOST: Final = "localhost"
+_SERVERS: Final = frozenset({"mariadb", "mssql", "mysql", "oracle", "postgres", "postgresql", "rest"})
+"""What is always a server. Of others nobody knows here whether a path is a file: without a host they need leave for both."""
 _ADVICE: Final = "add it to `allow` under [outbound], if it is meant"
 
 
@@ -38,12 +43,13 @@ class Destinations:
     def check(self, url: Secret) -> tuple[KnownHost, ...]:
         """The hosts that a URL names, with their addresses. Raises DestinationError, which repeats nothing of it, for others."""
         try:
-            parts = urlsplit(url.reveal())
-            host, port = unquote(parts.hostname or ""), parts.port
-            options = list(list_options(parts.query))
+            parts = parse_url(url.reveal())
+            host = unquote(parts.hostname or "")
+            places = tuple(_list_places(parts, host))
         except ValueError:
             raise DestinationError(
-                "the source's URL cannot be read, so nobody knows where it leads: write scheme://host/name"
+                "the source's URL cannot be read, so nobody knows where it leads: write scheme://host/name, and every @ but "
+                "the one before the host as %40"
             ) from None
         if not _LOOKS_LIKE_A_HOST.fullmatch(host):
             # A password, most likely, whose user and @ are missing: as a name it would come into logs and questions to DNS.
@@ -51,15 +57,15 @@ class Destinations:
                 "no server can be called what stands in the source's URL where its server should be: write "
                 "scheme://user:password@host/name"
             )
-        named = [value for key, value in options if key in PLACES]
-        places = [(value, not value.startswith("/")) for value in named]
-        if host or not named:
-            places.insert(0, (host or unquote(parts.path), bool(host)))
-        found = [(place, self._check_place(place, port, is_host=is_host)) for place, is_host in places]
+        found = [(place, self._check_place(place, parts.port, is_host=is_host)) for place, is_host in places]
         return tuple(KnownHost(place, addresses) for place, addresses in found if addresses)
 
     def _check_place(self, place: str, port: int | None, *, is_host: bool) -> tuple[str, ...]:
         """The addresses of a host, as it is written; none for a path, for an unknown name, and for several hosts in one."""
+        if "\0" in place:
+            raise DestinationError(
+                "a place in the source's URL holds a NUL character, which no server and no file has: remove it"
+            )
         if not is_host:
             self._check_path(place)
             return ()
@@ -110,6 +116,24 @@ class ConfinedConnector:
     def connect(self, source: DataSource, limits: ReadLimits) -> Connection:
         """Connect, unless the URL leads to where nobody may. Raises DestinationError and whatever the connector does."""
         return self._connector.connect(replace(source, hosts=self._destinations.check(source.url)), limits)
+
+
+def _list_places(parts: SplitResult, host: str) -> Iterator[tuple[str, bool]]:
+    """Every place that the URL may lead to, and whether it is a host; otherwise it is a path."""
+    named = [value for key, value in list_options(parts.query) if key in PLACES]
+    kinds = parts.scheme.split("+")
+    if host:
+        yield host, True
+    elif not named and not is_file_scheme(parts.scheme):
+        yield _DEFAULT_HOST, True
+    if is_file_scheme(parts.scheme) or not (host or named or _SERVERS.intersection(kinds)):
+        path = unquote(parts.path)
+        # SQLite, and whatever SQLAlchemy opens, takes the first slash for the end of the host that is not there.
+        yield path[1:] if {"sqlite", "sqlalchemy"}.intersection(kinds) else path, False
+    for value in named:
+        # libpq takes a list of hosts, and the first may be a socket's folder.
+        for place in value.split(",") if value.startswith("/") else (value,):
+            yield place, not place.startswith("/")
 
 
 def _matches(entry: str, host: str, port: int | None, addresses: Sequence[_Address]) -> bool:

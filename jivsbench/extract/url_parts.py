@@ -54,7 +54,9 @@ def split_url(url: Secret) -> UrlParts | None:
     bare = path[1:] if named or "/" in path[1:] or "." in path else ""
     files = set() if any(name for name, _ in own) or not path.strip("/") else {path, bare}
     ports = {*(str(port or "") for _, port in hosts), *(value for key, value in options if key == "port")}
-    secrets = {password, unquote(password), *(value for key, value in options if _SECRET.search(key))}
+    misread = tuple(_list_misread_passwords(url.reveal()))
+    secrets = {password, unquote(password), *misread, *map(unquote, misread)}
+    secrets.update(value for key, value in options if _SECRET.search(key))
     users = {unquote(parts.username or ""), *(value for key, value in options if key in _USERS)}
     return UrlParts(
         hosts=frozenset(name for name in names if name and not is_path(name)),
@@ -64,6 +66,13 @@ def split_url(url: Secret) -> UrlParts | None:
         secrets=frozenset(secrets - {""}),
         database=path if path.strip("/") else "",
     )
+
+
+def _list_misread_passwords(text: str) -> Iterator[str]:
+    """What whoever forgot to percent-encode a password means, and what SQLAlchemy reads: it goes on to an "@" behind a slash."""
+    rest = text.partition("://")[2]
+    for credentials in (rest.partition("@")[0], rest.rpartition("@")[0]):
+        yield credentials.partition(":")[2]
 
 
 def list_options(query: str) -> Iterator[tuple[str, str]]:

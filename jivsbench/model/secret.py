@@ -1,7 +1,9 @@
 """A text that must never be printed."""
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlunsplit
+
+from jivsbench.model.url import parse_url
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,10 +33,10 @@ def format_url_without_secret(url: Secret) -> str:
     'postgresql://ann@db:5432/shop'
     """
     try:
-        parts = urlsplit(url.reveal())
-        port = f":{parts.port}" if parts.port else ""
+        parts = parse_url(url.reveal())
     except ValueError:
         # A malformed URL can carry its password anywhere, so nothing of it is shown.
         return "(a URL that cannot be read)"
+    port = f":{parts.port}" if parts.port else ""
     user = f"{quote(parts.username)}@" if parts.username else ""
     return urlunsplit((parts.scheme, f"{user}{parts.hostname or ''}{port}", parts.path, "", ""))

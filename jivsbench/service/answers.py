@@ -157,12 +157,10 @@ class SourceListBody(BaseModel):
 
 
 class ServerFactsBody(BaseModel):
-    """What a server says of itself."""
+    """What a server says of itself, without user and database: those are parts of the source's URL, or stand for them."""
 
     product: str
     version: str
-    user: str
-    database: str
     may_write: bool | None
     max_connections: int | None
 
@@ -172,8 +170,6 @@ def show_server(facts: ServerFacts) -> ServerFactsBody:
     return ServerFactsBody(
         product=facts.product,
         version=facts.version,
-        user=facts.user,
-        database=facts.database,
         may_write=facts.may_write,
         max_connections=facts.max_connections,
     )

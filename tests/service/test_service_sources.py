@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from jivsbench.service.auth import Role
 from tests.service.service_bench import TOKENS, WINDOW, Bench, build_spec, running
 
 CANARY = "cAnArY-p@ss/word-9f31"
@@ -160,3 +161,17 @@ def test_no_secret_leaves_the_service(shop_url: str, changing_user: str, tmp_pat
     for part in (CANARY, urllib.parse.quote(CANARY, safe=""), CANARY[:8], CANARY[-8:], encoded, *TOKENS.values()):
         assert part not in everything, part
     assert len(seen) > 40
+
+
+def test_a_test_of_a_source_tells_no_part_of_its_url(shop_file: str, tmp_path: Path) -> None:
+    """Neither whoever may extract nor an administrator reads which file it is, or which folder, or who logs in where."""
+    (tmp_path / "folder-of-tables").mkdir()
+    with running(build_spec(shop_file, tmp_path / "out", connector="sqlite"), tmp_path) as bench:
+        body = {"name": "files", "connector": "files", "url": f"files://{tmp_path}/folder-of-tables"}
+        assert bench.call("POST", "/data-sources", body).status == 201
+        for role, name in ((role, name) for role in (Role.DATA_ENGINEER, Role.ADMIN) for name in ("main", "files")):
+            told = bench.call("POST", f"/data-sources/{name}/test", role=role)
+
+            assert (told.status, set(told.body)) == (200, {"product", "version", "may_write", "max_connections"})
+            assert "shop" not in str(told.body)
+            assert "folder" not in str(told.body)

@@ -127,6 +127,8 @@ def test_a_bad_url_in_the_environment_names_the_variable(name: str) -> None:
         ('[source]\nurl = "x://h"\nname = "a/b"\n', 3, "source.name: a name has up to 64"),
         ('[source]\nurl = "s3cret"\n', 2, "source.url: it is no URL"),
         ('[source]\nurl = "x://ann:s3cret/w@h:1/d"\n', 2, "source.url: its host or port cannot be read"),
+        ('[source]\nurl = "x://ann:12/s3cret@h:1/d"\n', 2, "source.url: its host or port cannot be read, or an @ stands behind"),
+        ('[source]\nurl = "x://ann:s3cret%00@h"\n', 2, "source.url: it holds a NUL character"),
         ('[source]\nurl = "x://ann:s3 cret@h"\n', 2, "source.url: it holds a blank"),
         ('[source]\nurl = "x://"\n', 2, "source.url: it ends after its scheme"),
         ('[source]\nurl = "x://ann:${SHOP-PW}@h"\n', 2, "source.url: a reference is written ${NAME}"),
@@ -240,7 +242,7 @@ def test_an_overridden_url_leaves_its_references_alone(write) -> None:
     ("keys", "expected"),
     [
         ('url_file = "u"', "x://ann:from%20file@h/d"),
-        ('url = "x://ann@h:1/d?a=b@c"\npassword_file = "p"', "x://ann:p%40ss%20w@h:1/d?a=b@c"),
+        ('url = "x://ann@h:1/d?a=b%40c"\npassword_file = "p"', "x://ann:p%40ss%20w@h:1/d?a=b%40c"),
         ('url = "redis://h/0"\npassword_file = "p"', "redis://:p%40ss%20w@h/0"),
     ],
 )

@@ -47,6 +47,24 @@ ALLOWED = ("db.example.com:5432", "127.0.0.0/8", "[::1]:6543", "/data/files", "r
             "files:///",
             "pg://[broken",
         ),
+        # From the working folder, which is not allowed.
+        *("sqlite:///data/files/a.db", "sqlite:///../../data/files/../a.db", "sqlalchemy+sqlite:///data/files/a.db"),
+        *("sqlite:////etc/passwd?host=127.0.0.1", "sqlite://127.0.0.1//etc/passwd", "files:///etc?host=/data/files"),
+        # One reader's path is another's password.
+        *(f"{s}://127.0.0.1:3306{mark}y@evil.test:1/d" for s in ("mysql", "sqlalchemy+mysql+pymysql") for mark in "/?#"),
+        *(
+            "postgresql:///d?host=/data/files/s,evil.test",
+            "postgresql:///d?host=/data/files,/etc",
+            "pg://127.0.0.1/d?host=/data/files,x",
+        ),
+        *(
+            "sqlite:////data/files/a%00b",
+            "postgresql:///d?host=a%00b",
+            "files:///data/files/a%00",
+            "sqlite:////data/files/a\ud800",
+        ),
+        *("postgresql://127.0.0.1/d?sslcert=a%00", "postgresql://127.0.0.\t1/d", "odbc_x://127.0.0.1/d", "127.0.0.1"),
+        "pg://?dsn=host%253D/data/files/a%2500b",
     ],
 )
 def test_urls_that_lead_elsewhere_are_refused(url) -> None:
@@ -67,7 +85,8 @@ def test_urls_that_lead_elsewhere_are_refused(url) -> None:
             "sqlite:////data/files/a.db",
             "rest+https://reports.example.com/v1",
         ),
-        *("redis://127.1/0", "memory:"),
+        *("redis://127.1/0", "memory:", "sqlalchemy+sqlite:////data/files/a.db", "files:///data/files/a@b"),
+        *("postgresql:///d?host=/data/files", "mysql://127.0.0.1/d?socket=/data/files/my.sock"),
     ],
 )
 def test_allowed_urls_pass(url) -> None:
@@ -80,7 +99,7 @@ def test_allowed_urls_pass(url) -> None:
     [
         *("http://169.254.169.254/", "http://0xa9fea9fe/", "http://[fe80::1%25eth0]/", "http://0/", "pg://224.0.0.1/d"),
         *("pg:///d?host=169.254.169.254,localhost", "pg:///d?host=169.254.169.254:5432", "pg://x,169.254.169.254/d"),
-        *("pg://x,2852039166/d", "pg:///d?host=x,0"),
+        *("pg://x,2852039166/d", "pg:///d?host=x,0", "postgresql:///d?host=/tmp,169.254.169.254"),
         *(
             "mssql+pyodbc://?odbc_connect=SERVER%3Dtcp%3A169.254.169.254%2C1433%3BUID%3Dann",
             "mssql+pyodbc://?odbc_connect=SERVER%253D169.254.169.254%253BUID%253Dann",
@@ -102,6 +121,33 @@ def test_a_port_without_end_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
 
     assert Destinations().check(Secret(f"postgresql:///d?host=db.test:{'9' * 5000}")) == ()
+
+
+def test_a_relative_file_is_looked_for_in_the_working_folder(tmp_path, monkeypatch) -> None:
+    """That is where SQLite opens it, whatever an allowed folder is called."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    Destinations((str(tmp_path / "data"),)).check(Secret("sqlite:///data/x.db"))
+    for refused in ("sqlite:///x.db", "sqlite:///data/../x.db"):
+        with pytest.raises(DestinationError, match="allowed folder"):
+            Destinations((str(tmp_path / "data"),)).check(Secret(refused))
+
+
+def test_without_a_host_a_server_is_the_one_of_this_machine() -> None:
+    """By name, or by its addresses; a file of a kind that nobody here knows needs leave for its folder as well."""
+    addresses = tuple({str(entry[4][0]) for entry in socket.getaddrinfo("localhost", None)})
+    for allowed in (("localhost",), ("127.0.0.0/8", "::1")):
+        (host,) = Destinations(allowed).check(Secret("postgresql:///shop"))
+        assert (host.name, set(host.addresses)) == ("localhost", set(addresses))
+    Destinations(("localhost", "/data")).check(Secret("acme:///data/x"))
+    Destinations(("localhost", "/data")).check(Secret("sqlalchemy+acme:////data/x"))
+    for url in ("postgresql:///data", "mysql:///data", "sqlalchemy+mysql:////data", "rest+http:///data", "acme:///data"):
+        with pytest.raises(DestinationError, match="server"):
+            Destinations(("/data",)).check(Secret(url))
+    for refused in ("acme:///etc/x", "sqlalchemy+acme:////etc/x", "sqlalchemy+acme:///data/x"):
+        with pytest.raises(DestinationError, match="allowed folder"):
+            Destinations(("localhost", "/data")).check(Secret(refused))
 
 
 def test_a_link_leads_where_it_leads(tmp_path) -> None:

@@ -187,6 +187,9 @@ def test_whoever_extracts_is_told_no_part_of_the_url_and_the_log_is_told_the_pla
         ("pg://?dsn=host%3Ddb.test+password%3Dhunter2", "hunter2"),
         ("postgresql://ann:hunter2@one.test:5432,two.test:5433/shop", "hunter2"),
         ("postgresql://ann:hunter2@db.test:99999/shop", "hunter2"),
+        ("sqlalchemy+postgresql://ann:12/ssw0rd@db/shop", "12/ssw0rd"),
+        ("sqlalchemy+mysql://ann:12?ssw%2F0rd@db/shop?a=b@c", "12?ssw/0rd"),
+        ("redis://:9/secret@part@cache:6379/0", "9/secret@part"),
     ],
 )
 def test_a_password_is_one_wherever_in_a_url_it_stands(url: str, password: str) -> None:

@@ -250,6 +250,7 @@ def test_no_password_goes_out_on_a_line_without_tls(plugin: str, answers: list[b
         "mysql://u:secret@h/d?ssl-mode=SOMETIMES",
         "mysql://u:secret@a,b/d",
         "mysql://u:%00secret@h/d",
+        "mysql://u:secret@/d?socket=/run/my%00.sock",
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_parts(text: str) -> None:

@@ -1,15 +1,21 @@
 """The URLs of the check of destinations, and that its listeners notice whoever comes."""
 
 import socket
+import sqlite3
 import threading
 from types import SimpleNamespace
 
 import pytest
 
-from jivsbench.api import Response
-from jivsbench.errors import InvalidRunError
+from jivsbench.api import ReadLimits, Response
+from jivsbench.errors import InvalidRunError, JivsbenchError
+from jivsbench.extract.destinations import ConfinedConnector, Destinations
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
+from jivsbench_files.connector import FilesConnector
+from jivsbench_mysql.connector import MysqlConnector
+from jivsbench_postgres.connector import PostgresConnector
+from jivsbench_rest.connector import RestConnector
 from jivsbench_security.destinations.destination_control import DestinationControlCheck, DestinationSession, list_destinations
 from jivsbench_security.destinations.destination_urls import (
     HostileUrl,
@@ -21,6 +27,9 @@ from jivsbench_security.destinations.destination_urls import (
     list_smuggled,
 )
 from jivsbench_security.servers.listeners import Listeners, build_redirect, name_socket_file
+from jivsbench_sqlalchemy.connector import SqlAlchemyConnector
+from jivsbench_sqlalchemy.dialects import KNOWN
+from jivsbench_sqlite.connector import SqliteConnector
 
 
 def test_a_visit_is_noticed_at_once_wherever_it_comes(tmp_path) -> None:
@@ -51,6 +60,25 @@ def test_each_way_elsewhere_is_written_once(tmp_path) -> None:
 
     assert len(set(sent)) == len(sent) >= 120
     assert not list(list_overriding("mysql://u:p@127.0.0.1/d", traps))
+
+
+def test_the_connectors_of_this_project_are_led_nowhere(tmp_path) -> None:
+    """By any of these URLs, with the list that the check gives; the listeners would see it."""
+    native = (PostgresConnector(), MysqlConnector(), SqliteConnector(), FilesConnector(), RestConnector())
+    connectors = {one.name: one for one in (*native, *map(SqlAlchemyConnector, KNOWN))}
+    with sqlite3.connect(tmp_path / "other.db") as database:
+        database.execute("CREATE TABLE other (id INTEGER)")
+    listeners = Listeners()
+    port = listeners.listen(socket.AF_INET, ("127.0.0.2", 0), "another address")
+    listeners.listen(socket.AF_UNIX, str(name_socket_file(tmp_path)), "a socket file")
+    traps = Traps(port, 1, tmp_path)
+    with listeners.accepting():
+        for hostile in (*list_neighbours(), *list_elsewhere(traps), *list_smuggled(traps)):
+            confined = ConfinedConnector(connectors[hostile.connector], Destinations(("127.0.0.1",)))
+            source = DataSource("main", hostile.connector, Secret(hostile.url))
+            with pytest.raises(JivsbenchError):
+                confined.connect(source, ReadLimits(connect_timeout_s=0.5)).close()
+            assert listeners.take_visits() == (), hostile
 
 
 class Target:
@@ -146,6 +174,7 @@ def test_names_that_change_are_tried_only_where_they_are_known() -> None:
         ("postgresql:///d?host=/run/postgresql", ("/run/postgresql",)),
         ("sqlite:////tmp/rows.db", ("/tmp/rows.db",)),
         ("files:///tmp/rows", ("/tmp/rows",)),
+        ("postgresql:///shop", ("localhost",)),
     ],
 )
 def test_the_list_holds_the_source_and_no_folder_around_it(url, places) -> None:

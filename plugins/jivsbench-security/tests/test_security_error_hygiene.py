@@ -53,18 +53,19 @@ def serve(answer: Answer) -> Iterator[str]:
 class Context:
     """What a session asks of its context."""
 
-    def __init__(self, base_url: str, user: str = "postgres") -> None:
+    def __init__(self, base_url: str, user: str = "postgres", database: str = "shop") -> None:
         self.base_url, self.token, self.source = base_url, Secret("t" * 20), "main"
-        self._url = Secret(f"postgresql://{user}:postgres@127.0.0.1:1/shop")
+        self._url = Secret(f"postgresql://{user}:postgres@127.0.0.1:1/{database}")
 
     def reader(self) -> DataSource:
         """A source whose user and password are words of others."""
         return DataSource("main", "postgres", self._url)
 
 
-def attack(base_url: str, *, user: str = "postgres") -> HygieneSession:
+def attack(base_url: str, *, user: str = "postgres", database: str = "shop") -> HygieneSession:
     """All failures of the check, against a target."""
-    session = HygieneSession(ErrorHygieneCheck(), cast("CheckContext", Context(base_url, user)), "rows", [draw_canary("a row")])
+    context = cast("CheckContext", Context(base_url, user, database))
+    session = HygieneSession(ErrorHygieneCheck(), context, "rows", [draw_canary("a row")])
     with TelltaleServer() as telltale:
         telltale.told = 1
         with session.client:
@@ -100,6 +101,21 @@ def test_a_name_that_an_error_tells_is_a_leak() -> None:
         session = attack(base_url, user="reporting")
 
     assert any("the user of the source" in finding.evidence for finding in session.findings)
+
+
+@pytest.mark.parametrize("told", [{"database": "shop"}, {"user": "reporting"}, {"database": "warehouse"}])
+def test_a_source_that_answers_tells_no_part_of_its_url(told) -> None:
+    """Neither user nor database; a short word is no proof."""
+
+    def tell(method: str, path: str) -> tuple[int, Any]:
+        return (200, {"product": "x", **told}) if path == f"{API}/data-sources/main/test" else refuse(method, path)
+
+    with serve(tell) as base_url:
+        session = attack(base_url, user="reporting", database="shop" if told == {"database": "shop"} else "warehouse")
+
+    assert [finding.evidence for finding in session.findings] == [
+        f"a test of the source: the answer holds the {part} of the source, plain" for part, text in told.items() if text != "shop"
+    ]
 
 
 def test_too_few_failures_judge_no_errors() -> None:

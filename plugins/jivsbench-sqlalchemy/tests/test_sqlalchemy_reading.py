@@ -345,6 +345,18 @@ def test_a_missing_driver_is_named(url: str, wanted: str) -> None:
         "postgresql://u:s3@cr3t@h/d?service=x",
         "postgresql://u:s3#cr3t@h:1/d",
         "postgresql://u:s3cr3t@h:port/d",
+        "postgresql://u:s3cr3t@h:/d",
+        "postgresql://u:12/s3cr3t@h/d",
+        "postgresql://u:12?s3cr3t@h/d",
+        "mysql://u:s3cr3t@h@127.0.0.2/d",
+        "mysql://u:s3cr3t@h\\@127.0.0.2/d",
+        "mysql://u:s3cr3t@127%2E0.0.2/d",
+        "mysql://u:s3cr3t@127.0.0.\t2/d",
+        "mysql://u:s3cr3t@[::1]x/d",
+        "postgresql://u:s3cr3t@h/d?sslcert=a%00",
+        "mssql://u:s3cr3t@h/d?driver=x%7D;Server=127.0.0.2",
+        "mssql://u:s3cr3t%7D;Server=127.0.0.2@h/d",
+        "mssql://u:s3cr3t@h/d%7D%0a;Server=127.0.0.2",
     ],
 )
 def test_a_url_that_is_not_plain_is_refused_without_its_password(url: str) -> None:

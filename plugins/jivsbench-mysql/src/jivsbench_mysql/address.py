@@ -74,7 +74,7 @@ def parse_address(url: Secret) -> Address:
         raise ConfigError("a MySQL URL cannot be read: percent-encode '#', '/', '?', '@' in its parts, name one host")
     if parts.scheme not in SCHEMES:
         raise ConfigError(f"a MySQL URL starts with one of {', '.join(f'{s}://' for s in SCHEMES)}")
-    if any("\0" in text for text in texts):
+    if any("\0" in text for text in (*texts, *(value for _, value in query))):
         raise ConfigError("a MySQL URL holds a NUL character: remove it")
     options = dict(query)
     socket = options.pop("socket", None)

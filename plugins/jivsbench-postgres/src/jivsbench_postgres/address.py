@@ -83,7 +83,8 @@ def parse_address(url: Secret) -> Address:
         raise ConfigError("a PostgreSQL URL cannot be read: percent-encode '#', '/', '?', '@' in its parts, name one host")
     if parts.scheme not in SCHEMES:
         raise ConfigError(f"a PostgreSQL URL starts with one of {', '.join(f'{s}://' for s in SCHEMES)}")
-    if any("\0" in text for text in texts):
+    if any("\0" in text for text in (*texts, *(value for _, value in query))):
+        # libpq's string of all settings would end there, without the host and without what keeps the session read-only.
         raise ConfigError("a PostgreSQL URL holds a NUL character: remove it")
     options = tuple((key, value) for key, value in query if key != "host")
     unknown = sorted({key for key, _ in query} - ALLOWED_OPTIONS)
@@ -92,6 +93,9 @@ def parse_address(url: Secret) -> Address:
             f"a PostgreSQL URL may not set {len(unknown)} of its options: allowed are {', '.join(sorted(ALLOWED_OPTIONS))}"
         )
     host = next((value for key, value in query if key == "host"), host) or "localhost"
+    if "," in host:
+        # Behind a socket's folder, libpq takes it for another host.
+        raise ConfigError("a PostgreSQL URL names several hosts: name one")
     return Address(host, port, database, user, Secret(password), options)
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.host import is_this_machine
 from jivsbench.model.secret import Secret
+from jivsbench.model.url import parse_url
 
 SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 _TLS_SCHEMES: Final = ("rediss", "valkeys")
@@ -49,10 +50,10 @@ class Address:
 def parse_address(url: Secret) -> Address:
     """Read `redis://user:password@host:port/db?socket_timeout=0.1`. Raises ConfigError, which never shows the password."""
     try:
-        parts = urlsplit(url.reveal())
-        port = parts.port
-    except ValueError as exc:
-        raise ConfigError("the cache's URL cannot be read: write @ : / in a password as %40 %3A %2F") from exc
+        parts = parse_url(url.reveal())
+    except ValueError:
+        # No cause: the original message can hold any piece of the URL, the password's too.
+        raise ConfigError("the cache's URL cannot be read: write @ : / ? # in a password as %40 %3A %2F %3F %23") from None
     if parts.scheme not in SCHEMES or not parts.hostname:
         raise ConfigError(
             f"the cache's URL must be {SCHEMES[0]}://host:port/number, with one of the schemes {', '.join(SCHEMES)}"
@@ -61,7 +62,7 @@ def parse_address(url: Secret) -> Address:
     settings = _read_settings(parts.query, ("socket_timeout", *(_TLS_SETTINGS if is_tls else (_PLAIN_SETTING,))))
     address = Address(
         host=unquote(parts.hostname),
-        port=port or _DEFAULT_PORT,
+        port=parts.port or _DEFAULT_PORT,
         db=_read_db(parts.path),
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,

@@ -218,7 +218,8 @@ def list_destinations(context: CheckContext) -> tuple[str, ...]:
     # The file itself: its folder may be the one that the check's own traps lie in. Some URLs begin a whole path with two slashes.
     path = unquote(parts.path)
     files = f"/{path.lstrip('/')}", str(Path(path.removeprefix("/")).absolute())
-    own = [parts.hostname] if parts.hostname else named or files
+    # Without a host it may be a server on this machine.
+    own = [parts.hostname] if parts.hostname else named or (*files, "localhost")
     return tuple(dict.fromkeys((ALLOWED_HOST, *own, *named)))
 
 

@@ -15,6 +15,15 @@ _LOCAL: Final = (
     *("[fe80::1]", "[fd00:ec2::254]", "100.100.100.200", "0.0.0.0", "[::]", "224.0.0.1"),  # noqa: S104 - nobody binds it
 )
 
+_BY_SQLALCHEMY: Final = (
+    ("sqlalchemy-postgresql", "sqlalchemy+postgresql+psycopg"),
+    ("sqlalchemy-mysql", "sqlalchemy+mysql+pymysql"),
+)
+"""Which reads URLs by itself; with drivers that come with the project."""
+_SCHEMES: Final = (("postgres", "postgresql"), ("mysql", "mysql"), *_BY_SQLALCHEMY)
+_MARKS: Final = ("/", "?", "#", "\\")
+"""Where a host ends for one reader of a URL, while another still reads the password."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostileUrl:
@@ -48,6 +57,12 @@ def list_neighbours() -> Iterator[HostileUrl]:
             f"link-local {host} in the query", "postgres", f"postgresql://u:p@/d?host={host.strip('[]')}", is_final=True
         )
         yield HostileUrl(f"link-local {host}", "mysql", f"mysql://u:p@{host}:3306/d", is_final=True)
+    host = _LOCAL[0]
+    for connector, scheme in _BY_SQLALCHEMY:
+        for mark in _MARKS:
+            url = f"{scheme}://{ALLOWED_HOST}:1{mark}p@{host}:1/d"
+            yield HostileUrl(f"link-local {host} behind a password with {mark}", connector, url, is_final=True)
+    yield HostileUrl(f"link-local {host} behind a socket", "postgres", f"postgresql:///d?host=/tmp,{host}", is_final=True)
 
 
 def list_elsewhere(traps: Traps) -> Iterator[HostileUrl]:
@@ -60,7 +75,6 @@ def list_elsewhere(traps: Traps) -> Iterator[HostileUrl]:
         ("multi-host", f"u:p@{good}:{port},{evil}:{port}/d"),
         ("multi-host, evil first", f"u:p@{evil}:{port},{good}:{port}/d"),
         ("multi-host, encoded comma", f"u:p@{good}%2C{evil}:{port}/d"),
-        ("two at signs", f"u:p@{good}@{evil}:{port}/d"),
         ("encoded at sign", f"u:p@{good}%40{evil}:{port}/d"),
         ("hash before the host", f"u:p@{good}#@{evil}:{port}/d"),
         ("backslash", f"u:p@{good}\\@{evil}:{port}/d"),
@@ -68,6 +82,11 @@ def list_elsewhere(traps: Traps) -> Iterator[HostileUrl]:
         ("no host but the query's", f"u:p@:{port}/d?host={evil}"),
     ):
         yield HostileUrl(name, "postgres", f"postgresql://{rest}")
+    for connector, scheme in _SCHEMES:
+        for mark in _MARKS:
+            url = f"{scheme}://{good}:{port}{mark}p@{evil}:{port}/d"
+            yield HostileUrl(f"password with {mark} and no user", connector, url)
+        yield HostileUrl("two at signs", connector, f"{scheme}://u:p@{good}@{evil}:{port}/d")
     for query in (
         *(
             f"host={evil}",
@@ -78,6 +97,7 @@ def list_elsewhere(traps: Traps) -> Iterator[HostileUrl]:
             f"host={good}&host={evil}",
         ),
         *(f"host={evil}&host={good}", f"hostaddr={good},{evil}&host={good},{good}", f"dbname=host%3D{evil}%20port%3D{port}"),
+        *(f"host=/tmp,{evil}", f"host={good}%00{evil}", "sslcert=x%00"),
     ):
         yield HostileUrl(f"query {query}", "postgres", f"postgresql://u:p@{good}:{port}/d?{query}")
     folder = quote(str(traps.folder), safe="")
@@ -86,6 +106,8 @@ def list_elsewhere(traps: Traps) -> Iterator[HostileUrl]:
     yield HostileUrl("socket file", "mysql", f"mysql://u:p@{good}:{port}/d?socket={folder}%2F.s.PGSQL.5432")
     yield HostileUrl("file", "sqlite", f"sqlite:///{traps.folder / 'other.db'}")
     yield HostileUrl("file by ..", "sqlite", f"sqlite:///{traps.folder / 'x' / '..' / 'other.db'}")
+    yield HostileUrl("file from the working folder", "sqlite", f"sqlite:///{'../' * 40}{traps.folder.relative_to('/')}/other.db")
+    yield HostileUrl("file", "sqlalchemy-sqlite", f"sqlalchemy+sqlite:///{traps.folder / 'other.db'}")
     yield HostileUrl("folder of files", "files", f"files://{traps.folder}")
     yield HostileUrl("HTTP", "rest", f"rest+http://{evil}:{port}/")
     yield HostileUrl("redirected HTTP", "rest", f"rest+http://{good}:{traps.redirect_port}/", may_open=True)

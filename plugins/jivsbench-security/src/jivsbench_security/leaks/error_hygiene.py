@@ -4,7 +4,7 @@ import datetime as dt
 import re
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -83,7 +83,9 @@ class HygieneSession(CountedSession):
 
     def attack(self, telltale: TelltaleServer) -> None:
         """Every failure; then the log of each job and the list of all. Raises InvalidRunError when too few of them failed."""
-        self._told += tuple(self._list_parts())
+        url = self._context.reader().url.reveal()
+        self._told += tuple(self._list_parts(list_parts(url)))
+        self._test_source(url)
         for step in self._stage.list_requests():
             self._take(step, self._send(step))
         self._stop_and_start_again()
@@ -97,11 +99,16 @@ class HygieneSession(CountedSession):
         if not telltale.told:
             raise InvalidRunError("the server that tells passwords was told none: the target did not come that far")
 
-    def _list_parts(self) -> Iterator[Canary]:
+    def _list_parts(self, parts: Iterator[Canary]) -> Iterator[Canary]:
         """Parts of the source's URL that no harmless answer holds: a user called `postgres` is also a connector."""
         harmless = [self.client.send("GET", path) for path in (f"{API}/profile", f"{API}/data-sources", f"{API}/openapi.json")]
         words = b"\n".join(answer.body for answer in harmless)
-        return (part for part in list_parts(self._context.reader().url.reveal()) if not find_leaks(words, [part]))
+        return (part for part in parts if not find_leaks(words, [part]))
+
+    def _test_source(self, url: str) -> None:
+        """What succeeds tells no part of the URL either. Its database may be a word of an error, and here it is none."""
+        told = (*self._told, *self._list_parts(list_database(url)))
+        self._judge("a test of the source", self.client.send("POST", f"{API}/data-sources/{self._stage.source}/test"), told)
 
     def _send(self, step: Step) -> Exchange:
         if not step.is_job:
@@ -144,13 +151,13 @@ class HygieneSession(CountedSession):
         self.tally.count(is_met=answer.is_error or state in {"FAILED", "CANCELLED"}, is_answered=has_ended)
         self._judge(step.name, answer)
 
-    def _judge(self, name: str, answer: Exchange) -> None:
-        for problem in list_disclosures(answer, self._told):
+    def _judge(self, name: str, answer: Exchange, told: Sequence[Canary] = ()) -> None:
+        for problem in list_disclosures(answer, told or self._told):
             # What is told once is told often: one finding for each thing that is.
             if problem not in self._problems:
                 self._problems.add(problem)
                 reproducer = f"{answer.method} {answer.path.partition('?')[0]} with {name}"
-                self.add("an error tells too much, or has no correlation id", f"{name}: {problem}", reproducer)
+                self.add("an answer tells too much, or has no correlation id", f"{name}: {problem}", reproducer)
 
 
 def list_disclosures(answer: Exchange, told: Sequence[Canary]) -> Iterator[str]:
@@ -176,6 +183,15 @@ def list_parts(url: str) -> Iterator[Canary]:
         "host and port of the source": parts.netloc.rpartition("@")[2],
         "the user of the source": unquote(parts.username or ""),
     }
+    return _watch_long(texts)
+
+
+def list_database(url: str) -> Iterator[Canary]:
+    """The path of a URL, which is a database or a file, likewise."""
+    return _watch_long({"the database of the source": unquote(urlsplit(url).path).strip("/")})
+
+
+def _watch_long(texts: Mapping[str, str]) -> Iterator[Canary]:
     for owner, text in texts.items():
         if len(text) >= 8:  # noqa: PLR2004 - shorter ones are words of other things too
             yield Canary(owner, text, len(text))
