@@ -8,7 +8,7 @@ from jivsbench.analysis import summarize
 from jivsbench.app.checks import score_results
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.formatting import format_number
-from jivsbench.model.gate import GateOutcome, Unit
+from jivsbench.model.gate import Comparator, Gate, GateOutcome, Unit
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.inputs import Waiver, WaiverTarget
 from jivsbench.model.metrics import Direction
@@ -174,16 +174,29 @@ def test_a_run_without_any_arm_still_has_a_page() -> None:
 
 def test_arms_share_their_scales() -> None:
     """The latency charts of both arms have the same axis, and so have their pools."""
-    charts = {chart.id: chart for chart in build_over_time(comparison().record).charts}
+    charts = {chart.id: chart for chart in build_over_time(comparison().record, ()).charts}
 
     assert charts["latency-0"].y_ticks == charts["latency-1"].y_ticks
     assert charts["pool-0"].y_ticks == charts["pool-1"].y_ticks
     assert charts["throughput"].bands
 
 
+def test_charts_draw_the_limits_of_the_gates_that_judged() -> None:
+    """Judged again by other gates, the dashed lines are theirs and not the plan's."""
+    sample = one_arm()
+    other = Gate("job.response", "p95", Comparator.LESS, 444, Unit.MILLISECONDS)
+    asked = (replace(sample.verdict.gates[0], gate=other),)
+    page = build_page(sample.record, sample.summary, replace(sample.verdict, gates=asked))
+    charts = {chart.id: [limit.label for limit in chart.limits] for chart in page.over_time.charts}
+
+    assert Gate("job.response", "p95", Comparator.LESS, 250, Unit.MILLISECONDS) in sample.record.plan.scenario.gates
+    assert charts["latency-0"] == ["p95 < 444 ms"]
+    assert charts["cache-hit-ratio"] == []
+
+
 def test_a_chart_never_draws_a_thin_p99() -> None:
     """Seconds with fewer than 100 jobs have no p99, and the chart says how many there are."""
-    latency = next(chart for chart in build_over_time(comparison().record).charts if chart.id == "latency-0")
+    latency = next(chart for chart in build_over_time(comparison().record, ()).charts if chart.id == "latency-0")
 
     assert "p99" not in {line.name for line in latency.lines}
     assert "p99 is left out of 36 of 36 seconds" in latency.note
@@ -197,7 +210,7 @@ def test_a_thinned_chart_of_an_open_loop_keeps_the_second_that_fell_short() -> N
         replace(row, second=second, offered=0 if second == 301 else 20, achieved=5 if second == 301 else 20)
         for second in range(500)
     )
-    page = build_over_time(replace(record, arms=(*record.arms[:-1], replace(record.arms[-1], series=rows))))
+    page = build_over_time(replace(record, arms=(*record.arms[:-1], replace(record.arms[-1], series=rows))), ())
     (chart,) = [chart for chart in page.charts if chart.id.startswith("offer")]
     cells = {cell for line in chart.table.rows for cell in line[1:]}
 
@@ -212,11 +225,11 @@ def test_an_open_loop_shows_what_was_planned_offered_and_achieved() -> None:
     series = tuple(replace(row, planned=20, offered=19, achieved=18) for row in candidate.series)
     opened = replace(record, arms=(baseline, replace(candidate, series=series)))
 
-    (chart,) = [chart for chart in build_over_time(opened).charts if chart.id.startswith("offer")]
+    (chart,) = [chart for chart in build_over_time(opened, ()).charts if chart.id.startswith("offer")]
 
     assert [line.name for line in chart.lines] == ["planned", "offered", "achieved"]
     assert chart.title == f"Iterations a second, {candidate.profile.name}"
-    assert not [chart for chart in build_over_time(record).charts if chart.id.startswith("offer")]
+    assert not [chart for chart in build_over_time(record, ()).charts if chart.id.startswith("offer")]
 
 
 def test_only_whole_pairs_are_compared() -> None:
@@ -283,7 +296,7 @@ def test_what_is_shaded_can_be_told_apart() -> None:
 def test_throughput_of_a_process_counts_the_measured_time_of_its_blocks() -> None:
     """One stroke a process and arm, with as many records a minute as all its blocks together."""
     record = spread(comparison().record, 6)
-    throughput = build_over_time(record).charts[0]
+    throughput = build_over_time(record, ()).charts[0]
     own = [block for block in record.arms[0].blocks if block.process == 0]
     rate = sum(block.rows for block in own) * 60e9 / sum(block.end_ns - block.measured_ns for block in own)
 

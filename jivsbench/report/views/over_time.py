@@ -1,12 +1,12 @@
 """What happened second by second, as charts. Long runs are thinned, and each chart says how."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.model.formatting import NOT_MEASURED, format_number
-from jivsbench.model.gate import Unit
+from jivsbench.model.gate import Gate, Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99
 from jivsbench.model.record import ArmRecord, BlockRow, RunKind, RunRecord, SeriesRow
 from jivsbench.report.charts import (
@@ -57,11 +57,12 @@ class OverTime:
     thinning: str
 
 
-def build_timeline(record: RunRecord) -> Timeline:
-    """What all charts of one run share: the axis of time, the blocks of the candidate, the colours."""
+def build_timeline(record: RunRecord, asked: Sequence[Gate] = ()) -> Timeline:
+    """What all charts of one run share: the axis of time, the blocks of the candidate, the colours, the limits that were set."""
     last_s = find_last_second(record)
     stretches, shading = shade(record)
-    return Timeline(record, build_time_frame(last_s, stretches), build_thinning(last_s), style_arms(record), shading)
+    frame = build_time_frame(last_s, stretches)
+    return Timeline(record, frame, build_thinning(last_s), style_arms(record), shading, tuple(asked))
 
 
 def shade(record: RunRecord) -> tuple[list[tuple[float, float]], str]:
@@ -80,9 +81,9 @@ def shade(record: RunRecord) -> tuple[list[tuple[float, float]], str]:
     return ([(start / _NS_PER_S, end / _NS_PER_S) for start, end in ends], text) if len(ends) <= _MOST_BANDS else ([], "")
 
 
-def build_over_time(record: RunRecord) -> OverTime:
-    """Throughput, latency, users, memory, CPU, pool and cache over time, all arms on the same scales."""
-    timeline = build_timeline(record)
+def build_over_time(record: RunRecord, asked: Sequence[Gate]) -> OverTime:
+    """Throughput, latency, users, memory, CPU, pool and cache over time, all arms on the same scales, with the limits asked."""
+    timeline = build_timeline(record, asked)
     charts = (
         _build_throughput(timeline),
         *_build_offers(timeline),
@@ -120,7 +121,7 @@ def _build_throughput(timeline: Timeline) -> Chart:
         timeline.thinning.mean(Series(name, style, tuple(Point(row.second, row.rows * 60.0) for row in arm.series)))
         for name, style, arm in timeline.arms()
     )
-    limits = find_limits(timeline.record, "throughput.records", "rate")
+    limits = find_limits(timeline, "throughput.records", "rate")
     return draw_chart(timeline, title, unit, series, limits=limits, note="Rows of jobs that ended in each second, times 60.")
 
 
@@ -129,7 +130,7 @@ def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart
     of = "process" if timeline.record.plan.processes > 1 else "block"
     stretches = {name: _measure_rates(arm, of) for name, _, arm in timeline.arms()}
     rates = [stretch.y for of_arm in stretches.values() for stretch in of_arm]
-    limits = find_limits(timeline.record, "throughput.records", "rate")
+    limits = find_limits(timeline, "throughput.records", "rate")
     y, y_ticks = frame.vertical(include_limits(max(rates, default=0.0), limits))
     rows = sorted((s.start, s.end, name, s.y) for name, of_arm in stretches.items() for s in of_arm)
     return Chart(
@@ -177,7 +178,7 @@ def _build_latencies(timeline: Timeline) -> list[Chart]:
         for name, _, arm in timeline.arms()
     }
     highest = max((highest_of(series) for series in per_arm.values()), default=0.0)
-    limits = find_limits(timeline.record, "job.response", None)
+    limits = find_limits(timeline, "job.response", None)
     return [
         draw_chart(
             timeline,
@@ -280,7 +281,7 @@ def _build_cache(timeline: Timeline) -> Chart:
         Unit.PERCENT,
         series,
         highest=100.0,
-        limits=find_limits(timeline.record, "cache.hits", "ratio"),
+        limits=find_limits(timeline, "cache.hits", "ratio"),
         note="Hits of the look-ups between two readings; a gap means no look-up.",
         why_absent=f"Not measured: {' and '.join(without)} has no cache." if len(without) == 1 else "",
     )

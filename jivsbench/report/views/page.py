@@ -56,7 +56,7 @@ def build_page(record: RunRecord, summary: Summary, verdict: Verdict) -> Page:
         first=build_first_screen(record, summary, verdict, [fact.name for fact in facts.missing]),
         key_figures=build_key_figures(record, summary, is_valid=headline.is_valid),
         behaviour=build_behaviour(record, summary),
-        over_time=build_over_time(record),
+        over_time=build_over_time(record, verdict.asked),
         phases=build_phases(record),
         resources=build_resources(record),
         pairs=build_pairs(record, summary),

@@ -21,6 +21,8 @@ class Timeline:
     styles: dict[str, str]
     shading: str = ""
     """What the shaded stretches of the frame mean."""
+    asked: tuple[Gate, ...] = ()
+    """The gates whose limits are drawn: those of the verdict, which need not be those of the plan."""
 
     def arms(self) -> list[tuple[str, str, ArmRecord]]:
         """Name, style and record of every arm."""
@@ -85,11 +87,11 @@ def _name_absent(names: Sequence[str]) -> str:
     return f"Not measured: {', '.join(names)}." if names else ""
 
 
-def find_limits(record: RunRecord, metric: str, statistic: str | None) -> list[tuple[float, str]]:
-    """Absolute limits that the plan's gates set for a metric, with their labels; any statistic when it is None."""
+def find_limits(timeline: Timeline, metric: str, statistic: str | None) -> list[tuple[float, str]]:
+    """Absolute limits that were set for a metric, with their labels; any statistic when it is None."""
     return [
         (gate.limit, _label(gate, statistic))
-        for gate in record.plan.scenario.gates
+        for gate in timeline.asked
         if gate.metric == metric and gate.change is None and statistic in (None, gate.statistic)
     ]
 
