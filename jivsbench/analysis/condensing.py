@@ -1,15 +1,17 @@
 """Keeps the monitor's rows of a long load bounded: of every few looks one stays, with what the others spread over.
 
 The look that stays is a real one, so counters and evenly spaced readings stay what they are; the least, the mean and the
-greatest of each gauge stand beside it, so that no peak is lost. Every look is in monitor.jsonl.
+greatest of each gauge, and the sum and the greatest of what sessions waited for, stand beside it, so that no peak is lost.
+Every look is in monitor.jsonl.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from jivsbench.model.monitor_rows import MonitorRow, ServerRow, Spread
+from jivsbench.model.monitor_rows import MonitorRow, ServerRow, Spread, WaitSpread
 
 # Half an hour of looks; growth is judged by a rule that was tried on 180 to 1,440 readings.
 MOST_ROWS: Final = 1800
@@ -60,6 +62,14 @@ def read_spread(row: MonitorRow | ServerRow, gauge: str) -> Spread | None:
     return None if value is None else Spread(gauge, 1, value, value, value)
 
 
+def count_waits(row: ServerRow) -> tuple[int, tuple[WaitSpread, ...]]:
+    """How many looks told what sessions waited for, and what they told; a version before kept one look's alone."""
+    if row.wait_spreads is None:
+        return int(row.own_sessions is not None), tuple(_spread_waits([row]))
+    told = read_spread(row, "own_sessions")
+    return (0 if told is None else told.known), row.wait_spreads
+
+
 def _divide(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
     part: list[Row] = []
     last: dict[str, float] = {}
@@ -83,7 +93,10 @@ def _divide(rows: Sequence[Row], size: int) -> Iterator[list[Row]]:
 def _merge(rows: list[Row]) -> Row:
     kind = type(rows[0])
     kept = next((row for row in reversed(rows) if getattr(row, _ANSWERED[kind]) is not None), rows[-1])
-    return replace(kept, looks=len(rows), spreads=tuple(_list_spreads(rows, _GAUGES[kind])))
+    merged = replace(kept, looks=len(rows), spreads=tuple(_list_spreads(rows, _GAUGES[kind])))
+    if isinstance(merged, ServerRow):
+        return replace(merged, wait_spreads=tuple(_spread_waits([row for row in rows if isinstance(row, ServerRow)])))
+    return merged
 
 
 def _list_spreads(rows: Sequence[Row], gauges: Sequence[str]) -> Iterator[Spread]:
@@ -91,3 +104,18 @@ def _list_spreads(rows: Sequence[Row], gauges: Sequence[str]) -> Iterator[Spread
         read = [value for row in rows if (value := getattr(row, gauge)) is not None]
         if read:
             yield Spread(gauge, len(read), min(read), sum(read) / len(read), max(read))
+
+
+def _spread_waits(rows: Sequence[ServerRow]) -> Iterator[WaitSpread]:
+    counts: dict[tuple[str, str | None], list[int]] = {}
+    for row in rows:
+        if row.own_sessions is None:
+            continue
+        own: Counter[tuple[str, str | None]] = Counter()
+        for wait in row.waits:
+            own[wait.kind, wait.event] += wait.sessions
+            own[wait.kind, None] += wait.sessions
+        for key, sessions in own.items():
+            counts.setdefault(key, []).append(sessions)
+    for (kind, event), found in counts.items():
+        yield WaitSpread(kind, event, sum(found), max(found))

@@ -67,6 +67,17 @@ def format_quantity(value: float | None, unit: Unit, better: Direction | None = 
     return number if number == NOT_MEASURED or unit is Unit.COUNT else f"{number} {unit.value}"
 
 
+def format_decimals(value: float | None, decimals: int, better: Direction | None = None) -> str:
+    """A value that has no unit of its own, with so many decimals.
+
+    >>> format_decimals(0.0013, 2, Direction.LOWER), format_decimals(0.0013, 2), format_decimals(0.0, 2)
+    ('0.01', '< 0.01', '0')
+    """
+    if value is None or not math.isfinite(value):
+        return NOT_MEASURED
+    return _round_honestly(value, Unit.COUNT, decimals, better)
+
+
 def format_beside(value: float | None, limit: float, unit: Unit, better: Direction | None = None) -> str:
     """A value with as many decimals as it takes to see on which side of `limit` it lies.
 

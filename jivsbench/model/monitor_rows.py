@@ -21,6 +21,18 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitSpread:
+    """What sessions waited for over the looks that told it; `event` is None for a whole kind."""
+
+    kind: str
+    event: str | None
+    total: int
+    """Sessions of all these looks added up."""
+    high: int
+    """Sessions of the look with the most of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorRow:
     """One look at a target: its process tree, and what it says of its pools and its cache. None: could not be read."""
 
@@ -66,6 +78,8 @@ class ServerRow:
     looks: int = 1
     """As in MonitorRow."""
     spreads: tuple[Spread, ...] = ()
+    wait_spreads: tuple[WaitSpread, ...] | None = None
+    """`waits` over the looks that this row stands for. None: it is one look, or of a version that kept the waits of one only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jivsbench.analysis import find_invalidities, summarize
-from jivsbench.analysis.condensing import MOST_ROWS, condense, highest
+from jivsbench.analysis.condensing import MOST_ROWS, condense, count_waits, highest
 from jivsbench.analysis.readings import count_looks, count_lost_looks, find_restart
 from jivsbench.analysis.recomputation import recompute_monitor
 from jivsbench.analysis.trend import judge_growth
+from jivsbench.model.activity import WaitCount
 from jivsbench.model.behaviour import Trend
 from jivsbench.model.gate import Unit
 from jivsbench.model.monitor_rows import MonitorRow, ServerRow
@@ -116,3 +117,27 @@ def test_the_greatest_of_all_looks_is_the_greatest_of_the_rows(sessions, most) -
     assert max((count for count in known if count is not None), default=None) == max(
         (count for count in sessions if count is not None), default=None
     )
+
+
+_WAITS = st.lists(
+    st.builds(WaitCount, st.sampled_from(["Lock", "IO"]), st.sampled_from(["a", "b"]), st.integers(0, 9)), max_size=3
+)
+
+
+@given(st.lists(st.none() | _WAITS, min_size=1, max_size=60), st.integers(1, 20))
+def test_no_wait_of_any_look_is_lost(waits, most) -> None:
+    """Sums and peaks of what sessions waited for are those of all looks that told it, and so is their number."""
+    rows = [
+        ServerRow(float(second), own_sessions=None if told is None else 9, waits=tuple(told or ()))
+        for second, told in enumerate(waits)
+    ]
+
+    def add_up(some):
+        found: dict = {}
+        for row in some:
+            for wait in count_waits(row)[1]:
+                total, high = found.get((wait.kind, wait.event), (0, 0))
+                found[wait.kind, wait.event] = total + wait.total, max(high, wait.high)
+        return sum(count_waits(row)[0] for row in some), found
+
+    assert add_up(condense(rows, most)) == add_up(rows)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from jivsbench.analysis.condensing import highest
-from jivsbench.model.formatting import NOT_MEASURED, format_count, format_number, format_quantity
+from jivsbench.analysis.condensing import count_waits, highest
+from jivsbench.model.formatting import NOT_MEASURED, format_count, format_decimals, format_number, format_quantity
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.monitor_rows import ServerRecord, ServerRow
@@ -21,6 +21,8 @@ _PERCENT: Final = 100.0
 _MOST_WAITS: Final = 5
 _MOST_STATEMENTS: Final = 10
 _STYLES: Final = ("pool-active", "pool-idle", "pool-waiting", "p50", "p95", "p99")
+_SESSIONS_NOTE: Final = "Of the target's user; those that run a statement, by what they wait for. The monitor's own is not in it."
+_ONE_LOOK_NOTE: Final = "The waits are those of one look in several, as this file has no others: more may have waited in between."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Resources:
     charts: tuple[Chart, ...]
     statements: DataTable | None
     waits: DataTable | None
+    waits_title: str
     not_told: tuple[str, ...]
     costs: tuple[str, ...]
 
@@ -52,6 +55,7 @@ def build_resources(record: RunRecord) -> Resources:
         charts=tuple(charts),
         statements=_tabulate_statements(servers) if servers and servers.statements else None,
         waits=_tabulate_waits(servers) if servers else None,
+        waits_title=_name_waits(servers) if servers else "",
         not_told=servers.not_told if servers else ("the servers behind the target: this run did not look at them",),
         costs=_describe_costs(record),
     )
@@ -70,7 +74,7 @@ def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
         Series("the target's user", _STYLES[0], _points((row.second, highest(row, "own_sessions")) for row in servers.rows))
     ]
     series += [
-        Series(kind, style, _points((row.second, _count_waits(row, kind)) for row in servers.rows))
+        Series(kind, style, _points((row.second, _highest_waits(row, kind)) for row in servers.rows))
         for kind, style in zip(kinds, _STYLES[1:], strict=False)
     ]
     return draw_chart(
@@ -78,7 +82,7 @@ def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
         "Sessions at the source",
         Unit.COUNT,
         tuple(map(timeline.thinning.highest, series)),
-        note="Of the target's user; those that run a statement, by what they wait for. The monitor's own is not in it.",
+        note=f"{_SESSIONS_NOTE} {_ONE_LOOK_NOTE}" if any(_keeps_one_look(row) for row in servers.rows) else _SESSIONS_NOTE,
     )
 
 
@@ -102,29 +106,53 @@ def _points(values: Iterable[tuple[float, float | None]]) -> tuple[Point, ...]:
     return tuple(Point(second, None if value is None else float(value)) for second, value in values)
 
 
-def _count_waits(row: ServerRow, kind: str) -> int | None:
-    return None if row.own_sessions is None else sum(wait.sessions for wait in row.waits if wait.kind == kind)
+def _keeps_one_look(row: ServerRow) -> bool:
+    """True for a row of a version that kept the waits of one of its looks alone."""
+    return row.wait_spreads is None and row.looks > 1
+
+
+def _highest_waits(row: ServerRow, kind: str) -> int | None:
+    looks, waits = count_waits(row)
+    return max((wait.high for wait in waits if wait.kind == kind and wait.event is None), default=0) if looks else None
 
 
 def _rank_waits(servers: ServerRecord) -> list[str]:
-    totals: dict[str, int] = {}
+    totals = _add_waits(servers)
+    kinds = [kind for kind, event in totals if event is None]
+    return sorted(kinds, key=lambda kind: -totals[kind, None])
+
+
+def _add_waits(servers: ServerRecord) -> dict[tuple[str, str | None], int]:
+    """Sessions of all looks added up, by kind and event and by kind alone."""
+    totals: dict[tuple[str, str | None], int] = {}
     for row in servers.rows:
-        for wait in row.waits:
-            totals[wait.kind] = totals.get(wait.kind, 0) + wait.sessions
-    return sorted(totals, key=lambda kind: -totals[kind])
+        for wait in count_waits(row)[1]:
+            totals[wait.kind, wait.event] = totals.get((wait.kind, wait.event), 0) + wait.total
+    return totals
+
+
+def _count_told_looks(servers: ServerRecord) -> int:
+    return sum(count_waits(row)[0] for row in servers.rows)
 
 
 def _tabulate_waits(servers: ServerRecord) -> DataTable | None:
-    totals: dict[tuple[str, str], int] = {}
-    looks = sum(row.own_sessions is not None for row in servers.rows)
-    for row in servers.rows:
-        for wait in row.waits if row.own_sessions is not None else ():
-            totals[wait.kind, wait.event] = totals.get((wait.kind, wait.event), 0) + wait.sessions
-    if not totals:
+    totals = [(kind, event, total) for (kind, event), total in _add_waits(servers).items() if event is not None]
+    looks = _count_told_looks(servers)
+    if not totals or not looks:
         return None
-    ranked = sorted(totals.items(), key=lambda one: -one[1])[:_MOST_WAITS]
-    rows = tuple((kind, event, f"{count / looks:.2f}") for (kind, event), count in ranked)
+    ranked = sorted(totals, key=lambda one: -one[2])[:_MOST_WAITS]
+    rows = tuple((kind, event, format_decimals(total / looks, 2, Direction.LOWER)) for kind, event, total in ranked)
     return DataTable(("waits for", "event", "sessions on average"), rows)
+
+
+def _name_waits(servers: ServerRecord) -> str:
+    told, looks = _count_told_looks(servers), sum(row.looks for row in servers.rows)
+    of = (
+        f"all {format_count(looks)} looks"
+        if told == looks
+        else f"the {format_count(told)} of {format_count(looks)} looks that are known"
+    )
+    return f"Sessions that ran a statement, by what they waited for, on average over {of}"
 
 
 def _tabulate_statements(servers: ServerRecord) -> DataTable:
