@@ -16,8 +16,8 @@ PLOT_LEFT: Final = 58.0
 PLOT_RIGHT: Final = WIDTH - 10.0
 PLOT_TOP: Final = 22.0
 PLOT_BOTTOM: Final = HEIGHT - 34.0
-# A point that lies further than this many steps from its neighbour has a gap before it.
-_GAP_STEPS: Final = 1.5
+# A point that lies further from its neighbour than this many times what it covers has a gap before it.
+GAP_SPANS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,19 @@ class Point:
 
     x: float
     y: float | None
+    span: float = 1.0
+    """How much of the axis it covers, which is how far its neighbours lie."""
+    is_whole: bool = True
+    """False where part of what it covers was not measured: no line leads on from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values in order. `step` is the distance of neighbours; `style` one of the page's colour names."""
+    """Values in order; `style` is one of the page's colour names."""
 
     name: str
     style: str
     points: tuple[Point, ...]
-    step: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +157,11 @@ def draw_series(series: Series, x: Scale, y: Scale) -> Line:
             previous_x = None
             continue
         place = (x.place(point.x), y.place(point.y))
-        if previous_x is None or point.x - previous_x > _GAP_STEPS * series.step:
+        if previous_x is None or point.x - previous_x > GAP_SPANS * point.span:
             runs.append([place])
         else:
             runs[-1].append(place)
-        previous_x = point.x
+        previous_x = point.x if point.is_whole else None
     path = "".join(_build_path(run) for run in runs if len(run) > 1)
     return Line(series.name, series.style, path, tuple(run[0] for run in runs if len(run) == 1))
 

@@ -1,10 +1,13 @@
 """Charts: nothing is interpolated, scales are honest, long runs are thinned against the target."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jivsbench.model.monitor_rows import MonitorRow
+from jivsbench.analysis.condensing import condense
+from jivsbench.model.monitor_rows import MonitorRow, ServerRow
 from jivsbench.report.charts import Point, Series, Stretch, draw_series, draw_stretches
 from jivsbench.report.scales import (
     Scale,
@@ -14,7 +17,7 @@ from jivsbench.report.scales import (
     build_value_scale,
     format_clock,
 )
-from jivsbench.report.views.monitor_series import cache_points, cpu_points, memory_points
+from jivsbench.report.views.monitor_series import cache_points, cpu_points, gauge_points, memory_points
 from jivsbench.report.views.thinning import MAX_POINTS, build_thinning
 
 UNIT = Scale(0.0, 10.0, 0.0, 10.0)
@@ -131,6 +134,65 @@ def test_a_long_run_keeps_its_worst_seconds() -> None:
     assert "highest second" in thinning.describe()
 
 
+def _draw_soak(points: tuple[Point, ...]) -> str:
+    """The path of a line over 7,800 s, of which a drawn point covers 33, one unit of the drawing a second."""
+    scale = Scale(0.0, 7800.0, 0.0, 7800.0)
+    return draw_series(build_thinning(7800).highest(Series("one", "arm-a", points)), scale, UNIT).path
+
+
+def test_a_thinned_line_is_whole_where_every_second_was_measured() -> None:
+    """One stroke from the first point to the last."""
+    path = _draw_soak(tuple(Point(second, 1.0) for second in range(7800)))
+
+    assert path.count("M") == 1
+    assert path.startswith("M0 1L33 1")
+    assert path.endswith(f"{7800 // 33 * 33} 1")
+
+
+@pytest.mark.parametrize("first", [3300, 3320, 3332])
+def test_a_thinned_line_breaks_over_a_hole(first: int) -> None:
+    """64 s without a row, wherever they begin: no stroke passes over any of them, and the rest is joined."""
+    path = _draw_soak(tuple(Point(second, 1.0) for second in range(7800) if not first <= second < first + 64))
+    before, after = (part.split("L")[-1] for part in path.split("M")[1:3])
+
+    assert path.count("M") == 2
+    assert float(before.split()[-2]) <= first
+    assert float(path.split("M")[2].split()[0]) >= first + 64
+    assert after
+
+
+@pytest.mark.parametrize("second", [3300, 3315, 3332])
+def test_a_thinned_line_breaks_over_a_reading_that_failed(second: int) -> None:
+    """One of the 33 of a point: the stroke over their time is left out, the point stays."""
+    path = _draw_soak(tuple(Point(float(place), None if place == second else 1.0) for place in range(7800)))
+
+    assert " 1M3333 1L" in path
+    assert "3300 1M" in path
+
+
+def test_a_thinned_line_breaks_over_looks_that_failed_and_are_part_of_a_row() -> None:
+    """Of a long load a row stands for several looks: one of them that failed is a hole too, and whole rows are none."""
+    rows = [ServerRow(second + 0.02, own_sessions=None if second == 3315 else 4) for second in range(7800)]
+    holes, whole = (
+        _draw_soak(gauge_points(condense(looks), "own_sessions"))
+        for looks in (rows, [replace(row, own_sessions=4) for row in rows])
+    )
+
+    assert whole.count("M") == 1
+    assert holes.count("M") == 2
+    assert "3300 4M3333 4" in holes
+
+
+def test_rates_of_a_long_load_are_joined() -> None:
+    """The rows that stand for several looks lie further apart than a second, and nothing lacks between them."""
+    rows = tuple(
+        _monitor(second + 0.02, rss_bytes=1, cpu_s=second * 0.5, cache_hits=second, cache_misses=0) for second in range(7800)
+    )
+
+    assert _draw_soak(cpu_points(condense(rows))).count("M") == 1
+    assert _draw_soak(tuple(Point(point.x, 1.0, point.span) for point in cache_points(condense(rows)))).count("M") == 1
+
+
 def test_memory_is_pss_or_rss_but_never_a_mix() -> None:
     """PSS wins when it was read at all; RSS stands in only when no PSS was."""
     both = (_monitor(0, rss_bytes=9 << 20, pss_bytes=5 << 20), _monitor(1, rss_bytes=9 << 20))
@@ -157,6 +219,14 @@ def test_readings_far_apart_are_not_neighbours() -> None:
     rows = (_monitor(0, cpu_s=0.0), _monitor(1, cpu_s=0.5), _monitor(9, cpu_s=8.5), _monitor(10, cpu_s=9.0))
 
     assert cpu_points(rows) == (Point(1, 0.5), Point(10, 0.5))
+
+
+def test_looks_at_a_server_far_apart_are_not_neighbours_either() -> None:
+    """Nor two side by side, as the last two are: the hits between them are no rate of a second."""
+    seconds = (0.0, 1.0, 9.0, 10.0, 10.1)
+    rows = tuple(ServerRow(second, cache_hits=int(second * 10), cache_misses=0) for second in seconds)
+
+    assert cache_points(rows) == (Point(1.0, 100.0), Point(10.0, 100.0))
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 8), (1, 100), (151, 250)])

@@ -61,3 +61,11 @@ def test_a_rare_wait_is_not_rounded_to_nothing() -> None:
 
     assert shown.waits is not None
     assert shown.waits.rows[0][2] == "0.01"
+
+
+def test_hits_at_the_cache_are_not_spread_over_looks_that_are_missing() -> None:
+    """Between the looks at 1 s and at 9 s nobody looked: the chart says nothing of that time."""
+    rows = [ServerRow(float(second), cache_hits=90 * second, cache_misses=10 * second) for second in (0, 1, 9, 10)]
+    chart = next(chart for chart in show(rows).charts if chart.id == "hits-at-the-cache's-server")
+
+    assert chart.table.rows == (("0:01", "90.0"), ("0:10", "90.0"))

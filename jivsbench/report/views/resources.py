@@ -1,22 +1,19 @@
 """What the load needed: handles and threads of the targets, the servers behind them, and what generating and watching cost."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from jivsbench.analysis.condensing import count_waits, highest
+from jivsbench.analysis.condensing import count_waits
 from jivsbench.model.formatting import NOT_MEASURED, format_count, format_decimals, format_number, format_quantity
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.monitor_rows import ServerRecord, ServerRow
 from jivsbench.model.record import RunRecord
 from jivsbench.report.charts import Chart, DataTable, Point, Series
-from jivsbench.report.views.monitor_series import gauge_points, hit_percent
+from jivsbench.report.views.monitor_series import BYTES_PER_MIB, cache_points, gauge_points, scale_points
 from jivsbench.report.views.over_time import build_timeline
 from jivsbench.report.views.time_chart import Timeline, draw_chart
 
-_BYTES_PER_MIB: Final = 1024 * 1024
 _PERCENT: Final = 100.0
 _MOST_WAITS: Final = 5
 _MOST_STATEMENTS: Final = 10
@@ -70,11 +67,9 @@ def _target_chart(timeline: Timeline, title: str, gauge: str) -> Chart:
 
 def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
     kinds = _rank_waits(servers)[: len(_STYLES) - 1]
-    series = [
-        Series("the target's user", _STYLES[0], _points((row.second, highest(row, "own_sessions")) for row in servers.rows))
-    ]
+    series = [Series("the target's user", _STYLES[0], gauge_points(servers.rows, "own_sessions"))]
     series += [
-        Series(kind, style, _points((row.second, _highest_waits(row, kind)) for row in servers.rows))
+        Series(kind, style, tuple(_read_waits(row, kind) for row in servers.rows))
         for kind, style in zip(kinds, _STYLES[1:], strict=False)
     ]
     return draw_chart(
@@ -87,23 +82,15 @@ def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
 
 
 def _cache_memory_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
-    points = _points(
-        (row.second, None if (most := highest(row, "cache_memory_bytes")) is None else most / _BYTES_PER_MIB)
-        for row in servers.rows
-    )
+    points = scale_points(gauge_points(servers.rows, "cache_memory_bytes"), BYTES_PER_MIB)
     series = timeline.thinning.highest(Series("cache", _STYLES[0], points))
     return draw_chart(timeline, "Memory of the cache's server", Unit.MEBIBYTES, (series,))
 
 
 def _cache_hits_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
-    points = [Point(after.second, hit_percent(before, after)) for before, after in pairwise(servers.rows)]
-    series = timeline.thinning.lowest(Series("cache", _STYLES[0], tuple(points)))
+    series = timeline.thinning.lowest(Series("cache", _STYLES[0], cache_points(servers.rows)))
     note = "Keyspace hits of all who use it, between two looks; a gap means no look-up."
     return draw_chart(timeline, "Hits at the cache's server", Unit.PERCENT, (series,), highest=_PERCENT, note=note)
-
-
-def _points(values: Iterable[tuple[float, float | None]]) -> tuple[Point, ...]:
-    return tuple(Point(second, None if value is None else float(value)) for second, value in values)
 
 
 def _keeps_one_look(row: ServerRow) -> bool:
@@ -111,9 +98,11 @@ def _keeps_one_look(row: ServerRow) -> bool:
     return row.wait_spreads is None and row.looks > 1
 
 
-def _highest_waits(row: ServerRow, kind: str) -> int | None:
-    looks, waits = count_waits(row)
-    return max((wait.high for wait in waits if wait.kind == kind and wait.event is None), default=0) if looks else None
+def _read_waits(row: ServerRow, kind: str) -> Point:
+    """Most sessions at once that waited for it in the looks that a row stands for; in those that told none, 0."""
+    told, waits = count_waits(row)
+    most = max((wait.high for wait in waits if wait.kind == kind and wait.event is None), default=0)
+    return Point(row.second, float(most) if told else None, row.looks, told == row.looks)
 
 
 def _rank_waits(servers: ServerRecord) -> list[str]:

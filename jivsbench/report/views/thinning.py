@@ -1,12 +1,13 @@
-"""Long runs drawn with fewer points, in the way that flatters the target least."""
+"""Long runs drawn with fewer points, in the way that flatters the target least, and never across a hole."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from jivsbench.model.formatting import format_duration
-from jivsbench.report.charts import Point, Series
+from jivsbench.report.charts import GAP_SPANS, Point, Series
 
 MAX_POINTS: Final = 240
 
@@ -35,7 +36,9 @@ class Thinning:
             return ""
         return (
             f"Each point covers {format_duration(self.width_s)}: throughput is their mean, the cache hit ratio "
-            "and iterations a second their lowest second, everything else their highest second. Every second stands in run.json."
+            "and iterations a second their lowest second, everything else their highest second. "
+            "No line leads on from a point that lacks one of its readings. "
+            "Every second of the load stands in run.json, every look of the monitor in monitor.jsonl."
         )
 
     def _thin(self, series: Series, choose: Callable[[Sequence[float]], float]) -> Series:
@@ -43,13 +46,31 @@ class Thinning:
             return series
         stretches: dict[int, list[float]] = {}
         for point in series.points:
-            values = stretches.setdefault(int(point.x // self.width_s), [])
+            values = stretches.setdefault(self._place(point.x), [])
             if point.y is not None:
                 values.append(point.y)
+        torn = self._find_torn(series.points)
         points = tuple(
-            Point(float(index * self.width_s), choose(values) if values else None) for index, values in sorted(stretches.items())
+            Point(float(index * self.width_s), choose(values) if values else None, float(self.width_s), index not in torn)
+            for index, values in sorted(stretches.items())
         )
-        return replace(series, points=points, step=float(self.width_s))
+        return replace(series, points=points)
+
+    def _place(self, second: float) -> int:
+        return int(second // self.width_s)
+
+    def _find_torn(self, points: Sequence[Point]) -> set[int]:
+        """The stretches in which something was not measured: a reading failed, was only part of one, or is not there."""
+        torn = {self._place(point.x) for point in points if point.y is None or not point.is_whole}
+        # A rate covers the time since the reading before it.
+        if points and points[0].x % self.width_s > (1 + GAP_SPANS) * points[0].span:
+            torn.add(self._place(points[0].x))
+        for before, after in pairwise(points):
+            if after.x - before.x > GAP_SPANS * after.span:
+                # Where the first and the last of the missing readings were due.
+                ends = (self._place(before.x + after.span), self._place(after.x - after.span))
+                torn.update(ends)
+        return torn
 
 
 def build_thinning(last_s: float) -> Thinning:
