@@ -11,7 +11,10 @@ from typing import Final
 from jivsbench.analysis.failed_jobs import tried_jobs
 from jivsbench.analysis.validity import find_faults_but_lag, find_lag_fault
 from jivsbench.model.behaviour import Plateau
+from jivsbench.model.formatting import format_beside
+from jivsbench.model.gate import Unit
 from jivsbench.model.histogram import merge_histograms
+from jivsbench.model.metrics import Direction
 from jivsbench.model.record import ArmRecord, GeneratorFacts
 from jivsbench.model.sample import OperationKind
 
@@ -63,7 +66,8 @@ def _find_break(arm: ArmRecord, flow: _Flow, p95_ns: float, p95_limit_ns: float)
     if arm.job_errors > MOST_ERRORS * tried:
         return f"{arm.job_errors} of {tried} jobs failed"
     if p95_ns > p95_limit_ns:
-        return f"p95 was {p95_ns / _NS_PER_MS:.0f} ms"
+        limit_ms = p95_limit_ns / _NS_PER_MS
+        return f"p95 was {format_beside(p95_ns / _NS_PER_MS, limit_ms, Unit.MILLISECONDS, Direction.LOWER)}"
     # Of few arrivals one is more than a twentieth, and one is always under way when the time is up.
     if flow.achieved + 1 < LEAST_ACHIEVED * flow.planned:
         return f"only {flow.achieved} of {flow.planned} that arrived ended without a failure: work piles up"

@@ -1,11 +1,13 @@
 """Does a run say anything about its target? Each reason why not is one sentence with the figure and its limit."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from jivsbench.analysis.consistency import check_consistency, find_contradictions
 from jivsbench.analysis.readings import find_restart, has_readings
-from jivsbench.model.gate import WindowKind
+from jivsbench.model.formatting import format_beside, format_limit
+from jivsbench.model.gate import Unit, WindowKind
 from jivsbench.model.histogram import merge_histograms
 from jivsbench.model.monitor_rows import MonitorFacts
 from jivsbench.model.record import ArmRecord, GeneratorFacts, RunKind, RunRecord
@@ -104,13 +106,12 @@ def _judge_cpu(facts: GeneratorFacts) -> Iterator[str]:
     if facts.cpu_ratio is None:
         yield f"the load generator's CPU is unknown, at most {MAX_GENERATOR_CPU_RATIO:.0%} of its core is allowed"
     elif facts.cpu_ratio > MAX_GENERATOR_CPU_RATIO:
-        yield f"the load generator used {facts.cpu_ratio:.2%} of its core, at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
+        used, most = _percents(facts.cpu_ratio, MAX_GENERATOR_CPU_RATIO)
+        yield f"the load generator used {used} of its core, at most {most} is allowed"
     elif facts.cpu_highest_ratio is not None and facts.cpu_highest_ratio > MAX_GENERATOR_CPU_RATIO:
         # Saturated at the peak alone is saturated where the answers are.
-        yield (
-            f"the load generator used {facts.cpu_highest_ratio:.2%} of its core in its busiest 10 s,"
-            f" at most {MAX_GENERATOR_CPU_RATIO:.0%} is allowed"
-        )
+        used, most = _percents(facts.cpu_highest_ratio, MAX_GENERATOR_CPU_RATIO)
+        yield f"the load generator used {used} of its core in its busiest 10 s, at most {most} is allowed"
 
 
 def _judge_offer(facts: GeneratorFacts, *, is_aborted: bool = False) -> Iterator[str]:
@@ -144,10 +145,24 @@ def find_lag_fault(facts: GeneratorFacts, arms: Sequence[ArmRecord]) -> str | No
     # One generator drives all arms: the fastest of them sets the limit.
     limit_ns = lag_limit_ns(min(medians, default=None))
     if facts.lag_p99_ns is None:
-        return f"the load generator's lag is unknown, its p99 may be at most {limit_ns / 1e6:.3g} ms"
+        return f"the load generator's lag is unknown, its p99 may be at most {_milliseconds(0.0, limit_ns)[1]}"
     if facts.lag_p99_ns <= limit_ns:
         return None
-    return f"the load generator's lag p99 was {facts.lag_p99_ns / 1e6:.4g} ms, at most {limit_ns / 1e6:.3g} ms is allowed"
+    late, most = _milliseconds(facts.lag_p99_ns, limit_ns)
+    return f"the load generator's lag p99 was {late}, at most {most} is allowed"
+
+
+def _percents(ratio: float, limit_ratio: float) -> tuple[str, str]:
+    """What was found, with the digits that tell it from its limit, and the limit."""
+    limit = round(limit_ratio * 100, 6)
+    texts = format_beside(ratio * 100, limit, Unit.PERCENT), format_limit(limit, Unit.PERCENT)
+    return texts[0].replace(" %", "%"), texts[1].replace(" %", "%")
+
+
+def _milliseconds(found_ns: float, limit_ns: float) -> tuple[str, str]:
+    # A limit that follows from the target's own times has many digits: cut, for what lies above it lies above what is shown.
+    limit = math.floor(limit_ns / 1e3) / 1e3
+    return format_beside(found_ns / 1e6, limit, Unit.MILLISECONDS), format_limit(limit, Unit.MILLISECONDS)
 
 
 def _judge_arrivals(facts: GeneratorFacts) -> Iterator[str]:
@@ -155,22 +170,18 @@ def _judge_arrivals(facts: GeneratorFacts) -> Iterator[str]:
     if planned is not None and offered is not None and abs(offered - planned) > planned * MAX_OFF_PLAN_RATIO:
         yield f"{offered} iterations were offered of {planned} planned, at most {MAX_OFF_PLAN_RATIO:.0%} off is allowed"
     if facts.off_plan_ratio is not None and facts.off_plan_ratio > MAX_OFF_PLAN_RATIO:
-        yield (
-            f"{facts.off_plan_ratio:.2%} of the planned iterations were offered more than 0.1 s late,"
-            f" at most {MAX_OFF_PLAN_RATIO:.0%} off the plan is allowed"
-        )
+        late, most = _percents(facts.off_plan_ratio, MAX_OFF_PLAN_RATIO)
+        yield f"{late} of the planned iterations were offered more than 0.1 s late, at most {most} off the plan is allowed"
 
 
 def _judge_machine(facts: GeneratorFacts) -> Iterator[str]:
     if facts.steal_ratio is not None and facts.steal_ratio > MAX_STEAL_RATIO:
-        yield (
-            f"the hypervisor stole {facts.steal_ratio:.2%} of the machine's CPU time, at most {MAX_STEAL_RATIO:.0%} is allowed"
-        )
+        stolen, most = _percents(facts.steal_ratio, MAX_STEAL_RATIO)
+        yield f"the hypervisor stole {stolen} of the machine's CPU time, at most {most} is allowed"
     if facts.clock_jump_ns is not None and facts.clock_jump_ns > MAX_CLOCK_JUMP_NS:
-        yield (
-            f"the machine's clock was set during the load, by {facts.clock_jump_ns / 1e9:.3f} s:"
-            f" at most {MAX_CLOCK_JUMP_NS / 1e6:.0f} ms is allowed"
-        )
+        moved = format_beside(facts.clock_jump_ns / 1e9, MAX_CLOCK_JUMP_NS / 1e9, Unit.SECONDS)
+        most = format_limit(MAX_CLOCK_JUMP_NS / 1e9, Unit.SECONDS)
+        yield f"the machine's clock was set during the load, by {moved}: at most {most} is allowed"
 
 
 def _service_p50_ns(arm: ArmRecord) -> float | None:

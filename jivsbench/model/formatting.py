@@ -5,6 +5,7 @@ appear only when the value is exactly that. A value beside its limit gets the di
 """
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
@@ -15,7 +16,7 @@ from jivsbench.model.metrics import Direction
 NOT_MEASURED: Final = "not measured"
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 TO: Final = "\N{EN DASH}"
-_MINUS: Final = "\N{MINUS SIGN}"
+MINUS: Final = "\N{MINUS SIGN}"
 _MAX_DECIMALS: Final = 6
 # Binary floats carry dust (0.07 * 100 = 7.000000000000001); nine digits keep every real digit and drop the dust.
 _DUST: Final = Context(prec=9)
@@ -79,21 +80,32 @@ def format_decimals(value: float | None, decimals: int, better: Direction | None
 
 
 def format_beside(value: float | None, limit: float, unit: Unit, better: Direction | None = None) -> str:
-    """A value with as many decimals as it takes to see on which side of `limit` it lies.
+    """A value with as many decimals as it takes to see on which side of `limit` it lies, or that it is the limit.
 
     >>> format_beside(249.96, 250.0, Unit.MILLISECONDS, Direction.LOWER)
     '249.96 ms'
+    """
+    return format_among(value, (limit,), unit, better)
+
+
+def format_among(value: float | None, limits: Sequence[float], unit: Unit, better: Direction | None = None) -> str:
+    """The same beside several limits; without any it is `format_quantity`.
+
+    >>> format_among(4.963, (5.0, 4.97), Unit.PERCENT, Direction.LOWER)
+    '4.963 %'
     """
     if value is None or not math.isfinite(value):
         return NOT_MEASURED
     decimals = _decimals_for(value, unit)
     text = _round_honestly(value, unit, decimals, better)
-    while value != limit and decimals < _MAX_DECIMALS and _reads_as(text, limit):
+    while decimals < _MAX_DECIMALS and not all(_shows_side(text, value, limit) for limit in limits):
         decimals += 1
         text = _round_honestly(value, unit, decimals, better)
-    if value != limit and _reads_as(text, limit):
+    hidden = next((limit for limit in limits if not _shows_side(text, value, limit)), None)
+    if hidden is not None:
         # They differ in a digit that nobody would read; which side it is still decides the gate.
-        return f"{'>' if value > limit else '<'} {format_limit(limit, unit)}"
+        sign = "" if value == hidden else "> " if value > hidden else "< "
+        return f"{sign}{format_limit(hidden, unit)}"
     return text if unit is Unit.COUNT else f"{text} {unit.value}"
 
 
@@ -104,7 +116,7 @@ def format_limit(limit: float, unit: Unit) -> str:
     ('20,000 records/min', False)
     """
     number = f"{int(limit):,}" if limit == int(limit) else repr(limit)
-    number = number.replace("-", _MINUS, 1) if limit < 0 else number
+    number = number.replace("-", MINUS, 1) if limit < 0 else number
     return number if unit is Unit.COUNT else f"{number} {unit.value}"
 
 
@@ -114,7 +126,7 @@ def format_change(percent: float, decimals: int = 1) -> str:
     >>> format_change(2.04), format_change(-2.04, 2).isascii()
     ('+2.0 %', False)
     """
-    return f"{percent:+.{decimals}f} %".replace("-", _MINUS)
+    return f"{percent:+.{decimals}f} %".replace("-", MINUS)
 
 
 def format_ratio(ratio: float | None, better: Direction | None = None) -> str:
@@ -235,10 +247,27 @@ def _round_honestly(value: float, unit: Unit, decimals: int, better: Direction |
 
 
 def _reads_as(text: str, number: float) -> bool:
+    return _read(text) == number
+
+
+def _read(text: str) -> float | None:
+    """None for a text that only names a bound."""
     try:
-        return float(text.replace(",", "").replace(_MINUS, "-")) == number
+        return float(text.replace(",", "").replace(MINUS, "-"))
     except ValueError:
-        return False
+        return None
+
+
+def _shows_side(text: str, value: float, limit: float) -> bool:
+    """True when a reader of the text puts the value where it lies: below the limit, above it, or on it."""
+    number = _read(text)
+    if number is not None:
+        return (number > limit) == (value > limit) and (number < limit) == (value < limit)
+    bound = _read(text[2:]) or 0.0
+    if text.startswith("<"):
+        return limit <= 0 or limit >= bound
+    # "> 99.9999" stands for what is below 100, "> 100" for what is above.
+    return limit <= bound or limit >= 100 > bound  # noqa: PLR2004 - a hundred percent
 
 
 def _round(value: float, decimals: int, better: Direction | None) -> str:
@@ -246,4 +275,4 @@ def _round(value: float, decimals: int, better: Direction | None) -> str:
         return f"{value:.3g}"
     exact = _DUST.create_decimal_from_float(value) if abs(value) < 10**8 else Decimal(value)
     rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding=_ROUNDING[better])
-    return f"{rounded:,}".replace("-", _MINUS)
+    return f"{rounded:,}".replace("-", MINUS)

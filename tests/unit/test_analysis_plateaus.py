@@ -46,7 +46,15 @@ def test_a_rate_that_is_carried_within_the_limit_is_kept() -> None:
 
 def test_a_limit_that_is_missed_is_broken() -> None:
     """The limit is 50 ms."""
-    assert (_judge(limit_ms=50.0).kept, _judge(limit_ms=50.0).reason) == (False, "p95 was 95 ms")
+    assert (_judge(limit_ms=50.0).kept, _judge(limit_ms=50.0).reason) == (False, "p95 was 95.0 ms")
+
+
+def test_a_limit_that_is_just_missed_is_told_from_what_was_found() -> None:
+    """Both would be 95 ms."""
+    p95_ms = (_judge().p95_ns or 0.0) / MS
+    found = float(_judge(limit_ms=p95_ms - 0.01).reason.removeprefix("p95 was ").removesuffix(" ms"))
+
+    assert found > p95_ms - 0.01
 
 
 def test_work_that_piles_up_is_broken() -> None:
@@ -100,7 +108,7 @@ def test_a_late_generator_proves_what_its_lag_cannot_have_done() -> None:
 
     assert (within.kept, beyond.kept, between.kept) == (True, False, None)
     assert within.reason == "kept, with the load generator's lag as without it"
-    assert "lag p99 was 40 ms" in between.reason
+    assert "lag p99 was 40.0 ms" in between.reason
 
 
 def test_work_piles_up_behind_a_late_generator_as_well() -> None:

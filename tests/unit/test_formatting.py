@@ -71,11 +71,36 @@ def test_only_all_and_nothing_read_as_such(value: float, better: Direction | Non
         (250.04, 250.0, "251 ms"),
         (500.0000001, 500.0, "> 500 ms"),
         (499.99999999, 500.0, "< 500 ms"),
+        (4.9631, 4.97, "4.964 ms"),
+        (4.9631, 4.9631, "4.9631 ms"),
+        (123.4, 123.6, "123.4 ms"),
+        (1 / 3, 1 / 3, "0.3333333333333333 ms"),
     ],
 )
 def test_a_value_shows_on_which_side_of_its_limit_it_lies(value: float, limit: float, text: str) -> None:
     """As many digits as it takes, and a sign where no digit would be read."""
     assert formatting.format_beside(value, limit, Unit.MILLISECONDS, LOWER) == text
+
+
+@given(
+    st.floats(0, 1e6) | st.floats(0, 101),
+    st.lists(st.floats(0, 1e6) | st.floats(0, 101) | st.sampled_from([0.0, 1.0, 5.0, 99.99995, 100.0]), min_size=1, max_size=3),
+    st.sampled_from(list(Unit)),
+    st.sampled_from([LOWER, HIGHER, None]),
+)
+@example(4.963, [5.0, 4.97], Unit.PERCENT, LOWER)
+@example(0.007, [0.005], Unit.RECORDS_PER_MINUTE, HIGHER)
+def test_no_rounding_carries_a_value_onto_or_across_a_limit(value, limits, unit, better) -> None:
+    """Read as a number the text lies on the value's side of each limit; or it names one of them with the right sign."""
+    text = formatting.format_among(value, limits, unit, better).removesuffix(unit.value).strip().replace(",", "")
+    sign, number = text[:2] if text[:1] in "<>" else "", float(text.lstrip("<> "))
+
+    for limit in limits:
+        if sign and number == limit:
+            assert (value > limit) == (sign == "> ")
+            return
+    for limit in limits if not sign else ():
+        assert (number > limit, number < limit) == (value > limit, value < limit) or number in limits
 
 
 def test_intervals_are_rounded_outwards() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jivsbench.model.comparison import ComparisonRule, Criterion
-from jivsbench.model.gate import GateOutcome
+from jivsbench.model.gate import Comparator, Gate, GateOutcome, Unit
 from jivsbench.report.html import HtmlReporter
 from jivsbench.report.views.first_screen import NO_LIMIT, build_first_screen
 from jivsbench.report.views.page import build_page
@@ -39,6 +39,21 @@ def test_the_duration_is_the_one_that_is_judged() -> None:
 
     assert shown.label == "Job duration, mean"
     assert shown.limits == ("no change for the worse beyond 5 %",)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(4.96, "4.96\N{SPACE}%"), (4.9963, "4.9963\N{SPACE}%"), (4.2, "4.2\N{SPACE}%")])
+def test_a_figure_is_told_from_the_limits_below_it(value: float, shown: str) -> None:
+    """An error ratio just below its limit is not rounded up onto it, nor across another one."""
+    sample = SAMPLES["one_arm"]()
+    gates = tuple(
+        replace(sample.verdict.gates[1], gate=Gate("job.errors", "ratio", Comparator.LESS, limit, Unit.PERCENT))
+        for limit in (5, 4.9965)
+    )
+    figures = tuple(replace(one, value=value) if one.metric == "job.errors" else one for one in sample.summary.figures)
+    page = build_page(sample.record, replace(sample.summary, figures=figures), replace(sample.verdict, gates=gates))
+
+    assert page.first.figures[2].limits == ("limit < 5 %", "limit < 4.9965 %")
+    assert page.first.figures[2].value == shown
 
 
 def test_what_was_asked_for_and_what_may_be_dangerous_is_named_first() -> None:

@@ -12,8 +12,10 @@ from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.formatting import (
     NOT_MEASURED,
+    format_beside,
     format_count,
     format_duration,
+    format_limit,
     format_mebibytes,
     format_milliseconds,
     format_quantity,
@@ -118,14 +120,12 @@ def describe_generator(generator: GeneratorFacts | None) -> tuple[Fact, ...]:
     """What the load generator says of itself."""
     if generator is None:
         return (Fact("Load generator", NOT_MEASURED),)
-    cpu = None if generator.cpu_ratio is None else generator.cpu_ratio * 100
     lag = format_milliseconds(generator.lag_p99_ns)
     steal = None if generator.steal_ratio is None else generator.steal_ratio * 100
     growth = None if generator.rss_growth_bytes is None else generator.rss_growth_bytes / 2**20
-    limit = f" of one core (limit {MAX_GENERATOR_CPU_RATIO * 100:g} %)"
     return (
-        Fact("CPU of the generator", f"{format_quantity(cpu, Unit.PERCENT, Direction.LOWER)}{'' if cpu is None else limit}"),
-        *_describe_busiest(generator, limit),
+        Fact("CPU of the generator", _describe_cpu(generator.cpu_ratio)),
+        *_describe_busiest(generator),
         Fact("Lag of its sends, p99", lag if lag == NOT_MEASURED else f"{lag} ms"),
         Fact("Pacing", generator.pacing or NOT_MEASURED),
         *_describe_offer(generator),
@@ -136,12 +136,19 @@ def describe_generator(generator: GeneratorFacts | None) -> tuple[Fact, ...]:
     )
 
 
-def _describe_busiest(generator: GeneratorFacts, limit: str) -> tuple[Fact, ...]:
+def _describe_busiest(generator: GeneratorFacts) -> tuple[Fact, ...]:
     """Nothing for a file of a version that did not look."""
     if generator.cpu_highest_ratio is None:
         return ()
-    highest = format_quantity(generator.cpu_highest_ratio * 100, Unit.PERCENT, Direction.LOWER)
-    return (Fact("CPU of the generator in its busiest 10 s", f"{highest}{limit}"),)
+    return (Fact("CPU of the generator in its busiest 10 s", _describe_cpu(generator.cpu_highest_ratio)),)
+
+
+def _describe_cpu(ratio: float | None) -> str:
+    if ratio is None:
+        return NOT_MEASURED
+    limit = MAX_GENERATOR_CPU_RATIO * 100
+    found = format_beside(ratio * 100, limit, Unit.PERCENT, Direction.LOWER)
+    return f"{found} of one core (limit {format_limit(limit, Unit.PERCENT)})"
 
 
 def _describe_offer(generator: GeneratorFacts) -> tuple[Fact, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.model.formatting import format_confidence, format_count, format_interval, format_ratio, format_ratio_interval
+from jivsbench.model.gate import Gate
 from jivsbench.model.metrics import find_metric
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Figure, Summary, Verdict
@@ -61,7 +62,7 @@ def _build_figure(  # noqa: PLR0917 - six different types, the last three a row 
     ratio = effect.ratio if effect else None
     return TopFigure(
         label=label.format(statistic),
-        value=format_figure(figure),
+        value=format_figure(figure, [gate.limit for gate in _list_gates(verdict, metric, statistic) if gate.change is None]),
         is_missing=figure is None or figure.value is None or is_thin(figure),
         change=format_ratio(ratio, known.better if known else None) if ratio is not None else "",
         interval=_describe_interval(figure, effect),
@@ -90,7 +91,10 @@ def _list_limits(record: RunRecord, verdict: Verdict, metric: str, statistic: st
     rule = record.plan.rule
     if rule is not None and any((one.metric, one.statistic) == (metric, statistic) for one in rule.criteria):
         yield f"no change for the worse beyond {rule.margin_ratio * 100:g} %"
-    for result in verdict.gates:
-        if (result.gate.metric, result.gate.statistic) == (metric, statistic):
-            words = ("limit", result.gate.change or "", describe_limit(result.gate), str(result.gate.window))
-            yield " ".join(word for word in words if word)
+    for gate in _list_gates(verdict, metric, statistic):
+        words = ("limit", gate.change or "", describe_limit(gate), str(gate.window))
+        yield " ".join(word for word in words if word)
+
+
+def _list_gates(verdict: Verdict, metric: str, statistic: str) -> list[Gate]:
+    return [gate for gate in verdict.asked if (gate.metric, gate.statistic) == (metric, statistic)]

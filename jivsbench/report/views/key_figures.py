@@ -1,13 +1,14 @@
 """The figures that decide: one row each, an arm a column, with the ratio, its interval and a drawing of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from jivsbench.model.formatting import (
     NOT_MEASURED,
+    format_among,
     format_confidence,
     format_count,
-    format_quantity,
     format_ratio,
     format_ratio_interval,
 )
@@ -87,14 +88,14 @@ def build_key_figures(record: RunRecord, summary: Summary, *, is_valid: bool) ->
     return KeyFigures(arms, is_comparison, confidence, rows)
 
 
-def format_figure(figure: Figure | None) -> str:
-    """A figure for people. A p99 of fewer than 100 samples is not one."""
+def format_figure(figure: Figure | None, limits: Sequence[float] = ()) -> str:
+    """A figure for people, told from the limits beside it. A p99 of fewer than 100 samples is not one."""
     if figure is None or figure.value is None:
         return NOT_MEASURED
     if is_thin(figure):
         return f"n < {MIN_SAMPLES_P99}"
     metric = find_metric(figure.metric)
-    return format_quantity(figure.value, figure.unit, metric.better if metric else None)
+    return format_among(figure.value, limits, figure.unit, metric.better if metric else None)
 
 
 def is_thin(figure: Figure) -> bool:
