@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from jivsbench.model.formatting import NOT_MEASURED
 from jivsbench.report.scales import Scale, Tick, build_time_scale, build_value_scale
 
 WIDTH: Final = 520.0
@@ -34,11 +35,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values in order; `style` is one of the page's colour names."""
+    """Values in order; `style` is one of the page's colour names, `absent` what stands in the table where there is no value."""
 
     name: str
     style: str
     points: tuple[Point, ...]
+    absent: str = NOT_MEASURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,16 +88,17 @@ def build_ratio_scale(lowest: float, highest: float, start: float, end: float) -
     return scale, tuple(Tick(scale.place(ratio), f"{ratio:g}") for ratio in shown)
 
 
-def format_clock(second: float) -> str:
+def format_clock(second: float, *, has_hundredths: bool = False) -> str:
     """Seconds since the start, as a clock shows them.
 
-    >>> format_clock(75), format_clock(3661)
-    ('1:15', '1:01:01')
+    >>> format_clock(75), format_clock(3661), format_clock(59.999, has_hundredths=True)
+    ('1:15', '1:01:01', '1:00.00')
     """
-    whole = int(second)
+    whole, rest = divmod(round(second * 100), 100) if has_hundredths else (int(second), 0)
+    tail = f".{rest:02d}" if has_hundredths else ""
     if whole < _HOUR_S:
-        return f"{whole // _MINUTE_S}:{whole % _MINUTE_S:02d}"
-    return f"{whole // _HOUR_S}:{whole % _HOUR_S // _MINUTE_S:02d}:{whole % _MINUTE_S:02d}"
+        return f"{whole // _MINUTE_S}:{whole % _MINUTE_S:02d}{tail}"
+    return f"{whole // _HOUR_S}:{whole % _HOUR_S // _MINUTE_S:02d}:{whole % _MINUTE_S:02d}{tail}"
 
 
 def _ratios(low: float, high: float) -> list[float]:

@@ -7,12 +7,13 @@ import pytest
 
 from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.summary import summarize
-from jivsbench.model.behaviour import Capacity, Drift, Knee, KneeFit, KneeModel, LoadPoint, Plateau
+from jivsbench.model.behaviour import Capacity, Concurrency, Consistency, Drift, Knee, KneeFit, KneeModel, LoadPoint, Plateau
 from jivsbench.model.record import RunRecord
 from jivsbench.model.scenario import Question, Stage
 from jivsbench.report.html import HtmlReporter
 from jivsbench.report.markdown import MarkdownReporter
-from jivsbench.report.views.answers import describe_capacity, describe_drift, describe_knee, list_answers
+from jivsbench.report.views.answers import describe_capacity, describe_drift, describe_knee, describe_recovery, list_answers
+from jivsbench.report.views.behaviour import build_behaviour
 from jivsbench.report.views.knee_chart import draw_knee
 from tests.unit.test_analysis_answers import _CLIMB, _SPIKE, _record
 
@@ -27,8 +28,8 @@ def test_each_peak_has_a_column_and_a_sentence() -> None:
     record = _record(_SPIKE, Question.RECOVERY, range(20, 37))
     page = _page(record)
 
-    assert list_answers(record, summarize(record)) == ("Recovery: peak 1 of 200: back after 7 s.",)
-    assert "Recovery: peak 1 of 200: back after 7 s." in page
+    assert list_answers(record, summarize(record)) == ("Recovery: peak 1 of 200: back after 7.00 s.",)
+    assert "Recovery: peak 1 of 200: back after 7.00 s." in page
     assert "<td>back to normal after</td><td>7.00 s</td>" in page
     assert "<td>that many times the normal median</td><td>9.0</td>" in page
     assert "<td>most jobs waiting for a worker</td><td>60</td>" in page
@@ -145,4 +146,49 @@ def test_a_capacity_is_stated_as_far_as_it_is_known(low: float | None, high: flo
     record = replace(_record(_CLIMB, Question.CAPACITY), capacity=capacity)
 
     assert text in describe_capacity(capacity)
-    assert "<td>20</td><td>not measured</td><td>not measured</td><td>not known</td><td>saturated</td>" in _page(record)
+    assert "<td>20.0</td><td>not measured</td><td>not measured</td><td>not known</td><td>saturated</td>" in _page(record)
+
+
+def test_a_recovery_is_not_rounded_to_one_that_a_gate_would_take() -> None:
+    """30.4 s misses a limit of 30 s, and 0.4 s are not no time at all."""
+    record = _record(_SPIKE, Question.RECOVERY, range(20, 37))
+    summary = summarize(record)
+    assert summary.behaviour is not None
+    (peak,) = summary.behaviour.recoveries
+    sentences = [
+        describe_recovery(replace(summary.behaviour, recoveries=(replace(peak, recovery_s=recovery_s, observed_s=30.4),)))
+        for recovery_s in (30.4, 0.4, None)
+    ]
+
+    assert sentences == [
+        "Recovery: peak 1 of 200: back after 30.4 s.",
+        "Recovery: peak 1 of 200: back after 0.40 s.",
+        "Recovery: peak 1 of 200: not back within the 30.4 s that it was watched.",
+    ]
+
+
+def test_rates_and_limits_of_plateaus_are_numbers_that_can_be_compared() -> None:
+    """1,234.5 arrivals a second are not 1.23e+03, and a p95 just above its limit of 130.5 ms does not look like it."""
+    plateaus = (Plateau(1234.5, False, 130.5004e6, 1199.9, "p95"), Plateau(617.25, True, 130.4996e6, 617.2, "kept"))
+    capacity = Capacity(130.5e6, 617.25, 1234.5, plateaus, "as planted")
+    page = _page(replace(_record(_CLIMB, Question.CAPACITY), capacity=capacity))
+
+    assert "at an HTTP p95 of 130.5 ms" in describe_capacity(capacity)
+    assert "<td>1,234</td><td>1,199</td><td>131</td><td>no</td>" in page
+    assert "<td>617</td><td>617</td><td>130.4996</td><td>yes</td>" in page
+
+
+def test_growth_and_concurrency_are_told_from_their_limits() -> None:
+    """FLAT up to 1.996 % is not FLAT up to 2 %, and 10.04 % off is not within 10 %."""
+    record = _record((Stage(300, 20, is_step=True),), Question.GROWTH)
+    summary = summarize(record)
+    behaviour = summary.behaviour
+    assert behaviour is not None
+    growth = replace(behaviour.growths[0], limit_percent=2.0, growth_percent=0.0, low_percent=0.0, high_percent=1.996)
+    consistency = Consistency((Concurrency(0, 10, 8.996, -0.1004, is_consistent=False),), 0.1, "", ())
+    view = build_behaviour(record, replace(summary, behaviour=replace(behaviour, growths=(growth,), consistency=consistency)))
+    assert view is not None
+    assert view.consistency is not None
+
+    assert view.growths[0].interval == "0 \N{EN DASH} 1.996 %"
+    assert view.consistency.rows[0][3] == "\N{MINUS SIGN}10.1 %"

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jivsbench.analysis.condensing import condense
+from jivsbench.model.gate import Unit
+from jivsbench.model.metrics import Direction
 from jivsbench.model.monitor_rows import MonitorRow, ServerRow
-from jivsbench.report.charts import Point, Series, Stretch, draw_series, draw_stretches
+from jivsbench.report.charts import Point, Series, Stretch, build_time_frame, draw_series, draw_stretches
 from jivsbench.report.scales import (
     Scale,
     build_count_scale,
@@ -19,6 +21,8 @@ from jivsbench.report.scales import (
 )
 from jivsbench.report.views.monitor_series import cache_points, cpu_points, gauge_points, memory_points
 from jivsbench.report.views.thinning import MAX_POINTS, build_thinning
+from jivsbench.report.views.time_chart import Timeline, draw_chart
+from tests.gold.sample_runs import one_arm
 
 UNIT = Scale(0.0, 10.0, 0.0, 10.0)
 
@@ -237,3 +241,32 @@ def test_an_axis_of_runs_begins_at_its_first_run(first: int, last: int) -> None:
     assert ticks[0].label == str(first)
     assert all(first <= int(tick.label) <= last for tick in ticks)
     assert 0 < scale.place(first) <= scale.place(last) < 100
+
+
+def _table(*points: Point, unit: Unit = Unit.MILLISECONDS, better: Direction = Direction.LOWER) -> tuple[tuple[str, ...], ...]:
+    timeline = Timeline(one_arm().record, build_time_frame(10.0), build_thinning(10.0), {})
+    series = (Series("one", "arm-a", points), Series("other", "arm-b", (Point(0, 5.0),), "n < 100"))
+    return draw_chart(timeline, "Title", unit, series, better=better).table.rows
+
+
+def test_the_table_of_a_chart_keeps_the_worst_reading_of_a_second() -> None:
+    """Two readings fall into one second: the one that failed does not hide the other, and the better one neither."""
+    points = (Point(1.01, 7.0), Point(1.98, None), Point(2.02, 3.0), Point(2.97, 9.0))
+
+    assert [row[:2] for row in _table(*points)[1:]] == [("0:01", "7.00"), ("0:02", "9.00")]
+    assert [row[:2] for row in _table(*points, better=Direction.HIGHER)[1:]] == [("0:01", "7.00"), ("0:02", "3.00")]
+
+
+def test_the_table_of_a_chart_says_what_was_not_measured() -> None:
+    """No cell is empty: it says that nothing was measured, or that a percentile would be of too few samples."""
+    assert _table(Point(1, None), Point(2, 3.0)) == (
+        ("0:00", "not measured", "5.00"),
+        ("0:01", "not measured", "n < 100"),
+        ("0:02", "3.00", "n < 100"),
+    )
+
+
+def test_the_table_of_a_chart_rounds_against_the_target() -> None:
+    """A latency up, a throughput down."""
+    assert _table(Point(1, 123.4))[1][1] == "124"
+    assert _table(Point(1, 123.6), unit=Unit.RECORDS_PER_MINUTE, better=Direction.HIGHER)[1][1] == "123"

@@ -15,7 +15,7 @@ from jivsbench.model.metrics import Direction
 from jivsbench.model.record import JobTotals, RunRecord
 from jivsbench.model.summary import Effect, Figure, Provenance, Verdict, VerdictOutcome
 from jivsbench.report.views.badges import Tone, badge_check, badge_gate, badge_verdict
-from jivsbench.report.views.facts import build_command, list_missing
+from jivsbench.report.views.facts import build_command, describe_generator, list_missing
 from jivsbench.report.views.headline import build_headline, explain_verdict, find_alarms
 from jivsbench.report.views.key_figures import build_key_figures, format_figure, judge_effect
 from jivsbench.report.views.operations import build_conservation, describe_clock
@@ -138,6 +138,15 @@ def test_a_gate_that_needs_a_longer_run_takes_nothing_from_the_figures() -> None
     assert headline.why == "The figures below count. 1 of 2 gates could not be judged by them."
     assert not spoilt.is_valid
     assert spoilt.why == "Nothing valid was measured. The figures below say nothing about the target."
+
+
+def test_the_generator_is_told_from_its_limit() -> None:
+    """A valid 84.96 % is not shown as the 85 % that it may use, and an invalid 85.00001 % is above it."""
+    generator = replace(one_arm().record.generator, cpu_ratio=0.8496, cpu_highest_ratio=0.8500001)
+    facts = {fact.name: fact.value for fact in describe_generator(generator)}
+
+    assert facts["CPU of the generator"] == "84.96 % of one core (limit 85 %)"
+    assert facts["CPU of the generator in its busiest 10 s"] == "85.1 % of one core (limit 85 %)"
 
 
 def test_jobs_that_are_lost_do_not_add_up() -> None:
@@ -301,7 +310,28 @@ def test_throughput_of_a_process_counts_the_measured_time_of_its_blocks() -> Non
     rate = sum(block.rows for block in own) * 60e9 / sum(block.end_ns - block.measured_ns for block in own)
 
     assert len(throughput.table.rows) == 12
-    assert format_number(rate, Unit.RECORDS_PER_MINUTE) in [row[3] for row in throughput.table.rows if row[2] == "legacy"]
+    assert format_number(rate, Unit.RECORDS_PER_MINUTE, Direction.HIGHER) in [
+        row[3] for row in throughput.table.rows if row[2] == "legacy"
+    ]
+
+
+def test_short_blocks_can_be_told_apart_in_the_table() -> None:
+    """Four blocks a second have four different times; a rate is rounded down."""
+    record = comparison().record
+    arms = []
+    for arm in record.arms:
+        blocks = tuple(
+            replace(
+                block, start_ns=place * 250_000_000, measured_ns=place * 250_000_000, end_ns=(place + 1) * 250_000_000, rows=4_167
+            )
+            for place, block in enumerate(arm.blocks)
+        )
+        arms.append(replace(arm, blocks=blocks))
+    table = build_over_time(replace(record, arms=tuple(arms)), ()).charts[0].table
+
+    assert [row[:2] for row in table.rows[2:6:2]] == [("0:00.25", "0:00.50"), ("0:00.50", "0:00.75")]
+    assert {row[3] for row in table.rows} == {"1,000,080"}
+    assert [row[0] for row in build_over_time(record, ()).charts[0].table.rows][:2] == ["0:00.50", "0:03.50"]
 
 
 def test_a_single_run_has_no_pairs() -> None:

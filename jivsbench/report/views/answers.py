@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from jivsbench.model.behaviour import Behaviour, Capacity, Drift, Knee, KneeModel, Recovery, Trend
-from jivsbench.model.formatting import TO, format_number
+from jivsbench.model.formatting import TO, format_limit, format_number, format_quantity
 from jivsbench.model.gate import Unit
 from jivsbench.model.metrics import Direction
 from jivsbench.model.record import RunRecord, StepRow
@@ -41,7 +41,7 @@ def describe_drift(drift: Drift | None) -> str:
 
 def describe_capacity(capacity: Capacity) -> str:
     """Between which rates it lies, and why the search ended."""
-    limit = f"at an HTTP p95 of {capacity.p95_limit_ns / 1e6:,.0f} ms"
+    limit = f"at an HTTP p95 of {format_limit(capacity.p95_limit_ns / 1e6, Unit.MILLISECONDS)}"
     low = format_number(capacity.low_per_s, Unit.JOBS_PER_SECOND, Direction.HIGHER)
     high = format_number(capacity.high_per_s, Unit.JOBS_PER_SECOND, Direction.LOWER)
     if capacity.low_per_s is not None:
@@ -85,7 +85,7 @@ def _describe_steps(knee: Knee, steps: tuple[StepRow, ...]) -> str:
     text = f"throughput still grew in the last step ({where})" if knee.still_growing else f"throughput last grew at {where}"
     if knee.p95_limit_ns is None:
         return text
-    limit = f"an HTTP p95 of {knee.p95_limit_ns / 1e6:,.0f} ms"
+    limit = f"an HTTP p95 of {format_limit(knee.p95_limit_ns / 1e6, Unit.MILLISECONDS)}"
     kept = by_index.get(knee.kept_step) if knee.kept_step is not None else None
     if kept is None:
         return f"{text}, and no step kept {limit}"
@@ -101,7 +101,8 @@ def _describe_fit(knee: Knee) -> str:
     low = math.floor(fit.low)
     interval = f"{low} or more" if fit.high is None else f"{low} {TO} {math.ceil(fit.high)}"
     curve = "either fitted curve" if fit.model is KneeModel.EITHER else f"the fitted curve ({fit.model})"
-    return f"{curve} puts it at {fit.users:.0f} users, {fit.confidence:.0%} interval {interval}"
+    users = format_number(fit.users, Unit.COUNT, Direction.HIGHER)
+    return f"{curve} puts it at {users} users, {fit.confidence:.0%} interval {interval}"
 
 
 def name_load(step: StepRow) -> str:
@@ -114,6 +115,6 @@ def _describe_peaks(recoveries: tuple[Recovery, ...]) -> Iterator[str]:
     for one in recoveries:
         peak = f"peak {one.index + 1} of {one.peak_load:g}"
         if one.recovery_s is None:
-            yield f"{peak}: not back within the {one.observed_s:.0f} s that it was watched"
+            yield f"{peak}: not back within the {one.observed_s:g} s that it was watched"
         else:
-            yield f"{peak}: back after {one.recovery_s:.0f} s"
+            yield f"{peak}: back after {format_quantity(one.recovery_s, Unit.SECONDS, Direction.LOWER)}"

@@ -6,10 +6,13 @@ from typing import Final
 
 from jivsbench.model.behaviour import Behaviour, Capacity, Growth, Knee, Recovery, Trend
 from jivsbench.model.formatting import (
+    MINUS,
     NOT_MEASURED,
     TO,
+    format_beside,
     format_change,
     format_count,
+    format_decimals,
     format_milliseconds,
     format_number,
     format_quantity,
@@ -25,6 +28,7 @@ from jivsbench.report.views.answers import describe_capacity, describe_drift, de
 from jivsbench.report.views.badges import Badge, badge_trend
 from jivsbench.report.views.knee_chart import draw_knee
 
+_NS_PER_MS: Final = 1e6
 _PEAK_ROWS: Final = (
     "load at its highest",
     "from, to",
@@ -145,10 +149,10 @@ def _build_knee(knee: Knee, steps: tuple[StepRow, ...]) -> KneeView:
         (
             f"{point.users:.1f}",
             format_count(point.seconds),
-            format_number(point.rows_per_s * 60, Unit.RECORDS_PER_MINUTE),
+            format_number(point.rows_per_s * 60, Unit.RECORDS_PER_MINUTE, Direction.HIGHER),
             format_number(None if point.fitted_per_s is None else point.fitted_per_s * 60, Unit.RECORDS_PER_MINUTE),
             NOT_MEASURED if point.residual_ratio is None else format_change(point.residual_ratio * 100),
-            NOT_MEASURED if point.error_ratio is None else f"{point.error_ratio * 100:.1f} %",
+            _percent(point.error_ratio),
         )
         for point in fit.points
     )
@@ -157,28 +161,36 @@ def _build_knee(knee: Knee, steps: tuple[StepRow, ...]) -> KneeView:
     parts += (
         [f"parameters {', '.join(f'{value:.4g}' for value in fit.parameters)} (per row and second)"] if fit.parameters else []
     )
-    parts += [f"residuals {fit.rms_residual_ratio * 100:.1f} % root mean square"] if fit.rms_residual_ratio is not None else []
+    parts += [f"residuals {_percent(fit.rms_residual_ratio)} root mean square"] if fit.rms_residual_ratio is not None else []
     parts += [describe_drift(knee.drift)] if fit.points else []
     charts = (draw_knee(fit),) if fit.points else ()
     return KneeView(describe_knee(knee, steps), charts, DataTable(heads, rows), "; ".join(part for part in parts if part))
+
+
+def _percent(ratio: float | None) -> str:
+    return format_quantity(None if ratio is None else ratio * 100, Unit.PERCENT, Direction.LOWER)
 
 
 def _build_growth(growth: Growth) -> GrowthLine:
     badge = badge_trend(growth.trend)
     if growth.growth_percent is None:
         return GrowthLine(growth.gauge, badge, "", "", "", "", "", growth.method)
-    low = format_number(growth.low_percent, Unit.PERCENT, Direction.HIGHER)
-    high = format_quantity(growth.high_percent, Unit.PERCENT, Direction.LOWER)
+    low = _beside_limit(growth.low_percent, growth, Direction.HIGHER)
+    high = _beside_limit(growth.high_percent, growth, Direction.LOWER)
     return GrowthLine(
         gauge=growth.gauge,
         badge=badge,
-        level=format_quantity(growth.level, growth.unit),
-        growth=format_quantity(growth.growth_percent, Unit.PERCENT, Direction.LOWER),
-        interval=f"{low} {TO} {high}",
+        level=format_quantity(growth.level, growth.unit, Direction.LOWER),
+        growth=_beside_limit(growth.growth_percent, growth, Direction.LOWER),
+        interval=f"{low.removesuffix(' %')} {TO} {high}",
         smallest=format_quantity(growth.smallest_percent, Unit.PERCENT, Direction.LOWER),
         readings=format_count(growth.samples),
         why="",
     )
+
+
+def _beside_limit(percent: float | None, growth: Growth, better: Direction) -> str:
+    return format_beside(percent, growth.limit_percent, Unit.PERCENT, better)
 
 
 def _describe_growth(growths: Sequence[Growth]) -> str:
@@ -196,15 +208,21 @@ def _tabulate_capacity(capacity: Capacity) -> DataTable:
     rows = tuple(
         (
             str(place),
-            f"{one.rate_per_s:.3g}",
-            NOT_MEASURED if one.achieved_per_s is None else f"{one.achieved_per_s:.3g}",
-            NOT_MEASURED if one.p95_ns is None else format_milliseconds(one.p95_ns),
+            format_number(one.rate_per_s, Unit.JOBS_PER_SECOND),
+            format_number(one.achieved_per_s, Unit.JOBS_PER_SECOND, Direction.HIGHER),
+            _milliseconds_beside(one.p95_ns, capacity.p95_limit_ns),
             {True: "yes", False: "no", None: "not known"}[one.kept],
             one.reason,
         )
         for place, one in enumerate(capacity.plateaus, start=1)
     )
     return DataTable(("plateau", "arrivals/s offered", "arrivals/s ended", "HTTP p95 (ms)", "kept", "why"), rows)
+
+
+def _milliseconds_beside(found_ns: float | None, limit_ns: float) -> str:
+    """Without the unit, which the column's head names."""
+    found_ms = None if found_ns is None else found_ns / _NS_PER_MS
+    return format_beside(found_ms, limit_ns / _NS_PER_MS, Unit.MILLISECONDS, Direction.LOWER).removesuffix(" ms")
 
 
 def _tabulate_peaks(recoveries: Sequence[Recovery]) -> DataTable:
@@ -220,14 +238,14 @@ def _describe_peak(one: Recovery) -> tuple[str, ...]:
         f"{format_clock(one.start_s)} {TO} {format_clock(one.end_s)}",
         format_milliseconds(one.peak_p95_ns),
         format_milliseconds(one.worst_p95_ns),
-        NOT_MEASURED if one.degradation_ratio is None else f"{one.degradation_ratio:.1f}",
-        f"not within {one.observed_s:.0f} s" if one.recovery_s is None else _seconds(one.recovery_s),
+        format_decimals(one.degradation_ratio, 1, Direction.LOWER),
+        f"not within {one.observed_s:g} s" if one.recovery_s is None else _seconds(one.recovery_s),
         format_milliseconds(one.after_p95_ns),
-        f"{one.overshoot_s2:.2f}",
+        format_decimals(one.overshoot_s2, 2, Direction.LOWER),
         NOT_MEASURED if one.queued_peak is None else format_count(one.queued_peak),
         NOT_MEASURED if one.waiting_peak is None else format_count(one.waiting_peak),
-        f"not within {one.observed_s:.0f} s" if one.drain_s is None else _seconds(one.drain_s),
-        NOT_MEASURED if one.misses_per_job is None else f"{one.misses_per_job:.2f}",
+        f"not within {one.observed_s:g} s" if one.drain_s is None else _seconds(one.drain_s),
+        format_decimals(one.misses_per_job, 2, Direction.LOWER),
         NOT_MEASURED if one.cache_loads is None else format_count(one.cache_loads),
         _describe_loads(one),
         format_count(one.refused),
@@ -239,7 +257,7 @@ def _describe_peak(one: Recovery) -> tuple[str, ...]:
 def _describe_loads(one: Recovery) -> str:
     if one.cache_loads == 0:
         return "none was due"
-    return NOT_MEASURED if one.loads_per_entry is None else f"{one.loads_per_entry:.2f}"
+    return format_decimals(one.loads_per_entry, 2, Direction.LOWER)
 
 
 def _seconds(duration_s: float | None) -> str:
@@ -267,12 +285,18 @@ def _tabulate_consistency(behaviour: Behaviour) -> DataTable | None:
             str(one.step + 1),
             f"{one.users:g}",
             f"{one.found:.2f}",
-            format_change(one.off_ratio * 100),
+            _describe_off(one.off_ratio, behaviour.consistency.tolerance_ratio),
             "yes" if one.is_consistent else "no",
         )
         for one in behaviour.consistency.checked
     )
     return DataTable(("step", "users planned", "user-seconds per second", "off", "within the tolerance"), rows)
+
+
+def _describe_off(off_ratio: float, tolerance_ratio: float) -> str:
+    """The difference with its sign, and the digits that tell it from the tolerance."""
+    sign = "" if off_ratio == 0 else "+" if off_ratio > 0 else MINUS
+    return sign + format_beside(abs(off_ratio) * 100, round(tolerance_ratio * 100, 6), Unit.PERCENT, Direction.LOWER)
 
 
 def _choose_consistency_icon(behaviour: Behaviour) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 from jivsbench.model.behaviour import KneeFit
 from jivsbench.model.formatting import format_number
 from jivsbench.model.gate import Unit
+from jivsbench.model.metrics import Direction
 from jivsbench.report.charts import PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, Band, Chart, DataTable, Line
 from jivsbench.report.scales import build_value_scale
 
@@ -36,7 +37,10 @@ def draw_knee(fit: KneeFit) -> Chart:
         lines=(Line("measured", "arm-b", "", dots), Line("fitted curve" if drawn else "", "pool-idle", path)),
         table=DataTable(
             ("users", "records/min"),
-            tuple((f"{p.users:.1f}", format_number(p.rows_per_s * _PER_MINUTE, Unit.RECORDS_PER_MINUTE)) for p in points),
+            tuple(
+                (f"{p.users:.1f}", format_number(p.rows_per_s * _PER_MINUTE, Unit.RECORDS_PER_MINUTE, Direction.HIGHER))
+                for p in points
+            ),
         ),
         bands=bands,
         note="Shaded: the interval of the knee." if bands else "",

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from jivsbench.model.formatting import NOT_MEASURED, format_number
 from jivsbench.model.gate import Gate, Unit
 from jivsbench.model.histogram import MIN_SAMPLES_P99
+from jivsbench.model.metrics import Direction
 from jivsbench.model.record import ArmRecord, BlockRow, RunKind, RunRecord, SeriesRow
 from jivsbench.report.charts import (
     Chart,
@@ -28,9 +30,9 @@ from jivsbench.report.views.time_chart import Timeline, draw_chart, find_limits,
 ARM_STYLES: Final = ("arm-a", "arm-b", "arm-c", "arm-d")
 _NS_PER_S: Final = 1e9
 _PERCENTILES: Final = (
-    ("p50", lambda row: row.job_p50_ns),
-    ("p95", lambda row: row.job_p95_ns),
-    ("p99", lambda row: row.job_p99_ns if row.jobs >= MIN_SAMPLES_P99 else None),
+    ("p50", lambda row: row.job_p50_ns, NOT_MEASURED),
+    ("p95", lambda row: row.job_p95_ns, NOT_MEASURED),
+    ("p99", lambda row: row.job_p99_ns if row.jobs >= MIN_SAMPLES_P99 else None, f"n < {MIN_SAMPLES_P99}"),
 )
 _OFFERS: Final[tuple[tuple[str, str, Callable[[SeriesRow], int | None]], ...]] = (
     ("planned", "offer-planned", lambda row: row.planned),
@@ -122,7 +124,8 @@ def _build_throughput(timeline: Timeline) -> Chart:
         for name, style, arm in timeline.arms()
     )
     limits = find_limits(timeline, "throughput.records", "rate")
-    return draw_chart(timeline, title, unit, series, limits=limits, note="Rows of jobs that ended in each second, times 60.")
+    note = "Rows of jobs that ended in each second, times 60."
+    return draw_chart(timeline, title, unit, series, better=Direction.HIGHER, limits=limits, note=note)
 
 
 def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart:
@@ -133,6 +136,8 @@ def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart
     limits = find_limits(timeline, "throughput.records", "rate")
     y, y_ticks = frame.vertical(include_limits(max(rates, default=0.0), limits))
     rows = sorted((s.start, s.end, name, s.y) for name, of_arm in stretches.items() for s in of_arm)
+    are_whole = all(moment == int(moment) for start, end, *_ in rows for moment in (start, end))
+    clock = partial(format_clock, has_hundredths=not are_whole)
     return Chart(
         id="throughput",
         title=title,
@@ -144,7 +149,7 @@ def _build_block_throughput(timeline: Timeline, title: str, unit: Unit) -> Chart
         lines=tuple(draw_stretches(name, style, stretches[name], frame.x, y) for name, style, _ in timeline.arms()),
         table=DataTable(
             ("from", "to", "arm", unit.value),
-            tuple((format_clock(a), format_clock(b), name, format_number(rate, unit)) for a, b, name, rate in rows),
+            tuple((clock(a), clock(b), name, format_number(rate, unit, Direction.HIGHER)) for a, b, name, rate in rows),
         ),
         bands=frame.bands,
         limits=tuple(LimitLine(y.place(value), label) for value, label in limits if value <= y.high),
@@ -172,8 +177,10 @@ def _measure_rates(arm: ArmRecord, of: str) -> tuple[Stretch, ...]:
 def _build_latencies(timeline: Timeline) -> list[Chart]:
     per_arm = {
         name: tuple(
-            timeline.thinning.highest(Series(label, label, tuple(Point(row.second, _ms(pick, row)) for row in arm.series)))
-            for label, pick in _PERCENTILES
+            timeline.thinning.highest(
+                Series(label, label, tuple(Point(row.second, _ms(pick, row)) for row in arm.series), absent)
+            )
+            for label, pick, absent in _PERCENTILES
         )
         for name, _, arm in timeline.arms()
     }
@@ -213,6 +220,7 @@ def _build_offers(timeline: Timeline) -> list[Chart]:
             _title(timeline, "Iterations a second", name),
             Unit.COUNT,
             series,
+            better=Direction.HIGHER,
             highest=highest,
             note=_OFFERS_NOTE,
             chart_id=f"offer-{index}",
@@ -280,6 +288,7 @@ def _build_cache(timeline: Timeline) -> Chart:
         "Cache hit ratio",
         Unit.PERCENT,
         series,
+        better=Direction.HIGHER,
         highest=100.0,
         limits=find_limits(timeline, "cache.hits", "ratio"),
         note="Hits of the look-ups between two readings; a gap means no look-up.",

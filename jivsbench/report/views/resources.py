@@ -90,7 +90,8 @@ def _cache_memory_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
 def _cache_hits_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
     series = timeline.thinning.lowest(Series("cache", _STYLES[0], cache_points(servers.rows)))
     note = "Keyspace hits of all who use it, between two looks; a gap means no look-up."
-    return draw_chart(timeline, "Hits at the cache's server", Unit.PERCENT, (series,), highest=_PERCENT, note=note)
+    title, better = "Hits at the cache's server", Direction.HIGHER
+    return draw_chart(timeline, title, Unit.PERCENT, (series,), better=better, highest=_PERCENT, note=note)
 
 
 def _keeps_one_look(row: ServerRow) -> bool:
@@ -146,7 +147,12 @@ def _name_waits(servers: ServerRecord) -> str:
 
 def _tabulate_statements(servers: ServerRecord) -> DataTable:
     rows = tuple(
-        (one.statement, format_count(one.calls), format_number(one.duration_ms, Unit.MILLISECONDS), format_count(one.rows))
+        (
+            one.statement,
+            format_count(one.calls),
+            format_number(one.duration_ms, Unit.MILLISECONDS, Direction.LOWER),
+            format_count(one.rows),
+        )
         for one in servers.statements[:_MOST_STATEMENTS]
     )
     return DataTable(("statement", "calls", "ms together", "rows"), rows)
@@ -167,9 +173,8 @@ def _describe_costs(record: RunRecord) -> tuple[str, ...]:
     cpu = NOT_MEASURED if monitor.cpu_ratio is None else f"{_format_cpu(monitor.cpu_ratio)} of a core"
     costs.append(f"Monitor: {cpu}, {format_count(monitor.looks)} looks, {format_count(monitor.looks_missed)} seconds without one")
     if monitor.metrics_answer_s is not None:
-        costs.append(
-            f"A target took {monitor.metrics_answer_s * 1e3:.1f} ms on average to answer with its metrics, once a second"
-        )
+        answer = format_quantity(monitor.metrics_answer_s * 1e3, Unit.MILLISECONDS, Direction.LOWER)
+        costs.append(f"A target took {answer} on average to answer with its metrics, once a second")
     return tuple(costs)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from jivsbench.model.formatting import NOT_MEASURED, format_limit, format_number
 from jivsbench.model.gate import Gate, Unit
+from jivsbench.model.metrics import Direction
 from jivsbench.model.record import ArmRecord, RunRecord
-from jivsbench.report.charts import Chart, DataTable, Frame, LimitLine, Series, draw_series, highest_of
+from jivsbench.report.charts import Chart, DataTable, Frame, LimitLine, Point, Series, draw_series, highest_of
 from jivsbench.report.scales import format_clock
 from jivsbench.report.views.thinning import Thinning
 
@@ -35,6 +36,7 @@ def draw_chart(
     unit: Unit,
     series: Sequence[Series],
     *,
+    better: Direction = Direction.LOWER,
     highest: float | None = None,
     limits: Sequence[tuple[float, str]] = (),
     note: str = "",
@@ -43,7 +45,7 @@ def draw_chart(
 ) -> Chart:
     """Draw lines over time, each broken where it has a gap; without any value the chart says why it is empty.
 
-    `highest` gives charts of one kind the same scale.
+    `better` says which way the figures of the table are rounded; `highest` gives charts of one kind the same scale.
     """
     frame = timeline.frame
     top = highest if highest is not None else highest_of(series)
@@ -62,7 +64,7 @@ def draw_chart(
         x_ticks=frame.x_ticks,
         y_ticks=y_ticks,
         lines=tuple(draw_series(one, frame.x, y) for one in measured),
-        table=_tabulate(measured, unit),
+        table=_tabulate(measured, unit, better),
         bands=frame.bands,
         limits=tuple(LimitLine(y.place(value), label) for value, label in limits if value <= y.high),
         note=" ".join(part for part in (note, why_absent or _name_absent(absent)) if part) if measured else "",
@@ -70,17 +72,32 @@ def draw_chart(
     )
 
 
-def _tabulate(series: Sequence[Series], unit: Unit) -> DataTable:
-    # Arms are read one after the other, some ms apart: they share the row of their second.
-    values = {(one.name, int(point.x)): point.y for one in series for point in one.points}
-    moments = sorted({moment for _, moment in values})
-    rows = tuple((format_clock(moment), *(_cell(values.get((one.name, moment)), unit) for one in series)) for moment in moments)
+def _tabulate(series: Sequence[Series], unit: Unit, better: Direction) -> DataTable:
+    columns = [_take_worst(one.points, better) for one in series]
+    moments = sorted({moment for column in columns for moment in column})
     suffix = "" if unit is Unit.COUNT else f" ({unit.value})"
-    return DataTable(("time", *(f"{one.name}{suffix}" for one in series)), rows)
+    rows = (
+        (
+            format_clock(moment),
+            *(
+                one.absent if (value := column.get(moment)) is None else format_number(value, unit, better)
+                for one, column in zip(series, columns, strict=True)
+            ),
+        )
+        for moment in moments
+    )
+    return DataTable(("time", *(f"{one.name}{suffix}" for one in series)), tuple(rows))
 
 
-def _cell(value: float | None, unit: Unit) -> str:
-    return "" if value is None else format_number(value, unit)
+def _take_worst(points: Sequence[Point], better: Direction) -> dict[int, float | None]:
+    """By whole seconds: arms are read one after the other, some ms apart, and a second may hold two readings of one."""
+    worst = max if better is Direction.LOWER else min
+    found: dict[int, float | None] = {}
+    for point in points:
+        before = found.setdefault(int(point.x), point.y)
+        if point.y is not None:
+            found[int(point.x)] = point.y if before is None else worst(before, point.y)
+    return found
 
 
 def _name_absent(names: Sequence[str]) -> str:
