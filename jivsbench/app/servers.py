@@ -7,6 +7,7 @@ from typing import Final
 
 from jivsbench.app.progress import Listener, Step
 from jivsbench.config import Settings
+from jivsbench.model.record import EMBEDDED_SOURCE
 from jivsbench.model.secret import Secret, format_url_without_secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import Registry
@@ -28,7 +29,7 @@ class Servers:
     @property
     def source_label(self) -> str:
         """The source without its secrets."""
-        return "embedded PostgreSQL" if self.source_is_embedded else format_url_without_secret(self.source.url)
+        return EMBEDDED_SOURCE if self.source_is_embedded else format_url_without_secret(self.source.url)
 
     @property
     def cache_label(self) -> str:

@@ -18,6 +18,8 @@ from jivsbench.model.scenario import Block, OfferedSource, Scenario
 FORMAT_VERSION = 1
 SAME_NAME_A, SAME_NAME_B = "+a", "+b"
 """Two arms of one profile are told apart by these; no profile's own name holds a plus sign."""
+EMBEDDED_SOURCE = "embedded PostgreSQL"
+"""The label of a source that a run started and filled itself."""
 
 
 def name_profile(arm: str) -> str:

@@ -1,18 +1,21 @@
 """What the page says, as values: verdicts, alarms, thin percentiles, judgements, missing figures."""
 
+import shlex
 from dataclasses import replace
 
+import click
 import pytest
 
 from jivsbench.analysis import summarize
 from jivsbench.app.checks import score_results
+from jivsbench.cli.root import root
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.formatting import format_number
 from jivsbench.model.gate import Comparator, Gate, GateOutcome, Unit
 from jivsbench.model.histogram import HistogramBuilder
 from jivsbench.model.inputs import Waiver, WaiverTarget
 from jivsbench.model.metrics import Direction
-from jivsbench.model.record import JobTotals, RunRecord
+from jivsbench.model.record import EMBEDDED_SOURCE, JobTotals, RunRecord
 from jivsbench.model.summary import Effect, Figure, Provenance, Verdict, VerdictOutcome
 from jivsbench.report.views.badges import Tone, badge_check, badge_gate, badge_verdict
 from jivsbench.report.views.facts import build_command, describe_generator, list_missing
@@ -358,6 +361,45 @@ def test_the_command_quotes_names_of_others() -> None:
 
     assert "'<script>document.title=\"owned\"</script>'" in build_command(run)
     assert build_command(one_arm().record) == "jivsbench run baseline --profile optimized --time-scale 0.05 --check --seed 20260"
+
+
+def _replan(record: RunRecord, **changes) -> RunRecord:
+    return replace(record, plan=replace(record.plan, **changes))
+
+
+def test_the_command_names_all_that_the_plan_was_made_of() -> None:
+    """Rows of an embedded source, load machines and the seed; a source that has its own rows is not told how many."""
+    run = _replan(one_arm().record, source_label=EMBEDDED_SOURCE, table_rows=2_500, time_scale=0.0123456789)
+    shared = replace(run, generator=replace(run.generator, workers=3))
+    versus = _replan(comparison().record, source_label=EMBEDDED_SOURCE, table_rows=2_500)
+    demo = _replan(comparison().record, scenario=replace(versus.plan.scenario, name="demo"))
+
+    assert build_command(shared) == (
+        "jivsbench run baseline --profile optimized --time-scale 0.0123456789 --check --data 2500 --expect-workers 3 --seed 20260"
+    )
+    assert "--expect-workers" not in build_command(run)
+    assert " --data 2500 " in build_command(versus)
+    assert "--data" not in build_command(comparison().record)
+    assert build_command(demo) == "jivsbench demo --pairs 12 --block 18 --seed 20260"
+
+
+@pytest.mark.parametrize("make", [one_arm, comparison])
+@pytest.mark.parametrize("name", ["baseline", "demo"])
+def test_the_command_has_only_options_that_there_are(make, name: str) -> None:
+    """The command line takes every word of it."""
+    sample = make()
+    record = _replan(
+        replace(sample.record, generator=replace(sample.record.generator, workers=2)),
+        scenario=replace(sample.record.plan.scenario, name=name),
+        source_label=EMBEDDED_SOURCE,
+    )
+    program, command, *words = shlex.split(build_command(record))
+    parent = click.Context(root, **root.context_settings)
+    known = root.get_command(parent, command)
+
+    assert program == "jivsbench"
+    assert known is not None
+    assert known.make_context(command, words, parent=parent).params["seed"] == 20260
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -26,7 +26,7 @@ from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRuntime, Environment, GeneratorFacts, RunKind, RunRecord
 from jivsbench.model.scenario import Arrival, Gaps, Scenario, Stage
 from jivsbench.model.summary import Summary, Verdict
-from jivsbench.report.views.comparison_command import build_comparison_command
+from jivsbench.report.views.comparison_command import build_comparison_command, format_argument, list_data_arguments
 from jivsbench.report.views.key_figures import format_figure, is_thin
 from jivsbench.report.views.workload_facts import describe_think_time, describe_workload, list_further_sources
 
@@ -232,15 +232,18 @@ def _list_checks(record: RunRecord, *outcomes: CheckOutcome) -> Iterator[Fact]:
 def build_command(record: RunRecord) -> str:
     """The command that carries out the same plan again; names that others chose are quoted for the shell."""
     plan = record.plan
-    words = ["jivsbench"]
-    if plan.kind is RunKind.COMPARISON:
-        if plan.scenario.name == _DEMO:
-            pairs = str(len({block.pair for block in plan.blocks}))
-            return shlex.join([*words, "demo", "--pairs", pairs, "--block", f"{plan.scenario.duration_s:g}"])
+    if plan.kind is RunKind.COMPARISON and plan.scenario.name != _DEMO:
         return build_comparison_command(record)
-    words += ["run", plan.scenario.name, "--profile", plan.candidate]
-    words += ["--time-scale", f"{plan.time_scale:g}"] if plan.time_scale != 1 else []
-    words += ["--check"] if any(check.attempted for check in record.checks) else []
+    if plan.kind is RunKind.COMPARISON:
+        pairs = str(len({block.pair for block in plan.blocks}))
+        words = ["jivsbench", "demo", "--pairs", pairs, "--block", format_argument(plan.scenario.duration_s)]
+    else:
+        words = ["jivsbench", "run", plan.scenario.name, "--profile", plan.candidate]
+        words += ["--time-scale", format_argument(plan.time_scale)] if plan.time_scale != 1 else []
+        words += ["--check"] if any(check.attempted for check in record.checks) else []
+        words += list_data_arguments(plan)
+        workers = record.generator.workers if record.generator else 1
+        words += ["--expect-workers", str(workers)] if workers > 1 else []
     return shlex.join([*words, "--seed", str(plan.seed)])
 
 
