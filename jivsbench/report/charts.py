@@ -171,7 +171,8 @@ def draw_series(series: Series, x: Scale, y: Scale) -> Line:
 def draw_stretches(name: str, style: str, stretches: Sequence[Stretch], x: Scale, y: Scale) -> Line:
     """A level stroke for every stretch; nothing joins them, for nothing was measured between."""
     path = "".join(f"M{x.place(s.start):g} {y.place(s.y):g}H{max(x.place(s.end), x.place(s.start) + 0.8):g}" for s in stretches)
-    return Line(name, style, path)
+    # Most are too short for a pattern of dashes.
+    return Line(name, f"{style} level", path)
 
 
 def highest_of(series: Sequence[Series]) -> float:

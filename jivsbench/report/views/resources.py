@@ -17,7 +17,7 @@ from jivsbench.report.views.time_chart import Timeline, draw_chart
 _PERCENT: Final = 100.0
 _MOST_WAITS: Final = 5
 _MOST_STATEMENTS: Final = 10
-_STYLES: Final = ("pool-active", "pool-idle", "pool-waiting", "p50", "p95", "p99")
+SESSION_STYLES: Final = ("pool-active", "pool-idle", "pool-waiting", "p95", "p99", "arm-d")
 _SESSIONS_NOTE: Final = "Of the target's user; those that run a statement, by what they wait for. The monitor's own is not in it."
 _ONE_LOOK_NOTE: Final = "The waits are those of one look in several, as this file has no others: more may have waited in between."
 
@@ -66,11 +66,11 @@ def _target_chart(timeline: Timeline, title: str, gauge: str) -> Chart:
 
 
 def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
-    kinds = _rank_waits(servers)[: len(_STYLES) - 1]
-    series = [Series("the target's user", _STYLES[0], gauge_points(servers.rows, "own_sessions"))]
+    kinds = _rank_waits(servers)[: len(SESSION_STYLES) - 1]
+    series = [Series("the target's user", SESSION_STYLES[0], gauge_points(servers.rows, "own_sessions"))]
     series += [
         Series(kind, style, tuple(_read_waits(row, kind) for row in servers.rows))
-        for kind, style in zip(kinds, _STYLES[1:], strict=False)
+        for kind, style in zip(kinds, SESSION_STYLES[1:], strict=False)
     ]
     return draw_chart(
         timeline,
@@ -83,12 +83,12 @@ def _sessions_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
 
 def _cache_memory_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
     points = scale_points(gauge_points(servers.rows, "cache_memory_bytes"), BYTES_PER_MIB)
-    series = timeline.thinning.highest(Series("cache", _STYLES[0], points))
+    series = timeline.thinning.highest(Series("cache", SESSION_STYLES[0], points))
     return draw_chart(timeline, "Memory of the cache's server", Unit.MEBIBYTES, (series,))
 
 
 def _cache_hits_chart(timeline: Timeline, servers: ServerRecord) -> Chart:
-    series = timeline.thinning.lowest(Series("cache", _STYLES[0], cache_points(servers.rows)))
+    series = timeline.thinning.lowest(Series("cache", SESSION_STYLES[0], cache_points(servers.rows)))
     note = "Keyspace hits of all who use it, between two looks; a gap means no look-up."
     title, better = "Hits at the cache's server", Direction.HIGHER
     return draw_chart(timeline, title, Unit.PERCENT, (series,), better=better, highest=_PERCENT, note=note)
