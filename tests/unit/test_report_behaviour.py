@@ -30,9 +30,9 @@ def test_each_peak_has_a_column_and_a_sentence() -> None:
 
     assert list_answers(record, summarize(record)) == ("Recovery: peak 1 of 200: back after 7.00 s.",)
     assert "Recovery: peak 1 of 200: back after 7.00 s." in page
-    assert "<td>back to normal after</td><td>7.00 s</td>" in page
-    assert "<td>that many times the normal median</td><td>9.0</td>" in page
-    assert "<td>most jobs waiting for a worker</td><td>60</td>" in page
+    assert '<th scope="row">back to normal after</th><td>7.00 s</td>' in page
+    assert '<th scope="row">that many times the normal median</th><td>9.0</td>' in page
+    assert '<th scope="row">most jobs waiting for a worker</th><td>60</td>' in page
 
 
 def test_what_did_not_come_back_says_how_long_it_was_watched() -> None:

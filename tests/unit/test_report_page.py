@@ -1,15 +1,20 @@
 """The page for those who see no colours, and for those who do not see it: what its markup and its style say."""
 
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from jivsbench import report
+from jivsbench.analysis import summarize
+from jivsbench.model.scenario import Question
 from jivsbench.report.html import HtmlReporter
+from jivsbench.report.views.behaviour import build_behaviour
 from jivsbench.report.views.over_time import ARM_STYLES
 from jivsbench.report.views.resources import SESSION_STYLES
 from tests.gold.sample_runs import SAMPLES
+from tests.unit.test_analysis_answers import _SPIKE, _record
 
 _STYLE = (Path(report.__file__).parent / "templates" / "style.css").read_text()
 
@@ -68,3 +73,81 @@ def test_figures_that_do_not_count_can_still_be_told_apart() -> None:
     """Pale, with their colours: in grey both arms were one."""
     assert "grayscale" not in _STYLE
     assert re.search(r"\.is-invalid \.figures-that-count svg \{ opacity: ", _STYLE)
+
+
+class _Tables(HTMLParser):
+    """The cells of every table: of its head, and of each row its header cells and the others; and how deep its regions lie."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads: list[list[str]] = []
+        self.rows: list[list[tuple[str, str]]] = []
+        self.regions = self.deepest = 0
+        self._open: list[bool] = []
+        self._place = ""
+        self._text: list[str] | None = None
+
+    def handle_starttag(self, tag, attrs) -> None:
+        given = dict(attrs)
+        if tag == "div":
+            self._open.append(given.get("role") == "region")
+            self.deepest = max(self.deepest, sum(self._open))
+            self.regions += self._open[-1]
+        if tag in ("thead", "tbody"):
+            self._place = tag
+        if tag == "tr":
+            (self.heads if self._place == "thead" else self.rows).append([])
+        if tag in ("th", "td"):
+            self._text = []
+            if self._place == "tbody":
+                self.rows[-1].append((tag, given.get("scope") or ""))
+
+    def handle_endtag(self, tag) -> None:
+        if tag == "div":
+            self._open.pop()
+        if tag in ("th", "td") and self._text is not None:
+            if self._place == "thead":
+                self.heads[-1].append("".join(self._text).strip())
+            self._text = None
+
+    def handle_data(self, data) -> None:
+        if self._text is not None:
+            self._text.append(data)
+
+
+def read_tables(page: str) -> _Tables:
+    """All tables of a page."""
+    tables = _Tables()
+    tables.feed(page)
+    return tables
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_row_and_every_column_has_a_header(name: str) -> None:
+    """Or belongs to a group of rows that has one. No region that can be scrolled lies in another."""
+    tables = read_tables(render(name))
+    grouped = [row for row in tables.rows if ("th", "rowgroup") in row]
+
+    assert all(all(head) for head in tables.heads)
+    assert tables.deepest == bool(tables.regions)
+    without = [row for row in tables.rows if not any(tag == "th" for tag, _ in row)]
+    assert len(without) <= len(grouped)
+
+
+def test_every_peak_is_a_column_of_figures_with_names() -> None:
+    """The first head was empty."""
+    record = _record(_SPIKE, Question.RECOVERY, range(20, 37))
+    view = build_behaviour(record, summarize(record))
+    assert view is not None
+    assert view.peaks is not None
+
+    assert view.peaks.heads == ("figure", "peak 1")
+
+
+def test_settings_that_differ_say_so_in_words() -> None:
+    """Not by bold letters alone."""
+    page = render("comparison")
+    rows = re.findall(r'<tr( class="differs")?><th scope="row">([^<]+)(<span class="unseen">\(differs\)</span>)?', page)
+
+    assert any(differs for differs, *_ in rows)
+    assert all(bool(differs) == bool(said) for differs, _, said in rows)

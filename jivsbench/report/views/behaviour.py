@@ -228,7 +228,7 @@ def _milliseconds_beside(found_ns: float | None, limit_ns: float) -> str:
 def _tabulate_peaks(recoveries: Sequence[Recovery]) -> DataTable:
     """One column per peak, so that they can be read beside each other."""
     columns = [_describe_peak(one) for one in recoveries]
-    heads = ("", *(f"peak {one.index + 1}" for one in recoveries))
+    heads = ("figure", *(f"peak {one.index + 1}" for one in recoveries))
     return DataTable(heads, tuple((name, *values) for name, *values in zip(_PEAK_ROWS, *columns, strict=True)))
 
 
