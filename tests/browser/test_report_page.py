@@ -228,7 +228,7 @@ def test_depth_opens_without_scripts(open_report: Open) -> None:
     figure = page.locator("#chart-memory-of-the-target")
     figure.locator("summary").click()
 
-    assert figure.get_by_role("cell", name="0:10", exact=True).is_visible()
+    assert figure.get_by_role("rowheader", name="0:10", exact=True).is_visible()
 
 
 @pytest.mark.parametrize(

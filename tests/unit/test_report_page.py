@@ -72,7 +72,7 @@ def test_dots_of_the_baseline_are_hollow_and_the_legend_shows_them() -> None:
 def test_figures_that_do_not_count_can_still_be_told_apart() -> None:
     """Pale, with their colours: in grey both arms were one."""
     assert "grayscale" not in _STYLE
-    assert re.search(r"\.is-invalid \.figures-that-count svg \{ opacity: ", _STYLE)
+    assert re.search(r"\.is-invalid \.figures-that-count :is\(\.line, \.dot, \.forest\) \{ opacity: ", _STYLE)
 
 
 class _Tables(HTMLParser):
