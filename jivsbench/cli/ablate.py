@@ -61,7 +61,7 @@ def _print(ledger: "Ledger", folder: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from jivsbench.cli.terminal import result_console
+    from jivsbench.cli.terminal import result_console, show
     from jivsbench.report.ledger import LEDGER_TITLES, format_effects, list_failed
 
     console = result_console()
@@ -73,13 +73,14 @@ def _print(ledger: "Ledger", folder: Path) -> None:
         if rows:
             table = Table(title, *LEDGER_TITLES, box=None, pad_edge=False, header_style="bold")
             for row in rows:
-                table.add_row(row.name, *format_effects(row))
+                table.add_row(show(row.name), *format_effects(row))
             console.print(table)
             console.print()
     for text in list_failed(ledger):
-        console.print(f"[red]{escape(text)}: their durations are in these figures[/]", soft_wrap=True)
+        console.print(f"[red]{show(text)}: their durations are in these figures[/]", soft_wrap=True)
+    profile = show(ledger.profile)
     console.print(
-        f"{ledger.profile} by {ledger.profile} without it, with 95 % intervals; claims stand beside them in the ledger",
+        f"{profile} by {profile} without it, with 95 % intervals; claims stand beside them in the ledger",
         soft_wrap=True,
     )
     console.print(f"ledger:  {escape(str(folder / 'ledger.md'))}", soft_wrap=True)

@@ -120,7 +120,7 @@ def _print_untested(console: Console, security: SecurityView) -> None:
         console.print(f"  {show(line.check_id)}  {line.outcome}: {show(line.reason)}", soft_wrap=True)
     if security.not_run:
         names = ", ".join(line.check_id for line in security.not_run)
-        console.print(f"  {security.not_run_note}: {names}", soft_wrap=True)
+        console.print(f"  {security.not_run_note}: {show(names)}", soft_wrap=True)
 
 
 def _print_score(console: Console, security: SecurityView) -> None:

@@ -170,6 +170,8 @@ def _read_series(
 
 
 def _show(result: "ExtractionResult", folder: Path, profile: "Profile", mode: "IncrementMode | None", *, as_json: bool) -> None:
+    from jivsbench.cli.terminal import echo_line, print_json
+
     duration_s = result.duration_ns / 1e9
     if not as_json:
         size_mib = sum(file.size_bytes for file in result.files) / 2**20
@@ -189,14 +191,12 @@ def _show(result: "ExtractionResult", folder: Path, profile: "Profile", mode: "I
         if result.rows_filtered:
             click.echo(f"left out by transforms: {result.rows_filtered:,} of {result.rows_read:,} rows read")
         if result.changed_columns:
-            click.echo(f"changed by transforms, and not compared with the source: {', '.join(result.changed_columns)}")
+            echo_line(f"changed by transforms, and not compared with the source: {', '.join(result.changed_columns)}")
         for cells in result.escaped_cells:
             click.echo(
                 f"column {cells.column!r}: {cells.count:,} cells got an apostrophe in front, since a spreadsheet would run them"
             )
         return
-    from jivsbench.cli.terminal import print_json
-
     print_json(
         {
             "folder": str(folder),

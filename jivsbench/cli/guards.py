@@ -17,11 +17,10 @@ from jivsbench.exitcodes import ExitCode
 def guards(ctx: click.Context, dialect: str, as_json: bool) -> ExitCode:
     """Judge the loaded guards as classifiers of labelled statements: precision, recall, time. Exit code 1 when one is wrong."""
     from jivsbench.app.guarding import judge_guards
+    from jivsbench.cli.terminal import echo_line, print_json
 
     judged = judge_guards(read_registry(read_settings(ctx)), dialect)
     if as_json:
-        from jivsbench.cli.terminal import print_json
-
         print_json(
             [
                 {
@@ -36,7 +35,7 @@ def guards(ctx: click.Context, dialect: str, as_json: bool) -> ExitCode:
     else:
         for one in judged:
             found = one.classification
-            click.echo(
+            echo_line(
                 f"{one.guard} ({one.dialect}): hostile {found.hostile_refused} refused, {found.hostile_accepted} accepted; "
                 f"legitimate {found.legitimate_accepted} accepted, {found.legitimate_refused} refused"
             )
@@ -46,7 +45,7 @@ def guards(ctx: click.Context, dialect: str, as_json: bool) -> ExitCode:
                 f"one review p50 {one.p50_ms:.2f} ms, p95 {one.p95_ms:.2f} ms"
             )
             for name in one.wrong:
-                click.echo(f"  judged wrongly: {name}")
+                echo_line(f"  judged wrongly: {name}")
     return ExitCode.GATE_FAILED if any(one.wrong for one in judged) else ExitCode.PASSED
 
 

@@ -23,12 +23,13 @@ def plugins(ctx: click.Context, as_json: bool) -> ExitCode:
         return ExitCode.PASSED
     from rich.table import Table
 
-    from jivsbench.cli.terminal import result_console
+    from jivsbench.cli.terminal import result_console, show
 
     table = Table("name", "version", "origin", "hooks", "offers", box=None, pad_edge=False, header_style="bold")
     for plugin in registry.plugins:
-        hooks = "\n".join(hook.removeprefix("jivsbench_") for hook in plugin.hooks)
-        table.add_row(plugin.name, plugin.version, plugin.origin, hooks, "\n".join(plugin.offers))
+        hooks = [hook.removeprefix("jivsbench_") for hook in plugin.hooks]
+        lines = ([plugin.name], [plugin.version], [plugin.origin], hooks, plugin.offers)
+        table.add_row(*("\n".join(map(show, cell)) for cell in lines))
     result_console().print(table)
     return ExitCode.PASSED
 
@@ -38,7 +39,8 @@ def plugins(ctx: click.Context, as_json: bool) -> ExitCode:
 def lock_plugins(ctx: click.Context) -> ExitCode:
     """Write plugins.lock: from then on only today's plugins are loaded, each with its version and its files as they are."""
     from jivsbench.app.plugins import write_lock
+    from jivsbench.cli.terminal import echo_line
 
     path, locked = write_lock(read_settings(ctx))
-    click.echo(f"locked {len(locked)} plugins in {path}: {', '.join(plugin.name for plugin in locked)}")
+    echo_line(f"locked {len(locked)} plugins in {path}: {', '.join(plugin.name for plugin in locked)}")
     return ExitCode.PASSED

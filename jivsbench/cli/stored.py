@@ -37,7 +37,7 @@ def _print(found: StoredComparison) -> None:
         metric = find_metric(result.metric)
         better = metric.better if metric else None
         table.add_row(
-            f"{result.metric.removeprefix('target.')} {result.statistic}",
+            show(f"{result.metric.removeprefix('target.')} {result.statistic}"),
             format_quantity(result.a, result.unit, better),
             format_quantity(result.b, result.unit, better),
             "-" if result.ratio is None else format_ratio(result.ratio, better),

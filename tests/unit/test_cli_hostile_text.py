@@ -1,6 +1,8 @@
 """What comes from a run or a file is shown on standard output, never obeyed there."""
 
+import contextlib
 import json
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -105,3 +107,47 @@ def test_an_error_is_one_line(tmp_path, monkeypatch, capsys):
         main()
 
     assert is_harmless(capsys.readouterr().err)
+
+
+_PLUGIN = """
+from jivsbench.api import hookimpl
+
+class Guard:
+    name = {name!r}
+    def review(self, request): pass
+
+@hookimpl
+def jivsbench_register_guards():
+    return [Guard()]
+"""
+
+
+def test_what_a_plugin_offers_is_no_markup(tmp_path, monkeypatch):
+    """A closing mark of no opened style broke the list; now it is shown, and so is everything else that it is called."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    (tmp_path / "named_plugin.py").write_text(_PLUGIN.format(name=f"acme [/x] {HOSTILE}"))
+    (tmp_path / "jivsbench.toml").write_text('[plugins]\nmodules = ["named_plugin"]\n')
+    monkeypatch.chdir(tmp_path)
+
+    told = call("plugins")
+
+    assert is_harmless(told)
+    assert "acme [/x] x " in told
+
+
+def test_names_of_columns_give_no_orders(tmp_path, monkeypatch):
+    """A column is called as its source says, and named because a transform changed it."""
+    column = "x\n::error::planted \x1b[31m\u202e"
+    with contextlib.closing(sqlite3.connect(tmp_path / "rows.db")) as database:
+        database.execute(f'CREATE TABLE "rows" (id integer primary key, "{column}" text)')
+        database.execute("INSERT INTO rows VALUES (1, 'secret')")
+        database.commit()
+    text = f'[[transforms]]\nkind = "mask"\ncolumn = {json.dumps(column)}\nhow = "redact"\n'
+    (tmp_path / "jivsbench.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    told = call("extract", f"sqlite:///{tmp_path / 'rows.db'}", "rows", "--to", tmp_path / "out")
+
+    assert "changed by transforms" in told
+    assert is_harmless(told)
