@@ -89,6 +89,16 @@ def test_makefile_is_short_and_says_what_it_offers() -> None:
         assert f"make {target}" in shown
 
 
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", ".ci/run"])
+def test_nobody_promises_tests_that_are_left_out(file: str) -> None:
+    """`make test` leaves the nightly tests out, and whoever says what it runs says so."""
+    (recipe,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("test:"))
+    text = (ROOT / file).read_text()
+
+    assert "every test but the nightly ones" in recipe
+    assert "nightly" in next(line for line in text.splitlines() if line.startswith(("make test ", "# What runs on every push")))
+
+
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 130, 143])
 def test_make_demo_takes_passed_and_conditional_alone(tmp_path: Path, code: int) -> None:
     """The demo leaves checks out, so CONDITIONAL is its good end, and is said; every other code fails."""

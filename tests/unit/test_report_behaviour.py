@@ -59,10 +59,14 @@ def test_the_steps_are_a_table() -> None:
     """Every stage with its load; a summary for a pull request has the answers too."""
     record = _record(_CLIMB, Question.KNEE)
     summary = summarize(record)
-    page = _page(record)
+    page, view = _page(record), build_behaviour(record, summary)
     comment = MarkdownReporter().render(record, summary, judge(record, summary, ())).content.decode()
 
     assert page.count("Steps of the load") >= 1
+    assert view is not None
+    assert view.steps is not None
+    names = dict(zip(view.steps.heads, view.steps.rows[0], strict=True))
+    assert (names["calls"], names["jobs"]) == (str(record.arms[-1].steps[0].calls.count), str(record.arms[-1].steps[0].jobs))
     assert "throughput last grew at 40 users, but an HTTP p95 of 130 ms was kept only up to 20 users" in page
     assert "no curve gives it" in page
     assert "throughput last grew at 40 users" in comment

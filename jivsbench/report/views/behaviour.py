@@ -113,7 +113,19 @@ def build_behaviour(record: RunRecord, summary: Summary) -> BehaviourView | None
 
 
 def _tabulate_steps(steps: Sequence[StepRow]) -> DataTable:
-    heads = ("step", "from", "to", "load", "seconds", "records/min", "jobs", "HTTP p95 (ms)", "job p95 (ms)", "errors by class")
+    heads = (
+        "step",
+        "from",
+        "to",
+        "load",
+        "seconds",
+        "records/min",
+        "calls",
+        "HTTP p95 (ms)",
+        "jobs",
+        "job p95 (ms)",
+        "errors by class",
+    )
     return DataTable(heads, tuple(_describe_step(step) for step in steps))
 
 
@@ -127,8 +139,9 @@ def _describe_step(step: StepRow) -> tuple[str, ...]:
         load,
         format_count(step.seconds),
         format_number(rate, Unit.RECORDS_PER_MINUTE, Direction.HIGHER),
-        format_count(step.jobs),
+        format_count(step.calls.count),
         format_milliseconds(step.calls.percentile_ns(95)),
+        format_count(step.jobs),
         format_milliseconds(step.job_response.percentile_ns(95)),
         name_errors(step.errors) if step.seconds else NOT_MEASURED,
     )
