@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest, WatermarkTeller
+from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest, SchemaVersionTeller, WatermarkTeller
 from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError, MissingObjectError, UsageError
 from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
@@ -37,8 +38,10 @@ from jivsbench.model.statistics import PoolStatistics
 from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, Watermark, add_up_counts
 from jivsbench.model.transform import KeepRows
 
-SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
-"""Finds the schema of a request: source, request, and the loader that asks the server."""
+SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema], Callable[[], str | None]], TableSchema]
+"""Finds the schema of a request: source, request, the loader that asks the server, and what asks it for the schema's version."""
+
+_Told = TypeVar("_Told")
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 """What names the folder of a job: nothing that a path could be made of."""
@@ -48,7 +51,9 @@ _EXTRA_STREAM_WAIT_S = 1.0
 """Another stream that gets no connection for so long is not started; the ones that run do its work."""
 
 
-def load_schema(_source: DataSource, _request: ExtractionRequest, load: Callable[[], TableSchema]) -> TableSchema:
+def load_schema(
+    _source: DataSource, _request: ExtractionRequest, load: Callable[[], TableSchema], _tell_version: Callable[[], str | None]
+) -> TableSchema:
     """A SchemaLookup without a cache: ask the server every time."""
     return load()
 
@@ -193,7 +198,12 @@ class Extractor:
         check_ability(connection, attempt.source.connector, self._profile.verification)
         snapshot = connection.begin()
         clock.enter(Phase.CACHE)
-        schema = self._schemas(attempt.source, request, lambda: _load_schema(connection, request, clock))
+        schema = self._schemas(
+            attempt.source,
+            request,
+            lambda: _ask_server(clock, lambda: connection.schema(request)),
+            lambda: _ask_server(clock, lambda: _tell_schema_version(connection, request)),
+        )
         clock.enter(Phase.SCHEMA)
         job.check()
         encoding = self._build_encoding(request)
@@ -313,11 +323,16 @@ class Extractor:
         )
 
 
-def _load_schema(connection: Connection, request: ExtractionRequest, clock: PhaseClock) -> TableSchema:
+def _ask_server(clock: PhaseClock, ask: Callable[[], _Told]) -> _Told:
+    """In the middle of a look-up: the server's time is not the cache's."""
     clock.enter(Phase.SCHEMA)
-    schema = connection.schema(request)
+    told = ask()
     clock.enter(Phase.CACHE)
-    return schema
+    return told
+
+
+def _tell_schema_version(connection: Connection, request: ExtractionRequest) -> str | None:
+    return connection.schema_version(request) if isinstance(connection, SchemaVersionTeller) else None
 
 
 def _ask_consistency(connection: Connection, request: ExtractionRequest) -> Consistency:

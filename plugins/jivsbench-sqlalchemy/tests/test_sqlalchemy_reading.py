@@ -392,3 +392,16 @@ def test_a_time_with_an_offset_is_no_value_for_a_column_without(tmp_path: Path) 
     for column, value in (("t", "10:00+02:00"), ("i", "1e999999999")):
         with pytest.raises(ExtractionError, match=f"column '{column}'"):
             place.read(ExtractionRequest("test", TableName("t"), filters=(Filter(column, Operator.EQUAL, (value,)),)))
+
+
+def test_a_column_of_another_type_than_planned_is_not_read(sqlite: Place) -> None:
+    """By the type of before its values would not fit, and would be NULL under this policy."""
+    request = ExtractionRequest("test", TableName("t"))
+    sqlite.execute("CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
+    session = sqlite.open(TypePolicy.NULL)
+    (partition,) = session.partitions(request, session.schema(request), 1)
+    session.reset()
+    sqlite.execute("DROP TABLE t", "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('abc')")
+
+    with pytest.raises(ExtractionError, match="other columns than when it was planned"):
+        list(session.read(partition))

@@ -9,7 +9,7 @@ import psycopg
 import pyarrow as pa
 
 from jivsbench.api import ReadLimits
-from jivsbench.errors import ExtractionError, JivsbenchError, TypePolicyError
+from jivsbench.errors import ExtractionError, JivsbenchError, MissingObjectError, TypePolicyError
 from jivsbench.model.activity import ServerActivity
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.job import ReadTimes
@@ -20,7 +20,7 @@ from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySpl
 from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, privileges, row_hashes, statements, watermarks
 from jivsbench_postgres.activity import read_activity
 from jivsbench_postgres.decoding import Decoder
-from jivsbench_postgres.exchange import Statement
+from jivsbench_postgres.exchange import ResultColumn, Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
 from jivsbench_postgres.refusals import UnfitValueError, build_refusal
 from jivsbench_postgres.wire import Wire
@@ -87,6 +87,16 @@ class PostgresConnection:
         catalogue.select_columns(columns, [condition.column for condition in request.filters], of)
         _check_columns(wanted.columns, of)
         return wanted
+
+    def schema_version(self, request: ExtractionRequest) -> str | None:
+        """The table's columns as the catalogue numbers them, or what the server says that the query yields."""
+        if request.table is None:
+            return repr(self._describe(request))
+        try:
+            table = statements.quote_table(request.table).as_bytes(self._wire.driver)
+        except MissingObjectError:
+            return None
+        return catalogue.read_table_version(self._wire, table, str(request.table), self._long_s)
 
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:
         """Page ranges for a whole table of more than 50,000 rows, else one part."""
@@ -250,16 +260,17 @@ class PostgresConnection:
             return ()
 
     def _query_columns(self, request: ExtractionRequest) -> tuple[Column, ...]:
+        return catalogue.read_query_columns(self._wire, self._describe(request), self._source.type_policy, self._long_s)
+
+    def _describe(self, request: ExtractionRequest) -> list[ResultColumn]:
         query = statements.clean_query(request).encode()
-        described = self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
-        return catalogue.read_query_columns(self._wire, described, self._source.type_policy, self._long_s)
+        return self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
 
     def _check_query(self, partition: Partition) -> None:
         """Have the server parse a query by itself before it is put into parentheses. Also finds that it changed meanwhile."""
         if partition.request.query is None:
             return
-        query = statements.clean_query(partition.request).encode()
-        described = self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
+        described = self._describe(partition.request)
         missing = {column.name for column in partition.schema.columns} - {column.name for column in described}
         if missing:
             raise ExtractionError("the query yields other columns now than when it was planned: start the extraction again")

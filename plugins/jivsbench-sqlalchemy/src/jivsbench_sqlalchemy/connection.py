@@ -175,8 +175,8 @@ class SqlAlchemyConnection:
     def _fetch_batches(self, partition: Partition) -> Iterator[Sequence[Sequence[Any]]]:
         request = partition.request
         columns = self._columns(request)
-        missing = {column.name for column in partition.schema.columns} - set(columns)
-        if missing:
+        now = tuple(columns[column.name].column for column in partition.schema.columns if column.name in columns)
+        if now != partition.schema.columns:
             raise ExtractionError(f"{_name_of(request)} has other columns than when it was planned: start the extraction again")
         select = statements.build_select(partition, columns)
         doing = f"read {_name_of(request)}"

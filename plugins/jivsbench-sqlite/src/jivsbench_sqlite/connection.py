@@ -86,6 +86,10 @@ class SqliteConnection:
                 raise MissingObjectError(f"{_name_of(request)} has no column {name!r}: {_suggest(name, known)}")
         return TableSchema(tuple(known[name] for name in request.columns or known))
 
+    def schema_version(self, request: ExtractionRequest) -> str:  # noqa: ARG002 - a view's columns are those of other tables
+        """The statements that would make the file's tables and views as they are now."""
+        return repr(self._fetch(Statement("SELECT sql FROM main.sqlite_schema ORDER BY rowid"), "describe its tables"))
+
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:  # noqa: ARG002
         """One part: a second session could not see the same view."""
         return (Partition(0, request, schema),)
