@@ -16,8 +16,28 @@ from jivsbench.model.job import ReadTimes
 from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
-from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema, Watermark
-from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, privileges, row_hashes, statements, watermarks
+from jivsbench.model.table import (
+    Column,
+    Consistency,
+    ExtractionRequest,
+    Fingerprint,
+    KeySplit,
+    Partition,
+    TableName,
+    TableSchema,
+    Watermark,
+)
+from jivsbench_postgres import (
+    catalogue,
+    figures,
+    key_ranges,
+    partitioning,
+    privileges,
+    row_hashes,
+    snapshots,
+    statements,
+    watermarks,
+)
 from jivsbench_postgres.activity import read_activity
 from jivsbench_postgres.decoding import Decoder
 from jivsbench_postgres.exchange import ResultColumn, Statement
@@ -185,9 +205,12 @@ class PostgresConnection:
                 psycopg.Cursor.close(cursor)
 
     def fingerprint(self, partition: Partition) -> Fingerprint:
-        """Rows of the partition, counted by the server under the same snapshot."""
-        count = statements.build_count(partition, self._wire.driver)
-        rows = self._wire.fetch(count, doing=f"count {_name_of(partition.request)}", patience_s=self._long_s)
+        """Rows of the partition, counted by the server under the same snapshot, which must still see all of them."""
+        name = _name_of(partition.request)
+        count = Statement(statements.build_count(partition, self._wire.driver))
+        look = snapshots.build_look(partition.request, self._wire.driver)
+        rows, looked = self._wire.run([count, look], doing=f"count {name}", patience_s=self._long_s)
+        snapshots.check_look(looked, name)
         return Fingerprint(int(rows[0][0] or 0))
 
     def fingerprint_columns(self, partition: Partition) -> tuple[ColumnFingerprint, ...]:
@@ -204,6 +227,10 @@ class PostgresConnection:
         query = row_hashes.build_row_hashes(partition, self._wire.driver, self._source.type_policy, is_utf8=self._wire.is_utf8)
         doing = f"compute the fingerprints of {_name_of(partition.request)}"
         return row_hashes.read_row_hashes(self._wire.fetch(query, doing=doing, patience_s=self._long_s)[0])
+
+    def consistency(self, request: ExtractionRequest) -> Consistency:  # noqa: ARG002 - the session knows what it has read
+        """One snapshot, unless a foreign table was read: its rows are of another server."""
+        return Consistency.NONE if snapshots.has_read_foreign_rows(self._wire, self._short_s) else Consistency.ONE_SNAPSHOT
 
     def cancel(self) -> None:
         """End the running query on the server, from any thread; at most a second. Does nothing for an idle session."""

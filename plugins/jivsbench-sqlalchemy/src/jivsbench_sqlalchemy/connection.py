@@ -130,10 +130,16 @@ class SqlAlchemyConnection:
             yield from map(tuple, rows)
 
     def fingerprint(self, partition: Partition) -> Fingerprint:
-        """Rows of the partition, counted in the same transaction."""
+        """Rows of the partition, counted in the same transaction, whose view must still see all of them."""
         count = statements.build_count(partition, self._columns(partition.request))
         with self._run(f"count {_name_of(partition.request)}") as connection:
-            return Fingerprint(int(connection.execute(count).scalar_one()))
+            found = Fingerprint(int(connection.execute(count).scalar_one()))
+            if self._has_view and views.has_lost_rows(connection, self._address.dialect):
+                raise ExtractionError(
+                    f"{_name_of(partition.request)} was written anew (by ALTER TABLE, TRUNCATE, VACUUM FULL, CLUSTER or REFRESH) "
+                    "after the snapshot was taken, which may not see its rows: start the extraction again"
+                )
+            return found
 
     def consistency(self, request: ExtractionRequest) -> Consistency:
         """One snapshot where the dialect has them and the table keeps them, else none."""
