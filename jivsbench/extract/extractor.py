@@ -25,12 +25,11 @@ from jivsbench.extract.outputs import Output, WholeOutput
 from jivsbench.extract.phases import PhaseClock, sum_phases
 from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
-from jivsbench.extract.sinks import ColumnReader, Encoding, build_encoding
+from jivsbench.extract.sinks import ColumnReader, choose_encoding, choose_format
 from jivsbench.extract.streams import Reading, read_partitions
 from jivsbench.extract.transforms import plan_transforms
 from jivsbench.extract.verification import check_ability
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
-from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import Profile, Verification
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
@@ -206,7 +205,7 @@ class Extractor:
         )
         clock.enter(Phase.SCHEMA)
         job.check()
-        encoding = self._build_encoding(request)
+        encoding = choose_encoding(request, self._profile)
         plan = plan_transforms(request.transforms, schema, self._mask_key)
         output_schema = plan.schema.to_arrow()
         encoding.check(output_schema)
@@ -253,21 +252,11 @@ class Extractor:
             )
         if level is Verification.ROWS and request.transforms:
             raise UsageError("a transform changes rows, which are then not the source's: verify by columns, or leave it out")
-        if not isinstance(self._build_encoding(request), ColumnReader):
+        if not isinstance(choose_encoding(request, self._profile), ColumnReader):
             raise UsageError(
-                f"verification by {level} reads the files back, and {self._find_format(request)} keeps no types: "
+                f"verification by {level} reads the files back, and {choose_format(request, self._profile)} keeps no types: "
                 "verify by count, or choose the format parquet or arrow"
             )
-
-    def _find_format(self, request: ExtractionRequest) -> OutputFormat:
-        return request.format or self._profile.output.format
-
-    def _build_encoding(self, request: ExtractionRequest) -> Encoding:
-        return build_encoding(
-            self._find_format(request),
-            is_compressed=self._profile.switches.compression,
-            escape_formulas=self._profile.output.escape_formulas,
-        )
 
     def _partitions(self, connection: Connection, request: ExtractionRequest, schema: TableSchema) -> tuple[Partition, ...]:
         streams = self._profile.switches.streams
@@ -294,7 +283,7 @@ class Extractor:
             attempt.request,
             partitions,
             plan=reading.plan,
-            output=describe_output(self._find_format(attempt.request), reading.encoding, published.escaped_cells),
+            output=describe_output(choose_format(attempt.request, self._profile), reading.encoding, published.escaped_cells),
             consistency=published.consistency,
             snapshot=published.snapshot,
             streams=streams,

@@ -53,8 +53,8 @@ def check_look(rows: list[Row], name: str) -> None:
     """Raise ExtractionError unless they do. No row: another table has the name now."""
     if rows != [("t",)]:
         raise ExtractionError(
-            f"{name} was written anew (by ALTER TABLE, TRUNCATE, VACUUM FULL, CLUSTER or REFRESH, or another took its name) after "
-            "the snapshot was taken, which may not see its rows: start the extraction again"
+            f"{name} was written anew (by ALTER TABLE, TRUNCATE, VACUUM FULL, CLUSTER or REFRESH), or another took its name, "
+            "after the snapshot was taken, which may not see its rows: start the extraction again"
         )
 
 
