@@ -274,17 +274,18 @@ class PostgresConnection:
         )
 
     def _find_key(self, partition: Partition) -> tuple[tuple[str, str], ...]:
-        """The table's primary key, for a message. Ends what is being read, and the transaction with it."""
+        """The table's primary key, for a message; empty when it is masked. Ends what is being read, with its transaction."""
         table = partition.request.table
         if table is None:
             return ()
         self._wire.abandon()
         try:
             self._wire.run([_ROLLBACK], doing="end a transaction", patience_s=self._short_s)
-            return catalogue.read_key(self._wire, statements.quote_table(table).as_bytes(self._wire.driver), self._short_s)
+            key = catalogue.read_key(self._wire, statements.quote_table(table).as_bytes(self._wire.driver), self._short_s)
         except JivsbenchError:
             # The value that does not fit is what the user is to hear of.
             return ()
+        return () if partition.hidden_columns.intersection(name for name, _kind in key) else key
 
     def _query_columns(self, request: ExtractionRequest) -> tuple[Column, ...]:
         return catalogue.read_query_columns(self._wire, self._describe(request), self._source.type_policy, self._long_s)
