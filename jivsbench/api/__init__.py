@@ -35,6 +35,7 @@ from jivsbench.api.protocols import (
     Reporter,
     RowFingerprinter,
     RowReader,
+    SchemaVersionTeller,
     TableLoader,
     WatermarkTeller,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Response",
     "RowFingerprinter",
     "RowReader",
+    "SchemaVersionTeller",
     "SecurityCheck",
     "StatementSupplier",
     "TableLoader",

@@ -173,6 +173,22 @@ class RowFingerprinter(Protocol):
 
 
 @runtime_checkable
+class SchemaVersionTeller(Protocol):
+    """Optional ability of a Connection: to tell whether a schema that was read by an earlier job still holds.
+
+    Without it every job asks for its schema. See docs/decisions/0047.
+    """
+
+    def schema_version(self, request: ExtractionRequest) -> str | None:
+        """A text that is another one as soon as `schema` would tell anything else of this request, under the same view.
+
+        Asked in every job, so it has to be cheap. None: nothing stands for the schema but the schema itself, so it is not kept.
+        Names that are not there are left to `schema`, which says so.
+        """
+        ...
+
+
+@runtime_checkable
 class ConsistencyTeller(Protocol):
     """Optional ability of a Connection to a source without snapshots. Without it, `begin` gives one consistent view."""
 

@@ -22,6 +22,7 @@ from jivsbench.model.arrivals import expected_arrivals
 from jivsbench.model.gate_text import format_gate
 from jivsbench.model.profile import Profile
 from jivsbench.model.scenario import Arrival, MixAction, OfferedSource, Question, Scenario, WorkloadSpec
+from jivsbench.model.table import ExtractionRequest
 from jivsbench.plugins import Registry
 
 DRAIN_LIMIT_S: Final = 30.0
@@ -158,11 +159,9 @@ def _times(iterations: float | None, amount: float) -> float | None:
 def _measure_row_bytes(profile: Profile) -> float:
     """What a seeded row takes on disk in this profile's format: written for once, and looked at."""
     from jivsbench.extract.folders import create_job_folder
-    from jivsbench.extract.sinks import FileSink, build_encoding
+    from jivsbench.extract.sinks import FileSink, choose_encoding
 
-    encoding = build_encoding(
-        profile.output.format, is_compressed=profile.switches.compression, escape_formulas=profile.output.escape_formulas
-    )
+    encoding = choose_encoding(ExtractionRequest("sample"), profile)
     batch = next(islice(Dataset(_SAMPLE_ROWS).batches(), 1))
     with TemporaryDirectory(prefix="jivsbench-dry-run-") as root:
         sink = FileSink(create_job_folder(Path(root), "sample"), 0, batch.schema, encoding)

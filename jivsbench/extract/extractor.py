@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest, WatermarkTeller
+from jivsbench.api import Connection, Connector, ConsistencyTeller, Guard, GuardRequest, SchemaVersionTeller, WatermarkTeller
 from jivsbench.errors import CancelledJobError, ExtractionError, JivsbenchError, MissingObjectError, UsageError
 from jivsbench.extract.connecting import connect
 from jivsbench.extract.folders import create_job_folder
@@ -24,12 +25,11 @@ from jivsbench.extract.outputs import Output, WholeOutput
 from jivsbench.extract.phases import PhaseClock, sum_phases
 from jivsbench.extract.pool_set import PoolSet
 from jivsbench.extract.running import RunningJob, RunningJobs
-from jivsbench.extract.sinks import ColumnReader, Encoding, build_encoding
+from jivsbench.extract.sinks import ColumnReader, choose_encoding, choose_format
 from jivsbench.extract.streams import Reading, read_partitions
 from jivsbench.extract.transforms import plan_transforms
 from jivsbench.extract.verification import check_ability
 from jivsbench.model.job import ExtractionResult, OutputFile, Phase
-from jivsbench.model.output import OutputFormat
 from jivsbench.model.profile import Profile, Verification
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, ServerFacts
@@ -37,8 +37,10 @@ from jivsbench.model.statistics import PoolStatistics
 from jivsbench.model.table import Consistency, ExtractionRequest, Fingerprint, Partition, TableSchema, Watermark, add_up_counts
 from jivsbench.model.transform import KeepRows
 
-SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema]], TableSchema]
-"""Finds the schema of a request: source, request, and the loader that asks the server."""
+SchemaLookup = Callable[[DataSource, ExtractionRequest, Callable[[], TableSchema], Callable[[], str | None]], TableSchema]
+"""Finds the schema of a request: source, request, the loader that asks the server, and what asks it for the schema's version."""
+
+_Told = TypeVar("_Told")
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 """What names the folder of a job: nothing that a path could be made of."""
@@ -48,7 +50,9 @@ _EXTRA_STREAM_WAIT_S = 1.0
 """Another stream that gets no connection for so long is not started; the ones that run do its work."""
 
 
-def load_schema(_source: DataSource, _request: ExtractionRequest, load: Callable[[], TableSchema]) -> TableSchema:
+def load_schema(
+    _source: DataSource, _request: ExtractionRequest, load: Callable[[], TableSchema], _tell_version: Callable[[], str | None]
+) -> TableSchema:
     """A SchemaLookup without a cache: ask the server every time."""
     return load()
 
@@ -193,10 +197,15 @@ class Extractor:
         check_ability(connection, attempt.source.connector, self._profile.verification)
         snapshot = connection.begin()
         clock.enter(Phase.CACHE)
-        schema = self._schemas(attempt.source, request, lambda: _load_schema(connection, request, clock))
+        schema = self._schemas(
+            attempt.source,
+            request,
+            lambda: _ask_server(clock, lambda: connection.schema(request)),
+            lambda: _ask_server(clock, lambda: _tell_schema_version(connection, request)),
+        )
         clock.enter(Phase.SCHEMA)
         job.check()
-        encoding = self._build_encoding(request)
+        encoding = choose_encoding(request, self._profile)
         plan = plan_transforms(request.transforms, schema, self._mask_key)
         output_schema = plan.schema.to_arrow()
         encoding.check(output_schema)
@@ -243,21 +252,11 @@ class Extractor:
             )
         if level is Verification.ROWS and request.transforms:
             raise UsageError("a transform changes rows, which are then not the source's: verify by columns, or leave it out")
-        if not isinstance(self._build_encoding(request), ColumnReader):
+        if not isinstance(choose_encoding(request, self._profile), ColumnReader):
             raise UsageError(
-                f"verification by {level} reads the files back, and {self._find_format(request)} keeps no types: "
+                f"verification by {level} reads the files back, and {choose_format(request, self._profile)} keeps no types: "
                 "verify by count, or choose the format parquet or arrow"
             )
-
-    def _find_format(self, request: ExtractionRequest) -> OutputFormat:
-        return request.format or self._profile.output.format
-
-    def _build_encoding(self, request: ExtractionRequest) -> Encoding:
-        return build_encoding(
-            self._find_format(request),
-            is_compressed=self._profile.switches.compression,
-            escape_formulas=self._profile.output.escape_formulas,
-        )
 
     def _partitions(self, connection: Connection, request: ExtractionRequest, schema: TableSchema) -> tuple[Partition, ...]:
         streams = self._profile.switches.streams
@@ -284,7 +283,7 @@ class Extractor:
             attempt.request,
             partitions,
             plan=reading.plan,
-            output=describe_output(self._find_format(attempt.request), reading.encoding, published.escaped_cells),
+            output=describe_output(choose_format(attempt.request, self._profile), reading.encoding, published.escaped_cells),
             consistency=published.consistency,
             snapshot=published.snapshot,
             streams=streams,
@@ -313,11 +312,16 @@ class Extractor:
         )
 
 
-def _load_schema(connection: Connection, request: ExtractionRequest, clock: PhaseClock) -> TableSchema:
+def _ask_server(clock: PhaseClock, ask: Callable[[], _Told]) -> _Told:
+    """In the middle of a look-up: the server's time is not the cache's."""
     clock.enter(Phase.SCHEMA)
-    schema = connection.schema(request)
+    told = ask()
     clock.enter(Phase.CACHE)
-    return schema
+    return told
+
+
+def _tell_schema_version(connection: Connection, request: ExtractionRequest) -> str | None:
+    return connection.schema_version(request) if isinstance(connection, SchemaVersionTeller) else None
 
 
 def _ask_consistency(connection: Connection, request: ExtractionRequest) -> Consistency:

@@ -124,6 +124,8 @@ class Manifest:
     switches: Switches
     versions: Versions
     increment: ManifestIncrement | None = None
+    type_policy: str | None = None
+    """The source's `jivsbench.model.source.TypePolicy`; None when the manifest is of an older version."""
 
 
 def describe_request(request: ExtractionRequest) -> ManifestRequest:
@@ -182,6 +184,7 @@ def build_manifest(
         switches=switches,
         versions=versions(),
         increment=increment,
+        type_policy=source.type_policy.value,
     )
 
 

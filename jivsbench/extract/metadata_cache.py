@@ -4,7 +4,7 @@ An entry is JSON under a MAC (`caching.sealing`); whatever was not sealed by thi
 fit its type, is a miss of a named kind. Nothing is ever unpickled. No rows, no filter values, no URLs enter it.
 What a reader finds late never hurts: final jobs and statistics do not change any more, a job that was not final counts
 only as long as the caller knows that it still is, and data sources and schemas are not stored when they were changed
-while they were read.
+while they were read. A schema is found under what its source tells of its version in the job that asks.
 Sources and schemas are loaded by one caller for all who want them (`caching.loading`). A job and its statistics are one row
 of the job store each, found by key: a lock would cost as much, and nobody may be told a state from before the question.
 """
@@ -22,6 +22,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from jivsbench.api import CacheClient
+from jivsbench.errors import ExtractionError
 from jivsbench.extract.caching.loading import LoadingShelf
 from jivsbench.extract.caching.sealing import KEY_BYTES, Seal
 from jivsbench.extract.caching.shelves import CacheTools, ContentFormat, Shelf, Value
@@ -119,17 +120,31 @@ class MetadataCache:
         if self._client is not None:
             self._job_statistics.put(job_id, statistics, self._times.statistics_s)
 
-    def schema(self, source: DataSource, request: ExtractionRequest, load: Callable[[], TableSchema]) -> TableSchema:
+    def schema(
+        self,
+        source: DataSource,
+        request: ExtractionRequest,
+        load: Callable[[], TableSchema],
+        tell_version: Callable[[], str | None],
+    ) -> TableSchema:
         """The schema that a request yields: a `SchemaLookup` for the extractor."""
-        if self._client is None:
+        version = tell_version() if self._client is not None else None
+        if version is None:
             return load()
-        key = f"{source.name}:{_digest_shape(source, request)}"
+
+        def load_that_version() -> TableSchema:
+            loaded = load()
+            if tell_version() != version:
+                raise ExtractionError(f"a table of source {source.name} changed while its columns were read: start again")
+            return loaded
+
+        key = f"{source.name}:{_digest_shape(source, request, version)}"
         # It is read on the caller's own connection, which no other thread may use.
-        found = self._schemas.look_up(key, load, subject=source.name, is_threadsafe=False)
+        found = self._schemas.look_up(key, load_that_version, subject=source.name, is_threadsafe=False)
         return found or load()
 
 
-def _digest_shape(source: DataSource, request: ExtractionRequest) -> str:
+def _digest_shape(source: DataSource, request: ExtractionRequest, version: str) -> str:
     """What a schema depends on. A digest: a query's text is nothing for a cache key.
 
     Of filters that is the columns' names: whoever tells the schema refuses a filter on what is no column of the table, and a
@@ -137,7 +152,7 @@ def _digest_shape(source: DataSource, request: ExtractionRequest) -> str:
     """
     namespace, table = (request.table.namespace, request.table.name) if request.table else (None, None)
     filtered = sorted({condition.column for condition in request.filters})
-    shape = [source.connector, source.type_policy.value, namespace, table, request.query, request.columns, filtered]
+    shape = [source.connector, source.type_policy.value, namespace, table, request.query, request.columns, filtered, version]
     return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
 
 

@@ -16,14 +16,16 @@ from jivsbench.api import Connection, KeyPartitioner
 from jivsbench.errors import ResumeError
 from jivsbench.extract.folders import MANIFEST, JobFolder, enter_job_folder, output_errors
 from jivsbench.extract.manifest import (
+    Manifest,
     ManifestColumn,
     ManifestPartition,
     describe_columns,
+    describe_output,
     describe_request,
     parse_manifest,
 )
 from jivsbench.extract.outputs import Published, check_snapshot, describe_partition
-from jivsbench.extract.sinks import add_up_escaped_cells
+from jivsbench.extract.sinks import add_up_escaped_cells, choose_encoding, choose_format
 from jivsbench.extract.state_log import STATE_LOG, StateLog, open_state_log
 from jivsbench.extract.streams import VerifiedPartition
 from jivsbench.model.job import ExtractionResult, OutputFile
@@ -170,7 +172,8 @@ def _agree_on_split(
 def read_finished(path: Path, source: DataSource, request: ExtractionRequest, profile: Profile) -> ExtractionResult | None:
     """What an earlier attempt finished: the complete output of this very request. None when it is unfinished.
 
-    A process may end between the manifest and its own exit code. Raises ResumeError for the output of another request.
+    A process may end between the manifest and its own exit code. Raises ResumeError for an output of something else, and for one
+    that has lost a file since.
     """
     started_ns = time.perf_counter_ns()
     try:
@@ -179,14 +182,11 @@ def read_finished(path: Path, source: DataSource, request: ExtractionRequest, pr
         return None
     except (OSError, ValueError):
         raise ResumeError(f"the manifest in {path} cannot be read: name a new folder") from None
-    output_format = (request.format or profile.output.format).value
-    asked = (source.name, source.connector, describe_request(request), profile.verification.value, output_format)
-    found = (manifest.source, manifest.connector, manifest.request, manifest.verification, manifest.output.format)
-    # A manifest tells no values of filters and transforms.
-    if request.filters or request.transforms or asked != found:
-        raise ResumeError(f"{path} holds a complete output already, of another request: name a new folder")
-    (path / STATE_LOG).unlink(missing_ok=True)
+    _check_asked(manifest, source, request, profile, path)
     partitions = manifest.partitions
+    for partition in partitions:
+        _check_file(path, partition, str(path), "manifest")
+    (path / STATE_LOG).unlink(missing_ok=True)
     return ExtractionResult(
         folder=manifest.job_id,
         files=tuple(OutputFile(p.file, p.rows_written, p.size_bytes) for p in partitions),
@@ -203,6 +203,25 @@ def read_finished(path: Path, source: DataSource, request: ExtractionRequest, pr
         rows_filtered=sum(p.rows_filtered for p in partitions),
         changed_columns=manifest.changed_columns,
     )
+
+
+def _check_asked(manifest: Manifest, source: DataSource, request: ExtractionRequest, profile: Profile, path: Path) -> None:
+    """Raise ResumeError unless the manifest is of what is asked for, in all that decides on the bytes of its files."""
+    output = describe_output(choose_format(request, profile), choose_encoding(request, profile), manifest.output.escaped_cells)
+    for found, asked, what in (
+        (manifest.source, source.name, "another source"),
+        (manifest.connector, source.connector, "another connector"),
+        (manifest.request, describe_request(request), "another request"),
+        (manifest.type_policy, source.type_policy.value, "another type policy, or an earlier version, which notes none"),
+        (manifest.output, output, "another form of output"),
+        (manifest.verification, profile.verification.value, "another level of verification"),
+    ):
+        if found != asked:
+            raise ResumeError(f"{path} holds a complete output already, of {what}: name a new folder")
+    if request.filters or request.transforms:
+        raise ResumeError(
+            f"{path} holds a complete output already, and a manifest tells no values of filters and transforms: name a new folder"
+        )
 
 
 def check_folder(path: Path, place: Path | None = None) -> None:
@@ -241,10 +260,13 @@ def _build_header(job: ResumableJob, schema: TableSchema, split: KeySplit | None
 
 
 def _describe_settings(job: ResumableJob) -> str:
-    """What files of one output must have in common, besides the request: another key would mask equal values otherwise."""
-    profile, key = job.profile, job.mask_key.reveal() if job.mask_key else ""
+    """What files of one output must have in common, besides the request: another key would mask equal values otherwise.
+
+    Under another type policy a value would be NULL in one file and have ended the job in the other.
+    """
+    profile, policy, key = job.profile, job.source.type_policy.value, job.mask_key.reveal() if job.mask_key else ""
     mask = hmac.digest(key.encode(), b"jivsbench state log", "sha256").hex()[:8]
-    return f"{profile.verification.value} {profile.switches.compression} {profile.output} {mask}"
+    return f"{profile.verification.value} {profile.switches.compression} {profile.output} {policy} {mask}"
 
 
 def _check_header(found: Header, wanted: Header, folder: str) -> None:
@@ -281,13 +303,18 @@ def _read_committed(records: tuple[bytes, ...], folder: str, place: str) -> list
         found: list[Committed] = [TypeAdapter(Committed).validate_json(record) for record in records]
     except ValidationError:
         raise _unreadable(folder) from None
-    for partition in (record.partition for record in found):
-        path = Path(place, partition.file)
-        if path.name != partition.file or path.is_symlink() or not path.is_file() or path.stat().st_size != partition.size_bytes:
-            raise ResumeError(
-                f"{folder}: {partition.file} is not as the state log notes it: remove the folder and start the extraction again"
-            )
+    for record in found:
+        _check_file(Path(place), record.partition, folder, "state log")
     return found
+
+
+def _check_file(place: Path, partition: ManifestPartition, folder: str, noted_in: str) -> None:
+    """Raise ResumeError unless the partition's file is there, in the size that it was committed with."""
+    path = place / partition.file
+    if path.name != partition.file or path.is_symlink() or not path.is_file() or path.stat().st_size != partition.size_bytes:
+        raise ResumeError(
+            f"{folder}: {partition.file} is not as the {noted_in} notes it: remove the folder and start the extraction again"
+        )
 
 
 def _unreadable(folder: str) -> ResumeError:

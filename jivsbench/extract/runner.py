@@ -168,8 +168,7 @@ class JobRunner:
         waiting, running = self._queue.close(drain_s)
         for job_id in waiting:
             self._cancel_pending(job_id, "the service ended before the job ran")
-        for job_id in running:
-            self._press_stop(job_id)
+        self._press_stop(*running)
         self._queue.send_workers_home(len(self._workers))
         give_up_at_s = time.monotonic() + _CANCEL_GRACE_S
         for worker in self._workers:
@@ -199,11 +198,17 @@ class JobRunner:
             raise JobStateError("the job does not run in this service: stop it where it was started")
         raise JobStateError(f"the job is {job.state.value} already: there is nothing to stop")
 
-    def _press_stop(self, job_id: str) -> None:
-        """A worker that has just claimed the job is not inside the extractor yet, so one call may come too early."""
-        self._queue.ask_to_stop(job_id)
+    def _press_stop(self, *job_ids: str) -> None:
+        """A worker that has just claimed a job is not inside the extractor yet, so one call may come too early.
+
+        However many jobs there are, they share the time that is spent on calling again.
+        """
+        for job_id in job_ids:
+            self._queue.ask_to_stop(job_id)
+        left = job_ids
         for _ in range(_STOP_TRIES):
-            if self._extractor.cancel(job_id) or not self._queue.is_running(job_id):
+            left = tuple(job_id for job_id in left if not self._extractor.cancel(job_id) and self._queue.is_running(job_id))
+            if not left:
                 return
             time.sleep(_STOP_PAUSE_S)
 

@@ -115,11 +115,12 @@ class RunningJobs:
                 self._changed.notify_all()
 
     def stop(self, job_id: str, error: JivsbenchError) -> bool:
-        """Stop one job; False when it does not run, or was stopped before."""
+        """Stop one job, if nothing else has stopped it before. False when it does not run."""
         job = self._jobs.get(job_id)
-        if job is None or not job.stop(error):
+        if job is None:
             return False
-        self._end_wait(job_id, error)
+        if job.stop(error):
+            self._end_wait(job_id, error)
         return True
 
     def close(self, grace_s: float, error: Callable[[str], JivsbenchError]) -> None:

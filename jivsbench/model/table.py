@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from jivsbench.model.filters import Filter, Operator
 from jivsbench.model.output import OutputFormat
-from jivsbench.model.transform import Transform
+from jivsbench.model.transform import Transform, find_hidden_columns
 
 __all__ = [
     "Column",
@@ -98,6 +98,11 @@ class Partition:
     request: ExtractionRequest
     schema: TableSchema
     predicate: str = ""
+
+    @property
+    def hidden_columns(self) -> frozenset[str]:
+        """Columns whose values no message may show, although they are read."""
+        return find_hidden_columns(self.request.transforms, (column.name for column in self.schema.columns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What may be done to rows between source and file. Values only: `jivsbench.extract.transforms` carries them out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -75,6 +76,24 @@ class DropColumns:
 
 
 Transform = Mask | Rename | Cast | KeepRows | KeepColumns | DropColumns
+
+
+def find_hidden_columns(transforms: Iterable[Transform], columns: Iterable[str]) -> frozenset[str]:
+    """The columns of the source of which no value may be shown to anybody, since a transform masks them or leaves them out."""
+    origins = {name: name for name in columns}
+    hidden: set[str] = set()
+    for transform in transforms:
+        match transform:
+            case Mask(column):
+                hidden.add(origins.get(column, column))
+            case Rename(column, to):
+                origins[to] = origins.pop(column, column)
+            case KeepColumns(kept):
+                hidden.update(origin for name, origin in origins.items() if name not in kept)
+                origins = {name: origins.get(name, name) for name in kept}
+            case DropColumns(dropped):
+                hidden.update(origins.pop(name, name) for name in dropped)
+    return frozenset(hidden)
 
 
 def describe_transform(transform: Transform) -> str:

@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
-from jivsbench.api.protocols import Connection, Connector, ReadLimits, TableLoader
+from jivsbench.api.protocols import Connection, Connector, ReadLimits, SchemaVersionTeller, TableLoader
 from jivsbench.errors import JivsbenchError, MissingObjectError, OutputError, SourceUnreachableError
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
@@ -283,12 +283,40 @@ class ConnectorContract(ReadingContract):
         connection.close()
         assert rows == loaded.rows.num_rows
 
+    def test_a_schemas_version_is_that_of_its_columns(
+        self, connector: Connector, source: DataSource, connection: Connection, request_all: ExtractionRequest
+    ) -> None:
+        """The same in every session while the table stays; another when it comes back with another column, or another type."""
+        if not isinstance(connection, SchemaVersionTeller) or not isinstance(connector, TableLoader):
+            pytest.skip("this connector tells no versions of schemas, or does not load tables")
+        assert request_all.table is not None
+        one_column = replace(request_all, columns=("id",))
+        told = [_tell_versions(connection, request_all, one_column) for _ in range(2)]
+        for other in ({"id": [1]}, {"id": [1], "name": [1]}, {"id": ["a"], "name": [1]}):
+            connector.drop_table(source, request_all.table)
+            rows = pa.RecordBatch.from_pydict(other)
+            connector.load_table(source, request_all.table, rows.schema, iter([rows]), [])
+            told.append(_tell_versions(connection, request_all, one_column))
+
+        assert told[0] == told[1]
+        assert None in told[0] or all(len(set(versions)) == len(told) - 1 for versions in zip(*told, strict=True))
+
     def test_a_table_is_dropped_once(self, connector: Connector, source: DataSource, loaded: LoadedTable) -> None:
         """True when there was a table, False when there was none."""
         if not isinstance(connector, TableLoader):
             pytest.skip("this connector does not load tables")
 
         assert [connector.drop_table(source, loaded.name) for _ in range(2)] == [True, False]
+
+
+def _tell_versions(connection: Connection, *requests: ExtractionRequest) -> tuple[str | None, ...]:
+    """What a job would be told of each request: in a transaction of its own."""
+    assert isinstance(connection, SchemaVersionTeller)
+    connection.begin()
+    try:
+        return tuple(connection.schema_version(request) for request in requests)
+    finally:
+        connection.reset()
 
 
 def _read_one_batch(connection: Connection, request: ExtractionRequest) -> Iterator[pa.RecordBatch]:

@@ -88,6 +88,11 @@ class SortsItsColumns(FakeConnection):
         return replace(schema, columns=tuple(sorted(schema.columns, key=lambda column: column.name)))
 
 
+class TellsOneVersion(FakeConnection):
+    def schema_version(self, request):  # noqa: ARG002 - the protocol's
+        return "1"
+
+
 class NeverDies(FakeConnection):
     def is_alive(self):
         return True
@@ -216,6 +221,7 @@ CONNECTOR_MUTANTS = (
     IgnoresOneOperator,
     TurnsMomentsIntoText,
     SortsItsColumns,
+    TellsOneVersion,
     NeverDies,
     RemembersTheCancel,
     TellsThePassword,

@@ -15,7 +15,7 @@ from jivsbench.extract.caching.single_flight import SingleFlight
 from jivsbench.extract.metadata_cache import MetadataCache
 from jivsbench.model.profile import CacheTimes
 from tests.unit.extract_fakes import wait_until
-from tests.unit.jobs_caches import DictCache
+from tests.unit.jobs_caches import DictCache, tell_version
 from tests.unit.jobs_stores import build_source
 from tests.unit.test_metadata_cache import KEY, SCHEMA, SOURCE, TABLE
 
@@ -118,7 +118,7 @@ def test_two_hundred_threads_load_once(client, can_lock) -> None:
     source, schema = SlowLoader(), SlowLoader(SCHEMA)
 
     assert stampede(lambda: cache.data_source("shop", source), source) == [SOURCE] * CALLERS
-    assert stampede(lambda: cache.schema(build_source(), TABLE, schema), schema) == [SCHEMA] * CALLERS
+    assert stampede(lambda: cache.schema(build_source(), TABLE, schema, tell_version), schema) == [SCHEMA] * CALLERS
     assert (source.calls, schema.calls) == (1, 1)
     assert (cache.look_ups().loads, cache.look_ups().shared_loads) == (2, 2 * CALLERS - 2)
     assert cache.look_ups().repeated_loads == 0
@@ -215,7 +215,9 @@ def test_who_asks_after_a_change_is_not_told_what_was_before(cache, client, how)
     slow = SlowLoader(old)
 
     def look_up(load):
-        return cache.data_source("shop", load) if how == "data_source" else cache.schema(build_source(), TABLE, load)
+        if how == "data_source":
+            return cache.data_source("shop", load)
+        return cache.schema(build_source(), TABLE, load, tell_version)
 
     with ThreadPoolExecutor(2) as threads:
         before = threads.submit(look_up, slow)
@@ -303,17 +305,17 @@ def test_an_entry_near_its_end_is_refreshed_and_nobody_waits(cache, clock) -> No
 def test_a_schema_near_its_end_is_refreshed_by_one_caller_on_its_own_connection(cache, clock) -> None:
     """A connection belongs to one thread: the caller that refreshes loads for itself, the others get the old one at once."""
     new = replace(SCHEMA, columns=SCHEMA.columns[:1])
-    cache.schema(build_source(), TABLE, lambda: SCHEMA)
+    cache.schema(build_source(), TABLE, lambda: SCHEMA, tell_version)
     is_due(clock)
     slow = SlowLoader(new)
     with ThreadPoolExecutor(1, thread_name_prefix="caller") as threads:
-        refreshing = threads.submit(cache.schema, build_source(), TABLE, slow)
+        refreshing = threads.submit(cache.schema, build_source(), TABLE, slow, tell_version)
         assert wait_until(lambda: slow.calls == 1)
 
-        assert [cache.schema(build_source(), TABLE, slow) for _ in range(50)] == [SCHEMA] * 50
+        assert [cache.schema(build_source(), TABLE, slow, tell_version) for _ in range(50)] == [SCHEMA] * 50
         slow.gate.set()
         assert refreshing.result(5) == new
-    assert cache.schema(build_source(), TABLE, slow) == new
+    assert cache.schema(build_source(), TABLE, slow, tell_version) == new
     assert [name.partition("_")[0] for name in slow.threads] == ["caller"]
 
 

@@ -130,7 +130,7 @@ def test_a_slow_guard_shows_in_guard(tmp_path: Path) -> None:
 def test_a_slow_cache_shows_in_cache_and_what_it_loads_in_schema(tmp_path: Path) -> None:
     """The look-up is the cache's time; what the server is asked for on a miss is not."""
 
-    def look_up(_source, _request, load):
+    def look_up(_source, _request, load, _tell_version):
         time.sleep(SLOW_S)
         return load()
 

@@ -155,6 +155,28 @@ def test_casts_that_lose_nothing_are_made(column: str, to: str, expected: list[o
     assert apply(Cast(column, to))[column].to_pylist() == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "to", "expected"),
+    [
+        ("0", "int32", 0),
+        ("-2147483648", "int32", -(2**31)),
+        ("9223372036854775807", "int64", 2**63 - 1),
+        ("0.5", "decimal(5,2)", Decimal("0.50")),
+        ("-12", "decimal(5,2)", Decimal("-12.00")),
+        ("9" * 38, "decimal(38,0)", Decimal("9" * 38)),
+        ("true", "bool", True),
+        ("FALSE", "bool", False),
+        ("2024-01-01", "date", dt.date(2024, 1, 1)),
+    ],
+)
+def test_a_plainly_spelt_text_is_cast(text: str, to: str, expected: object):
+    """What says nothing that the value does not say."""
+    schema, rows = column_of(pa.string(), None, text)
+    plan = plan_transforms((Cast("value", to),), schema, None)
+
+    assert plan.apply(rows, schema.to_arrow(), plan.schema.to_arrow())["value"].to_pylist() == [None, expected]
+
+
 def column_of(arrow_type: pa.DataType, *values: object) -> tuple[TableSchema, pa.RecordBatch]:
     """A table of one column."""
     schema = TableSchema((Column("value", "server", arrow_type, is_nullable=True),))
@@ -180,6 +202,11 @@ def column_of(arrow_type: pa.DataType, *values: object) -> tuple[TableSchema, pa
         (pa.string(), "1.005", "decimal(5,2)"),
         (pa.string(), "2024-01-01 00:00:00.0000001", "timestamp"),
         (pa.string(), "yesterday", "date"),
+        *((pa.string(), text, "int32") for text in ("007", "0x1A", "+7", " 7", "7 ", "7\n", "1_000", "\u0667", "1e3", "7.0")),
+        *((pa.string(), text, "decimal(5,2)") for text in ("007", "+7", " 7", ".5", "5.", "1e1", "0x1", "1_0", "\u0667")),
+        *((pa.string(), text, "bool") for text in ("1", "0", "yes", "tRUE", " true")),
+        (pa.string(), "99999999999", "int32"),
+        (pa.string(), "9999999999999999999", "int64"),
         (pa.int64(), 2, "bool"),
     ],
 )

@@ -17,7 +17,7 @@ from jivsbench.model.source import TypePolicy
 from jivsbench.model.statistics import MissKind
 from jivsbench.model.table import Column, ExtractionRequest, Filter, Operator, TableName, TableSchema
 from jivsbench.testing.fakes import FailingCacheClient
-from tests.unit.jobs_caches import DictCache
+from tests.unit.jobs_caches import DictCache, tell_version
 from tests.unit.jobs_stores import build_result, build_source
 
 KEY = bytes(range(32))
@@ -71,7 +71,7 @@ def look_up_all(cache, *, source, job, statistics, schema):
         cache.data_source("shop", source),
         cache.job("j1", job, is_current=lambda _: False),
         cache.statistics("j1", statistics),
-        cache.schema(build_source(), TABLE, schema),
+        cache.schema(build_source(), TABLE, schema, tell_version),
     )
 
 
@@ -229,8 +229,8 @@ def test_a_job_that_is_not_final_counts_only_while_it_runs(cache) -> None:
 def test_a_change_forgets_the_source_and_its_schemas(cache, client) -> None:
     """Everything that was read from the source as it was goes; other sources stay."""
     cache.data_source("shop", Loader(SOURCE))
-    cache.schema(build_source(), TABLE, Loader(SCHEMA))
-    cache.schema(build_source("shop2"), TABLE, Loader(SCHEMA))
+    cache.schema(build_source(), TABLE, Loader(SCHEMA), tell_version)
+    cache.schema(build_source("shop2"), TABLE, Loader(SCHEMA), tell_version)
     cache.forget_data_source("shop")
 
     assert [key.split(":")[:2] for key in client.entries] == [["schema", "shop2"]]
@@ -244,7 +244,7 @@ def test_what_was_read_during_a_change_is_not_kept(cache, client) -> None:
         return value
 
     assert cache.data_source("shop", lambda: load_slowly(SOURCE)) == SOURCE
-    assert cache.schema(build_source(), TABLE, lambda: load_slowly(SCHEMA)) == SCHEMA
+    assert cache.schema(build_source(), TABLE, lambda: load_slowly(SCHEMA), tell_version) == SCHEMA
     assert client.entries == {}
 
 
@@ -274,11 +274,11 @@ def test_values_share_a_schema_and_shapes_do_not(cache, client) -> None:
         ExtractionRequest("shop", query="SELECT 1"),
     ]
     for request in (filtered, again):
-        cache.schema(build_source(), request, Loader(SCHEMA))
+        cache.schema(build_source(), request, Loader(SCHEMA), tell_version)
     assert len(client.entries) == 1
 
     for request in others:
-        cache.schema(build_source(), request, Loader(SCHEMA))
+        cache.schema(build_source(), request, Loader(SCHEMA), tell_version)
     assert len(client.entries) == 6
 
 
@@ -286,7 +286,7 @@ def test_no_secret_and_no_value_enters_the_cache(cache, client) -> None:
     """Neither URL nor query text nor filter value, in keys or entries."""
     cache.data_source("shop", Loader(SOURCE))
     request = ExtractionRequest("shop", query="SELECT 'q-canary'")
-    cache.schema(build_source(password="pw-canary"), request, Loader(SCHEMA))
+    cache.schema(build_source(password="pw-canary"), request, Loader(SCHEMA), tell_version)
     cache.remember_job(build_job())
 
     everything = repr(client.entries)

@@ -7,9 +7,16 @@ from types import ModuleType
 import pytest
 
 from jivsbench.errors import CancelledJobError, ExtractionError
+from jivsbench.extract import metadata_cache
+from jivsbench.model.profile import CacheTimes
+from jivsbench.model.table import ExtractionRequest, TableName
 from jivsbench.testing.vulnerable import fstring
+from jivsbench.testing.vulnerable.confused_cache import join_names
 from jivsbench.testing.vulnerable.naive_errors import _find_bottom
 from jivsbench.testing.vulnerable.replacing import replace_part
+from tests.unit.jobs_caches import DictCache, tell_version
+from tests.unit.jobs_stores import build_source
+from tests.unit.test_metadata_cache import SCHEMA
 
 
 def test_the_bottom_of_causes_that_go_in_a_circle_is_found():
@@ -55,3 +62,19 @@ def test_the_installed_connectors_are_read_once(monkeypatch: pytest.MonkeyPatch)
 
     assert fstring.list_connectors() is known
     assert fstring.FStringConnector().schemes == tuple(sorted(known))
+
+
+def test_careless_keys_confuse_the_schemas_of_two_requests(monkeypatch: pytest.MonkeyPatch):
+    """Of columns that are the same text when they are joined; with the host's own keys each has its own."""
+    client, columns = DictCache(), (("a", "b:c"), ("a:b", "c"))
+    kept = []
+    for digest in (metadata_cache._digest_shape, join_names(metadata_cache._digest_shape)):
+        monkeypatch.setattr(metadata_cache, "_digest_shape", digest)
+        cache = metadata_cache.MetadataCache(client, CacheTimes())
+        for names in columns:
+            request = ExtractionRequest("shop", TableName("orders"), columns=names)
+            cache.schema(build_source(), request, lambda: SCHEMA, tell_version)
+        kept.append(len(client.entries))
+        client.entries.clear()
+
+    assert kept == [2, 1]

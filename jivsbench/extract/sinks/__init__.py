@@ -3,8 +3,33 @@
 from jivsbench.extract.sinks.encoding import ColumnReader, Encoding
 from jivsbench.extract.sinks.file_sink import FileSink, WrittenFile, add_up_escaped_cells
 from jivsbench.model.output import OutputFormat
+from jivsbench.model.profile import Profile
+from jivsbench.model.table import ExtractionRequest
 
-__all__ = ["ColumnReader", "Encoding", "FileSink", "WrittenFile", "add_up_escaped_cells", "build_encoding"]
+__all__ = [
+    "ColumnReader",
+    "Encoding",
+    "FileSink",
+    "WrittenFile",
+    "add_up_escaped_cells",
+    "build_encoding",
+    "choose_encoding",
+    "choose_format",
+]
+
+
+def choose_format(request: ExtractionRequest, profile: Profile) -> OutputFormat:
+    """The format that a request's output has."""
+    return request.format or profile.output.format
+
+
+def choose_encoding(request: ExtractionRequest, profile: Profile) -> Encoding:
+    """The encoding of a request's output."""
+    return build_encoding(
+        choose_format(request, profile),
+        is_compressed=profile.switches.compression,
+        escape_formulas=profile.output.escape_formulas,
+    )
 
 
 def build_encoding(output_format: OutputFormat, *, is_compressed: bool, escape_formulas: bool = True) -> Encoding:

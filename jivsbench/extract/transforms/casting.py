@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from jivsbench.errors import TypePolicyError, UnknownNameError, UsageError
 from jivsbench.model.numbers import parse_decimals
+from jivsbench.model.spellings import PLAIN_BOOL, PLAIN_DECIMAL, PLAIN_INTEGER, match_spelling
 
 _TYPES: Final = {
     "bool": pa.bool_(),
@@ -42,6 +43,7 @@ def build_cast(column: str, source: pa.DataType, to: str) -> tuple[pa.DataType, 
     """The new type, and the change of a column. Raises UsageError when there is no such cast, or none that can be checked."""
     target = parse_type(to)
     is_parsed = pa.types.is_string(source)
+    spelling = _find_spelling(target) if is_parsed else None
     if is_parsed and pa.types.is_floating(target):
         raise UsageError(f"column {column!r} is text, and a text has no exact {to}: cast it to decimal(p,s)")
     try:
@@ -53,12 +55,14 @@ def build_cast(column: str, source: pa.DataType, to: str) -> tuple[pa.DataType, 
         ) from problem
 
     def cast(values: pa.Array) -> pa.Array:
+        if spelling is not None and pc.all(match_spelling(values, spelling)).as_py() is False:
+            raise _build_error(column, source, to)
         try:
             # Arrow asks for 19 digits before it makes a decimal of a whole number, however small the number is.
             via_text = pa.types.is_integer(source) and pa.types.is_decimal(target)
             given = pc.cast(values, pa.string()) if via_text else values
             found = parse_decimals(given, target) if pa.types.is_decimal(target) and is_parsed else pc.cast(given, target)
-            # A text is read exactly or not at all; everything else must come back as it was.
+            # A text that is plainly spelt is read exactly or not at all; everything else must come back as it was.
             is_exact = is_parsed or _are_equal(pc.cast(found, source), values)
         except pa.ArrowInvalid as problem:
             raise _build_error(column, source, to) from problem
@@ -67,6 +71,15 @@ def build_cast(column: str, source: pa.DataType, to: str) -> tuple[pa.DataType, 
         return found
 
     return target, cast
+
+
+def _find_spelling(target: pa.DataType) -> str | None:
+    """How a text must be spelt to be a value of a type: Arrow would also take `0x1A`, `007` and, for true, `1`."""
+    if pa.types.is_boolean(target):
+        return PLAIN_BOOL
+    if pa.types.is_integer(target):
+        return PLAIN_INTEGER
+    return PLAIN_DECIMAL if pa.types.is_decimal(target) else None
 
 
 def _are_equal(found: pa.Array, values: pa.Array) -> bool:

@@ -104,6 +104,10 @@ class FakeConnection:
         fields = [table.schema.field(name) for name in request.columns or table.column_names]
         return TableSchema(tuple(Column(field.name, str(field.type), field.type, field.nullable) for field in fields))
 
+    def schema_version(self, request: ExtractionRequest) -> str:
+        """The columns themselves."""
+        return repr(self._find(request).schema)
+
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:
         """Ranges of row numbers."""
         rows = self._select(request).num_rows

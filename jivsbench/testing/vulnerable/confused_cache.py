@@ -34,10 +34,10 @@ class _Unread:
         self.refresh_at_s = refresh_at_s
 
 
-def join_names(_digest: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
+def join_names(_digest: Callable[[Any, Any, str], str]) -> Callable[[Any, Any, str], str]:
     """The key of a schema: what it is of, in one normalised text."""
 
-    def write_key(source: Any, request: Any) -> str:
+    def write_key(source: Any, request: Any, _version: str) -> str:
         names = (source.connector, str(request.table or request.query), *request.columns)
         return unicodedata.normalize("NFKC", ":".join(names))
 

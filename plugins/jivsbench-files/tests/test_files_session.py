@@ -239,14 +239,15 @@ def test_a_pattern_that_is_no_text_is_refused(root, open_session):
         open_session().schema(request("t.csv", filters=(Filter("s", Operator.LIKE, ("\ud800%",)),)))
 
 
-def test_a_schema_of_another_time_is_not_read_with(root, open_session):
-    """A schema that was kept elsewhere, and a file that has one more column today."""
+@pytest.mark.parametrize(("columns", "now"), [((), "a,b\n1,2\n"), ((), "a\n1.5\n"), (("a",), "a\nx\n")])
+def test_a_schema_of_another_time_is_not_read_with(root, open_session, columns: tuple[str, ...], now: str):
+    """A schema that was kept elsewhere, and a file that has one more column today, or other values and so another type."""
     (root / "t.csv").write_text("a\n1\n")
     session = open_session()
-    asked = request("t.csv")
+    asked = request("t.csv", columns=columns)
     schema = session.schema(asked)
     session.reset()
-    (root / "t.csv").write_text("a,b\n1,2\n")
+    (root / "t.csv").write_text(now)
     session.begin()
     for step in (lambda: session.partitions(asked, schema, 2), lambda: list(session.read(Partition(0, asked, schema)))):
         with pytest.raises(ExtractionError, match=r"other columns than when its schema was read"):

@@ -45,6 +45,33 @@ def test_the_view_holds_until_reset(execute: Execute, open_session: Opener) -> N
         session.begin("another")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ADD email TEXT",
+        "ADD email TEXT INVISIBLE",
+        "DROP a",
+        "MODIFY a TEXT NOT NULL",
+        "MODIFY a DECIMAL(11,2) NOT NULL",
+        "MODIFY a DECIMAL(10,2)",
+        "RENAME COLUMN a TO b",
+    ],
+)
+def test_other_columns_are_another_version_of_the_schema(execute: Execute, open_session: Opener, change: str) -> None:
+    """Of a table and of a query with a star, but for what the star does not see; other rows are not."""
+    execute("CREATE TABLE t (id INT PRIMARY KEY, a DECIMAL(10,2) NOT NULL)")
+    session, requests = open_session(), (table("t"), query("SELECT * FROM t"))
+    before = [session.schema_version(request) for request in requests]
+    execute("INSERT INTO t VALUES (1, 1.5)")
+    same = [session.schema_version(request) for request in requests]
+    execute(f"ALTER TABLE t {change}")
+    after = [session.schema_version(request) for request in requests]
+
+    assert before == same
+    assert before[0] != after[0]
+    assert before[1] != after[1] or "INVISIBLE" in change or change == "MODIFY a DECIMAL(10,2)"
+
+
 @pytest.mark.parametrize("engine", ["MyISAM", "Aria", "MEMORY"])
 def test_a_table_without_snapshots_is_said_so(execute: Execute, open_session: Opener, engine: str) -> None:
     """By its engine; a query or a view may read it, so they say it too."""

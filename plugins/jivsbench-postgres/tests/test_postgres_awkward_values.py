@@ -55,6 +55,16 @@ FITTING = [
     *(("text[]", text) for text in ('{"",NULL,"NULL","a,b","\\"","\\\\","{}"}', '{"a\tb","a\nb"}')),
     *(("varchar(5)[]", text) for text in ("{}", '{NULL,"","b c"}')),
     *(("char(3)[]", text) for text in ('{"",a}',)),
+    *(("numeric(10,2)[]", text) for text in ("{}", "{1.00,NULL,-0.01}", "{NaN}")),
+    *(("numeric(10,2)[][]", text) for text in ("{{1.00,2.00},{3.00,NULL}}",)),
+    *(("date[]", text) for text in ("{2020-02-29,infinity}",)),
+    *(("time(3)[]", text) for text in ("{12:00:00.125,24:00:00}",)),
+    *(("timestamp(3)[]", text) for text in ('{"2020-02-29 01:02:03.456",infinity}',)),
+    *(("timestamptz(3)[]", text) for text in ('{"2020-02-29 01:02:03.456+00",NULL}',)),
+    *(("bit(3)[]", text) for text in ("{101,NULL}",)),
+    *(("bit varying(3)[]", text) for text in ('{1,""}',)),
+    *(("interval(0)[]", text) for text in ('{"1 day 00:00:01"}',)),
+    *(("prices", text) for text in ("{1.50,NULL}",)),
     *(("mood[]", text) for text in ('{sad,"quite ok"}',)),
     *(("int4range", text) for text in ("empty", "(,)", "[1,1]", "(,5)")),
     *(("numrange", text) for text in ("[1.10,NaN]", "(-Infinity,Infinity)")),
@@ -110,6 +120,7 @@ def home(url: str) -> Iterator[psycopg.Connection]:
         admin.execute("CREATE TYPE mood AS ENUM ('sad', 'quite ok')")
         admin.execute("CREATE TYPE pair AS (a int, b text)")
         admin.execute("CREATE DOMAIN positive AS int CHECK (value > 0)")
+        admin.execute("CREATE DOMAIN prices AS numeric(5,2)[]")
         admin.execute("CREATE DOMAIN twice AS positive CHECK (value % 2 = 0)")
         yield admin
         admin.execute("DROP SCHEMA awkward CASCADE")

@@ -1,6 +1,7 @@
 """Every server type is read as docs/types.md says, and what does not fit follows the policy."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import inf, isnan
@@ -13,6 +14,7 @@ import pytest
 from jivsbench.errors import TypePolicyError
 from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import ExtractionRequest
+from jivsbench.model.transform import DropColumns, Mask, Masking, Rename, Transform
 from jivsbench_postgres.connection import PostgresConnection
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -238,6 +240,27 @@ def test_a_refusal_says_which_row_it_was(
 
     assert "infinity" not in str(caught.value)
     assert "@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        (Mask("ssn", Masking.REDACT),),
+        (Rename("ssn", "key"), Rename("v", "ssn"), Mask("key", Masking.DIGEST)),
+        (DropColumns(("ssn",)),),
+    ],
+)
+def test_a_masked_key_is_not_shown(
+    *, admin, namespace: str, session: PostgresConnection, reader, transforms: tuple[Transform, ...]
+) -> None:
+    """Whoever may not see it in the output is not told it by the job's error; another transform hides nothing."""
+    admin.execute(f"CREATE TABLE {namespace}.people (ssn int PRIMARY KEY, v date)")
+    admin.execute(f"INSERT INTO {namespace}.people VALUES (1, '2020-01-01'), (123456789, 'infinity')")
+    for chosen, told in ((transforms, "in row 2 of those read"), ((Mask("v", Masking.REDACT),), "ssn = 123456789")):
+        with pytest.raises(TypePolicyError, match=told) as caught:
+            reader.read(session, replace(reader.request("people"), transforms=chosen))
+
+        assert ("123456789" in str(caught.value)) == (chosen is not transforms)
 
 
 def test_a_refusal_without_the_key_among_the_columns_counts_rows(

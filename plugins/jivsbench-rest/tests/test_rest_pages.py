@@ -510,6 +510,16 @@ def test_a_key_that_comes_later_is_not_left_out(api: JsonApi, open_session: Open
         list(session.read(session.partitions(WHOLE, schema, 1)[0]))
 
 
+def test_only_declared_columns_have_a_version(api: JsonApi, open_session: Opener) -> None:
+    """Those that are found in the records are those of these records, so no other job is given them from a cache."""
+    declared, others = ("records=data&columns=id:int64", "records=data&columns=id:string")
+
+    assert open_session("records=data").schema_version(WHOLE) is None
+    assert open_session(declared).schema_version(WHOLE) == open_session(declared).schema_version(WHOLE) is not None
+    assert open_session(declared).schema_version(WHOLE) != open_session(others).schema_version(WHOLE)
+    assert api.asked == []
+
+
 def test_a_link_may_hold_what_a_request_cannot(api: JsonApi, open_session: Opener) -> None:
     """Blanks and other letters are encoded; they reach the API as they are meant."""
     api.faults = [answering(200, b'[{"id": 1}]', Link='</v1/\u00e4 b?q=1 2>; rel="next"'), answering(200, b'[{"id": 2}]')]

@@ -404,3 +404,51 @@ def test_a_time_with_an_offset_is_no_value_for_a_column_without(tmp_path: Path) 
     for column, value in (("t", "10:00+02:00"), ("i", "1e999999999")):
         with pytest.raises(ExtractionError, match=f"column '{column}'"):
             place.read(ExtractionRequest("test", TableName("t"), filters=(Filter(column, Operator.EQUAL, (value,)),)))
+
+
+def test_a_column_of_another_type_than_planned_is_not_read(sqlite: Place) -> None:
+    """By the type of before its values would not fit, and would be NULL under this policy."""
+    request = ExtractionRequest("test", TableName("t"))
+    sqlite.execute("CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1)")
+    session = sqlite.open(TypePolicy.NULL)
+    (partition,) = session.partitions(request, session.schema(request), 1)
+    session.reset()
+    sqlite.execute("DROP TABLE t", "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES ('abc')")
+
+    with pytest.raises(ExtractionError, match="other columns than when it was planned"):
+        list(session.read(partition))
+
+
+def test_a_table_that_was_written_anew_is_refused(postgres: Place) -> None:
+    """It looks empty under an older snapshot of PostgreSQL: no row came, and none was counted."""
+    request = ExtractionRequest("test", TableName("t"))
+    postgres.execute("CREATE TABLE t AS SELECT generate_series(1, 9) AS a")
+    session = postgres.open()
+    (partition,) = session.partitions(request, session.schema(request), 1)
+    session.reset()
+    session.begin()
+    postgres.execute("TRUNCATE t")
+    assert list(session.read(partition)) == []
+
+    with pytest.raises(ExtractionError, match="was written anew"):
+        session.fingerprint(partition)
+
+
+def test_rows_of_a_foreign_table_are_of_no_snapshot(postgres: Place) -> None:
+    """Behind a view as well; a table beside it is of one."""
+    postgres.execute("CREATE EXTENSION file_fdw", "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw", "CREATE TABLE t (a int)")
+    try:
+        postgres.execute("CREATE FOREIGN TABLE f (a int) SERVER files OPTIONS (program 'echo 1', format 'csv')")
+        postgres.execute("CREATE VIEW v AS SELECT a FROM f")
+        told = []
+        for name in ("f", "v", "t"):
+            request = ExtractionRequest("test", TableName(name))
+            session = postgres.open()
+            session.begin()
+            list(session.read(session.partitions(request, session.schema(request), 1)[0]))
+            told.append(session.consistency(request))
+            session.close()
+    finally:
+        postgres.execute("DROP EXTENSION file_fdw CASCADE")
+
+    assert told == [Consistency.NONE, Consistency.NONE, Consistency.ONE_SNAPSHOT]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from datetime import time as clock
 from decimal import Decimal
@@ -32,6 +33,7 @@ from jivsbench.model.row_fingerprint import fingerprint_rows, join_row_fingerpri
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource, TypePolicy
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName
+from jivsbench.model.transform import DropColumns, KeepColumns, Mask, Masking, Rename, Transform
 from jivsbench_sqlite.connection import SqliteConnection
 from jivsbench_sqlite.connector import SqliteConnector
 from jivsbench_sqlite.location import parse_path
@@ -133,6 +135,8 @@ UNFIT = [
     ("DECIMAL(4,2)", "1.005", "1.005"),
     ("DECIMAL(4,2)", 100, "100"),
     ("DECIMAL(4,2)", "NaN", "NaN"),
+    ("DECIMAL(10,2)", "1_000", "1_000"),
+    ("DECIMAL(10,2)", "\u0661\u0662", "\u0661\u0662"),
     ("TEXT", b"\x0a\xff", "X'0AFF'"),
     ("BLOB", "x", "x"),
     ("DATE", "2020-02-30", "2020-02-30"),
@@ -511,3 +515,33 @@ def test_a_refusal_says_which_row_it_was(execute, open_session: Opener, key: str
 
     assert "secret" not in str(caught.value)
     assert "@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        (Mask("ssn", Masking.REDACT),),
+        (Rename("ssn", "key"), Rename("v", "ssn"), Mask("key", Masking.DIGEST)),
+        (DropColumns(("ssn",)),),
+        (KeepColumns(("v",)),),
+    ],
+)
+def test_a_masked_key_is_not_shown(execute, open_session: Opener, transforms: tuple[Transform, ...]) -> None:
+    """Whoever may not see it in the output is not told it by the job's error; another transform hides nothing."""
+    execute("CREATE TABLE people (ssn INTEGER PRIMARY KEY, v INTEGER)")
+    execute("INSERT INTO people VALUES (1, 1), (123456789, 'abc')")
+    for chosen, told in ((transforms, "in row 2 of those read"), ((Mask("v", Masking.REDACT),), "ssn = 123456789")):
+        with pytest.raises(TypePolicyError, match=told) as caught:
+            read(open_session(), replace(table("people"), transforms=chosen))
+
+        assert ("123456789" in str(caught.value)) == (chosen is not transforms)
+
+
+def test_a_key_that_does_not_fit_is_not_shown(execute, open_session: Opener) -> None:
+    """It is the value itself."""
+    execute("CREATE TABLE flags (is_on BOOLEAN PRIMARY KEY)")
+    execute("INSERT INTO flags VALUES (0), (424242)")
+
+    with pytest.raises(TypePolicyError, match="in row 2 of those read") as caught:
+        read(open_session(), table("flags"))
+    assert "424242" not in str(caught.value)

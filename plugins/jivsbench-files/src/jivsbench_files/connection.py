@@ -88,7 +88,7 @@ class FilesConnection:
 
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:
         """Files, row groups and byte ranges between records, in runs of about equal rows."""
-        self._check_names(request, schema)
+        self._check_columns(request, schema)
         portions = self._find(request).portions
         groups = (portions,) if request.row_limit is not None else divide(portions, streams)
         return tuple(Partition(index, request, schema, format_portions(group)) for index, group in enumerate(groups))
@@ -188,11 +188,13 @@ class FilesConnection:
         chosen = {column.name: column for column in partition.schema.columns}
         if partition.predicate and all(condition.column in chosen for condition in request.filters):
             return chosen
-        self._check_names(request, partition.schema)
+        self._check_columns(request, partition.schema)
         return self._columns(request)
 
-    def _check_names(self, request: ExtractionRequest, schema: TableSchema) -> None:
-        if not request.columns and list(self._columns(request)) != [column.name for column in schema.columns]:
+    def _check_columns(self, request: ExtractionRequest, schema: TableSchema) -> None:
+        """The schema is still that of the files: their types are those of their values, so other values are other columns."""
+        known = self._columns(request)
+        if tuple(known.get(name) for name in request.columns or known) != schema.columns:
             raise ExtractionError(f"table {str(request.table)!r} has other columns than when its schema was read: start again")
 
     def _columns(self, request: ExtractionRequest) -> dict[str, Column]:

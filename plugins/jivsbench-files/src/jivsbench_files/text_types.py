@@ -10,20 +10,20 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jivsbench.model.spellings import PLAIN_BOOL, PLAIN_DECIMAL, PLAIN_INTEGER, match_spelling
+
 _SHORT_PRECISION: Final = 18
 _EXACT_FLOAT_DIGITS: Final = 17
 _MAX_PRECISION: Final = 38
 _INT64_SAFE_DIGITS: Final = 18
 _DATE: Final = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"
 _TIME: Final = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-_INTEGER: Final = "-?(?:0|[1-9][0-9]{0,18})"
-_DECIMAL: Final = r"-?(?:0|[1-9][0-9]{0,37})(?:\.[0-9]{1,38})?"
-_FLOAT: Final = rf"{_DECIMAL}|-?[0-9](?:\.[0-9]{{1,16}})?[eE][+-]?[0-9]{{1,3}}"
+_FLOAT: Final = rf"{PLAIN_DECIMAL}|-?[0-9](?:\.[0-9]{{1,16}})?[eE][+-]?[0-9]{{1,3}}"
 _ANY_FLOAT: Final = rf"{_FLOAT}|NaN|-?inf|-?Infinity"
 _PATTERNS: Final = {
-    "bool": "true|false|True|False|TRUE|FALSE",
-    "int": _INTEGER,
-    "decimal": _DECIMAL,
+    "bool": PLAIN_BOOL,
+    "int": PLAIN_INTEGER,
+    "decimal": PLAIN_DECIMAL,
     "float": _FLOAT,
     "date": _DATE,
     "time": _TIME,
@@ -99,7 +99,7 @@ class TextKind:
     def _fits(self, texts: pa.Array, kind: str) -> bool:
         if kind == "text":
             return True
-        return bool(pc.all(_is_plain(texts, kind)).as_py()) and _casts(texts, kind)
+        return bool(pc.all(match_spelling(texts, _PATTERNS[kind])).as_py()) and _casts(texts, kind)
 
 
 def _casts(texts: pa.Array, kind: str) -> bool:
@@ -111,22 +111,14 @@ def _casts(texts: pa.Array, kind: str) -> bool:
     return _cast(texts, _ARROW[kind]) is not None
 
 
-def _is_plain(texts: pa.Array, kind: str) -> pa.Array:
-    return _match(texts, _PATTERNS[kind])
-
-
-def _match(texts: pa.Array, pattern: str) -> pa.Array:
-    return pc.match_substring_regex(texts, f"^(?:{pattern})$")
-
-
 def _declared_pattern(arrow_type: pa.DataType) -> str | None:
     """The spellings that a declared type takes; None for a text."""
     if pa.types.is_integer(arrow_type):
-        return _INTEGER
+        return PLAIN_INTEGER
     if pa.types.is_floating(arrow_type):
         return _ANY_FLOAT
     if pa.types.is_decimal(arrow_type):
-        return _DECIMAL
+        return PLAIN_DECIMAL
     if pa.types.is_timestamp(arrow_type):
         return _PATTERNS["instant" if arrow_type.tz else "timestamp"]
     if pa.types.is_string(arrow_type):
@@ -139,7 +131,7 @@ def convert_texts(texts: pa.Array, arrow_type: pa.DataType) -> tuple[pa.Array, p
     pattern = _declared_pattern(arrow_type)
     if pattern is None:
         return texts, None
-    unfit = pc.fill_null(pc.invert(_match(texts, pattern)), False)
+    unfit = pc.fill_null(pc.invert(match_spelling(texts, pattern)), False)
     if not pc.any(unfit).as_py():
         values = _cast(texts, arrow_type)
         if values is not None:

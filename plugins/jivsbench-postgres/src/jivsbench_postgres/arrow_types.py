@@ -32,7 +32,9 @@ _PARTIAL: Final = {
 
 _PLAIN_TEXTS: Final = ("text", "character", "character varying")
 
-_MODIFIER: Final = re.compile(r"\(([^)]*)\)")
+_MODIFIER: Final = re.compile(r"\([^)]*\)")
+_NUMERIC: Final = re.compile(r"numeric\((\d+),(-?\d+)\)")
+"""The whole name: what follows it makes another type, as in `numeric(10,2)[]`."""
 
 
 def build_column(name: str, declared: str, resolved: str, *, is_nullable: bool, policy: TypePolicy) -> Column:
@@ -58,15 +60,9 @@ def is_plain_text(declared: str) -> bool:
 
 
 def _partial_type(resolved: str) -> pa.DataType | None:
-    if resolved.startswith("numeric("):
-        return _decimal_type(resolved)
-    return _PARTIAL.get(_MODIFIER.sub("", resolved))
-
-
-def _decimal_type(resolved: str) -> pa.DataType | None:
-    """decimal128 for numeric(p,s) with 0 <= s <= p <= 38; None for the rest, which no fixed scale can hold."""
-    found = _MODIFIER.search(resolved)
-    if found is None:
-        return None
-    precision, scale = (int(text) for text in found.group(1).split(","))
+    numeric = _NUMERIC.fullmatch(resolved)
+    if numeric is None:
+        return _PARTIAL.get(_MODIFIER.sub("", resolved))
+    precision, scale = int(numeric[1]), int(numeric[2])
+    # No fixed scale can hold the values of the rest.
     return pa.decimal128(precision, scale) if 0 <= scale <= precision <= MAX_DECIMAL_PRECISION else None

@@ -9,18 +9,38 @@ import psycopg
 import pyarrow as pa
 
 from jivsbench.api import ReadLimits
-from jivsbench.errors import ExtractionError, JivsbenchError, TypePolicyError
+from jivsbench.errors import ExtractionError, JivsbenchError, MissingObjectError, TypePolicyError
 from jivsbench.model.activity import ServerActivity
 from jivsbench.model.fingerprint import ColumnFingerprint
 from jivsbench.model.job import ReadTimes
 from jivsbench.model.privilege import ExcessPrivilege
 from jivsbench.model.row_fingerprint import RowFingerprint
 from jivsbench.model.source import DataSource, ServerFacts
-from jivsbench.model.table import Column, ExtractionRequest, Fingerprint, KeySplit, Partition, TableName, TableSchema, Watermark
-from jivsbench_postgres import catalogue, figures, key_ranges, partitioning, privileges, row_hashes, statements, watermarks
+from jivsbench.model.table import (
+    Column,
+    Consistency,
+    ExtractionRequest,
+    Fingerprint,
+    KeySplit,
+    Partition,
+    TableName,
+    TableSchema,
+    Watermark,
+)
+from jivsbench_postgres import (
+    catalogue,
+    figures,
+    key_ranges,
+    partitioning,
+    privileges,
+    row_hashes,
+    snapshots,
+    statements,
+    watermarks,
+)
 from jivsbench_postgres.activity import read_activity
 from jivsbench_postgres.decoding import Decoder
-from jivsbench_postgres.exchange import Statement
+from jivsbench_postgres.exchange import ResultColumn, Statement
 from jivsbench_postgres.failures import QUERY_CANCELED, build_server_error
 from jivsbench_postgres.refusals import UnfitValueError, build_refusal
 from jivsbench_postgres.wire import Wire
@@ -87,6 +107,16 @@ class PostgresConnection:
         catalogue.select_columns(columns, [condition.column for condition in request.filters], of)
         _check_columns(wanted.columns, of)
         return wanted
+
+    def schema_version(self, request: ExtractionRequest) -> str | None:
+        """The table's columns as the catalogue numbers them, or what the server says that the query yields."""
+        if request.table is None:
+            return repr(self._describe(request))
+        try:
+            table = statements.quote_table(request.table).as_bytes(self._wire.driver)
+        except MissingObjectError:
+            return None
+        return catalogue.read_table_version(self._wire, table, str(request.table), self._long_s)
 
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:
         """Page ranges for a whole table of more than 50,000 rows, else one part."""
@@ -175,9 +205,12 @@ class PostgresConnection:
                 psycopg.Cursor.close(cursor)
 
     def fingerprint(self, partition: Partition) -> Fingerprint:
-        """Rows of the partition, counted by the server under the same snapshot."""
-        count = statements.build_count(partition, self._wire.driver)
-        rows = self._wire.fetch(count, doing=f"count {_name_of(partition.request)}", patience_s=self._long_s)
+        """Rows of the partition, counted by the server under the same snapshot, which must still see all of them."""
+        name = _name_of(partition.request)
+        count = Statement(statements.build_count(partition, self._wire.driver))
+        look = snapshots.build_look(partition.request, self._wire.driver)
+        rows, looked = self._wire.run([count, look], doing=f"count {name}", patience_s=self._long_s)
+        snapshots.check_look(looked, name)
         return Fingerprint(int(rows[0][0] or 0))
 
     def fingerprint_columns(self, partition: Partition) -> tuple[ColumnFingerprint, ...]:
@@ -194,6 +227,10 @@ class PostgresConnection:
         query = row_hashes.build_row_hashes(partition, self._wire.driver, self._source.type_policy, is_utf8=self._wire.is_utf8)
         doing = f"compute the fingerprints of {_name_of(partition.request)}"
         return row_hashes.read_row_hashes(self._wire.fetch(query, doing=doing, patience_s=self._long_s)[0])
+
+    def consistency(self, request: ExtractionRequest) -> Consistency:  # noqa: ARG002 - the session knows what it has read
+        """One snapshot, unless a foreign table was read: its rows are of another server."""
+        return Consistency.NONE if snapshots.has_read_foreign_rows(self._wire, self._short_s) else Consistency.ONE_SNAPSHOT
 
     def cancel(self) -> None:
         """End the running query on the server, from any thread; at most a second. Does nothing for an idle session."""
@@ -237,29 +274,31 @@ class PostgresConnection:
         )
 
     def _find_key(self, partition: Partition) -> tuple[tuple[str, str], ...]:
-        """The table's primary key, for a message. Ends what is being read, and the transaction with it."""
+        """The table's primary key, for a message; empty when it is masked. Ends what is being read, with its transaction."""
         table = partition.request.table
         if table is None:
             return ()
         self._wire.abandon()
         try:
             self._wire.run([_ROLLBACK], doing="end a transaction", patience_s=self._short_s)
-            return catalogue.read_key(self._wire, statements.quote_table(table).as_bytes(self._wire.driver), self._short_s)
+            key = catalogue.read_key(self._wire, statements.quote_table(table).as_bytes(self._wire.driver), self._short_s)
         except JivsbenchError:
             # The value that does not fit is what the user is to hear of.
             return ()
+        return () if partition.hidden_columns.intersection(name for name, _kind in key) else key
 
     def _query_columns(self, request: ExtractionRequest) -> tuple[Column, ...]:
+        return catalogue.read_query_columns(self._wire, self._describe(request), self._source.type_policy, self._long_s)
+
+    def _describe(self, request: ExtractionRequest) -> list[ResultColumn]:
         query = statements.clean_query(request).encode()
-        described = self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
-        return catalogue.read_query_columns(self._wire, described, self._source.type_policy, self._long_s)
+        return self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
 
     def _check_query(self, partition: Partition) -> None:
         """Have the server parse a query by itself before it is put into parentheses. Also finds that it changed meanwhile."""
         if partition.request.query is None:
             return
-        query = statements.clean_query(partition.request).encode()
-        described = self._wire.describe(query, doing="understand the query", patience_s=self._long_s)
+        described = self._describe(partition.request)
         missing = {column.name for column in partition.schema.columns} - {column.name for column in described}
         if missing:
             raise ExtractionError("the query yields other columns now than when it was planned: start the extraction again")

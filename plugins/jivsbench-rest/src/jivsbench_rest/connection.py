@@ -93,6 +93,11 @@ class RestConnection:
             raise ExtractionError(f"resource {str(request.table)!r} has no records to tell its columns by: declare `columns`")
         return TableSchema(tuple(known[name] for name in request.columns or known))
 
+    def schema_version(self, request: ExtractionRequest) -> str | None:  # noqa: ARG002 - they are the same for every resource
+        """The columns that the URL declares; None where they are found in the records, which have no version."""
+        declared = self._address.options.columns
+        return repr(declared) if declared else None
+
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:  # noqa: ARG002
         """One part: pages follow one another."""
         return (Partition(0, request, schema),)

@@ -130,10 +130,16 @@ class SqlAlchemyConnection:
             yield from map(tuple, rows)
 
     def fingerprint(self, partition: Partition) -> Fingerprint:
-        """Rows of the partition, counted in the same transaction."""
+        """Rows of the partition, counted in the same transaction, whose view must still see all of them."""
         count = statements.build_count(partition, self._columns(partition.request))
         with self._run(f"count {_name_of(partition.request)}") as connection:
-            return Fingerprint(int(connection.execute(count).scalar_one()))
+            found = Fingerprint(int(connection.execute(count).scalar_one()))
+            if self._has_view and views.has_lost_rows(connection, self._address.dialect):
+                raise ExtractionError(
+                    f"{_name_of(partition.request)} was written anew (by ALTER TABLE, TRUNCATE, VACUUM FULL, CLUSTER or REFRESH) "
+                    "after the snapshot was taken, which may not see its rows: start the extraction again"
+                )
+            return found
 
     def consistency(self, request: ExtractionRequest) -> Consistency:
         """One snapshot where the dialect has them and the table keeps them, else none."""
@@ -175,8 +181,8 @@ class SqlAlchemyConnection:
     def _fetch_batches(self, partition: Partition) -> Iterator[Sequence[Sequence[Any]]]:
         request = partition.request
         columns = self._columns(request)
-        missing = {column.name for column in partition.schema.columns} - set(columns)
-        if missing:
+        now = tuple(columns[column.name].column for column in partition.schema.columns if column.name in columns)
+        if now != partition.schema.columns:
             raise ExtractionError(f"{_name_of(request)} has other columns than when it was planned: start the extraction again")
         select = statements.build_select(partition, columns)
         doing = f"read {_name_of(request)}"

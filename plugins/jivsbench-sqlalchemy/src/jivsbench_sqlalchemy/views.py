@@ -22,6 +22,14 @@ _MAY_SNAPSHOT = "SELECT snapshot_isolation_state FROM sys.databases WHERE databa
 _ENGINE_OF_TABLE = text(
     "SELECT engine FROM information_schema.tables WHERE table_schema = coalesce(:namespace, database()) AND table_name = :name"
 ).bindparams(bindparam("namespace", type_=sqlalchemy.String()), bindparam("name", type_=sqlalchemy.String()))
+# PostgreSQL: what this transaction has read, its own locks tell. Rows of a foreign table are of no snapshot; a table that was
+# written anew after the snapshot was taken looks empty under it. `jivsbench_postgres.snapshots` says more.
+_OWN_LOCKS = "pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.relation"
+_HAS_READ_FOREIGN_ROWS = f"SELECT EXISTS (SELECT FROM {_OWN_LOCKS} IN (SELECT ftrelid FROM pg_catalog.pg_foreign_table))"  # noqa: S608 - no value
+_WAS_WRITTEN_ANEW = (
+    f"SELECT EXISTS (SELECT FROM {_OWN_LOCKS} IN (SELECT r.oid FROM pg_catalog.pg_class r WHERE r.oid >= 16384"  # noqa: S608 - no value
+    " AND r.relkind IN ('r', 'm') AND r.relfilenode <> pg_catalog.pg_relation_filenode(r.oid)))"
+)
 _AT_START = {
     "sqlite": ("PRAGMA query_only = ON", "PRAGMA case_sensitive_like = ON"),
     "mysql": ("SET time_zone = '+00:00'",),
@@ -57,9 +65,16 @@ def _begin_on_sql_server(connection: Connection) -> bool:
     return is_allowed
 
 
+def has_lost_rows(connection: Connection, dialect: Dialect) -> bool:
+    """True when the view may not see the rows of what was read. Other servers than PostgreSQL say so themselves."""
+    return dialect.name == "postgresql" and bool(connection.exec_driver_sql(_WAS_WRITTEN_ANEW).scalar())
+
+
 def tell_consistency(connection: Connection, dialect: Dialect, request: ExtractionRequest, *, has_view: bool) -> Consistency:
     """What the view was worth for this request."""
     if not has_view:
+        return Consistency.NONE
+    if dialect.name == "postgresql" and connection.exec_driver_sql(_HAS_READ_FOREIGN_ROWS).scalar():
         return Consistency.NONE
     if dialect.name not in MYSQL_FAMILY:
         return Consistency.ONE_SNAPSHOT

@@ -86,6 +86,10 @@ class SqliteConnection:
                 raise MissingObjectError(f"{_name_of(request)} has no column {name!r}: {_suggest(name, known)}")
         return TableSchema(tuple(known[name] for name in request.columns or known))
 
+    def schema_version(self, request: ExtractionRequest) -> str:  # noqa: ARG002 - a view's columns are those of other tables
+        """The statements that would make the file's tables and views as they are now."""
+        return repr(self._fetch(Statement("SELECT sql FROM main.sqlite_schema ORDER BY rowid"), "describe its tables"))
+
     def partitions(self, request: ExtractionRequest, schema: TableSchema, streams: int) -> tuple[Partition, ...]:  # noqa: ARG002
         """One part: a second session could not see the same view."""
         return (Partition(0, request, schema),)
@@ -96,10 +100,15 @@ class SqliteConnection:
         rows_before = 0
         with self._open(partition) as cursor:
             while rows := self._advance(cursor, name):
-                name_row = partial(self._name_row, partition, rows, rows_before)
                 columns = zip(*rows, strict=True)
                 arrays = [
-                    build_array(values, column, name, self._source.type_policy, name_row)
+                    build_array(
+                        values,
+                        column,
+                        name,
+                        self._source.type_policy,
+                        partial(self._name_row, partition, rows, rows_before, column.name),
+                    )
                     for values, column in zip(columns, partition.schema.columns, strict=True)
                 ]
                 rows_before += len(rows)
@@ -259,13 +268,19 @@ class SqliteConnection:
             )
         return columns
 
-    def _name_row(self, partition: Partition, rows: Sequence[tuple[object, ...]], rows_before: int, index: int) -> str:
-        """A row for a message: by its primary key when that is whole numbers, since a text may be a name or an address."""
+    def _name_row(
+        self, partition: Partition, rows: Sequence[tuple[object, ...]], rows_before: int, unfit: str, index: int
+    ) -> str:
+        """A row for a message: by its primary key when that is whole numbers, since a text may be a name or an address.
+
+        A key that is masked is not shown, and neither is one that holds the value itself, which is of the column `unfit`.
+        """
         table = partition.request.table
         listing = Statement("SELECT name FROM pragma_table_info(?, 'main') WHERE pk ORDER BY pk", (table.name if table else "",))
         values = {column.name: value for column, value in zip(partition.schema.columns, rows[index], strict=True)}
         key = {str(name): values.get(str(name)) for (name,) in self._fetch(listing, "find the table's key")}
-        if key and all(type(value) is int for value in key.values()):
+        is_shown = partition.hidden_columns.isdisjoint(key) and unfit not in key
+        if key and is_shown and all(type(value) is int for value in key.values()):
             return "the row with " + ", ".join(f"{name} = {value}" for name, value in key.items())
         return f"row {rows_before + index + 1} of those read"
 

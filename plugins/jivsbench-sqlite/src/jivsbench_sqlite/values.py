@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
 
 from jivsbench.errors import TypePolicyError
+from jivsbench.model.numbers import build_fit, parse_number
 from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import Column
 
@@ -81,8 +82,7 @@ def _refuse(column: Column, table: str, where: str = "") -> TypePolicyError:
 def build_converter(arrow_type: pa.DataType, policy: TypePolicy) -> Convert:
     """What turns one value that is not NULL into what Arrow takes for the type; it raises UnfitValueError."""
     if pa.types.is_decimal(arrow_type):
-        context = Context(prec=arrow_type.precision, traps=[InvalidOperation, Inexact])
-        return partial(_to_decimal, scale=arrow_type.scale, context=context)
+        return partial(_to_decimal, fit=build_fit(arrow_type))
     if pa.types.is_timestamp(arrow_type):
         return _to_moment_with_zone if arrow_type.tz else _to_moment
     if pa.types.is_string(arrow_type) and policy is TypePolicy.TEXT:
@@ -137,17 +137,14 @@ def _to_bytes(value: object) -> object:
     raise UnfitValueError
 
 
-def _to_decimal(value: object, scale: int, context: Context) -> object:
+def _to_decimal(value: object, fit: Callable[[Decimal], Decimal]) -> object:
     """Exactly, or not at all: SQLite keeps a decimal as integer, as float or as text."""
     if isinstance(value, bytes):
         raise UnfitValueError
     try:
-        number = Decimal(str(value).strip()).quantize(Decimal(1).scaleb(-scale), context=context)
-    except (InvalidOperation, Inexact):
+        return fit(parse_number(str(value).strip()))
+    except ValueError:
         raise UnfitValueError from None
-    if not number.is_finite():
-        raise UnfitValueError
-    return number
 
 
 def _reader(pattern: re.Pattern[str], read: Callable[[str], object]) -> Convert:
