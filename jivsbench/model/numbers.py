@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-_PLAIN: Final = r"^[+-]?[0-9]{1,38}(\.[0-9]{1,38})?$"
+_MAX_DIGITS: Final = 38
 
 
 def parse_number(text: str) -> Decimal:
@@ -42,9 +42,11 @@ def parse_decimals(texts: pa.Array, kind: pa.Decimal128Type) -> pa.Array:
     """Texts as decimals. Raises ArrowInvalid for one that is no number or does not fit.
 
     Arrow alone takes `1e-77` for zero and ends the process at `1e-999999999`: it reads past its table of powers of ten
-    (apache/arrow issue 50964).
+    (apache/arrow issue 50964). And `17.5` as decimal(38, 38) becomes another number, because 128 bits run over: it looks whether
+    the result fits, and not whether it was computed in bounds.
     """
-    if pc.all(pc.match_substring_regex(texts, _PLAIN)).as_py() is not False:
+    whole_digits = kind.precision - kind.scale
+    if pc.all(pc.match_substring_regex(texts, _in_bounds(whole_digits))).as_py() is not False:
         return pc.cast(texts, kind)
     fit = build_fit(kind)
     try:
@@ -52,3 +54,10 @@ def parse_decimals(texts: pa.Array, kind: pa.Decimal128Type) -> pa.Array:
     except ValueError:
         # No cause: it may repeat the value.
         raise pa.ArrowInvalid(f"a text is no number that {kind} can hold") from None
+
+
+def _in_bounds(whole_digits: int) -> str:
+    """The plain spelling of numbers of so many digits before the point, and no more than 38 in all."""
+    whole = rf"0{{0,{_MAX_DIGITS}}}[1-9][0-9]{{0,{whole_digits - 1}}}" if whole_digits else "0"
+    fraction = rf"(\.[0-9]{{1,{_MAX_DIGITS - whole_digits}}})?" if whole_digits < _MAX_DIGITS else ""
+    return rf"\A[+-]?(?:0|{whole}){fraction}\z"

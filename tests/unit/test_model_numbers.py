@@ -42,6 +42,33 @@ def test_texts_become_the_decimals_that_they_are(numbers, with_exponent):
     assert parse_decimals(pa.array(texts, pa.string()), MONEY).to_pylist() == numbers
 
 
+@pytest.mark.parametrize(
+    ("text", "precision", "scale"),
+    [("17.5", 38, 38), ("44560", 38, 35), ("7494172160200.8", 38, 37), ("9" * 38 + "." + "0" * 38, 38, 38), ("99", 38, 37)],
+)
+def test_a_number_past_128_bits_is_refused_and_no_other_one(text, precision, scale):
+    """Arrow computes each of them in bits that run over, and finds that what is left fits."""
+    with pytest.raises(pa.ArrowInvalid):
+        parse_decimals(pa.array(["0", text, None]), pa.decimal128(precision, scale))
+    with pytest.raises(TypePolicyError, match="column 'a'"):
+        build_cast("a", pa.string(), f"decimal({precision},{scale})")[1](pa.array([text]))
+
+
+@given(
+    st.integers(1, 38).flatmap(lambda precision: st.tuples(st.just(precision), st.integers(0, precision))),
+    st.from_regex(r"\A[+-]?[0-9]{1,38}(\.[0-9]{1,38}|\.0{1,38})?\Z"),
+)
+def test_a_text_is_read_exactly_or_not_at_all(size, text):
+    """Of every size, and with zeros in front and behind."""
+    try:
+        (found,) = parse_decimals(pa.array([text]), pa.decimal128(*size)).to_pylist()
+    except pa.ArrowInvalid:
+        with pytest.raises(ValueError, match=r"^$"):
+            build_fit(pa.decimal128(*size))(parse_number(text))
+    else:
+        assert found == parse_number(text)
+
+
 @pytest.mark.parametrize("text", [*TINY, "1.001", "123456789.00", "1e8", "x"])
 def test_a_text_that_does_not_fit_is_refused(text):
     """Alone and among others, as a value to cast, and as the value of a filter."""

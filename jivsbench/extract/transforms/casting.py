@@ -61,7 +61,8 @@ def build_cast(column: str, source: pa.DataType, to: str) -> tuple[pa.DataType, 
             # Arrow asks for 19 digits before it makes a decimal of a whole number, however small the number is.
             via_text = pa.types.is_integer(source) and pa.types.is_decimal(target)
             given = pc.cast(values, pa.string()) if via_text else values
-            found = parse_decimals(given, target) if pa.types.is_decimal(target) and is_parsed else pc.cast(given, target)
+            is_read = pa.types.is_decimal(target) and (is_parsed or via_text)
+            found = parse_decimals(given, target) if is_read else pc.cast(given, target)
             # A text that is plainly spelt is read exactly or not at all; everything else must come back as it was.
             is_exact = is_parsed or _are_equal(pc.cast(found, source), values)
         except pa.ArrowInvalid as problem:

@@ -190,6 +190,16 @@ def test_a_file_without_header(root, read):
     assert rows.num_rows == 2
 
 
+def test_a_declared_decimal_refuses_what_it_cannot_hold(root, read):
+    """17.5 times 10^38 runs over 128 bits, and what is left of it looks like a number that fits."""
+    (root / "t.csv").write_text("a\n0.5\n17.5\n")
+    (root / "t.csv.columns.toml").write_text('[columns]\na = "decimal(38,38)"\n')
+
+    with pytest.raises(TypePolicyError, match="'t.csv', row 2: column 'a'"):
+        read("t.csv")
+    assert read("t.csv", policy=TypePolicy.NULL)["a"].to_pylist() == [Decimal("0.5"), None]
+
+
 def test_a_declared_type_binds_every_value(root, read):
     """What does not fit is named with file, column and row; or is the text; or is NULL, alone."""
     (root / "t.csv").write_text("id,day,amount\n1,2020-01-01,1.50\nx7,2020-02-30,1.505\n,,\n")

@@ -10,6 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jivsbench.model.numbers import parse_decimals
 from jivsbench.model.spellings import PLAIN_BOOL, PLAIN_DECIMAL, PLAIN_INTEGER, match_spelling
 
 _SHORT_PRECISION: Final = 18
@@ -151,7 +152,7 @@ def _cast(texts: pa.Array, arrow_type: pa.DataType) -> pa.Array | None:
             # Arrow reads no time by itself with a fraction: it is the time of a day long gone.
             moments = pc.binary_join_element_wise("1970-01-01 ", texts, "").cast(pa.timestamp("us"))
             return moments.cast(pa.int64()).cast(pa.time64("us"))
-        values = texts.cast(arrow_type)
+        values = parse_decimals(texts, arrow_type) if pa.types.is_decimal(arrow_type) else texts.cast(arrow_type)
     except pa.ArrowInvalid:
         return None
     if pa.types.is_floating(arrow_type):
