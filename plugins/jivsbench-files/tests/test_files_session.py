@@ -222,6 +222,8 @@ def test_memory_stays_bounded(root, open_session):
     [
         *(("a", "x"), ("a", 1.5), ("a", True), ("a", "1e999999999"), ("d", "today")),
         *(("m", "2020-01-01T00:00:00Z"), ("m", "x"), ("t", "10:00+02:00"), ("s", "\ud800")),
+        # Not cut after the microsecond, to which a column's value is equal.
+        *(("m", "2020-01-01T00:00:00.0000001"), ("t", "10:00:00,1234560000007")),
     ],
 )
 @pytest.mark.parametrize("operator", [Operator.EQUAL, Operator.IN])

@@ -187,6 +187,7 @@ def test_a_filter_finds_a_value_of_its_type(
         ("DATE", "2020-02-30"),
         ("DATE", "1"),
         ("DATETIME", "2020-01-01T00:00:00+01:00"),
+        ("DATETIME", "2020-01-01 00:00:00.0000001"),
         ("TIMESTAMP NULL", "yesterday"),
         ("TIME", "1:2:3 OR 1"),
         ("VARCHAR(9)", "\ud800"),

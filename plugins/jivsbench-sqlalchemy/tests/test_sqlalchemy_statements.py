@@ -12,6 +12,7 @@ from sqlalchemy import types
 from sqlalchemy.dialects import mssql, oracle
 
 from jivsbench.api import ReadLimits
+from jivsbench.errors import ExtractionError
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName, TableSchema
@@ -20,6 +21,7 @@ from jivsbench_sqlalchemy.address import parse_address
 from jivsbench_sqlalchemy.columns import build_table_column
 from jivsbench_sqlalchemy.dialects import KNOWN, find_dialects
 from jivsbench_sqlalchemy.engines import build_engine
+from jivsbench_sqlalchemy.filter_values import convert_filter_value
 
 DIALECTS = {dialect.name: dialect for dialect in KNOWN}
 
@@ -95,6 +97,16 @@ def test_limits_and_filters_are_written_in_each_dialect() -> None:
     assert "WHERE v = :v_1" in on_oracle
     assert "FETCH FIRST" in on_oracle
     assert "OR 1=1" not in on_server + on_oracle
+
+
+@pytest.mark.parametrize("kind", [types.DateTime(), types.DateTime(timezone=True), types.Time()])
+def test_a_filters_moment_is_not_cut(kind: types.TypeEngine) -> None:
+    """Python's own reader drops what is past the microsecond; zeros there say nothing."""
+    day = "" if isinstance(kind, types.Time) else "2020-01-01 "
+
+    assert str(convert_filter_value(f"{day}10:00:00.123456000", kind, "v")).endswith(("10:00:00.123456", "10:00:00.123456+00:00"))
+    with pytest.raises(ExtractionError, match="column 'v'"):
+        convert_filter_value(f"{day}10:00:00.1234567", kind, "v")
 
 
 @given(st.text("abc:\\'% $_1\n", min_size=1, max_size=30).filter(lambda text: text.strip()))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from jivsbench.errors import ExtractionError
 from jivsbench.model.filtering import COMPARISONS
 from jivsbench.model.filters import check_value_count
+from jivsbench.model.moments import parse_moment, parse_time
 from jivsbench.model.numbers import parse_number
 from jivsbench.model.table import Column, Filter, Operator
 
@@ -109,14 +110,14 @@ def _to_integer(value: Value) -> int:
 
 
 def _to_moment(value: Value) -> datetime:
-    moment = datetime.fromisoformat(str(value))
+    moment = parse_moment(str(value))
     if moment.tzinfo is not None:
         raise ValueError
     return moment
 
 
 def _to_time(value: Value) -> time:
-    clock = time.fromisoformat(str(value))
+    clock = parse_time(str(value))
     if clock.tzinfo is not None:
         raise ValueError
     return clock
@@ -124,7 +125,7 @@ def _to_time(value: Value) -> time:
 
 def _to_instant(value: Value) -> datetime:
     """Without an offset it is meant in UTC."""
-    moment = datetime.fromisoformat(str(value))
+    moment = parse_moment(str(value))
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 

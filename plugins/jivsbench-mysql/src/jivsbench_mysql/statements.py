@@ -3,13 +3,14 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Final
 
 import pyarrow as pa
 
 from jivsbench.errors import ExtractionError, MissingObjectError
 from jivsbench.model.filters import check_value_count
+from jivsbench.model.moments import parse_moment
 from jivsbench.model.numbers import parse_number
 from jivsbench.model.table import Column, ExtractionRequest, Filter, Operator, Partition, TableName
 from jivsbench_mysql.arrow_types import is_numeric, is_text, word_of
@@ -167,7 +168,7 @@ def _format_moment(text: str, column: Column) -> str:
     try:
         if word == "date":
             return f"DATE'{date.fromisoformat(text).isoformat()}'"
-        moment = datetime.fromisoformat(text)
+        moment = parse_moment(text)
         if moment.tzinfo is not None and word == "timestamp":
             moment = moment.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):

@@ -8,6 +8,7 @@ from sqlalchemy import types
 from sqlalchemy.dialects import mssql
 
 from jivsbench.errors import ExtractionError
+from jivsbench.model.moments import parse_moment, parse_time
 from jivsbench.model.numbers import parse_number
 
 
@@ -54,7 +55,7 @@ def _to_whole_number(text: str) -> int | Decimal:
 
 
 def _to_time(text: str) -> time:
-    clock = time.fromisoformat(text)
+    clock = parse_time(text)
     if clock.tzinfo is not None:
         raise ValueError
     return clock
@@ -62,6 +63,6 @@ def _to_time(text: str) -> time:
 
 def _to_moment(text: str, *, is_zoned: bool) -> datetime:
     """UTC where no offset is given; a column without zone is compared in UTC."""
-    moment = datetime.fromisoformat(text)
+    moment = parse_moment(text)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment if is_zoned else moment.replace(tzinfo=None)
