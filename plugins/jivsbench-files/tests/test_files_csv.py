@@ -141,6 +141,14 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(root, read):
     assert (rows.column_names, rows.num_rows, set(rows["a"].to_pylist())) == (["a", "b"], 900_000, {11111111})
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_first_value_that_begins_like_a_mark_is_kept(root, read, mark):
+    """Files with marks, put one after the other, have such values; they are no beginning of a file."""
+    (root / "t.csv").write_text(f"{mark}a,b\n\ufeffx,1\n")
+
+    assert read("t.csv").to_pylist() == [{"a": "\ufeffx", "b": 1}]
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
 def test_compressed_files_are_read(root, read, suffix):
     """Whole, also of several members; a cut one is refused, and so is a member whose beginning is damaged."""
@@ -195,7 +203,7 @@ def test_a_declared_decimal_refuses_what_it_cannot_hold(root, read):
     (root / "t.csv").write_text("a\n0.5\n17.5\n")
     (root / "t.csv.columns.toml").write_text('[columns]\na = "decimal(38,38)"\n')
 
-    with pytest.raises(TypePolicyError, match="'t.csv', row 2: column 'a'"):
+    with pytest.raises(TypePolicyError, match=r"'t.csv', row 2: column 'a'"):
         read("t.csv")
     assert read("t.csv", policy=TypePolicy.NULL)["a"].to_pylist() == [Decimal("0.5"), None]
 

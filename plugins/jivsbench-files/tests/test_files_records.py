@@ -113,6 +113,14 @@ def test_an_array_is_read_in_pieces(root, read):
     assert read("empty.json").num_rows == 0
 
 
+def test_nested_numbers_stay_numbers_with_all_of_their_digits(root, read):
+    """Also those that no float holds."""
+    text = '{"x":0.12345678901234567891,"y":[1.5,{"é\\n":12345678901234567890123}],"z":null,"t":true,"e":1E-400}'
+    (root / "t.jsonl").write_text(f'{{"a": {text}}}\n')
+
+    assert read("t.jsonl")["a"].to_pylist() == [text]
+
+
 def test_json_decimals_can_be_declared(root, read):
     """Numbers and texts alike, exactly."""
     (root / "t.jsonl").write_text('{"a": 12.30}\n{"a": "12.31"}\n{"a": 0.12345678901234567891}\n{"a": 7}\n')

@@ -1,5 +1,6 @@
 """CSV and TSV. Arrow reads them; a strict counter of quotes and line ends looks at every byte before."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from jivsbench.model.table import Column
 from jivsbench_files.encodings import Utf8Reader
 from jivsbench_files.limits import refuse_excess
 from jivsbench_files.quoting import Checkpoint, RecordCounter
-from jivsbench_files.streams import ByteSource, WatchedFile
+from jivsbench_files.streams import CODECS, ByteSource, WatchedFile
 from jivsbench_files.tables import OpenedFile, Portion
 from jivsbench_files.text_survey import TextColumns, convert_batch
 
@@ -38,7 +39,7 @@ class DelimitedFormat:
         feed = head.feed()
         if portion.stop is not None:
             opened.raw.seek(portion.start)
-            feed = _Feed(Utf8Reader(_UpTo(opened.raw, portion.stop), "utf-8", opened.name), b"")
+            feed = _Feed(Utf8Reader(_UpTo(opened.raw, portion.stop), "utf-8", opened.name, is_inside=True), b"")
         row = portion.first_row
         for texts in _read_texts(opened, head.names, feed, [column.name for column in columns], row):
             yield convert_batch(texts, columns, opened, row)
@@ -145,7 +146,8 @@ class _UpTo:
 
 
 def _delimiter(opened: OpenedFile) -> str:
-    return opened.options.delimiter or ("\t" if ".tsv" in opened.name.lower() else ",")
+    has_tabs = opened.name.lower().endswith((".tsv", *(f".tsv{codec}" for codec in CODECS)))
+    return opened.options.delimiter or ("\t" if has_tabs else ",")
 
 
 def _build_counter(opened: OpenedFile, first_line: int, *, has_one_column: bool) -> RecordCounter:
@@ -204,6 +206,9 @@ def _read_texts(opened: OpenedFile, names: list[str], feed: _Feed, wanted: list[
     first = feed.read(block_bytes)
     if not first:
         return
+    if first.startswith(codecs.BOM_UTF8):
+        # The file's own mark is gone already. Arrow takes one away too, so it gets one, and the value keeps its own.
+        first = codecs.BOM_UTF8 + first
     uneven: list[pacsv.InvalidRow] = []
 
     def note(found: pacsv.InvalidRow) -> str:

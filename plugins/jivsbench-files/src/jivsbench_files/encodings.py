@@ -17,13 +17,14 @@ _FOREIGN_MARKS: Final = (
 class Utf8Reader:
     """Reads a source as UTF-8 without byte order mark, whatever its encoding is."""
 
-    def __init__(self, source: ByteSource, encoding: str, name: str) -> None:
+    def __init__(self, source: ByteSource, encoding: str, name: str, *, is_inside: bool = False) -> None:
         self._source = source
         self._encoding = encoding
         self._name = name
         self._decoder = codecs.getincrementaldecoder(encoding)("strict")
         self._line = 1
-        self._is_first = True
+        # Inside a file the same character is one of a value.
+        self._is_first = not is_inside
         self.mark_bytes = 0
         """Length of a byte order mark that was taken away from UTF-8."""
 

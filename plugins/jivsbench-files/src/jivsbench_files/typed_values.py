@@ -160,5 +160,19 @@ def _to_text(value: object, *, is_decimal: bool) -> str | None:
         case date() | time():
             return value.isoformat()
         case dict() | list():
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+            return _format_json(value)
     return str(value)
+
+
+def _format_json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except TypeError:
+        # A number that no float holds is in it, and stays a number with all of its digits.
+        match value:
+            case dict():
+                pairs = (f"{json.dumps(name, ensure_ascii=False)}:{_format_json(each)}" for name, each in value.items())
+                return "{" + ",".join(pairs) + "}"
+            case list():
+                return "[" + ",".join(map(_format_json, value)) + "]"
+        return str(value)
