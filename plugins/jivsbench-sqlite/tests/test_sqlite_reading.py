@@ -188,6 +188,54 @@ def test_a_row_id_is_a_number_under_every_policy(execute, open_session: Opener) 
     assert read(open_session(TypePolicy.TEXT), table("t")).to_pylist() == [{"id": 1, "v": "2"}]
 
 
+@pytest.mark.parametrize("form", ["(id INTEGER PRIMARY KEY DESC)", "(id INTEGER PRIMARY KEY) WITHOUT ROWID"])
+def test_a_key_beside_the_row_id_is_a_column_like_others(form: str, execute, open_session: Opener) -> None:
+    """SQLite lets such an INTEGER PRIMARY KEY hold texts and, of a table with row ids, NULL."""
+    execute(f"CREATE TABLE t {form}")
+    execute("INSERT INTO t VALUES ('x')")
+
+    assert read(open_session(TypePolicy.TEXT), table("t")).to_pylist() == [{"id": "x"}]
+    assert read(open_session(TypePolicy.NULL), table("t")).to_pylist() == [{"id": None}]
+
+    execute("DELETE FROM t")
+    if "ROWID" not in form:
+        execute("INSERT INTO t VALUES (NULL)")
+        rows = read(open_session(), table("t"))
+        assert (rows.to_pylist(), rows.schema.field("id").nullable) == ([{"id": None}], True)
+
+
+@pytest.mark.parametrize(
+    ("column", "operator", "value", "ids"),
+    [
+        *(("flag", Operator.EQUAL, "True", [1]), ("flag", Operator.IN, "false", [2]), ("flag", Operator.EQUAL, "1", [1])),
+        *(("bare", Operator.EQUAL, "8", [1]), ("bare", Operator.LESS, "x", [1, 2]), ("bare", Operator.EQUAL, 8, [1])),
+        *(("i", Operator.EQUAL, " 7", [1]), ("r", Operator.GREATER, "1e0", [1]), ("i", Operator.LIKE, "%7%", [1])),
+        *(("at", Operator.EQUAL, "2020-01-01", [1]), ("at", Operator.GREATER, "2020-01-01", [2])),
+        ("at_utc", Operator.EQUAL, "2020-01-01 00:00:00", [1]),
+    ],
+)
+def test_a_filters_text_is_compared_in_the_columns_type(
+    *, column: str, operator: Operator, value: str | int, ids: list[int], execute, open_session: Opener
+) -> None:
+    """True is 1, a number without a declared type is the text that it is read as, and a date is its first moment."""
+    execute("CREATE TABLE t (id INTEGER PRIMARY KEY, flag BOOLEAN, bare, i INT, r REAL, at TIMESTAMP, at_utc TIMESTAMPTZ)")
+    execute("INSERT INTO t VALUES (1, 1, 8, 7, 1.5, '2020-01-01 00:00:00', '2020-01-01 00:00:00+00:00')")
+    execute("INSERT INTO t VALUES (2, 0, 9, 9, 0.5, '2020-01-02 00:00:00', '2020-01-02 00:00:00+00:00')")
+
+    assert read(open_session(), table("t", Filter(column, operator, (value,))))["id"].to_pylist() == ids
+
+
+@pytest.mark.parametrize("column", ["b BOOLEAN", "i INT", "r REAL", "d DECIMAL(5,2)"])
+def test_a_text_that_is_no_number_is_not_compared_with_one(column: str, execute, open_session: Opener) -> None:
+    """To SQLite every number is less than it: neither all rows nor none are the answer."""
+    execute(f"CREATE TABLE t ({column})")
+    name = column.split(maxsplit=1)[0]
+
+    for operator in (Operator.LESS, Operator.EQUAL, Operator.IN):
+        with pytest.raises(ExtractionError, match=f"column '{name}' has a value that does not fit"):
+            read(open_session(), table("t", Filter(name, operator, ("1 OR 1=1",))))
+
+
 def test_a_text_that_is_not_utf8_is_refused(execute, open_session: Opener) -> None:
     """Neither cut nor replaced."""
     execute("CREATE TABLE t (v TEXT)")

@@ -259,10 +259,13 @@ class SqliteConnection:
             (request.table.name, "main"),
         )
         found = self._fetch(listing, f"describe {_name_of(request)}")
+        # An index makes the key where the column is not the row's own number: of INTEGER PRIMARY KEY DESC, and WITHOUT ROWID.
+        indices = Statement("SELECT 1 FROM pragma_index_list(?, ?) WHERE origin = 'pk'", (request.table.name, "main"))
+        has_index = bool(self._fetch(indices, f"describe {_name_of(request)}"))
         keys = sum(1 for row in found if row[3])
         columns = {}
         for name, declared, not_null, key in found:
-            is_row_id = bool(key) and keys == 1 and str(declared).upper() == "INTEGER"
+            is_row_id = bool(key) and keys == 1 and str(declared).upper() == "INTEGER" and not has_index
             columns[str(name)] = build_column(
                 str(name), str(declared), is_nullable=not not_null, is_row_id=is_row_id, policy=self._source.type_policy
             )

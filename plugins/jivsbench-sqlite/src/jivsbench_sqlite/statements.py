@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
 from jivsbench.errors import ExtractionError, MissingObjectError
 from jivsbench.model.filters import check_value_count
+from jivsbench.model.numbers import parse_number
 from jivsbench.model.table import Column, ExtractionRequest, Filter, Operator, Partition, TableName
 from jivsbench_sqlite.values import format_moment
 
@@ -20,6 +22,7 @@ _OPERATORS = {
     Operator.GREATER_OR_EQUAL: ">=",
     Operator.LIKE: "LIKE",
 }
+_BOOLEANS: Final = {"true": 1, "false": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,9 @@ def _build(columns: str, request: ExtractionRequest, types: Mapping[str, Column]
     values: list[Bound] = []
     conditions = []
     for condition in request.filters:
-        conditions.append(_build_condition(condition))
-        values += [_bind(value, condition.column, types) for value in condition.values]
+        declared = types.get(condition.column)
+        conditions.append(_build_condition(condition, declared))
+        values += [_bind(value, condition, declared) for value in condition.values]
     if conditions:
         text += " WHERE " + " AND ".join(conditions)
     if request.row_limit is not None:
@@ -86,9 +90,12 @@ def _quote_column(name: str) -> str:
     return f"source.{quote_name(name)}"
 
 
-def _build_condition(condition: Filter) -> str:
+def _build_condition(condition: Filter, declared: Column | None) -> str:
     check_value_count(condition)
     column = _quote_column(condition.column)
+    if declared is not None and not declared.server_type and any(isinstance(value, str) for value in condition.values):
+        # To SQLite a number that no declaration makes a text is less than every text, and equals none.
+        column = f"CAST({column} AS TEXT)"
     match condition.operator:
         case Operator.IS_NULL | Operator.IS_NOT_NULL:
             return f"{column} {condition.operator.value.upper()}"
@@ -98,13 +105,27 @@ def _build_condition(condition: Filter) -> str:
             return f"{column} {_OPERATORS[comparison]} ?"
 
 
-def _bind(value: Bound, column: str, types: Mapping[str, Column]) -> Bound:
+def _bind(value: Bound, condition: Filter, declared: Column | None) -> Bound:
+    """A value as SQLite compares it in the column's own type. Raises ExtractionError for a text that can be no value of it."""
+    where = f"the filter on column {condition.column!r}"
     if not isinstance(value, str):
         return value
-    _check_text(value, f"the filter on column {column!r}")
-    declared = types.get(column)
-    if declared is not None and pa.types.is_timestamp(declared.arrow_type):
-        return format_moment(value, declared.arrow_type)
+    _check_text(value, where)
+    if declared is None or condition.operator is Operator.LIKE:
+        return value
+    kind = declared.arrow_type
+    if pa.types.is_timestamp(kind):
+        return format_moment(value, kind)
+    if pa.types.is_boolean(kind) and value.lower() in _BOOLEANS:
+        return _BOOLEANS[value.lower()]
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        try:
+            parse_number(value.strip())
+        except ValueError:
+            # SQLite would find it greater than every number.
+            raise ExtractionError(
+                f"{where} has a value that does not fit its type ({declared.server_type}): correct it"
+            ) from None
     return value
 
 

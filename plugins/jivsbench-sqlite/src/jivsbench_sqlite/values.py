@@ -92,9 +92,11 @@ def build_converter(arrow_type: pa.DataType, policy: TypePolicy) -> Convert:
 
 def format_moment(text: str, arrow_type: pa.DataType) -> str:
     """A filter's date and time in the form in which `load_table` writes them, so that their order as text is that in time."""
-    convert = _to_moment_with_zone if arrow_type.tz else _to_moment
+    whole = f"{text} 00:00:00" if _IS_DATE.fullmatch(text) else text
+    # Without an offset it is meant in UTC.
+    whole = f"{whole}Z" if arrow_type.tz and _IS_MOMENT.fullmatch(whole) else whole
     try:
-        moment = convert(text)
+        moment = (_to_moment_with_zone if arrow_type.tz else _to_moment)(whole)
     except UnfitValueError:
         return text
     return moment.isoformat(sep=" ") if isinstance(moment, datetime) else text
