@@ -2,6 +2,7 @@
 
 import math
 import re
+import struct
 from collections.abc import Mapping
 from datetime import UTC, date
 from typing import Final
@@ -157,10 +158,21 @@ def _format_number(value: str | float | bool, column: Column) -> str:  # noqa: F
             parse_number(text)
         except ValueError:
             raise _unfit(column) from None
-        return text
-    if isinstance(value, float) and not math.isfinite(value):
+    elif isinstance(value, float) and not math.isfinite(value):
         raise _unfit(column)
-    return repr(value)
+    else:
+        text = repr(value)
+    return _to_single(text) if word_of(column.server_type) == "float" else text
+
+
+def _to_single(text: str) -> str:
+    """A number as the nearest single float, written out as a double: the server compares doubles, of which neither is 0.1."""
+    try:
+        (single,) = struct.unpack("f", struct.pack("f", float(text)))
+    except OverflowError:
+        # Beyond all single floats, and so it stays where it is.
+        return text
+    return f"{single!r}" if "e" in repr(single) else f"{single!r}e0"
 
 
 def _format_moment(text: str, column: Column) -> str:
