@@ -57,6 +57,9 @@ def _to_text(value: object) -> object:
         return str(value)
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bytes | bytearray | memoryview):
+        # Python would write out a text that nobody stored: b'a'.
+        raise TypePolicyError("a column of texts holds bytes, which are no text: turn `batching` on to learn which column it is")
     return str(value)
 
 

@@ -28,6 +28,7 @@ from jivsbench.errors import (
     OutputError,
     TypePolicyError,
 )
+from jivsbench.extract.rows import read_rows_as_batch
 from jivsbench.model.fingerprint import fingerprint_column
 from jivsbench.model.row_fingerprint import fingerprint_rows, join_row_fingerprints
 from jivsbench.model.secret import Secret
@@ -234,6 +235,17 @@ def test_a_text_that_is_no_number_is_not_compared_with_one(column: str, execute,
     for operator in (Operator.LESS, Operator.EQUAL, Operator.IN):
         with pytest.raises(ExtractionError, match=f"column '{name}' has a value that does not fit"):
             read(open_session(), table("t", Filter(name, operator, ("1 OR 1=1",))))
+
+
+@pytest.mark.parametrize("stored", [b"a", b"\xff"])
+def test_bytes_are_no_text_without_batches_either(stored: bytes, execute, open_session: Opener) -> None:
+    """Python would write them out as a text: b'a'."""
+    execute("CREATE TABLE t (v TEXT)")
+    execute("INSERT INTO t VALUES (?)", stored)
+    session = open_session()
+
+    with pytest.raises(TypePolicyError, match="bytes"):
+        read_rows_as_batch(session, part_of(session, table("t")))
 
 
 def test_a_text_that_is_not_utf8_is_refused(execute, open_session: Opener) -> None:
