@@ -103,3 +103,14 @@ def test_half_a_surrogate_pair_is_no_value_to_compare_with(operator):
         build_condition(where, pa.string())
     with pytest.raises(ExtractionError, match="column 'a'"):
         apply_filters(pa.table({"a": ["x"]}), (where,))
+
+
+@pytest.mark.parametrize("operator", [Operator.EQUAL, Operator.IN, Operator.LESS])
+def test_a_filter_reads_no_number_of_another_base(operator):
+    """Arrow takes 0x1A for 26, which no database does."""
+    where = Filter("a", operator, ("0x1A",))
+
+    with pytest.raises(UsageError, match="column 'a'"):
+        build_condition(where, pa.int64())
+    with pytest.raises(ExtractionError, match="column 'a'"):
+        apply_filters(pa.table({"a": [26]}), (where,))

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from jivsbench.errors import UsageError
 from jivsbench.model.filtering import COMPARISONS
 from jivsbench.model.filters import Filter, Operator
-from jivsbench.model.numbers import parse_decimals
+from jivsbench.model.numbers import parse_decimals, parse_number
 
 
 def build_condition(where: Filter, arrow_type: pa.DataType) -> Callable[[pa.Array], pa.Array]:
@@ -16,7 +16,7 @@ def build_condition(where: Filter, arrow_type: pa.DataType) -> Callable[[pa.Arra
     try:
         condition = _build(where, arrow_type)
         condition(pa.nulls(1, arrow_type))
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as problem:
+    except (pa.ArrowException, OverflowError, ValueError) as problem:
         # The value itself may be a row's: it is not repeated.
         raise UsageError(
             f"the filter on column {where.column!r} cannot compare {arrow_type} by {where.operator.value!r} with what it was "
@@ -46,4 +46,7 @@ def _to_scalar(value: object, arrow_type: pa.DataType) -> pa.Scalar:
     """The value in the column's type, exactly: Arrow would round a float to a decimal's places without a word."""
     if pa.types.is_decimal(arrow_type):
         return parse_decimals(pa.array([str(value)]), arrow_type)[0]
+    if pa.types.is_integer(arrow_type) and isinstance(value, str):
+        # Arrow would read 26 out of `0x1A`.
+        parse_number(value)
     return pa.scalar(value).cast(arrow_type)
