@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from jivsbench.errors import UsageError, VerificationError
+from jivsbench.errors import TypePolicyError, UsageError, VerificationError
 from jivsbench.extract.extractor import Extractor
 from jivsbench.extract.folders import create_job_folder
 from jivsbench.extract.manifest import parse_manifest
@@ -165,6 +165,38 @@ def test_sliced_dictionary_and_wide_columns_are_written_like_others(tmp_path: Pa
         assert content == b'"d","l","s"\r\n"\'=a","\'=a","\'=a"\r\n,,\r\n"z","z","z"\r\n'
     if output_format is OutputFormat.JSONL:
         assert [json.loads(line)["d"] for line in content.splitlines()] == ["=a", None, "z"]
+
+
+@pytest.mark.parametrize("output_format", [OutputFormat.CSV, OutputFormat.JSONL])
+@pytest.mark.parametrize(
+    ("stored", "kind"),
+    [
+        *((pa.array([0, None, 2**31 - 1], pa.int32()), pa.date32()), (pa.array([0, -1]), pa.time64("us"))),
+        *((pa.array([86_400_000_000]), pa.time64("us")), (pa.array([0, -(2**62)]), pa.timestamp("us", "Europe/Berlin"))),
+        *((pa.array([2**55]), pa.timestamp("ms")), (pa.array([2**45]), pa.timestamp("s"))),
+    ],
+)
+def test_a_moment_without_text_ends_the_extraction(tmp_path: Path, output_format: OutputFormat, stored: pa.Array, kind):
+    """Arrow would write `<value out of range: 2147483647>` as if it were the value."""
+    batch = pa.record_batch({"id": pa.nulls(len(stored)), "at": stored.view(kind)})
+    sink = FileSink(create_job_folder(tmp_path, "job"), 0, batch.schema, build_encoding(output_format, is_compressed=False))
+
+    with pytest.raises(TypePolicyError, match="column 'at' holds a value"):
+        sink.write(batch)
+    sink.abort()
+
+
+@pytest.mark.parametrize("output_format", [OutputFormat.CSV, OutputFormat.JSONL])
+def test_moments_of_far_years_have_a_text(tmp_path: Path, output_format: OutputFormat):
+    """Also those beyond Python's, and before our time."""
+    batch = pa.record_batch({"at": pa.array([2_932_897, -719_529], pa.int32()).view(pa.date32())})
+    job = create_job_folder(tmp_path, "job")
+    sink = FileSink(job, 0, batch.schema, build_encoding(output_format, is_compressed=False))
+    sink.write(batch)
+    content = Path(job.temporary(sink.close().name)).read_text()
+
+    assert "10000-01-01" in content
+    assert "-0001-12-31" in content
 
 
 @pytest.mark.parametrize("output_format", OutputFormat)

@@ -13,7 +13,7 @@ import pyarrow.csv as pcsv
 
 from jivsbench.errors import UsageError
 from jivsbench.extract.sinks.encoding import Encoder
-from jivsbench.extract.sinks.text_stream import format_suffix, format_timestamps, open_text, read_text
+from jivsbench.extract.sinks.text_stream import check_moments, format_suffix, format_timestamps, open_text, read_text
 
 # The starts of ASVS 1.2.10, and both line ends.
 _FORMULA = r"^'*[=+@\t\r\n\x00\-]"
@@ -98,6 +98,7 @@ class _CsvEncoder:
             header, are_formulas = _escape(header)
             self._escaped = [int(is_formula) for is_formula in are_formulas.to_pylist()]
         fields = zip(header.to_pylist(), schema.types, strict=True)
+        self._names = schema.names
         self._schema = pa.schema([pa.field(name, _plain_type(arrow_type)) for name, arrow_type in fields])
         self._text = text
         self._writer = pcsv.CSVWriter(text, self._schema, write_options=pcsv.WriteOptions(eol=_LINE_END))
@@ -121,6 +122,7 @@ class _CsvEncoder:
 
     def _to_plain(self, number: int, column: pa.Array) -> pa.Array:
         plain_type = self._schema.types[number]
+        check_moments(self._names[number], column)
         if _is_bytes(column.type):
             return pa.array((None if value is None else f"\\x{value.hex()}" for value in column.to_pylist()), plain_type)
         if pa.types.is_timestamp(column.type):

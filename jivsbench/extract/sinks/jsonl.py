@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from jivsbench.errors import UsageError
 from jivsbench.extract.sinks.encoding import Encoder
-from jivsbench.extract.sinks.text_stream import format_suffix, format_timestamps, open_text, read_text
+from jivsbench.extract.sinks.text_stream import check_moments, format_suffix, format_timestamps, open_text, read_text
 
 _SLICE_CELLS = 262_144
 _SLICE_BYTES = 16 * 1024 * 1024
@@ -59,7 +59,7 @@ class JsonLinesEncoding:
 
     def open(self, stream: pa.NativeFile, schema: pa.Schema, first: pa.Table, *, is_whole: bool) -> Encoder:  # noqa: ARG002 - the seam's shape
         """Begin a file."""
-        return _JsonLinesEncoder(open_text(stream, is_compressed=self.is_compressed), _build_keys(schema.names))
+        return _JsonLinesEncoder(open_text(stream, is_compressed=self.is_compressed), schema.names, _build_keys(schema.names))
 
     def count_rows(self, path: str) -> int:
         """By the ends of lines: within a value they are escaped."""
@@ -70,13 +70,15 @@ class JsonLinesEncoding:
 @dataclass(frozen=True, slots=True)
 class _JsonLinesEncoder:
     text: pa.NativeFile
+    names: list[str]
     keys: tuple[str, ...]
 
     def write(self, rows: pa.Table) -> None:
         slice_rows = max(1, min(_SLICE_CELLS // len(self.keys), rows.num_rows * _SLICE_BYTES // max(rows.nbytes, 1)))
         for batch in rows.to_batches(max_chunksize=slice_rows):
             cells: list[str | pa.Array] = []
-            for key, column in zip(self.keys, batch.columns, strict=True):
+            for name, key, column in zip(self.names, self.keys, batch.columns, strict=True):
+                check_moments(name, column)
                 cells += (key, _to_json(column))
             lines = pc.binary_join_element_wise(*cells, "}\n", "")
             self.text.write(_view_text(lines))

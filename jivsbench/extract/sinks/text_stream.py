@@ -3,6 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jivsbench.errors import TypePolicyError
+
 _ZSTD = "zstd"
 
 
@@ -19,6 +21,20 @@ def open_text(stream: pa.NativeFile, *, is_compressed: bool) -> pa.NativeFile:
 def read_text(path: str, *, is_compressed: bool) -> pa.NativeFile:
     """The bytes of a finished file. Reading on after a frame that was cut off raises OSError."""
     return pa.input_stream(path, compression=_ZSTD if is_compressed else None)
+
+
+def check_moments(name: str, values: pa.Array) -> None:
+    """Raise TypePolicyError for dates and times that have no text: Arrow would write `<value out of range: 2147483647>`."""
+    if not (pa.types.is_date(values.type) or pa.types.is_time(values.type) or pa.types.is_timestamp(values.type)):
+        return
+    # Values without a text lie beyond all that have one.
+    plain = values.cast(pa.timestamp(values.type.unit)) if pa.types.is_timestamp(values.type) else values
+    for extreme in pc.min_max(plain).values():
+        if (pc.cast(extreme, pa.string()).as_py() or "").startswith("<"):
+            raise TypePolicyError(
+                f"column {name!r} holds a value of type {values.type} that no text stands for, such as a year past 32767 or a "
+                "time past a day: choose the format parquet or arrow, or leave the column out"
+            )
 
 
 def format_timestamps(values: pa.Array) -> pa.Array:
