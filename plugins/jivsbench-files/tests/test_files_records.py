@@ -121,6 +121,16 @@ def test_nested_numbers_stay_numbers_with_all_of_their_digits(root, read):
     assert read("t.jsonl")["a"].to_pylist() == [text]
 
 
+@pytest.mark.parametrize("text", ["1.10", "1e3", "-0", "100000000000000000000.0", "1E-400", '{"x":[1.10,-0,1e3]}'])
+def test_as_text_a_number_is_the_text_of_the_file(root, read, text):
+    """1.10 may be a version, whose zero counts."""
+    (root / "t.jsonl").write_text(f'{{"a":{text}}}\n')
+    (root / "t.json").write_text(f'[{{"a":{text}}}]')
+
+    for name in ("t.jsonl", "t.json"):
+        assert read(name, policy=TypePolicy.TEXT)["a"].to_pylist() == [text]
+
+
 def test_json_decimals_can_be_declared(root, read):
     """Numbers and texts alike, exactly."""
     (root / "t.jsonl").write_text('{"a": 12.30}\n{"a": "12.31"}\n{"a": 0.12345678901234567891}\n{"a": 7}\n')

@@ -8,11 +8,12 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, Self
 
 import pyarrow as pa
 
 from jivsbench.errors import ExtractionError
+from jivsbench.model.source import TypePolicy
 from jivsbench.model.table import Column
 from jivsbench_files.encodings import Utf8Reader
 from jivsbench_files.limits import refuse_excess
@@ -102,8 +103,12 @@ class _Parser:
 
     def __init__(self, opened: OpenedFile) -> None:
         self._opened = opened
+        is_text = opened.policy is TypePolicy.TEXT
         self._decoder = json.JSONDecoder(
-            object_pairs_hook=_refuse_doubled, parse_float=_parse_number, parse_constant=_refuse_constant
+            object_pairs_hook=_refuse_doubled,
+            parse_float=_parse_written if is_text else _parse_number,
+            parse_int=_parse_written if is_text else None,
+            parse_constant=_refuse_constant,
         )
         self.rows = 0
 
@@ -163,6 +168,21 @@ class _AmbiguousJsonError(ValueError):
     """What is JSON to some readers and not to others, or not the same."""
 
 
+class _WrittenNumber(Decimal):
+    """A number whose text is that of the file: `1.10`, `1e3`."""
+
+    __slots__ = ("_text",)
+    _text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number._text = text
+        return number
+
+    def __str__(self) -> str:
+        return self._text
+
+
 def _refuse_doubled(pairs: list[tuple[str, object]]) -> Record:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -182,6 +202,17 @@ def _is_encodable(value: object) -> bool:
     return True
 
 
+def _parse_written(text: str) -> Decimal:
+    try:
+        return _WrittenNumber(text)
+    except InvalidOperation:
+        raise _build_exponent_error() from None
+
+
+def _build_exponent_error() -> _AmbiguousJsonError:
+    return _AmbiguousJsonError("a number has an exponent of 19 digits or more")
+
+
 def _parse_number(text: str) -> float | Decimal:
     """A float when it is exact; else the decimal that was written, which no column of numbers takes without a word."""
     if len(text) <= _EXACT_CHARACTERS and "e" not in text and "E" not in text:
@@ -192,7 +223,7 @@ def _parse_number(text: str) -> float | Decimal:
     try:
         exact = Decimal(text)
     except InvalidOperation:
-        raise _AmbiguousJsonError("a number has an exponent of 19 digits or more") from None
+        raise _build_exponent_error() from None
     return number if math.isfinite(number) and Decimal(repr(number)) == exact else exact
 
 
