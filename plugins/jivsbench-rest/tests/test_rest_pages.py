@@ -574,6 +574,8 @@ def test_a_resource_that_changed_is_refused(api: JsonApi, open_session: Opener) 
     [
         ('<https://a/x?p=2>; rel="next"', "https://a/x?p=2"),
         ('</a,b>; rel=prev, </c;d>; title="rel=\\"next\\", no"; REL="last NEXT"', "/c;d"),
+        ('</x>; title="a; rel=prev"; rel="next"', "/x"),
+        ('</x>; title="a; rel=next"; rel="prev", </y>; rel = next', "/y"),
         ("</x>; rel=nextpage", None),
         ("", None),
         ("</x>; title=next", None),

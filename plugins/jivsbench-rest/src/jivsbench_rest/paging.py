@@ -19,7 +19,7 @@ from jivsbench_rest.documents import BadDocumentError, find_value, parse_documen
 from jivsbench_rest.exchange import Answer, Exchange, parse_whole_number
 
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;]+))?)*)")
-_RELATION = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s\",;]+))", re.IGNORECASE)
+_PARAMETER = re.compile(r";\s*([^\s=;,]+)(?:\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\",;]+)))?")
 
 
 @dataclass(slots=True)
@@ -183,8 +183,9 @@ class Pager:
 def find_next_link(header: str) -> str | None:
     """Where a Link header (RFC 8288) says that the next page is; None when it does not."""
     for link in _LINK.finditer(header):
-        relation = _RELATION.search(link[2])
-        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
+        # One after the other: what looks like a relation within another one's quotes, a title's say, is none.
+        relations = (quoted or bare for name, quoted, bare in _PARAMETER.findall(link[2]) if name.lower() == "rel")
+        if "next" in next(relations, "").lower().split():
             return link[1]
     return None
 
