@@ -22,6 +22,13 @@ def parse_number(text: str) -> Decimal:
     return Decimal(text)
 
 
+def parse_real(text: str) -> float:
+    """A float, NaN and the infinities too. Raises ValueError, also for `1_0` and digits of other scripts."""
+    if "_" in text or not text.isascii():
+        raise ValueError
+    return float(text)
+
+
 def build_fit(kind: pa.Decimal128Type) -> Callable[[Decimal], Decimal]:
     """What gives a number the scale of a type. It raises ValueError when a digit would be lost, or there are too many."""
     unit = Decimal(1).scaleb(-kind.scale)

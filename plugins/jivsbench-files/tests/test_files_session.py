@@ -221,6 +221,7 @@ def test_memory_stays_bounded(root, open_session):
     ("column", "value"),
     [
         *(("a", "x"), ("a", 1.5), ("a", True), ("a", "1e999999999"), ("d", "today")),
+        *(("r", "1_0"), ("r", "1\u0660")),
         *(("m", "2020-01-01T00:00:00Z"), ("m", "x"), ("t", "10:00+02:00"), ("s", "\ud800")),
         # Not cut after the microsecond, to which a column's value is equal.
         *(("m", "2020-01-01T00:00:00.0000001"), ("t", "10:00:00,1234560000007")),
@@ -229,7 +230,7 @@ def test_memory_stays_bounded(root, open_session):
 @pytest.mark.parametrize("operator", [Operator.EQUAL, Operator.IN])
 def test_a_filter_of_another_type_is_refused_before_reading(*, root, open_session, column, value, operator):
     """Never no rows, never all rows; a time is not compared without its offset."""
-    (root / "t.csv").write_text("a,d,m,t,s\n1,2020-01-01,2020-01-01T00:00,10:00,x\n")
+    (root / "t.csv").write_text("a,d,m,t,s,r\n1,2020-01-01,2020-01-01T00:00,10:00,x,1e1\n")
     with pytest.raises(ExtractionError, match=f"column '{column}'"):
         open_session().schema(request("t.csv", filters=(Filter(column, operator, (value,)),)))
 

@@ -99,6 +99,14 @@ def test_limits_and_filters_are_written_in_each_dialect() -> None:
     assert "OR 1=1" not in on_server + on_oracle
 
 
+@pytest.mark.parametrize("text", ["1_0", "1\u0660", "x"])
+def test_a_filters_float_is_spelt_as_databases_do(text: str) -> None:
+    """Python would take 1_0 for 10."""
+    assert convert_filter_value("1e1", types.Float(), "v") == 10.0
+    with pytest.raises(ExtractionError, match="column 'v'"):
+        convert_filter_value(text, types.Float(), "v")
+
+
 @pytest.mark.parametrize("kind", [types.DateTime(), types.DateTime(timezone=True), types.Time()])
 def test_a_filters_moment_is_not_cut(kind: types.TypeEngine) -> None:
     """Python's own reader drops what is past the microsecond; zeros there say nothing."""

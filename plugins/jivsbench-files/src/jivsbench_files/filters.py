@@ -11,7 +11,7 @@ from jivsbench.errors import ExtractionError
 from jivsbench.model.filtering import COMPARISONS
 from jivsbench.model.filters import check_value_count
 from jivsbench.model.moments import parse_moment, parse_time
-from jivsbench.model.numbers import parse_number
+from jivsbench.model.numbers import parse_number, parse_real
 from jivsbench.model.table import Column, Filter, Operator
 
 Value = str | int | float | bool
@@ -132,7 +132,7 @@ def _to_instant(value: Value) -> datetime:
 _CONVERTERS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[Value], Any]], ...]] = (
     (pa.types.is_boolean, _to_boolean),
     (pa.types.is_integer, _to_integer),
-    (pa.types.is_floating, float),
+    (pa.types.is_floating, lambda value: parse_real(str(value))),
     (pa.types.is_decimal, lambda value: parse_number(str(value))),
     (pa.types.is_string, _to_text),
     (pa.types.is_large_string, _to_text),

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import mssql
 
 from jivsbench.errors import ExtractionError
 from jivsbench.model.moments import parse_moment, parse_time
-from jivsbench.model.numbers import parse_number
+from jivsbench.model.numbers import parse_number, parse_real
 
 
 def convert_filter_value(value: object, kind: types.TypeEngine[Any], column: str) -> object:
@@ -27,7 +27,7 @@ def _convert(value: object, kind: types.TypeEngine[Any]) -> object:
         case types.Integer():
             return int(value) if isinstance(value, bool) else _to_whole_number(str(value))
         case types.Float():
-            return float(str(value))
+            return parse_real(str(value))
         case types.Numeric():
             return parse_number(str(value))
         case types.DateTime():
