@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from jivsbench.errors import GuardRefusedError
-from jivsbench_sqlguard.lexer import Token, TokenKind
+from jivsbench_sqlguard.lexer import BACKSLASH, Token, TokenKind
 from jivsbench_sqlguard.names import is_reserved_name
 from jivsbench_sqlguard.vocabulary import BEFORE_PARENTHESIS, BEFORE_TEXT, REFUSED_WORDS, TYPES, Vocabulary
 
-_BACKSLASH: Final = r"'\'"
 _NAMES: Final = (TokenKind.WORD, TokenKind.QUOTED)
 
 
@@ -105,21 +104,12 @@ def _is_number_list(tokens: Sequence[Token], index: int) -> bool:
 
 def _review_text(tokens: Sequence[Token], index: int) -> None:
     before = tokens[index - 1]
-    if tokens[index].text == _BACKSLASH:
-        _review_backslash(tokens, index)
+    if tokens[index].text == BACKSLASH and _text_at(tokens, index - 1) != "escape":
+        raise GuardRefusedError("the query has a text that is one backslash: only after ESCAPE is it too common to refuse")
     if before.kind in (TokenKind.STRING, TokenKind.QUOTED) or (before.kind is TokenKind.WORD and before.value not in BEFORE_TEXT):
         raise GuardRefusedError(
             f"the query has a text after a name, near word {index + 1}: write CAST(... AS type) or an operator"
         )
-
-
-def _review_backslash(tokens: Sequence[Token], index: int) -> None:
-    """A server with standard_conforming_strings off reads the quote after the backslash as text, up to the next quote.
-
-    After ESCAPE the spelling is too common to refuse; without a later text, such a server finds no end and refuses it.
-    """
-    if _text_at(tokens, index - 1) != "escape" or any(token.kind is TokenKind.STRING for token in tokens[index + 1 :]):
-        raise GuardRefusedError("the query has a text that is one backslash before another text: use another ESCAPE character")
 
 
 def _review_cast(tokens: Sequence[Token], index: int) -> None:
