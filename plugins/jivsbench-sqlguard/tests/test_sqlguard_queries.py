@@ -242,3 +242,16 @@ def test_a_list_of_sqlite_folds_case_as_sqlite_does():
 
     with pytest.raises(GuardRefusedError, match="not on the source's list"):
         review('SELECT a FROM "éa"', dialect="sqlite", tables=("Éa",))
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["a::char({})", "CAST(a AS character ({}))", "a::bpchar({})::text", "char({}) 'x'", "CAST(a AS CHAR /* */ ({})[])"],
+)
+def test_a_cast_fills_up_to_a_small_size_only(part):
+    """PostgreSQL pads such values with blanks: ten megabytes for every row, as LPAD is not let make them."""
+    review(f"SELECT {part.format(10_000)} FROM t")
+
+    for size in ("10001", "10485760", "0010485760"):
+        with pytest.raises(GuardRefusedError, match="more than 10000 characters"):
+            review(f"SELECT {part.format(size)} FROM t")

@@ -13,9 +13,8 @@ from jivsbench.errors import GuardRefusedError
 from jivsbench_sqlguard.lexer import Token, TokenKind
 from jivsbench_sqlguard.names import is_allowed, is_system_table
 from jivsbench_sqlguard.nodes import ARGUMENTS, DATA_TYPES, NODES
-from jivsbench_sqlguard.vocabulary import Vocabulary
+from jivsbench_sqlguard.vocabulary import MAX_PADDING, Vocabulary
 
-_MAX_PADDING: Final = 10_000
 _MAX_GROWTH: Final = 8
 _NUMBERS: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Length, exp.StrPosition)
 _SET_OPERATIONS: Final = (exp.Union, exp.Intersect, exp.Except)
@@ -92,14 +91,9 @@ def _review_growth(node: exp.Pad | exp.Replace) -> None:
     """Padding and replacing can turn one row into gigabytes; what they may add is written in the query, and small."""
     if isinstance(node, exp.Pad):
         length = node.expression
-        if (
-            isinstance(length, exp.Literal)
-            and not length.is_string
-            and length.name.isdigit()
-            and int(length.name) <= _MAX_PADDING
-        ):
+        if isinstance(length, exp.Literal) and not length.is_string and length.name.isdigit() and int(length.name) <= MAX_PADDING:
             return
-        raise GuardRefusedError(f"the query pads a text to a length that is no number up to {_MAX_PADDING}: write the number")
+        raise GuardRefusedError(f"the query pads a text to a length that is no number up to {MAX_PADDING}: write the number")
     old, new = node.expression, node.args.get("replacement")
     if not isinstance(old, exp.Literal) or not (new is None or isinstance(new, exp.Literal)):
         raise GuardRefusedError("the query replaces by a computed text: write both texts of REPLACE in quotes")
