@@ -33,7 +33,7 @@ from jivsbench_security.sql.planted_attack import PlantedAttack, iterate_rows
 from jivsbench_security.sql.planted_schema import DONE, plant_schema
 from jivsbench_security.sql.raw_query import RawQueryCheck
 from jivsbench_security.sql.read_only import ReadOnlyCheck, _Scene, try_statement
-from jivsbench_security.sql.smuggling import SmugglingCheck
+from jivsbench_security.sql.smuggling import SmugglingCheck, tell_powers
 from jivsbench_security.sql.smuggling_texts import SMUGGLING
 from jivsbench_security.sql.stacked_statements import StackedStatementsCheck
 from jivsbench_security.sql.transaction_ids import takes_ids
@@ -290,6 +290,19 @@ def test_another_way_to_write_is_another_finding():
 
     for done in (ROUTES[:1], ROUTES[:1], ROUTES[:3]):
         scene._tell("the target's role may write", "in a transaction of the role", done)
+
+    first, again, other = (finding.fingerprint for finding in session.findings)
+    assert first == again != other
+
+
+def test_another_power_of_the_role_is_another_finding():
+    """Also one that stands behind many others, where the title has no room for it."""
+    session = CountedSession(SmugglingCheck())
+    bound = {one.label: one.text for one in SMUGGLING}
+    labels = list(bound)
+
+    for allowed in ([], labels[:20], labels[:20], labels[:21]):
+        tell_powers(session, bound, allowed)
 
     first, again, other = (finding.fingerprint for finding in session.findings)
     assert first == again != other
