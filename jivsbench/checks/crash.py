@@ -17,12 +17,14 @@ _TIMEOUT_S: Final = 2.0
 
 def describe_crash(check: SecurityCheck, target: CheckContext, problem: Exception) -> Finding:
     """A finding of the check's own severity: class and place of the error. Its message may hold a secret and stays out."""
+    told = f"{type(problem).__name__} at {_locate(check, problem.__traceback__)}"
     return Finding(
         check.id,
         check.severity,
         "the check crashed on the target, and on none of its controls",
-        f"{type(problem).__name__} at {_locate(check, problem.__traceback__)}",
-        f"jivsbench check --only {check.id} --seed {target.seed}",
+        told,
+        # With what it crashed: who answers for one crash has seen nothing of what the next one hides.
+        f"jivsbench check --only {check.id} --seed {target.seed}, until {told}",
     )
 
 

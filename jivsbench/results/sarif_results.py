@@ -5,6 +5,7 @@ A result that the scanner suppressed is open here all the same: whoever accepts 
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +47,10 @@ def _read_run(run: Mapping[str, Any]) -> Iterator[Finding]:
             continue
         identity, rule = _identify(result, run["tool"], by_id)
         text = result["message"].get("text") or identity
-        yield Finding(f"{run['tool']['driver']['name']}/{identity}", _rate(result, rule), text, _locate(result), "")
+        place = _locate(result)
+        # One rule says the same of a hundred lines, and who answers for one of them answers for no other.
+        reproducer = f"scan {place} again" if place else ""
+        yield Finding(f"{run['tool']['driver']['name']}/{identity}", _rate(result, rule), text, place, reproducer)
 
 
 def _list_results(run: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -121,7 +125,10 @@ def _rate(result: Mapping[str, Any], rule: Mapping[str, Any]) -> Severity:
     for properties in (result.get("properties") or {}, rule.get("properties") or {}):
         score = properties.get("security-severity")
         if score is not None:
-            return next((severity for least, severity in _SCORES if float(score) >= least), Severity.LOW)
+            rated = float(score)
+            if isnan(rated):
+                raise ValueError("security-severity is no number")
+            return next((severity for least, severity in _SCORES if rated >= least), Severity.LOW)
     level = result.get("level") or (rule.get("defaultConfiguration") or {}).get("level") or "warning"
     return _LEVELS.get(level, Severity.LOW)
 
@@ -133,4 +140,5 @@ def _locate(result: Mapping[str, Any]) -> str:
         if uri:
             number = parse_count(line)
             return f"{uri}:{number}" if number else str(uri)
-    return ""
+    named = (one for location in result.get("locations") or () for one in location.get("logicalLocations") or ())
+    return next((str(name) for one in named if (name := one.get("fullyQualifiedName") or one.get("name"))), "")

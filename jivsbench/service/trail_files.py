@@ -13,7 +13,7 @@ from jivsbench.errors import ConfigError
 
 _NO_KEY: Final = "no-key"
 _NAME: Final = re.compile(r"trail-([0-9a-f]{16}|no-key)(?:\.(\d{6,}))?\.jsonl")
-_LONGEST_LINE_BYTES: Final = 65_536
+_USUAL_LINE_BYTES: Final = 65_536
 
 
 def name_trail(key_id: str | None) -> str:
@@ -56,8 +56,15 @@ def read_lines(path: Path) -> Iterator[bytes]:
 def read_last_line(descriptor: int) -> bytes:
     """The last line of a file, with its end if it has one; empty for an empty file."""
     size = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, _LONGEST_LINE_BYTES, max(size - _LONGEST_LINE_BYTES, 0))
-    return tail[tail[:-1].rfind(b"\n") + 1 :]
+    length = _USUAL_LINE_BYTES
+    while True:
+        start = max(size - length, 0)
+        tail = os.pread(descriptor, size - start, start)
+        begin = tail[:-1].rfind(b"\n") + 1
+        if begin or not start:
+            return tail[begin:]
+        # The first line of a service names each of its sources, of which there may be thousands.
+        length *= 8
 
 
 def _read_name(path: Path) -> tuple[str, int | None]:

@@ -36,6 +36,23 @@ def read_lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines(keepends=True)
 
 
+@pytest.mark.parametrize("before", [0, 3])
+@pytest.mark.parametrize("count", [1_300, 10_000])
+def test_a_long_last_line_was_not_cut(tmp_path: Path, before: int, count: int) -> None:
+    """A service of a thousand sources that ends before anybody asks for anything is started again."""
+    write(tmp_path, before)
+    trail = open_trail(tmp_path, KEY)
+    trail.record("started", sources=[f"source-{number:06d}-{'x' * 48}" for number in range(count)])
+    trail.close()
+
+    again = open_trail(tmp_path, KEY)
+    again.record("asked", path="/api/v1/1")
+    again.close()
+
+    assert len(read_lines(trail.path)[before]) > 65_536
+    assert review_trail(read_lines(trail.path), KEY.secret, again.head).is_intact
+
+
 @pytest.mark.parametrize("key", [KEY, None], ids=["signed", "plain"])
 def test_what_was_written_holds(tmp_path: Path, key) -> None:
     """Over three openings of one file, all lines in one chain; the file and its folder are their owner's, whatever the umask."""

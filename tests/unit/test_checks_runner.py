@@ -157,8 +157,15 @@ def test_a_crash_on_the_target_is_a_finding_of_the_checks_severity():
 
     assert (result.outcome, finding.severity) == (CheckOutcome.FAIL, Severity.HIGH)
     assert re.fullmatch(r"KeyError at unit/test_checks_runner\.py:\d+", finding.evidence)
-    assert finding.reproducer == "jivsbench check --only SEC-900 --seed 7"
+    assert finding.reproducer == f"jivsbench check --only SEC-900 --seed 7, until {finding.evidence}"
     assert "secret" not in f"{result}"
+
+
+def test_another_crash_is_another_finding():
+    """Who answers for one crash of a check has not answered for whatever stops it next."""
+    found = [crash_on(FakeTarget(), error).findings[0].fingerprint for error in (KeyError("a"), KeyError("b"), IndexError("c"))]
+
+    assert found[0] == found[1] != found[2]
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,33 @@ def test_findings_of_other_scanners_are_read_by_severity(tmp_path):
     assert (count.outcome, count.value) == (GateOutcome.FAILED, 1)
 
 
+def test_who_answers_for_one_line_answers_for_no_other(tmp_path):
+    """One rule with one text at three places, one of them no file: suppressing the first leaves the two others open."""
+    file, line = {"uri": "a.py"}, {"startLine": 7}
+    places = (
+        {"physicalLocation": {"artifactLocation": file, "region": line}},
+        {"physicalLocation": {"artifactLocation": {"uri": "payment.py"}, "region": line}},
+        {"logicalLocations": [{"fullyQualifiedName": "shop.pay"}]},
+    )
+    rules = ({"id": "A", "properties": {"security-severity": "9.8"}},)
+    content = sarif(*({"ruleId": "A", "message": {"text": "hole"}, "locations": [place]} for place in places), rules=rules)
+    found = read_sarif(write(tmp_path, "scan.sarif", content))
+    word = Waiver(WaiverTarget.FINDING, found[0].fingerprint, "ops", "looked at", "2030-12-31")
+
+    assert [finding.evidence for finding in found] == ["a.py:7", "payment.py:7", "shop.pay"]
+    assert verdict_of(gates=(), findings=found[:1], waivers=(word,)).outcome is VerdictOutcome.CONDITIONAL
+    for other in found[1:]:
+        assert verdict_of(gates=(), findings=(found[0], other), waivers=(word,)).outcome is VerdictOutcome.FAILED
+
+
+def test_a_severity_that_is_no_number_is_refused(tmp_path):
+    """NaN is below every limit and would read as LOW."""
+    content = sarif({"ruleId": "A", "message": {"text": "hole"}, "properties": {"security-severity": "NaN"}})
+
+    with pytest.raises(ConfigError, match="security-severity is no number"):
+        read_sarif(write(tmp_path, "scan.sarif", content))
+
+
 def test_findings_find_their_rule_wherever_it_is_listed(tmp_path):
     """By its place in the driver's list, and in the list of an extension: the score of the rule counts, not a default."""
     scored = {"properties": {"security-severity": "9.8"}}

@@ -183,3 +183,12 @@ def test_files_folders_and_archives_are_read_alike(tmp_path: Path) -> None:
     assert [read_advisories([tmp_path / name]).count for name in ("one.json", "folder", "all.zip")] == [1, 2, 1]
     with pytest.raises(ValueError, match=r"Expecting"):
         read_advisories([tmp_path / "broken.json"])
+
+
+def test_another_advisory_about_the_same_version_is_another_finding() -> None:
+    """Who answers for the hole that is known today has not answered for the one that becomes known tomorrow."""
+    known = match("1.5", record(affected=affect()), record(id="PYSEC-2030-2", affected=affect()))
+
+    found = [KnownHolesCheck()._build_finding(one).fingerprint for one in known]
+
+    assert len(set(found)) == len(found) == 2

@@ -274,3 +274,22 @@ def test_a_user_without_transactions_is_asked_for_all_powers() -> None:
         session._ask_for_powers(client)
 
     assert [finding.evidence for finding in session.findings] == ["1 of 25 were not refused: MONITOR"]
+
+
+def test_another_power_is_another_finding() -> None:
+    """Who answers for what the user may do has not answered for what it may do tomorrow."""
+    with ExitStack() as exits:
+        valkey = exits.enter_context(start_valkey(is_stock=True))
+        owner = redis.Redis(port=valkey.port)
+        exits.callback(owner.close)
+        owner.execute_command("ACL", "SETUSER", "watcher", "on", ">pw", "-@all", "+multi", "+discard", "+keys", "~*")
+        client = build_client(Secret(f"redis://watcher:pw@127.0.0.1:{valkey.port}/0"))
+        exits.callback(client.close)
+        found = []
+        for power in ("+keys", "+flushall"):
+            owner.execute_command("ACL", "SETUSER", "watcher", power)
+            session = PostureSession(CachePostureCheck(), SimpleNamespace(target=None))
+            session._ask_for_powers(client)
+            found += session.findings
+
+    assert len({finding.fingerprint for finding in found}) == len(found) == 2

@@ -24,6 +24,7 @@ from jivsbench.plugins import load_registry
 from jivsbench_security.exchanges import Client
 from jivsbench_security.extractions import Ending, Extractions
 from jivsbench_security.hostile_check import MOST_FINDINGS, CountedSession, HostileCheck, SourceUnfitError, Tally, ask_profile
+from jivsbench_security.inspection import keep_worst
 from jivsbench_security.own_sessions import depending_on_own_sessions, making, need_sight, need_unicode, open_session
 from jivsbench_security.planted_tables import plant_table
 
@@ -127,11 +128,38 @@ def test_a_session_keeps_a_few_holes_of_the_severity_of_its_check() -> None:
     for number in range(MOST_FINDINGS):
         assert not session.is_settled
         session.add(f"hole {number}", "seen", "do this", Severity.LOW if number else None)
-    session.add("one more", "seen", "do this")
+    session.add("one more", "seen", "do this", Severity.LOW)
 
     assert session.is_settled
     assert [finding.title for finding in session.findings] == [f"hole {number}" for number in range(MOST_FINDINGS)]
     assert [finding.severity for finding in session.findings] == [Severity.HIGH] + [Severity.LOW] * (MOST_FINDINGS - 1)
+
+
+def test_a_worse_hole_is_told_however_many_were_found_before() -> None:
+    """What a release waits for is the worst one: it takes the place of the mildest, and pushes out none that is as bad."""
+    session = CountedSession(Check())
+    for number in range(MOST_FINDINGS):
+        session.add(f"hole {number}", "seen", "do this", Severity.LOW if number else Severity.HIGH)
+    for title in ("worst", "as bad"):
+        session.add(title, "seen", "do this", Severity.CRITICAL)
+    for _ in range(MOST_FINDINGS):
+        session.add("high", "seen", "do this")
+
+    assert [finding.title for finding in session.findings] == ["hole 0", "high", "high", "high", "as bad", "worst"]
+
+
+def test_an_inspection_shows_the_worst_and_counts_the_rest() -> None:
+    """The rest is a finding by itself: a suppression of all that is listed does not answer for it, nor for what comes to it."""
+    found = [Finding("SEC-900", Severity.HIGH, "a hole", "seen", f"place {number}") for number in range(MOST_FINDINGS + 2)]
+    worst = Finding("SEC-900", Severity.CRITICAL, "the worst hole", "seen", "last place")
+    other = Finding("SEC-900", Severity.HIGH, "a hole", "seen", "another place")
+
+    assert keep_worst(found[:MOST_FINDINGS]) == tuple(found[:MOST_FINDINGS])
+    kept, changed = keep_worst([*found, worst]), keep_worst([*found[:-1], other, worst])
+    assert len(kept) == MOST_FINDINGS + 1
+    assert kept[0] == worst
+    assert (kept[-1].severity, kept[-1].title) == (Severity.HIGH, "3 more were found than are listed one by one")
+    assert kept[-1].fingerprint != changed[-1].fingerprint
 
 
 @pytest.mark.parametrize("slug", ["queue-full", "shutting-down", "service-restarted", "resume", "unknown-job", "job-state"])

@@ -3,6 +3,7 @@
 import socket
 import sqlite3
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -105,7 +106,9 @@ def attack(target: Target, listeners: object, url: str = "postgresql://127.0.0.1
     """A session with one target of that kind, and its context."""
     reader = DataSource("main", "postgres", Secret(url))
     context = SimpleNamespace(target=target, source="main", reader=lambda: reader)
-    return DestinationSession(DestinationControlCheck(), (context, context), listeners), context
+    return DestinationSession(
+        DestinationControlCheck(), (context, context), listeners, Traps(1234, 1235, Path("/nowhere"))
+    ), context
 
 
 def test_a_visit_after_the_answer_is_noticed() -> None:
@@ -185,3 +188,20 @@ def test_the_list_holds_the_source_and_no_folder_around_it(url, places) -> None:
     assert found[0] == "127.0.0.1"
     assert set(places) <= set(found)
     assert "/tmp" not in found
+
+
+def test_a_url_is_told_the_same_way_in_every_run():
+    """Ports and folders are drawn for each run; a suppression, and what an earlier file says, have to fit the next one."""
+    told = []
+    for traps in (Traps(43211, 43212, Path("/tmp/jivsbench-a1")), Traps(51234, 51235, Path("/tmp/jivsbench-zz"))):
+        session = DestinationSession(DestinationControlCheck(), (), Listeners(), traps)
+        session.most_findings = 1_000
+        own = "postgresql://u:p@127.0.0.1:5432/d"
+        lists = (list_elsewhere(traps), list_smuggled(traps), list_overriding(own, traps), list_rebinding(traps.port))
+        sent = [one for urls in lists for one in urls]
+        for one in sent:
+            session._tell(one, "a finding", "seen")
+        told.append([finding.fingerprint for finding in session.findings])
+
+    assert told[0] == told[1]
+    assert len(set(told[0])) == len({(one.connector, one.name, "" if one.name.startswith("option") else one.url) for one in sent})

@@ -16,7 +16,7 @@ from jivsbench.errors import InvalidRunError
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
-from jivsbench_security.hostile_check import Tally
+from jivsbench_security.hostile_check import CountedSession, Tally
 from jivsbench_security.limits.session_state import POISONS, Scene, SessionStateCheck, to_state
 from jivsbench_security.own_sessions import ask_user, open_session
 from jivsbench_security.sql.identifier_cast import (
@@ -32,8 +32,8 @@ from jivsbench_security.sql.identifiers import IdentifierCheck, watch_bystander
 from jivsbench_security.sql.planted_attack import PlantedAttack, iterate_rows
 from jivsbench_security.sql.planted_schema import DONE, plant_schema
 from jivsbench_security.sql.raw_query import RawQueryCheck
-from jivsbench_security.sql.read_only import ReadOnlyCheck, try_statement
-from jivsbench_security.sql.smuggling import SmugglingCheck
+from jivsbench_security.sql.read_only import ReadOnlyCheck, _Scene, try_statement
+from jivsbench_security.sql.smuggling import SmugglingCheck, tell_powers
 from jivsbench_security.sql.smuggling_texts import SMUGGLING
 from jivsbench_security.sql.stacked_statements import StackedStatementsCheck
 from jivsbench_security.sql.transaction_ids import takes_ids
@@ -281,3 +281,28 @@ def test_a_row_that_is_read_twice_counts_once():
 def test_a_state_knows_no_process():
     """Two sessions that are alike are equal."""
     assert to_state([{"pid": "1", "label": "role", "value": "x"}]) == to_state([{"pid": "2", "label": "role", "value": "x"}])
+
+
+def test_another_way_to_write_is_another_finding():
+    """Who answers for one route that the role may take answers for no other, though both are told by the same first one."""
+    session = CountedSession(ReadOnlyCheck())
+    scene = _Scene(session, None)
+
+    for done in (ROUTES[:1], ROUTES[:1], ROUTES[:3]):
+        scene._tell("the target's role may write", "in a transaction of the role", done)
+
+    first, again, other = (finding.fingerprint for finding in session.findings)
+    assert first == again != other
+
+
+def test_another_power_of_the_role_is_another_finding():
+    """Also one that stands behind many others, where the title has no room for it."""
+    session = CountedSession(SmugglingCheck())
+    bound = {one.label: one.text for one in SMUGGLING}
+    labels = list(bound)
+
+    for allowed in ([], labels[:20], labels[:20], labels[:21]):
+        tell_powers(session, bound, allowed)
+
+    first, again, other = (finding.fingerprint for finding in session.findings)
+    assert first == again != other

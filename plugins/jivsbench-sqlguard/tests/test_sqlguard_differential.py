@@ -2,6 +2,8 @@
 
 import random
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -58,21 +60,21 @@ def server(embedded_postgres_url):
         connection.rollback()
 
 
-def strew(query, choice):
+def strew(query, choice, pieces=PIECES):
     """The query with one to three pieces put in, or words replaced or left out."""
     words = re.findall(r"\s+|\w+|'[^']*'|\"[^\"]*\"|[^\w\s]", query)
     for _ in range(choice.randint(1, 3)):
         at = choice.randrange(len(words))
         length = choice.choice([0, 0, 0, 1, 1, 3])
-        words[at : at + length] = [f" {choice.choice(PIECES)} "] if choice.random() < 0.9 else []
+        words[at : at + length] = [f" {choice.choice(pieces)} "] if choice.random() < 0.9 else []
         words = words or ["select"]
     return "".join(words)
 
 
-def is_accepted(query):
+def is_accepted(query, dialect="postgres", tables=TABLES):
     """What the guard says, with the corpus's tables on the list."""
     try:
-        SqlGuard().review(GuardRequest(ExtractionRequest("shop", query=query), "postgres", TABLES))
+        SqlGuard().review(GuardRequest(ExtractionRequest("shop", query=query), dialect, tables))
     except GuardRefusedError:
         return False
     return True
@@ -99,3 +101,54 @@ def test_what_the_guard_accepts_depends_on_nothing_off_the_lists(server):
 
     assert len(understood) >= 40, "the mutants must be near enough to SQL to prove something"
     assert [found for found in understood if found & {"evil", "secrets", "evil_type"}] == []
+
+
+SQLITE_PIECES = (
+    """
+evil(1)|(|)|secrets|,|from|from secrets|'secrets'|"secrets"|main.secrets|in|not in|in secrets|in (secrets)|in 'secrets'|select|*
+(a, b) in secrets|exists|values (1, 2)|union|union all|secrets.x|with secrets as (select 1 as x)|with u as (select * from secrets)
+join secrets|natural join secrets|cross join secrets|as secrets|(select * from secrets)|case when|then|else|end|and|not|is|glob
+match|regexp|collate nocase|cast(|as text)|limit|order by|filter (where|indexed by x|using (a)|->>|sqlite_master|temp.|main.|;
+--|'x'|"x"|rowid|raise(abort, 'x')|except|recursive|materialized|(secrets)|(secrets join t)|t secrets|secrets t
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+SQLITE_QUERIES = (
+    "select a, b from t where a = 1",
+    "select t.a from t join u on t.a = u.a where t.b in (1, 2)",
+    "select count(*) from t group by a having count(*) > 1 order by 1",
+    "select * from (select a from t) s where exists (select 1 from u where u.a = s.a)",
+    "select case when a in (select a from u) then 1 else 2 end from t where b like 'x' escape '!'",
+)
+
+
+def find_uses(server, query):
+    """The tables and functions that SQLite itself says the query uses; nothing for a text that it does not understand."""
+    used = set()
+
+    def note(action, first, second, *_):
+        used.update({sqlite3.SQLITE_READ: {first}, sqlite3.SQLITE_FUNCTION: {second}}.get(action, ()))
+        return sqlite3.SQLITE_OK
+
+    server.set_authorizer(note)
+    try:
+        server.execute(f"EXPLAIN {query}")
+    except sqlite3.Error:
+        return set()
+    return used
+
+
+def test_what_the_guard_accepts_uses_nothing_off_the_lists_of_sqlite():
+    """5,000 mutants of harmless queries: SQLite reads no forbidden table and calls no forbidden function for an accepted one."""
+    choice, understood = random.Random(20), []
+    with closing(sqlite3.connect(":memory:")) as server:
+        server.executescript("CREATE TABLE t (a, b); CREATE TABLE u (a, x); CREATE TABLE secrets (x, y)")
+        server.create_function("evil", 1, lambda value: value)
+        for _ in range(5_000):
+            mutant = strew(choice.choice(SQLITE_QUERIES), choice, SQLITE_PIECES)
+            if is_accepted(mutant, "sqlite", ("t", "u")):
+                understood.append((find_uses(server, mutant), mutant))
+
+    assert sum(bool(used) for used, _ in understood) >= 40, "the mutants must be near enough to SQL to prove something"
+    assert [mutant for used, mutant in understood if used & {"evil", "secrets", "sqlite_master"}] == []

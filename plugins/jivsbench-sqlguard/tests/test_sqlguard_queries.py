@@ -1,4 +1,5 @@
 import contextlib
+import sqlite3
 import subprocess
 import sys
 
@@ -151,3 +152,106 @@ def test_the_parser_is_loaded_by_the_first_raw_query_only():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("table", ["secrets", "main.secrets", '"secrets"', "'secrets'", "main . 'secrets'"])
+@pytest.mark.parametrize("word", ["IN", "NOT IN"])
+def test_in_reads_no_table_of_sqlite(table, word):
+    """`(a, b) IN secrets` tells SQLite to read the table: refused, whether or not there is a list of tables."""
+    query = f"SELECT a FROM t WHERE (a, 'x') {word} {table}"
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.executescript("CREATE TABLE t (a); CREATE TABLE secrets (a, b); INSERT INTO t VALUES (1)")
+        database.execute(query).fetchall()
+
+    for tables in (("t",), None):
+        with pytest.raises(GuardRefusedError, match="has a In"):
+            review(query, dialect="sqlite", tables=tables)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mysql", "postgres"])
+@pytest.mark.parametrize("place", ["(1, 2)", "(SELECT a FROM t)", "(a)"])
+def test_in_reads_a_list_and_a_query(dialect, place):
+    """What stands in parentheses behind IN is read as before."""
+    review(f"SELECT a FROM t WHERE a IN {place} AND a NOT IN {place}", dialect=dialect, tables=("t",))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "a, '(a*)*b'",
+        "a from '(a|b)+$'",
+        "a from '#' for '#'",
+        "a for '#' from '(a*)*'",
+        "a, b",
+        "a, b::text",
+        "a, (('(a*)*'))",
+        "a, coalesce('(a*)*', a)",
+        "a, CASE WHEN true THEN '(a*)*' END",
+        "a, (SELECT b FROM t)",
+    ],
+)
+@pytest.mark.parametrize("word", ["substring", "SUBSTRING "])
+def test_substring_takes_no_regular_expression(word, arguments):
+    """To PostgreSQL the second argument of SUBSTRING is a pattern when it is a text."""
+    with pytest.raises(GuardRefusedError, match="may be a pattern"):
+        review(f"SELECT {word}({arguments}) FROM t")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "a, 2",
+        "a, 2, b",
+        "a from 2 for 3",
+        "a for 3",
+        "a, -3",
+        "a, (b + 1)",
+        "a, CAST(b AS int)",
+        "a, b::bigint",
+        "a, strpos(a, ':')",
+    ],
+)
+def test_substring_takes_a_place(arguments):
+    """A number, or what is one whatever the columns are."""
+    review(f"SELECT substring({arguments}) FROM t")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "-- ' UNION SELECT x FROM secrets --",
+        "/* ' UNION SELECT x FROM secrets -- */",
+        'ORDER BY "\' UNION SELECT x FROM secrets --"',
+        "AND b = ' UNION SELECT x FROM secrets --'",
+    ],
+)
+def test_no_quote_follows_a_text_that_is_a_backslash(rest):
+    """A server that takes a backslash for an escape reads on up to the next quote, also in a comment or in a name."""
+    query = "SELECT a FROM t WHERE a LIKE 'x' ESCAPE '\\'"
+    review(query)
+
+    with pytest.raises(GuardRefusedError, match="one backslash before another quote"):
+        review(f"{query} {rest}")
+
+
+def test_a_list_of_sqlite_folds_case_as_sqlite_does():
+    """Letters of ASCII have no case to SQLite, all others have: the table beside the one on the list is another."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.executescript('CREATE TABLE "Éa" (a); CREATE TABLE "éa" (a)')
+    review('SELECT a FROM "ÉA"', dialect="sqlite", tables=("Éa",))
+
+    with pytest.raises(GuardRefusedError, match="not on the source's list"):
+        review('SELECT a FROM "éa"', dialect="sqlite", tables=("Éa",))
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["a::char({})", "CAST(a AS character ({}))", "a::bpchar({})::text", "char({}) 'x'", "CAST(a AS CHAR /* */ ({})[])"],
+)
+def test_a_cast_fills_up_to_a_small_size_only(part):
+    """PostgreSQL pads such values with blanks: ten megabytes for every row, as LPAD is not let make them."""
+    review(f"SELECT {part.format(10_000)} FROM t")
+
+    for size in ("10001", "10485760", "0010485760"):
+        with pytest.raises(GuardRefusedError, match="more than 10000 characters"):
+            review(f"SELECT {part.format(size)} FROM t")

@@ -110,9 +110,15 @@ class CountedSession:
         return "; ".join([counts, *unmade, *self.remarks])
 
     def add(self, title: str, evidence: str, reproducer: str, severity: Severity | None = None) -> None:
-        """Note a hole, of the check's severity unless another is given; no more than a few."""
+        """Note a hole, of the check's severity unless another is given; no more than a few, and of those the worst."""
+        found = Finding(self.check.id, severity or self.check.severity, title, evidence, reproducer)
         if not self.is_settled:
-            self.findings.append(Finding(self.check.id, severity or self.check.severity, title, evidence, reproducer))
+            self.findings.append(found)
+            return
+        mildest = min(reversed(self.findings), key=lambda one: one.severity.weight)
+        if mildest.severity.weight < found.severity.weight:
+            # What a release waits for is the worst hole, whenever it was found.
+            self.findings[self.findings.index(mildest)] = found
 
 
 class AttackSession(Protocol):

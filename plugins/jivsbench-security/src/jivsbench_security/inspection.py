@@ -1,12 +1,15 @@
 """What the checks have in common that look at the files of a running target instead of sending it something hostile."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from jivsbench.api import CheckContext
 from jivsbench.model.finding import CheckOutcome, CheckResult, Finding
 from jivsbench_security.hostile_check import MOST_FINDINGS, HostileCheck, is_answering
+
+_LONGEST_REST: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,18 @@ class Inspection:
     reason: str
     findings: tuple[Finding, ...] = ()
     untested: str | None = None
+
+
+def keep_worst(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The worst few, and one more for all others: who answers for those that are shown has not answered for the rest."""
+    ranked = sorted(findings, key=lambda one: -one.severity.weight)
+    left = ranked[MOST_FINDINGS:]
+    if not left:
+        return tuple(ranked)
+    told = "; ".join(one.reproducer for one in left)[:_LONGEST_REST]
+    title = f"{len(left)} more were found than are listed one by one"
+    rest = Finding(left[0].check_id, left[0].severity, title, f"the worst of them: {left[0].title}", told)
+    return (*ranked[:MOST_FINDINGS], rest)
 
 
 class InspectingCheck(HostileCheck):
@@ -43,7 +58,7 @@ class InspectingCheck(HostileCheck):
             reached=seen.reached,
             benign_before=before,
             benign_after=int(is_answering(context)),
-            findings=seen.findings[:MOST_FINDINGS],
+            findings=keep_worst(seen.findings),
             seed=context.seed,
             cwe=self.cwe,
         )

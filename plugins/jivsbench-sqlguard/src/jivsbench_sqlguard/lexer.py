@@ -59,6 +59,11 @@ _MYSQL_PATTERN: Final = re.compile(
 # NUL and other controls, lone surrogates, and the marks that turn the direction of text and so hide what is written.
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _GLUED_SIGN: Final = frozenset({"=", "<", ">", "<=", ">=", "<>", "*", "/", "+"})
+BACKSLASH: Final = r"'\'"
+"""A server with standard_conforming_strings off reads the quote after the backslash as text, up to the next quote.
+
+Without a later quote, such a server finds no end and refuses the query.
+"""
 _VALUES: Final = frozenset({TokenKind.WORD, TokenKind.QUOTED, TokenKind.STRING, TokenKind.NUMBER})
 _GLUED_TYPES: Final = frozenset({"date", "time", "timestamp", "interval"})
 _MAX_NAME_BYTES: Final = 63
@@ -104,6 +109,11 @@ def _scan(query: str, pattern: re.Pattern[str]) -> Iterator[Token]:
             previous = None
             continue
         token = _build_token(TokenKind[match.lastgroup or ""], match.group())
+        if token.text == BACKSLASH and "'" in query[position:]:
+            # In a comment or a quoted name as well: to a server that reads on, neither is one.
+            raise GuardRefusedError(
+                "the query has a text that is one backslash before another quote: use another ESCAPE character"
+            )
         if previous is not None:
             _check_glued(previous, token)
         count += 1

@@ -62,12 +62,13 @@ def review_names(request: ExtractionRequest, dialect: str, tables: tuple[str, ..
 
 
 def is_allowed(name: str, dialect: str, tables: tuple[str, ...]) -> bool:
-    """True when the catalogue name `name` is on the list. Only SQLite compares names without regard to case."""
+    """True when the catalogue name `name` is on the list. Only SQLite compares names without regard to case, that of ASCII."""
     if name in tables:
         return True
     if dialect != "sqlite":
         return False
-    return name.lower() in {allowed.lower() for allowed in tables}
+    # bytes.lower() leaves all but ASCII alone, as SQLite does: to it, an E and an e with accents are two tables.
+    return name.encode().lower() in {allowed.encode().lower() for allowed in tables}
 
 
 def _review_name(name: str, kind: str, max_bytes: int) -> None:

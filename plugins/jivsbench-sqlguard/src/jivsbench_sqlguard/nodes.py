@@ -46,6 +46,8 @@ ARGUMENTS: Final = {
     "With": frozenset({"expressions"}),
     "CTE": read_words("this alias materialized"),
     "Column": read_words("this table"),
+    # What stands behind IN without parentheses is a table to SQLite and a column to the parser.
+    "In": read_words("this expressions query"),
     "Lateral": read_words("this alias view outer"),
     "Cast": read_words("this to"),
     "DataType": read_words("this expressions nested"),

@@ -13,10 +13,10 @@ from jivsbench.errors import GuardRefusedError
 from jivsbench_sqlguard.lexer import Token, TokenKind
 from jivsbench_sqlguard.names import is_allowed, is_system_table
 from jivsbench_sqlguard.nodes import ARGUMENTS, DATA_TYPES, NODES
-from jivsbench_sqlguard.vocabulary import Vocabulary
+from jivsbench_sqlguard.vocabulary import MAX_PADDING, Vocabulary
 
-_MAX_PADDING: Final = 10_000
 _MAX_GROWTH: Final = 8
+_NUMBERS: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Length, exp.StrPosition)
 _SET_OPERATIONS: Final = (exp.Union, exp.Intersect, exp.Except)
 
 
@@ -46,6 +46,8 @@ def review_tree(tree: exp.Expr, vocabulary: Vocabulary, dialect: str, tables: tu
             _review_table(node, dialect, tables)
         elif isinstance(node, exp.With) and dialect == "sqlite":
             _review_recursion(node)
+        elif isinstance(node, exp.Substring) and dialect == "postgres":
+            _review_part(node)
 
 
 def _is_query(node: object) -> bool:
@@ -89,19 +91,31 @@ def _review_growth(node: exp.Pad | exp.Replace) -> None:
     """Padding and replacing can turn one row into gigabytes; what they may add is written in the query, and small."""
     if isinstance(node, exp.Pad):
         length = node.expression
-        if (
-            isinstance(length, exp.Literal)
-            and not length.is_string
-            and length.name.isdigit()
-            and int(length.name) <= _MAX_PADDING
-        ):
+        if isinstance(length, exp.Literal) and not length.is_string and length.name.isdigit() and int(length.name) <= MAX_PADDING:
             return
-        raise GuardRefusedError(f"the query pads a text to a length that is no number up to {_MAX_PADDING}: write the number")
+        raise GuardRefusedError(f"the query pads a text to a length that is no number up to {MAX_PADDING}: write the number")
     old, new = node.expression, node.args.get("replacement")
     if not isinstance(old, exp.Literal) or not (new is None or isinstance(new, exp.Literal)):
         raise GuardRefusedError("the query replaces by a computed text: write both texts of REPLACE in quotes")
     if new is not None and len(new.name) > max(_MAX_GROWTH, len(old.name)):
         raise GuardRefusedError(f"the query replaces a text by one longer than itself and than {_MAX_GROWTH}: shorten it")
+
+
+def _review_part(node: exp.Substring) -> None:
+    """SUBSTRING of PostgreSQL takes a regular expression where others take a place; only its type tells which."""
+    start = node.args.get("start")
+    if start is not None and not _is_number(start):
+        raise GuardRefusedError("the query cuts a text at what may be a pattern: write a number, or CAST the place to integer")
+
+
+def _is_number(node: exp.Expr) -> bool:
+    """True for what is a number in PostgreSQL whatever the columns in it are."""
+    node = node.unnest()
+    if isinstance(node, exp.Literal):
+        return not node.is_string
+    if isinstance(node, exp.Cast):
+        return node.to.this in exp.DataType.INTEGER_TYPES
+    return isinstance(node, _NUMBERS)
 
 
 def _review_table(node: exp.Table, dialect: str, tables: tuple[str, ...] | None) -> None:

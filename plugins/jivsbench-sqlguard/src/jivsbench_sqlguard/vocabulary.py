@@ -69,6 +69,12 @@ TYPES: Final = read_words("""
     """)
 """Words that a cast may name: plain types, whose input functions read nothing but their text."""
 
+PADDED_TYPES: Final = frozenset({"char", "character", "bpchar"})
+"""PostgreSQL fills their values with blanks up to the size that the query names."""
+
+MAX_PADDING: Final = 10_000
+"""Characters: what filling up may bring a text to."""
+
 BEFORE_PARENTHESIS: Final = read_words("""
     select distinct all any some exists in not and or where on using having when then else case between like ilike
     from join by as over filter group within values union except intersect cast is rollup cube sets materialized

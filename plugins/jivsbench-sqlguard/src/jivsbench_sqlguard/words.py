@@ -4,11 +4,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from jivsbench.errors import GuardRefusedError
-from jivsbench_sqlguard.lexer import Token, TokenKind
+from jivsbench_sqlguard.lexer import BACKSLASH, Token, TokenKind
 from jivsbench_sqlguard.names import is_reserved_name
-from jivsbench_sqlguard.vocabulary import BEFORE_PARENTHESIS, BEFORE_TEXT, REFUSED_WORDS, TYPES, Vocabulary
+from jivsbench_sqlguard.vocabulary import (
+    BEFORE_PARENTHESIS,
+    BEFORE_TEXT,
+    MAX_PADDING,
+    PADDED_TYPES,
+    REFUSED_WORDS,
+    TYPES,
+    Vocabulary,
+)
 
-_BACKSLASH: Final = r"'\'"
 _NAMES: Final = (TokenKind.WORD, TokenKind.QUOTED)
 
 
@@ -37,6 +44,7 @@ def _review_name(tokens: Sequence[Token], index: int, vocabulary: Vocabulary) ->
     if is_reserved_name(token.value):
         raise GuardRefusedError("the query names an object of the server's own catalogue: read tables of the source only")
     if _text_at(tokens, index + 1) == "(":
+        _review_size(tokens, index)
         _review_call(tokens, index, vocabulary)
     if token.kind is TokenKind.WORD and _text_at(tokens, index - 1) not in (".", "as"):
         _review_word(tokens, index, vocabulary)
@@ -52,6 +60,15 @@ def _review_word(tokens: Sequence[Token], index: int, vocabulary: Vocabulary) ->
         raise GuardRefusedError("the query uses ONLY: name the table alone")
     if value == "for" and _text_at(tokens, index + 1) in ("update", "no", "share", "key"):
         raise GuardRefusedError("the query locks rows: leave out FOR UPDATE and its kin")
+
+
+def _review_size(tokens: Sequence[Token], index: int) -> None:
+    """`char(10000000)` makes ten megabytes of every row, wherever the type stands: in a cast or before a text."""
+    size = tokens[index + 2] if index + 2 < len(tokens) else None
+    if tokens[index].value not in PADDED_TYPES or size is None or size.kind is not TokenKind.NUMBER:
+        return
+    if float(size.text) > MAX_PADDING:
+        raise GuardRefusedError(f"the query fills texts up to more than {MAX_PADDING} characters: write a smaller size, or text")
 
 
 def _review_call(tokens: Sequence[Token], index: int, vocabulary: Vocabulary) -> None:
@@ -105,21 +122,12 @@ def _is_number_list(tokens: Sequence[Token], index: int) -> bool:
 
 def _review_text(tokens: Sequence[Token], index: int) -> None:
     before = tokens[index - 1]
-    if tokens[index].text == _BACKSLASH:
-        _review_backslash(tokens, index)
+    if tokens[index].text == BACKSLASH and _text_at(tokens, index - 1) != "escape":
+        raise GuardRefusedError("the query has a text that is one backslash: only after ESCAPE is it too common to refuse")
     if before.kind in (TokenKind.STRING, TokenKind.QUOTED) or (before.kind is TokenKind.WORD and before.value not in BEFORE_TEXT):
         raise GuardRefusedError(
             f"the query has a text after a name, near word {index + 1}: write CAST(... AS type) or an operator"
         )
-
-
-def _review_backslash(tokens: Sequence[Token], index: int) -> None:
-    """A server with standard_conforming_strings off reads the quote after the backslash as text, up to the next quote.
-
-    After ESCAPE the spelling is too common to refuse; without a later text, such a server finds no end and refuses it.
-    """
-    if _text_at(tokens, index - 1) != "escape" or any(token.kind is TokenKind.STRING for token in tokens[index + 1 :]):
-        raise GuardRefusedError("the query has a text that is one backslash before another text: use another ESCAPE character")
 
 
 def _review_cast(tokens: Sequence[Token], index: int) -> None:

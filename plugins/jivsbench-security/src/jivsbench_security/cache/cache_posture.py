@@ -162,7 +162,7 @@ class PostureSession(CountedSession):
             self.add(
                 "the cache server lets the service's user do what no service needs",
                 f"{len(allowed)} of {len(POWERS)} were not refused: {', '.join(allowed)}",
-                f"redis-cli MULTI, {allowed[0]}, DISCARD as that user; end it with {write_user()}",
+                f"redis-cli MULTI, {', '.join(allowed)}, DISCARD as that user; end it with {write_user()}",
                 Severity.HIGH if _SEVERE & set(allowed) else Severity.MEDIUM,
             )
 

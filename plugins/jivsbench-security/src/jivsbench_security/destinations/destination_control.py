@@ -69,7 +69,7 @@ class DestinationControlCheck(HostileCheck):
         """Another target of the same kind, which has a list of destinations, and this one, which may have none."""
         changes = TargetChanges(destinations=list_destinations(context), plugins=(_RESOLVER,))
         with context.launch(changes) as confined:
-            session = DestinationSession(self, (context, confined), listeners)
+            session = DestinationSession(self, (context, confined), listeners, traps)
 
             def send() -> None:
                 session.need_resolver(confined, REBOUND.format(count=_ALWAYS, connector="postgres"), traps.port)
@@ -93,9 +93,10 @@ class DestinationSession(CountedSession):
     most_findings = MOST_FINDINGS + 4
     """What comes late, and what the changed source leads to, besides."""
 
-    def __init__(self, check: Reported, targets: tuple[CheckContext, ...], listeners: Listeners) -> None:
+    def __init__(self, check: Reported, targets: tuple[CheckContext, ...], listeners: Listeners, traps: Traps) -> None:
         super().__init__(check)
         self._targets = targets
+        self._traps = traps
         self._listeners = listeners
         self._last: HostileUrl | None = None
         self._connections = 0
@@ -195,7 +196,8 @@ class DestinationSession(CountedSession):
     def _tell(self, hostile: HostileUrl, title: str, evidence: str) -> None:
         # The source's own URL may be part of it, with its password.
         shown = hostile.name if hostile.name.startswith("option") else f"{hostile.name}: {hostile.url!r}"
-        self.add(title, evidence, f"POST /api/v1/data-sources, connector {hostile.connector}, {shown}; then POST .../test")
+        asked = f"POST /api/v1/data-sources, connector {hostile.connector}, {shown}; then POST .../test"
+        self.add(title, evidence, self._traps.name_places(asked))
 
 
 def _make_name() -> str:

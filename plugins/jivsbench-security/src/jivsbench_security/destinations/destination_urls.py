@@ -1,5 +1,6 @@
 """URLs that lead where nobody allowed, written in every way that drivers read and parsers overlook. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,12 @@ class Traps:
     redirect_port: int
     folder: Path
     """Holds a socket file, a service file, a database of SQLite; allowed to nobody."""
+
+    def name_places(self, text: str) -> str:
+        """The text without what was chosen for one run alone: in another run it is the same."""
+        for port, word in ((self.port, "PORT"), (self.redirect_port, "REDIRECT")):
+            text = re.sub(rf"(?<!\d){port}(?!\d)", word, text)
+        return text.replace(quote(str(self.folder), safe=""), "%2FFOLDER").replace(str(self.folder), "/FOLDER")
 
 
 def list_neighbours() -> Iterator[HostileUrl]:

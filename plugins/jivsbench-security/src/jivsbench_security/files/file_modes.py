@@ -155,15 +155,17 @@ def _look_at_jobs(context: CheckContext, session: FileSession, temporary: Path) 
     watch.seen[context.log] = stat.S_IMODE(context.log.stat().st_mode)
     left = list_leftovers(context.output_dir, kept, before)
     for path in left:
-        session.add("a job left something behind", _shorten(path, context), "run an extraction that fails")
+        told = _shorten(path, context)
+        session.add("a job left something behind", told, f"run an extraction that fails, and look for {told}")
     # A source's own file may lie there as well, and did so before.
     for path in sorted({*watch.held - shared, *temporary.iterdir()}):
-        session.add("a temporary file lies in a folder that all may write to", str(path), "run extractions")
-    for path, mode in find_open_modes(watch.seen):
         session.add(
-            "a file is open to others",
-            f"{_shorten(path, context)} had mode {mode:04o}",
-            f"umask {read_umask(context.pid) or 0:03o}, then run extractions",
+            "a temporary file lies in a folder that all may write to", str(path), f"run extractions, and look into {path.parent}"
+        )
+    for path, mode in find_open_modes(watch.seen):
+        told = f"{_shorten(path, context)} had mode {mode:04o}"
+        session.add(
+            "a file is open to others", told, f"umask {read_umask(context.pid) or 0:03o}, then run extractions until {told}"
         )
     session.remarks.append(f"{len(watch.seen)} entries looked at, {len(left)} left behind")
 

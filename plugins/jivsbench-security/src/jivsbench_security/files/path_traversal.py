@@ -67,7 +67,11 @@ class PathTraversalCheck(FileCheck):
                     _ask_without_guard(context, session, arena)
                     _load_plugins(context, session, arena)
                 for path in sorted(list_files(context, arena) - before):
-                    session.add("a file was made outside", f"{path} was not there before", "any of the requests of this check")
+                    session.add(
+                        "a file was made outside",
+                        f"{path} was not there before",
+                        f"one of the requests of this check made {path.name}",
+                    )
 
             return self._attack(context, session, send)
 
@@ -140,9 +144,8 @@ def _ask_for_tables(context: CheckContext, session: FileSession, source: FileSou
                 f"a table's name led out of the source's folder ({payload.technique})", "rows of it came back", reproducer
             )
     if opened and not session.findings:
-        session.add(
-            "a file outside the source's folder was opened", ", ".join(map(str, sorted(opened))), "the names of this check"
-        )
+        told = ", ".join(map(str, sorted(opened)))
+        session.add("a file outside the source's folder was opened", told, f"one of the names of this check opened {told}")
     session.remarks.append(f"{len(payloads)} names of tables, {len(opened)} files outside opened")
 
 

@@ -126,14 +126,16 @@ class _Scene:
             outcomes = {route.label: try_statement(session, route.text) for route in routes}
         carried_out = self.attack.count_outcomes(list(outcomes), outcomes)
         if excess:
-            self.attack.add("the target's role may do more than read", "; ".join(excess)[:500], "see `jivsbench doctor`")
+            told = "; ".join(excess)[:500]
+            self.attack.add("the target's role may do more than read", told, f"see `jivsbench doctor`: {told}")
         done = [route for route in routes if route.label in carried_out]
         self._tell("the target's role may write", "in a transaction of the role, rolled back afterwards", done)
 
     def _tell(self, title: str, where: str, done: Sequence[WriteRoute]) -> None:
         if done:
             labels = ", ".join(route.label for route in done)
-            self.attack.add(title, f"carried out {where}: {labels}", f"{done[0].text}")
+            # All of them: who answers for one way to write answers for no other.
+            self.attack.add(title, f"carried out {where}: {labels}", f"{done[0].text}; likewise {labels}")
 
     def look_for_effects(self) -> None:
         """Everything that a route would have left behind, as the owner sees it."""
@@ -141,7 +143,7 @@ class _Scene:
         effects += [f"a notice was received: {notice.payload}" for notice in self._notices()]
         effects += self._list_effects()
         for effect in dict.fromkeys(effects):
-            self.attack.add("something was written", effect, "extract a view whose function runs a write")
+            self.attack.add("something was written", effect, f"extract a view whose function runs a write, until {effect}")
 
     def take_away(self) -> None:
         """What the routes have left behind beside the schema."""

@@ -1,9 +1,11 @@
 """SEC-005: functions that carry SQL, files, programs or other servers into a SELECT. The guard and the role refuse them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jivsbench.api import TargetVariant
 from jivsbench.model.finding import Severity
+from jivsbench_security.hostile_check import CountedSession
 from jivsbench_security.sql.planted_attack import PlantedAttack, PlantedCheck, iterate_rows
 from jivsbench_security.sql.smuggling_texts import SMUGGLING
 
@@ -29,13 +31,19 @@ class SmugglingCheck(PlantedCheck):
         attack.schema.plant_attempts("smuggled", bound)
         outcomes = dict(iterate_rows(attack.read("smuggled")))
         carried_out = attack.count_outcomes(list(bound), outcomes)
-        allowed = [label for label in bound if label in carried_out]
-        if allowed:
-            attack.add(
-                f"the target's role may do what no extraction needs: {', '.join(allowed)[:80]}",
-                f"carried out by a function of a view that a job read: {', '.join(allowed)}",
-                f"as the role: {bound[allowed[0]]}",
-                Severity.HIGH,
-            )
+        tell_powers(attack, bound, [label for label in bound if label in carried_out])
         if not attack.schema.is_canary_alive():
             attack.add("the canary table changed", "one of the texts wrote", "see the texts that were accepted")
+
+
+def tell_powers(session: CountedSession, bound: Mapping[str, str], allowed: Sequence[str]) -> None:
+    """What the role may do of these texts by their labels, as one finding that is another whenever it may do something else."""
+    if not allowed:
+        return
+    labels = ", ".join(allowed)
+    session.add(
+        f"the target's role may do what no extraction needs: {labels[:80]}",
+        f"carried out by a function of a view that a job read: {labels}",
+        f"as the role: {bound[allowed[0]]}; likewise {labels}",
+        Severity.HIGH,
+    )

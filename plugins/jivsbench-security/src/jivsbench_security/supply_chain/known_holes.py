@@ -80,7 +80,8 @@ class KnownHolesCheck(InspectingCheck):
             severity=max(match.severity or Severity.HIGH, self.severity, key=lambda one: one.weight),
             title="an installed version has a known hole, and there is a version without it",
             evidence=f"{match.name} {match.version}: {match.advisory} ({stated}), fixed in {match.fixed_in}",
-            reproducer=f"{match.name}=={match.version}",
+            # With the advisory: who answers for one hole of a version answers for none that becomes known later.
+            reproducer=f"{match.name}=={match.version}, {match.advisory}",
         )
 
 
