@@ -16,13 +16,13 @@ import pyarrow as pa
 from jivsbench.api import Connection
 from jivsbench.errors import UnknownNameError, VerificationError
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, TableName, add_up_counts
+from jivsbench.model.whole_numbers import parse_whole_number
 
 TABLE: Final = TableName("bench_rows")
 SEED: Final = 20_240_101
 INDEXED: Final = ("status", "category", "created_at")
 SIZES: Final = (("1k", 1_000), ("10k", 10_000), ("50k", 50_000), ("100k", 100_000), ("1m", 1_000_000), ("10m", 10_000_000))
 CHUNK_ROWS: Final = 10_000
-_MAX_DIGITS: Final = 18
 
 _STATUSES = ("active", "pending", "suspended", "closed")
 _CATEGORIES = ("retail", "wholesale", "online", "partner", "internal")
@@ -120,8 +120,8 @@ def parse_size(text: str) -> int:
     sizes = dict(SIZES)
     if text.lower() in sizes:
         return sizes[text.lower()]
-    if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS and int(text) > 0:
-        return int(text)
+    if rows := parse_whole_number(text):
+        return rows
     raise UnknownNameError.among("data size", text, sizes)
 
 

@@ -4,7 +4,6 @@ Memory is bounded by the number of operations, buckets and seconds of the record
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from jivsbench.analysis.schedule import Step
 from jivsbench.analysis.steps import StepSums
@@ -14,11 +13,10 @@ from jivsbench.model.histogram import HistogramBuilder, merge_histograms
 from jivsbench.model.monitor_rows import MonitorRow
 from jivsbench.model.profile import Profile
 from jivsbench.model.record import ArmRecord, BlockRow, JobTotals, SeriesRow
-from jivsbench.model.sample import Interval, OperationInterval, OperationKind, count_errors
+from jivsbench.model.sample import LATE_S, Interval, OperationInterval, OperationKind, count_errors
 from jivsbench.model.scenario import BlockPhase
 
 # How many seconds back an interval may still arrive; older ones have become rows already.
-_OPEN_SECONDS: Final = 60
 
 
 def build_arm(  # noqa: PLR0917 - six different types, in the order of the data's flow
@@ -115,7 +113,7 @@ class _Series:
                 "the file was changed or two runs were joined in it; measure again"
             )
         if interval.second not in self._open:
-            self._close(interval.second - _OPEN_SECONDS)
+            self._close(interval.second - LATE_S)
         self._open.setdefault(interval.second, []).append(interval)
 
     def build(self) -> tuple[SeriesRow, ...]:

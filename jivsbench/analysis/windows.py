@@ -15,13 +15,11 @@ from jivsbench.analysis.steady import find_steady_window
 from jivsbench.model.gate import Comparator, Gate, WindowKind
 from jivsbench.model.histogram import MIN_SAMPLES_P99, Histogram, merge_histograms
 from jivsbench.model.record import ArmRecord, SteadyWindow, WindowFigure
-from jivsbench.model.sample import Interval, OperationInterval, OperationKind, count_errors
+from jivsbench.model.sample import LATE_S, Interval, OperationInterval, OperationKind, count_errors
 from jivsbench.model.scenario import Scenario
 
 _NS_PER_MS: Final = 1e6
 _NS_PER_S: Final = 1e9
-_LATE_S: Final = 60
-"""How long a second may still be added to: what became known late."""
 _CLOCKS: Final = {"http.service": "service", "http.lag": "lag"}
 
 
@@ -165,7 +163,7 @@ def close_seconds(arm: str, intervals: Iterable[Interval], end_s: int) -> Iterat
     for interval in intervals:
         if interval.arm != arm:
             continue
-        due_s = min(interval.second - _LATE_S, end_s)
+        due_s = min(interval.second - LATE_S, end_s)
         if due_s > closed_s:
             closed_s = due_s
             for number in sorted(second for second in open_seconds if second < due_s):

@@ -32,9 +32,9 @@ def _run() -> int:
         return root.main(standalone_mode=False) or ExitCode.PASSED
     except JivsbenchError as exc:
         from jivsbench.cli.failure import exit_code_of
-        from jivsbench.report.literal import disarm, show_on_one_line
+        from jivsbench.report.literal import show_in_log
 
-        click.echo(disarm(f"error: {show_on_one_line(str(exc))}"), err=True)
+        click.echo(f"error: {show_in_log(str(exc))}", err=True)
         return exit_code_of(exc)
     except click.ClickException as exc:
         exc.show()

@@ -1,6 +1,7 @@
 """`jivsbench history`."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,14 @@ def database_option(command: "click.decorators.FC") -> "click.decorators.FC":
     return click.option("--database", help=help_text)(command)
 
 
+def tell_unreadable(problems: Iterable[str]) -> None:
+    """Files of the reports folder that could not be stored, on stderr."""
+    from jivsbench.report.literal import show_in_log
+
+    for problem in problems:
+        click.echo(f"  unreadable: {show_in_log(problem)}", err=True)
+
+
 @history.command()
 @click.argument("runs", nargs=-1)
 @database_option
@@ -38,7 +47,6 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
     """Store RUNS (folders or run ids; without any: every run of the reports folder). A run is stored once."""
     from jivsbench.app.history import store_runs
     from jivsbench.cli.terminal import print_json
-    from jivsbench.report.literal import disarm, show_on_one_line
 
     with open_store(ctx, database, reports_dir) as store:
         stored = store_runs(store, read_settings(ctx, reports_dir=reports_dir).reports_dir, runs)
@@ -46,8 +54,7 @@ def add(ctx: click.Context, runs: tuple[str, ...], database: str | None, reports
         print_json(asdict(stored))
     else:
         click.echo(f"{len(stored.added)} stored, {len(stored.known)} known already, {len(stored.unreadable)} unreadable")
-        for problem in stored.unreadable:
-            click.echo(disarm(f"  unreadable: {show_on_one_line(problem)}"), err=True)
+        tell_unreadable(stored.unreadable)
     return ExitCode.PASSED
 
 

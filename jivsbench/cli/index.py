@@ -2,7 +2,7 @@
 
 import click
 
-from jivsbench.cli.history import database_option, open_store
+from jivsbench.cli.history import database_option, open_store, tell_unreadable
 from jivsbench.cli.options import json_option, read_settings, reports_option
 from jivsbench.exitcodes import ExitCode
 
@@ -16,7 +16,6 @@ def index(ctx: click.Context, database: str | None, reports_dir: str | None, as_
     """Write index.html: every run of the reports folder, and its figures over time. Stores new runs in the history first."""
     from jivsbench.app.history import write_index
     from jivsbench.cli.terminal import print_json
-    from jivsbench.report.literal import disarm, show_on_one_line
 
     folder = read_settings(ctx, reports_dir=reports_dir).reports_dir
     with open_store(ctx, database, reports_dir) as store:
@@ -24,7 +23,6 @@ def index(ctx: click.Context, database: str | None, reports_dir: str | None, as_
     if as_json:
         print_json({"index": str(path), "added": stored.added, "unreadable": stored.unreadable})
         return ExitCode.PASSED
-    for problem in stored.unreadable:
-        click.echo(disarm(f"  unreadable: {show_on_one_line(problem)}"), err=True)
+    tell_unreadable(stored.unreadable)
     click.echo(path)
     return ExitCode.PASSED

@@ -14,7 +14,7 @@ from jivsbench.app.progress import Event, LiveLoad, Note, Step
 from jivsbench.cli.durations import format_seconds
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.load.progress import LoadMachines, LoadProgress
-from jivsbench.report.literal import disarm, show_literally, show_on_one_line
+from jivsbench.report.literal import disarm, show_in_log, show_literally
 
 _PLAIN_PERIOD_S = 10.0
 
@@ -93,7 +93,7 @@ def print_json(value: object) -> None:
 
 def show(text: str) -> str:
     """Text of a run or a file, within a line of a console: it may neither colour, move the cursor, begin a line nor order CI."""
-    return escape(disarm(show_on_one_line(text)))
+    return escape(show_in_log(text))
 
 
 def echo_line(line: str) -> None:

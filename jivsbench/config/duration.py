@@ -6,6 +6,9 @@ from typing import Final
 from jivsbench.errors import ConfigError
 
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+LONGEST_DAYS: Final = 366
+LONGEST_S: Final = LONGEST_DAYS * 86_400.0
+"""What a load, a wait or a timeout may last: no clock of the core overflows at it."""
 _LONGEST_S: Final = 3600.0 * 1_000_000
 """More than a century. What is not finite is longer as well."""
 _PART: Final = r"(\d+(?:\.\d+)?)"

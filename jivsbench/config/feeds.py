@@ -14,10 +14,10 @@ from jivsbench.errors import ConfigError
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.filters import Filter, Operator
 from jivsbench.model.scenario import FeedFacts
+from jivsbench.model.whole_numbers import MOST_DIGITS, parse_whole_number
 
 FEED_SUFFIXES: Final = (".csv", ".jsonl")
 _MAX_BYTES: Final = 64 * 2**20
-_MAX_DIGITS: Final = 18  # what 64 bits hold of any digits
 _NUMBERS: Final = ("first", "rows", "expected_rows")
 _OPERATORS: Final = tuple(
     operator for operator in Operator if operator not in (Operator.IN, Operator.IS_NULL, Operator.IS_NOT_NULL)
@@ -102,11 +102,11 @@ def _build_row(path: Path, line: int, record: Mapping[str, object]) -> FeedRow:
 
 
 def _read_number(path: Path, line: int, name: str, value: object) -> int:
-    text = str(value)
+    number = None if isinstance(value, bool) else parse_whole_number(str(value))
     least = 0 if name == "expected_rows" else 1
-    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS or int(text) < least:
-        _fail(path, line, f"column {name!r} must be a whole number of {least} or more, of at most {_MAX_DIGITS} digits")
-    return int(text)
+    if number is None or number < least:
+        _fail(path, line, f"column {name!r} must be a whole number of {least} or more, of at most {MOST_DIGITS} digits")
+    return number
 
 
 def _build_filter(path: Path, line: int, name: str, value: object) -> Filter:

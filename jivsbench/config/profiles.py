@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jivsbench.config.document import Section
+from jivsbench.config.duration import LONGEST_S
 from jivsbench.errors import UnknownNameError
 from jivsbench.model.output import OutputFormat, OutputSettings
 from jivsbench.model.profile import (
@@ -42,7 +43,6 @@ PROFILE_KEYS: Final = (
     "verification",
     "output",
 )
-_LONGEST_S: Final = 366 * 86_400.0  # what no clock and no wait of the core overflows at
 _MAY_BE_ZERO: Final = ("min_idle", "max_overflow")
 _Group = TypeVar("_Group", Switches, PoolLimits, MetadataPoolLimits, CacheTimes)
 
@@ -86,8 +86,8 @@ def _read_profile(name: str, section: Section, known: dict[str, Profile]) -> Pro
         batch_rows=section.integer("batch_rows", base.batch_rows),
         job_workers=section.integer("job_workers", base.job_workers, least=0),
         queue_limit=section.integer("queue_limit", base.queue_limit),
-        query_timeout_s=section.number("query_timeout_s", base.query_timeout_s, most=_LONGEST_S),
-        job_timeout_s=section.number("job_timeout_s", base.job_timeout_s, most=_LONGEST_S),
+        query_timeout_s=section.number("query_timeout_s", base.query_timeout_s, most=LONGEST_S),
+        job_timeout_s=section.number("job_timeout_s", base.job_timeout_s, most=LONGEST_S),
         verification=_read_verification(section, base.verification),
         output=_read_output(section.section("output"), base.output),
     )
@@ -131,7 +131,7 @@ def _change(section: Section, base: _Group) -> _Group:
         elif isinstance(current, int):
             changed[name] = section.integer(name, current, least=0 if name in _MAY_BE_ZERO else 1)
         else:
-            changed[name] = section.number(name, current, most=_LONGEST_S)
+            changed[name] = section.number(name, current, most=LONGEST_S)
     return replace(base, **changed)
 
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import jivsbench
 from jivsbench.config.document import Section, read_document
+from jivsbench.config.duration import LONGEST_DAYS, LONGEST_S
 from jivsbench.config.profiles import NAME, NAME_RULE
-from jivsbench.config.workloads import LONGEST_DAYS, LONGEST_S, feed_path, read_duration, read_workload
+from jivsbench.config.workloads import feed_path, read_duration, read_workload
 from jivsbench.errors import GateError, UnknownNameError, UsageError
 from jivsbench.model.arrivals import expected_arrivals
 from jivsbench.model.gate import Gate

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.config.document import Section
-from jivsbench.config.duration import parse_duration
+from jivsbench.config.duration import LONGEST_DAYS, LONGEST_S, parse_duration
 from jivsbench.config.feeds import FEED_SUFFIXES, read_feed
 from jivsbench.errors import ConfigError
 from jivsbench.model.scenario import FeedFacts, MixAction, MixEntry, SourceKind, ThinkTime, WorkloadSpec
@@ -15,8 +15,6 @@ WORKLOAD_KEYS: Final = (
     *("name", "table", "rows", "key", "mix", "feed"),
     *("think_time", "think_time_distribution", "think_time_spread"),
 )
-LONGEST_DAYS: Final = 366
-LONGEST_S: Final = LONGEST_DAYS * 86_400.0
 _WEIGHT_MOST: Final = 1_000_000.0
 _MIX_KEYS: Final = ("action", "weight", "source", "rows")
 _DERIVED_SOURCES: Final = (SourceKind.FILES, SourceKind.REST)

@@ -12,12 +12,13 @@ from jivsbench.load.progress import ArmSecond, RecentSeconds
 from jivsbench.load.totals import JobCounts
 from jivsbench.model.histogram import Histogram, HistogramBuilder, merge_histograms
 from jivsbench.model.record import JobTotals
-from jivsbench.model.sample import ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind, count_errors
+from jivsbench.model.sample import LATE_S, ErrorClass, ErrorCount, Interval, OperationInterval, OperationKind, count_errors
 from jivsbench.model.scenario import BlockPhase
 
 NS_PER_S: Final = 1_000_000_000
 _MOST_CODES: Final = 50
-_LATEST_S: Final = 50
+_LATEST_ARRIVAL_S: Final = LATE_S - 10
+"""Some of the time for late lines is left for what else makes a line late."""
 _OTHER_CODE: Final = "other"
 
 
@@ -131,7 +132,7 @@ class Recorder:
 
         One that is late by more than whoever reads the lines waits for a second is counted as planned later.
         """
-        oldest_ns = self._origin_ns + (self._written_s - _LATEST_S) * NS_PER_S
+        oldest_ns = self._origin_ns + (self._written_s - _LATEST_ARRIVAL_S) * NS_PER_S
         self._interval_at(block, due_ns if due_ns > oldest_ns else oldest_ns).planned += 1  # noqa: FURB136 - a call costs more
         self._interval_at(block, now_ns).offered += 1
 

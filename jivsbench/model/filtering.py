@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from jivsbench.errors import ExtractionError
 from jivsbench.model.filters import Filter, Operator, check_value_count
-from jivsbench.model.numbers import parse_decimals, parse_number
+from jivsbench.model.numbers import parse_scalar
 
 _Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
 
@@ -47,12 +47,9 @@ def _match(column: pa.Array | pa.ChunkedArray, condition: Filter) -> Any:
 
 def _convert(value: object, kind: pa.DataType, column: str) -> pa.Scalar:
     try:
-        if pa.types.is_decimal(kind):
-            return parse_decimals(pa.array([str(value)]), kind)[0]
-        if pa.types.is_integer(kind):
-            # Arrow would read 26 out of `0x1A`.
-            parse_number(str(value))
+        if isinstance(value, bool) and not (pa.types.is_decimal(kind) or pa.types.is_integer(kind)):
+            return pa.scalar(value, kind)
         # By way of text, as a server does it: 1 and "1.00" are the same decimal.
-        return pa.scalar(value, kind) if isinstance(value, bool) else pa.scalar(str(value)).cast(kind)
+        return parse_scalar(str(value), kind)
     except (ValueError, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         raise ExtractionError(f"a filter's value does not fit the column {column!r} of type {kind}: change the filter") from None

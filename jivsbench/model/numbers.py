@@ -63,6 +63,16 @@ def parse_decimals(texts: pa.Array, kind: pa.Decimal128Type) -> pa.Array:
         raise pa.ArrowInvalid(f"a text is no number that {kind} can hold") from None
 
 
+def parse_scalar(text: str, kind: pa.DataType) -> pa.Scalar:
+    """A text as a value of a type. Raises ValueError, of which ArrowInvalid is one, and what else Arrow raises."""
+    if pa.types.is_decimal(kind):
+        return parse_decimals(pa.array([text]), kind)[0]
+    if pa.types.is_integer(kind):
+        # Arrow would read 26 out of `0x1A`.
+        parse_number(text)
+    return pa.scalar(text).cast(kind)
+
+
 def _in_bounds(whole_digits: int) -> str:
     """The plain spelling of numbers of so many digits before the point, and no more than 38 in all."""
     whole = rf"0{{0,{_MAX_DIGITS}}}[1-9][0-9]{{0,{whole_digits - 1}}}" if whole_digits else "0"

@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from jivsbench.model.histogram import Histogram
 from jivsbench.model.scenario import BlockPhase
+
+LATE_S: Final = 60
+"""How long a second may still be added to: what became known late has a later interval of the same second."""
 
 
 class OperationKind(StrEnum):

@@ -7,7 +7,7 @@ from typing import Final
 _SPECIALS: Final = "\ufff0"
 """From here to U+FFFF stand replacement marks, and what XML 1.0 forbids."""
 _ORDER: Final = re.compile(r"##\[|(?<!\S)::")
-"""What begins an order to GitHub's runner: the old form anywhere in a line, the new one at its beginning, blanks apart."""
+"""What GitHub's runner obeys: the old form anywhere in a line; the new one at its beginning, behind blanks too."""
 
 
 def show_literally(text: str) -> str:
@@ -41,3 +41,8 @@ def disarm(line: str) -> str:
     ('a [U+0023]#[error] b', '  [U+003A]:stop-commands::x', 'std::vector')
     """
     return _ORDER.sub(lambda found: f"[U+{ord(found[0][0]):04X}]{found[0][1:]}", line)
+
+
+def show_in_log(text: str) -> str:
+    """Text that others chose, for a line of a terminal's or CI's log."""
+    return disarm(show_on_one_line(text))

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from jivsbench.errors import UsageError
 from jivsbench.model.filtering import COMPARISONS
 from jivsbench.model.filters import Filter, Operator
-from jivsbench.model.numbers import parse_decimals, parse_number
+from jivsbench.model.numbers import parse_scalar
 
 
 def build_condition(where: Filter, arrow_type: pa.DataType) -> Callable[[pa.Array], pa.Array]:
@@ -44,9 +44,6 @@ def _build(where: Filter, arrow_type: pa.DataType) -> Callable[[pa.Array], pa.Ar
 
 def _to_scalar(value: object, arrow_type: pa.DataType) -> pa.Scalar:
     """The value in the column's type, exactly: Arrow would round a float to a decimal's places without a word."""
-    if pa.types.is_decimal(arrow_type):
-        return parse_decimals(pa.array([str(value)]), arrow_type)[0]
-    if pa.types.is_integer(arrow_type) and isinstance(value, str):
-        # Arrow would read 26 out of `0x1A`.
-        parse_number(value)
+    if isinstance(value, str) or pa.types.is_decimal(arrow_type):
+        return parse_scalar(str(value), arrow_type)
     return pa.scalar(value).cast(arrow_type)

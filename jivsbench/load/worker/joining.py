@@ -40,6 +40,7 @@ class Joined:
         self._inbox: gevent.queue.SimpleQueue[dict[str, Any]] = gevent.queue.SimpleQueue()
         self._stopped = gevent.event.Event()
         self._lines: list[bytes] = []
+        self._settled_s = 0
         self._performance: Performance | None = None
         self._environment = Environment(events=Events())  # type: ignore[no-untyped-call]
 
@@ -112,7 +113,7 @@ class Joined:
             return None
         self._tell(Started())
         outcome = performance.play(lambda progress: self._report(runner, progress), told["at_ns"])
-        self._send_lines(runner, 0)
+        self._send_lines(runner)
         if outcome is not None:
             runner.send_message(MESSAGE, {"kind": "done", "outcome": TypeAdapter(LoadOutcome).dump_json(outcome).decode()})
             # The socket sends in the background: stay until the master says that it has it all.
@@ -134,12 +135,13 @@ class Joined:
         return None
 
     def _report(self, runner: WorkerRunner, progress: LoadProgress) -> None:
-        self._send_lines(runner, progress.settled_s)
+        self._settled_s = progress.settled_s
+        self._send_lines(runner)
         self._tell(Progressed(progress))
 
-    def _send_lines(self, runner: WorkerRunner, settled_s: int) -> None:
+    def _send_lines(self, runner: WorkerRunner) -> None:
         lines, self._lines[:] = list(self._lines), []
-        runner.send_message(MESSAGE, {"kind": "intervals", "lines": lines, "settled_s": settled_s})
+        runner.send_message(MESSAGE, {"kind": "intervals", "lines": lines, "settled_s": self._settled_s})
 
     def _say_goodbye(self) -> None:
         """Locust's own word that a machine leaves: without it the master would count on it for seconds to come."""

@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jivsbench.errors import ConfigError
 from jivsbench.model.secret import Secret
+from jivsbench.model.whole_numbers import MOST_DIGITS, parse_whole_number
 from jivsbench_files.limits import FileLimits
 
 _FORM: Final = "files:///absolute/folder?option=value"
 _PSEUDO: Final = ("/proc", "/sys", "/dev")
-_MAX_DIGITS: Final = 18
 _LIMITS: Final = tuple(field.name for field in fields(FileLimits))
 
 
@@ -65,11 +65,12 @@ def _check_root(root: Path) -> Path:
 
 
 def _read_limit(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS or not int(text):
+    limit = parse_whole_number(text)
+    if not limit:
         raise ConfigError(
-            f"the option {name} of a files URL is a whole number above 0 of at most {_MAX_DIGITS} digits, in the unit of its name"
+            f"the option {name} of a files URL is a whole number above 0 of at most {MOST_DIGITS} digits, in the unit of its name"
         )
-    return int(text)
+    return limit
 
 
 def _read_options(options: dict[str, str]) -> ReadingOptions:

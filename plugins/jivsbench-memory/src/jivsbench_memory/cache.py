@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Callable
-from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from jivsbench.api import CacheClient
 from jivsbench.errors import ConfigError
 from jivsbench.model.secret import Secret
+from jivsbench.model.whole_numbers import MOST_DIGITS, parse_whole_number
 from jivsbench_memory.client import DEFAULT_BOUNDS, Bounds, MemoryCacheClient
-
-_MAX_DIGITS: Final = 18
 
 
 class MemoryCache:
@@ -33,9 +31,10 @@ def _read_bounds(url: Secret, default: Bounds) -> Bounds:
     for name, text in parse_qsl(urlsplit(url.reveal()).query, keep_blank_values=True):
         if name not in limits:
             raise ConfigError(f"the memory cache has no setting {name!r}: write memory://?max_entries=1000&max_bytes=1000000")
-        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text)):
+        limit = parse_whole_number(text)
+        if not limit:
             raise ConfigError(
-                f"the memory cache's {name} is a whole number above 0, of at most {_MAX_DIGITS} digits: write memory://?{name}=1000"
+                f"the memory cache's {name} is a whole number above 0, of at most {MOST_DIGITS} digits: write memory://?{name}=1000"
             )
-        limits[name] = int(text)
+        limits[name] = limit
     return Bounds(limits["max_entries"], limits["max_bytes"])

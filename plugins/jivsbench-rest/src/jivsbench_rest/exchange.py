@@ -4,7 +4,6 @@ import contextlib
 import email.utils
 import http.client
 import random
-import re
 import socket
 import ssl
 import threading
@@ -29,6 +28,7 @@ from jivsbench.errors import (
     MissingObjectError,
     SourceUnreachableError,
 )
+from jivsbench.model.whole_numbers import parse_whole_number
 from jivsbench_rest.address import Address, find_origin
 
 _SILENCE_S: Final = 10.0
@@ -44,7 +44,6 @@ _DENIED: Final = (401, 403)
 _ABSENT: Final = (404, 410)
 _TOO_MANY: Final = 429
 _PASSING: Final = (500, 502, 503, 504)
-_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _EPOCH_FROM_S: Final = 1_000_000_000
 """A larger X-RateLimit-Reset is a moment, a smaller one a number of seconds."""
 _EPOCH_FROM_MS: Final = 100_000_000_000
@@ -290,7 +289,7 @@ class Exchange:
 
     def _note_rate(self, headers: Mapping[str, str]) -> None:
         """An API that says that nothing is left is not asked again before it says so."""
-        reset = parse_whole_number(headers.get("x-ratelimit-reset", ""))
+        reset = parse_whole_number(headers.get("x-ratelimit-reset", "").strip())
         if reset is not None and headers.get("x-ratelimit-remaining", "").strip() == "0":
             self._not_before_s = time.monotonic() + max(read_reset(reset, time.time()), 0.0)
 
@@ -318,15 +317,9 @@ def _is_about_certificate(problem: Exception) -> bool:
     return any(isinstance(error, ssl.SSLCertVerificationError) for error in (problem, problem.__cause__, *problem.args))
 
 
-def parse_whole_number(text: str) -> int | None:
-    """A header's number of at most 18 digits; None for anything else."""
-    text = text.strip()
-    return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
-
-
 def read_retry_after(text: str) -> float | None:
     """Seconds to wait, from seconds or from a date; None when it says nothing that can be read."""
-    seconds = parse_whole_number(text)
+    seconds = parse_whole_number(text.strip())
     if seconds is not None:
         return float(seconds)
     try:

@@ -14,9 +14,10 @@ from urllib.parse import quote, urlencode
 
 from jivsbench.errors import ExtractionError, MissingObjectError
 from jivsbench.model.table import TableName
+from jivsbench.model.whole_numbers import parse_whole_number
 from jivsbench_rest.address import Address, Paging
 from jivsbench_rest.documents import BadDocumentError, find_value, parse_document, read_records
-from jivsbench_rest.exchange import Answer, Exchange, parse_whole_number
+from jivsbench_rest.exchange import Answer, Exchange
 
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;]+))?)*)")
 _PARAMETER = re.compile(r";\s*([^\s=;,]+)(?:\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\",;]+)))?")
@@ -115,7 +116,7 @@ class Pager:
         if not path:
             return None
         if path.startswith("header:"):
-            found: Any = parse_whole_number(page.answer.headers.get(path.removeprefix("header:"), ""))
+            found: Any = parse_whole_number(page.answer.headers.get(path.removeprefix("header:"), "").strip())
         else:
             found = find_value(page.document, path)[1]
         if not isinstance(found, int) or isinstance(found, bool) or found < 0:
