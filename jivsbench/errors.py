@@ -33,7 +33,7 @@ JivsbenchError
 │   ├── ShuttingDownError           the service is about to end and takes no more work
 │   └── RestartedError              the service ended while the job ran
 ├── InvalidRunError             nothing valid was measured (exit 4)
-└── InterruptedRunError         Ctrl-C (exit 130) or SIGTERM (exit 143)
+└── InterruptedRunError         Ctrl-C (exit 130), SIGTERM (exit 143) or SIGHUP (exit 129)
 
 A message says, in one line, what was asked, what was found and what to do. It never holds a secret, a DSN or a row's value.
 Each class has a slug that is a heading in docs/messages.md.

@@ -12,5 +12,6 @@ class ExitCode(IntEnum):
     CONDITIONAL = 3
     INVALID = 4
     ENVIRONMENT = 5
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -97,7 +97,7 @@ def carry_out(
 ) -> Outcome:
     """Carry out a plan to its reports. A run that is cut short leaves a bundle marked invalid. `stacks`: see `LineUp`.
 
-    Raises InterruptedRunError, after the bundle is written, after Ctrl-C or SIGTERM.
+    Raises InterruptedRunError, after the bundle is written, after Ctrl-C, SIGTERM or SIGHUP.
     """
     measured = _Measured(calibration=find_calibration(bench.settings.reports_dir, plan, bench.listener))
     folder = new_run_folder(bench.settings.reports_dir, plan.scenario.name)

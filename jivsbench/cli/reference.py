@@ -22,6 +22,7 @@ _EXIT_CODES = """\
 | 3 | passed with conditions |
 | 4 | nothing valid was measured |
 | 5 | environment: a server, plugin, folder or port is not as needed |
+| 129 | ended by SIGHUP, as when the terminal is closed, in the same way as by Ctrl-C |
 | 130 | interrupted by Ctrl-C: children are stopped, and what was measured so far is kept, marked invalid |
 | 143 | ended by SIGTERM, in the same way |
 """

@@ -28,7 +28,7 @@ _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - names 
 
 
 def serve(spec: ServiceSpec, on_ready: Callable[[str], None]) -> None:
-    """Run until SIGINT or SIGTERM; `on_ready` gets the base URL once requests are accepted.
+    """Run until SIGINT, SIGTERM or SIGHUP (under `nohup` the first two); `on_ready` gets the base URL once requests are accepted.
 
     Raises PortInUseError, NoGuardError and whatever else the spec asks for and this machine lacks, before it listens.
     """
@@ -98,8 +98,10 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
             # Through the loop: a handler that interrupts any line could meet a lock that the same thread holds.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._loop.add_signal_handler(number, self._begin_end)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                # `nohup` has it ignored, and means that.
+                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                    self._loop.add_signal_handler(number, self._begin_end)
         if self.started:
             self._on_ready()
 

@@ -1,9 +1,12 @@
-"""SIGTERM and Ctrl-C end a command alike, by signals that real processes get; the exit code tells them apart."""
+"""SIGTERM, SIGHUP and Ctrl-C end a command alike, by signals that real processes get; the exit code tells them apart."""
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +35,7 @@ def root():
 cli.root = root
 cli.main()
 """
-SIGNALS = [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+SIGNALS = [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")]
 
 
 def start(*argv: str, cwd: Path, prepare: Callable[[], object] | None = None) -> subprocess.Popen[str]:
@@ -57,12 +60,12 @@ def read_first(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize(("number", "status", "cause"), SIGNALS)
 def test_a_signal_ends_a_command_with_its_cleaning_up(tmp_path: Path, number: signal.Signals, status: int, cause: str) -> None:
-    """SIGTERM comes twice from `timeout`, to the process and to its group: the second one cuts nothing short."""
+    """SIGTERM comes twice from `timeout`, to the process and to its group: a second one cuts nothing short."""
     process = start("-c", COMMAND.format(seconds=60), cwd=tmp_path)
     assert read_first(process) == "ready\n"
 
     process.send_signal(number)
-    if number is signal.SIGTERM:
+    if number is not signal.SIGINT:
         # Only once the first one was heard: two that wait are one.
         time.sleep(0.1)
         process.send_signal(number)
@@ -71,14 +74,36 @@ def test_a_signal_ends_a_command_with_its_cleaning_up(tmp_path: Path, number: si
     assert (process.returncode, stdout, stderr) == (status, f"cleaned up after {cause}\n", "error: kept\n")
 
 
-def test_a_signal_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
-    """Whoever starts a command that way means it to go on."""
-    process = start("-c", COMMAND.format(seconds=1), cwd=tmp_path, prepare=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_is_to_be_ignored_is_ignored(tmp_path: Path, number: signal.Signals) -> None:
+    """Whoever starts a command that way means it to go on, as `nohup` does."""
+    process = start("-c", COMMAND.format(seconds=1), cwd=tmp_path, prepare=lambda: signal.signal(number, signal.SIG_IGN))
     assert read_first(process) == "ready\n"
 
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
 
     assert (process.communicate(timeout=30), process.returncode) == (("", ""), 0)
+
+
+def test_a_command_whose_terminal_is_closed_cleans_up(tmp_path: Path) -> None:
+    """What it says on the way goes nowhere: each word to a terminal that is gone is an error."""
+    command = COMMAND.format(seconds=60).replace("raise Interrupted", "open('kept', 'w').close()\n        raise Interrupted")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", command],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY),  # noqa: PLW1509 - one call of the system, no locks taken
+    )
+    os.close(theirs)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        assert terminal.readline() == b"ready\r\n"
+
+    assert process.wait(30) == 129
+    assert (tmp_path / "kept").exists()
 
 
 @pytest.mark.parametrize(("number", "status", "cause"), SIGNALS)
