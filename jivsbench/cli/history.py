@@ -119,9 +119,10 @@ def changes(
 
 def open_store(ctx: click.Context, database: str | None, reports_dir: str | None) -> "HistoryStore":
     """The history that flag or environment name, else that of the reports folder."""
+    from jivsbench.config.secret_sources import read_variable
     from jivsbench.history import open_history
 
-    url = database or os.environ.get(_ENVIRONMENT)
+    url = database or read_variable(os.environ, _ENVIRONMENT)
     return open_history(Secret(url) if url else None, read_settings(ctx, reports_dir=reports_dir).reports_dir)
 
 

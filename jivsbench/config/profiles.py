@@ -25,8 +25,8 @@ from jivsbench.model.profile import (
 if TYPE_CHECKING:
     from jivsbench.config.settings import Settings
 
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-NAME_RULE: Final = "a name has up to 64 letters, digits, '.', '_' and '-', and starts with a letter or digit"
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+NAME_RULE: Final = "a name has up to 63 letters, digits, '.', '_' and '-', and starts with a letter or digit"
 PROFILE_KEYS: Final = (
     "base",
     "guards",

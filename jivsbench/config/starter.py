@@ -9,7 +9,7 @@ _STARTER: Final = """\
 
 # --- The source that rows are extracted from -----------------------------------------------------------------------
 # [source]
-# name = "shop"
+# name = "main"
 # ${NAME} is read from the environment, so that no password stands in this file.
 # url = "postgresql://reader:${SHOP_PASSWORD}@db.example.com:5432/shop"
 # Or: url_file = "source.url", a file that only you can read; or: password_file = "source.password", the password alone.

@@ -70,7 +70,7 @@ def _find_problem(text: str) -> str | None:
             "its host or port cannot be read, or an @ stands behind them: in a user or password write @ : / ? # as "
             "%40 %3A %2F %3F %23, and elsewhere @ as %40"
         )
-    return None if rest else "it ends after its scheme: add host and name"
+    return None if rest or scheme == "memory" else "it ends after its scheme: add host and name"
 
 
 def _expand(section: Section, template: str | None, env: Mapping[str, str]) -> str | None:

@@ -236,7 +236,7 @@ def test_a_baseline_lies_nowhere_but_in_its_folder(tmp_path, name):
     write(reports_dir, "one", "job.response p95 < 500 ms", rename)
     there = set(tmp_path.rglob("*"))
 
-    with pytest.raises(UsageError, match="a name has up to 64 letters"):
+    with pytest.raises(UsageError, match="a name has up to 63 letters"):
         promote(reports_dir, "one", REGISTRY, "ann")
     assert set(tmp_path.rglob("*")) == there
 

@@ -1,5 +1,6 @@
 """Settings: every mistake a user can make in a file is shown with file, line and key, and no secret with it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from jivsbench.errors import ConfigError, UnknownNameError
 from jivsbench.model.profile import LEGACY, OPTIMIZED, PROFILES
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import TypePolicy
+from jivsbench.service.requests import NAME_PATTERN
 
 
 @pytest.fixture
@@ -99,6 +101,27 @@ def test_an_empty_environment_variable_says_nothing() -> None:
     assert load_settings(None, {"JIVSBENCH_SOURCE_URL": "", "JIVSBENCH_REPORTS_DIR": ""}).source is None
 
 
+def test_the_memory_cache_needs_nothing_behind_its_scheme() -> None:
+    """`memory://` is whole as it stands."""
+    url = load_settings(None, {"JIVSBENCH_CACHE_URL": "memory://"}).cache_url
+
+    assert url is not None
+    assert url.reveal() == "memory://"
+
+
+def test_a_name_is_as_long_as_requests_and_the_job_store_take_it(write) -> None:
+    """What a configuration calls a source can be asked for, and stored."""
+    longest = "a" * 63
+
+    assert re.fullmatch(NAME_PATTERN, longest)
+    assert not re.fullmatch(NAME_PATTERN, longest + "a")
+    source = load_settings(write(f'[source]\nname = "{longest}"\nurl = "x://h"\n'), {}).source
+    assert source is not None
+    assert source.name == longest
+    with pytest.raises(ConfigError, match="up to 63"):
+        load_settings(write(f'[source]\nname = "{longest}a"\nurl = "x://h"\n'), {})
+
+
 @pytest.mark.parametrize("name", ["JIVSBENCH_SOURCE_URL", "JIVSBENCH_CACHE_URL", "JIVSBENCH_METADATA_URL"])
 def test_a_bad_url_in_the_environment_names_the_variable(name: str) -> None:
     """The variable is named, its content is not."""
@@ -124,7 +147,7 @@ def test_a_bad_url_in_the_environment_names_the_variable(name: str) -> None:
         ('[source]\nurl = "x://h"\ntables = []\n', 3, "source.tables: it allows no table"),
         ('[source]\nurl = "x://h"\ntables = [\n  "a",\n  5,\n]\n', 3, "source.tables: entry 2 must be text"),
         ('[source]\nurl = "x://h"\ntype_policy = "txt"\n', 3, "source.type_policy: no type policy is called 'txt'"),
-        ('[source]\nurl = "x://h"\nname = "a/b"\n', 3, "source.name: a name has up to 64"),
+        ('[source]\nurl = "x://h"\nname = "a/b"\n', 3, "source.name: a name has up to 63"),
         ('[source]\nurl = "s3cret"\n', 2, "source.url: it is no URL"),
         ('[source]\nurl = "x://ann:s3cret/w@h:1/d"\n', 2, "source.url: its host or port cannot be read"),
         ('[source]\nurl = "x://ann:12/s3cret@h:1/d"\n', 2, "source.url: its host or port cannot be read, or an @ stands behind"),
@@ -138,7 +161,7 @@ def test_a_bad_url_in_the_environment_names_the_variable(name: str) -> None:
         ('[source]\npassword_file = "f"\n', 2, "source.password_file: there is no 'url'"),
         ('[source]\nurl_file = "missing"\n', 2, "source.url_file: the secret file"),
         ("[profiles.legacy]\n", 1, "profiles.legacy: the profile 'legacy' is built in"),
-        ('[profiles."a b"]\n', 1, "profiles.a b: a name has up to 64"),
+        ('[profiles."a b"]\n', 1, "profiles.a b: a name has up to 63"),
         ('[profiles.a]\nbase = "optimised"\n', 2, "profiles.a.base: no profile is called 'optimised': did you mean 'optimized'?"),
         ('[profiles.a]\nbase = "b"\n[profiles.b]\n', 2, "profiles.a.base: no profile is called 'b'"),
         (

@@ -299,6 +299,19 @@ def test_a_wrong_database_is_an_error_with_a_way_out(tmp_path):
         open_history(None, tmp_path / "file")
 
 
+def test_the_database_of_the_history_may_be_named_by_a_file(tmp_path, monkeypatch):
+    """As every other URL of the environment that can hold a password."""
+    (tmp_path / "url").write_text(f"sqlite:///{tmp_path}/team.sqlite3\n")
+    (tmp_path / "url").chmod(0o600)
+    monkeypatch.setenv("JIVSBENCH_HISTORY_URL_FILE", str(tmp_path / "url"))
+
+    status, _ = call("list", "--reports-dir", tmp_path)
+
+    assert status == ExitCode.PASSED
+    assert (tmp_path / "team.sqlite3").exists()
+    assert not (tmp_path / "history.sqlite3").exists()
+
+
 def call(*words) -> tuple[int, str]:
     """Exit code and output of one call."""
     parent = root.make_context("jivsbench", [], resilient_parsing=True)
