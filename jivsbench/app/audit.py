@@ -21,7 +21,7 @@ from jivsbench.load.monitor import MONITOR_FILENAME, read_looks
 from jivsbench.model.claims import Audit, Claims, Relation, Rule, join_audits
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.record import RunRecord
-from jivsbench.plugins import Registry
+from jivsbench.plugins import Registry, format_exception
 from jivsbench.report.bundle import PLAN_FILENAME, RUN_FILENAME, read_run
 from jivsbench.report.manifest import find_changes, read_manifest
 from jivsbench.report.run_file import RunFile, dump_plan
@@ -127,7 +127,11 @@ def _compare_files(folder: Path, run: RunFile, registry: Registry) -> Iterator[R
 
 
 def _compare_report(file: Path, run: RunFile, reporter: Reporter) -> Iterator[Relation]:
-    rendered = reporter.render(run.record, run.summary, run.verdict).content
+    # It may be a plugin's: what it cannot render is told, and ends no other step.
+    try:
+        rendered = reporter.render(run.record, run.summary, run.verdict).content
+    except Exception as exc:
+        raise ValueError(f"reporter {reporter.name} raised {format_exception(exc)}") from exc
     yield _compare_bytes(file.name, file.read_bytes(), rendered)
 
 

@@ -1,7 +1,7 @@
-"""From a record to its end: summary, verdict, reports, and word to the plugins."""
+"""From a record to its end: summary, verdict, reports."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -10,12 +10,12 @@ from jivsbench.analysis.judgement import judge
 from jivsbench.analysis.sequential import list_sequential_effects
 from jivsbench.analysis.summary import summarize
 from jivsbench.app.partial import read_or_rebuild
-from jivsbench.errors import ConfigError, InvalidRunError, UsageError
+from jivsbench.errors import ConfigError, InvalidRunError, OutputError, UsageError
 from jivsbench.model.gate import Gate
 from jivsbench.model.inputs import Inputs
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Effect, Summary, Verdict
-from jivsbench.plugins import Registry
+from jivsbench.plugins import Registry, format_exception
 from jivsbench.report.bundle import RUN_FILENAME, START_FILENAME, read_record, read_run, seal_folder, write_reports
 from jivsbench.report.manifest import MANIFEST_FILENAME, find_changes, read_manifest
 
@@ -31,6 +31,8 @@ class Outcome:
     record: RunRecord
     summary: Summary
     verdict: Verdict
+    unwritten: tuple[str, ...] = ()
+    """Reports that could not be rendered or written, each with the reason."""
     problems: tuple[str, ...] = ()
     """Plugins that raised when they were told of the end."""
 
@@ -43,14 +45,26 @@ class Outcome:
 def conclude(
     record: RunRecord, folder: Path, registry: Registry, gates: Sequence[Gate] | None = None, inputs: Inputs | None = None
 ) -> Outcome:
-    """Judge a record by its plan's gates (or by others), write every report, notify plugins."""
+    """Judge a record by its plan's gates (or by others), and write every report.
+
+    run.json comes first, which every other report can be rendered from again: one of these that fails spoils no run.
+    """
     summary = summarize(record, inputs)
     verdict = judge(record, summary, record.plan.scenario.gates if gates is None else gates, inputs)
-    reports = [reporter.render(record, summary, verdict) for reporter in registry.reporters]
-    write_reports(folder, reports)
-    seal_folder(folder, reports)
-    problems = registry.notify_run_finished(record, summary, verdict)
-    return Outcome(folder, record, summary, verdict, problems)
+    unwritten = []
+    for reporter in sorted(registry.reporters, key=lambda one: one.filename != RUN_FILENAME):
+        try:
+            write_reports(folder, [reporter.render(record, summary, verdict)])
+        except Exception as exc:
+            if reporter.filename == RUN_FILENAME:
+                raise
+            reason = exc if isinstance(exc, OutputError) else f"the reporter {reporter.name} raised {format_exception(exc)}"
+            unwritten.append(f"{reporter.filename} is missing: {reason}")
+            # What an earlier verdict left there would be taken for this one's.
+            with suppress(OSError):
+                (folder / reporter.filename).unlink()
+    seal_folder(folder, {reporter.filename for reporter in registry.reporters})
+    return Outcome(folder, record, summary, verdict, tuple(unwritten))
 
 
 def judge_again(
@@ -99,9 +113,11 @@ def require_figures(place: Path) -> Iterator[None]:
 
 
 def refuse_invalid(record: RunRecord) -> None:
-    """Raise InvalidRunError for a run that cannot be compared with, because it measured nothing that counts."""
+    """Raise InvalidRunError for a run that cannot be compared with: it measured nothing that counts, or a part of its plan."""
     if record.invalid:
         raise InvalidRunError(f"run {record.run_id} is invalid ({record.invalid[0]}): compare runs that measured something")
+    if record.aborted:
+        raise InvalidRunError(f"run {record.run_id} was ended early ({record.aborted}): compare runs that were played whole")
 
 
 def find_run(reports_dir: Path, name: str) -> Path:

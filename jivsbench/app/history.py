@@ -3,9 +3,9 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from jivsbench import __version__
@@ -14,7 +14,7 @@ from jivsbench.analysis.run_claims import describe_workload
 from jivsbench.app.conclusion import find_run, judge_as_written
 from jivsbench.errors import JivsbenchError
 from jivsbench.history import HistoryStore
-from jivsbench.model.history import HistoryRun, Trend
+from jivsbench.model.history import HistoryRun, HistoryState, Trend
 from jivsbench.model.record import RunRecord
 from jivsbench.report.bundle import write_reports
 from jivsbench.report.index import INDEX_FILENAME, render_index
@@ -79,7 +79,8 @@ def store_runs(store: HistoryStore, reports_dir: Path, names: Sequence[str], *, 
             unreadable.append(str(exc))
             continue
         run = _shorten(outcome.record, outcome.verdict.outcome.value)
-        is_new = store.add(run, outcome.summary.figures)
+        # Figures of a load that a gate ended early are of a part of the plan, and stand in no line with whole ones.
+        is_new = store.add(run, () if outcome.record.aborted else outcome.summary.figures)
         if not is_new:
             store.update_outcome(run)
         (added if is_new else known).append(run.run_id)
@@ -93,6 +94,20 @@ def read_trends(store: HistoryStore, metrics: Sequence[tuple[str, str]] = WATCHE
         Trend(key, values, find_change_points([v.value for v in values]), len(values) >= LEAST_RUNS)
         for key, values in series.items()
     )
+
+
+def judge_trends(runs: Sequence[HistoryRun], trends: Sequence[Trend]) -> HistoryState:
+    """The state of each scenario by the series that its newest run stands in: what ended before says nothing of today.
+
+    `runs` are the oldest first. The newest run of a scenario that has no figures (it was INVALID) leaves its state unknown.
+    """
+    newest = {run.scenario: run.run_id for run in runs}
+    current = [trend for trend in trends if trend.values[-1].run_id == newest.get(trend.key.scenario)]
+    if any(trend.has_worsened for trend in current):
+        return HistoryState.WORSE
+    watched = {trend.key.scenario for trend in trends if trend.is_long_enough}
+    told = {trend.key.scenario for trend in current if trend.is_long_enough}
+    return HistoryState.STEADY if watched and watched <= told else HistoryState.UNKNOWN
 
 
 def write_index(store: HistoryStore, reports_dir: Path) -> tuple[Path, Stored]:
@@ -114,12 +129,26 @@ def name_series(record: RunRecord) -> str:
         tuple(setting for setting in describe_workload(record).settings if setting not in USUAL),
         plan.kind,
         plan.time_scale,
-        plan.profiles,
-        plan.scenario.stages,
+        _list_unusual(plan.profiles),
+        _list_unusual(plan.scenario.stages),
         environment.cpu_model,
         environment.cpu_count,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def _list_unusual(value: object) -> object:
+    """Values without the fields that are at their default, so that a field which a later version adds begins no new series."""
+    if isinstance(value, tuple):
+        return tuple(_list_unusual(part) for part in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    named = ((field, getattr(value, field.name)) for field in fields(value))
+    return tuple((field.name, _list_unusual(found)) for field, found in named if found != _default_of(field))
+
+
+def _default_of(field: Field[Any]) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _shorten(record: RunRecord, outcome: str) -> HistoryRun:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,10 +69,14 @@ class Rendering:
 
 
 def render_specimens(registry: Registry, labels: tuple[str, str], rounds: Rounds, folders: Sequence[Path]) -> None:
-    """Conclude a specimen a round, as every run is concluded; nobody is told of it. `labels` are those of source and cache."""
-    unheard = replace(registry, listeners=())
+    """Conclude a specimen a round, as every run is concluded. `labels` are those of source and cache.
+
+    Raises InvalidRunError when a report could not be rendered: nothing is known of what is not there.
+    """
     for texts, folder in zip(rounds, folders, strict=True):
-        conclude(build_specimen(texts, *labels), folder, unheard)
+        unwritten = conclude(build_specimen(texts, *labels), folder, registry).unwritten
+        if unwritten:
+            raise InvalidRunError(unwritten[0])
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from jivsbench.app.live import follow_load
 from jivsbench.app.outputs import remove_old_outputs
 from jivsbench.app.partial import LoadStart, salvage_arms
 from jivsbench.app.plans import load_duration_s
-from jivsbench.app.progress import Step
+from jivsbench.app.progress import Note, Step
 from jivsbench.app.rests import find_start_order, is_look, is_renewal, list_rests, needs_more_pairs
 from jivsbench.app.server_access import build_server_access
 from jivsbench.app.servers import Workbench
@@ -117,9 +117,12 @@ def carry_out(
     # Whoever rendered this folder while it was measured has sealed files that were still growing.
     (folder / MANIFEST_FILENAME).unlink(missing_ok=True)
     outcome = conclude(record, folder, bench.registry, inputs=_bring(security))
+    problems = bench.registry.notify_run_finished(record, outcome.summary, outcome.verdict)
+    for problem in (*outcome.unwritten, *problems):
+        bench.listener(Note(problem))
     if interrupted:
         raise InterruptedRunError(f"interrupted: what was measured so far is in {folder}, marked invalid")
-    return outcome
+    return replace(outcome, problems=problems)
 
 
 def _salvage(measured: _Measured, folder: Path) -> None:

@@ -83,8 +83,9 @@ def list_runs(ctx: click.Context, database: str | None, reports_dir: str | None,
     "--check",
     "is_check",
     is_flag=True,
-    help="Exit code 1 when the last change of a figure was for the worse, 4 when no series is long enough to tell.",
+    help="Exit code 1 when the last change of a figure of the newest runs was for the worse, 4 when they are too few to tell.",
 )
+@click.option("--scenario", "scenarios", multiple=True, help="Runs of this scenario alone; may be given again.")
 @database_option
 @reports_option
 @json_option
@@ -93,28 +94,30 @@ def changes(
     ctx: click.Context,
     metrics: tuple[str, ...],
     is_check: bool,
+    scenarios: tuple[str, ...],
     database: str | None,
     reports_dir: str | None,
     as_json: bool,
 ) -> ExitCode:
     """Show where the level of a figure changed, by commit. Runs of other workloads, profiles or machines are never mixed."""
     from jivsbench.app.comparison import parse_criterion
-    from jivsbench.app.history import WATCHED, read_trends
+    from jivsbench.app.history import WATCHED, judge_trends, read_trends
     from jivsbench.cli.terminal import print_json
+    from jivsbench.model.history import HistoryState
 
     figures = [parse_criterion(text, of_blocks=False) for text in metrics]
     wanted = tuple((figure.metric, figure.statistic) for figure in figures) or WATCHED
     with open_store(ctx, database, reports_dir) as store:
-        trends = read_trends(store, wanted)
+        runs = [run for run in store.list_runs() if not scenarios or run.scenario in scenarios]
+        trends = [trend for trend in read_trends(store, wanted) if not scenarios or trend.key.scenario in scenarios]
     if as_json:
         print_json([_describe(trend) for trend in trends])
     else:
         _print(trends)
     if not is_check:
         return ExitCode.PASSED
-    if not any(trend.is_long_enough for trend in trends):
-        return ExitCode.INVALID
-    return ExitCode.GATE_FAILED if any(trend.has_worsened for trend in trends) else ExitCode.PASSED
+    state = judge_trends(runs, trends)
+    return {HistoryState.WORSE: ExitCode.GATE_FAILED, HistoryState.UNKNOWN: ExitCode.INVALID}.get(state, ExitCode.PASSED)
 
 
 def open_store(ctx: click.Context, database: str | None, reports_dir: str | None) -> "HistoryStore":
@@ -145,7 +148,7 @@ def _describe(trend: "Trend") -> dict[str, object]:
     }
 
 
-def _print(trends: "tuple[Trend, ...]") -> None:
+def _print(trends: "list[Trend]") -> None:
     from jivsbench.analysis.change_points import LEAST_RUNS
     from jivsbench.cli.terminal import echo_line
     from jivsbench.model.formatting import format_change

@@ -75,12 +75,20 @@ def finish(outcome: Outcome, *, as_json: bool) -> ExitCode:
                 "gates": [asdict(gate) for gate in outcome.verdict.gates],
                 "figures": [asdict(figure) for figure in outcome.summary.figures],
                 "effects": [asdict(effect) for effect in outcome.summary.effects],
+                "unwritten": outcome.unwritten,
+                "problems": outcome.problems,
                 "report": str(outcome.report),
             }
         )
     else:
         _print(outcome, result_console())
-    return exit_code_of_verdict(outcome.verdict)
+    return exit_code_of_end(outcome)
+
+
+def exit_code_of_end(outcome: Outcome) -> ExitCode:
+    """The verdict's exit code; ENVIRONMENT for a green one of which a report is missing, for whoever reads that hears nothing."""
+    status = exit_code_of_verdict(outcome.verdict)
+    return ExitCode.ENVIRONMENT if outcome.unwritten and status in {ExitCode.PASSED, ExitCode.CONDITIONAL} else status
 
 
 def _print(outcome: Outcome, console: Console) -> None:
@@ -112,8 +120,8 @@ def _print(outcome: Outcome, console: Console) -> None:
         console.print(f"  - {show(reason)}", soft_wrap=True)
     for condition in outcome.verdict.conditions:
         console.print(f"  condition: {show(condition)}", soft_wrap=True)
-    for problem in outcome.problems:
-        console.print(f"  plugin: {show(problem)}", soft_wrap=True)
+    for problem in outcome.unwritten:
+        console.print(f"  report: {show(problem)}", soft_wrap=True)
     console.print(f"report:  {escape(str(outcome.report))}", soft_wrap=True)
 
 

@@ -1,6 +1,7 @@
 """Values of the history: a run in short, its figure, and a place where figures changed."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from jivsbench.model.metrics import Direction, find_metric
 
@@ -74,3 +75,13 @@ class Trend:
     def has_worsened(self) -> bool:
         """True when the last change of level was for the worse."""
         return bool(self.changes) and self.is_worse(self.changes[-1])
+
+
+class HistoryState(StrEnum):
+    """What the history says of today."""
+
+    WORSE = "WORSE"
+    """The last change of a figure was for the worse, in a series that goes on."""
+    UNKNOWN = "UNKNOWN"
+    """Nobody can tell: no series is long enough, or one that was has been taken over by one that is not yet."""
+    STEADY = "STEADY"

@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -63,12 +63,11 @@ def read_start(folder: Path) -> RunStart | None:
         raise ConfigError(f"{file}: {_name_field(exc)}: it was not written by jivsbench, or was changed since") from exc
 
 
-def seal_folder(folder: Path, rendered: Iterable[Report]) -> None:
-    """Write SHA256SUMS. What was measured keeps the hash that was taken first; only files rendered now get a new one."""
+def seal_folder(folder: Path, rendered: Collection[str]) -> None:
+    """Write SHA256SUMS. What was measured keeps the hash that was taken first; only the files rendered now get a new one."""
     found = hash_folder(folder)
-    names = {report.filename for report in rendered}
     manifest = read_manifest(folder)
-    kept = {name: digest for name, digest in manifest.hashes.items() if name not in names} if manifest else {}
+    kept = {name: digest for name, digest in manifest.hashes.items() if name not in rendered} if manifest else {}
     _write(folder, MANIFEST_FILENAME, format_manifest({**found, **kept}))
 
 

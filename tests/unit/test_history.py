@@ -1,7 +1,7 @@
 """The history: runs are stored once, series are never mixed, changes are named by commit."""
 
 import re
-from dataclasses import fields, replace
+from dataclasses import field, fields, make_dataclass, replace
 
 import pytest
 from click.testing import CliRunner
@@ -20,6 +20,7 @@ from jivsbench.model.comparison import ComparisonRule, Criterion
 from jivsbench.model.gate import Unit, Window, WindowKind
 from jivsbench.model.gate_text import parse_gate
 from jivsbench.model.history import HistoryRun
+from jivsbench.model.profile import PoolLimits
 from jivsbench.model.scenario import (
     Arrival,
     FeedFacts,
@@ -116,6 +117,66 @@ def test_a_change_is_named_by_its_commit(tmp_path):
     assert call("changes", "--check", "--metric", "throughput.records rate", "--reports-dir", tmp_path)[0] == ExitCode.INVALID
 
 
+WORSE = [100.0 + place % 3 for place in range(10)] + [150.0 + place % 3 for place in range(10)]
+FLAT = [100.0 + place % 3 for place in range(12)]
+
+
+def later(store, count, *, first=25, value=900.0, outcome="PASSED", scenario="tiny"):
+    """Runs of another series, after all that `fill` stored."""
+    for number in range(first, first + count):
+        shorter = replace(run(number, series="b", outcome=outcome), scenario=scenario)
+        store.add(replace(shorter, run_id=f"{scenario}-{number}"), [figure(value)])
+
+
+@pytest.mark.parametrize(
+    ("levels", "more", "status"),
+    [
+        (FLAT, {"count": 0}, ExitCode.PASSED),
+        # The machine is another one, and five runs say nothing yet, ten times slower as they are.
+        (FLAT, {"count": 5}, ExitCode.INVALID),
+        # A step for the worse in a series that nobody adds to any more.
+        (WORSE, {"count": 5}, ExitCode.INVALID),
+        (WORSE, {"count": 10}, ExitCode.PASSED),
+        (FLAT, {"count": 1, "outcome": "INVALID"}, ExitCode.INVALID),
+        # A scenario that was played once was never watched.
+        (FLAT, {"count": 1, "scenario": "once"}, ExitCode.PASSED),
+        (WORSE, {"count": 1, "scenario": "once"}, ExitCode.GATE_FAILED),
+    ],
+)
+def test_a_check_looks_at_the_series_of_the_newest_runs(tmp_path, levels, more, status):
+    """What ended before is neither green nor red, and too few of the new ones are no answer."""
+    with open_history(None, tmp_path) as store:
+        fill(store, levels)
+        later(store, **more)
+
+    assert call("changes", "--check", "--reports-dir", tmp_path)[0] == status
+
+
+def test_a_check_can_look_at_one_scenario_alone(tmp_path):
+    """An abandoned one that ended worse does not hold up the others."""
+    with open_history(None, tmp_path) as store:
+        fill(store, WORSE)
+        later(store, 10, scenario="other", first=21)
+    reports = ("--reports-dir", tmp_path)
+
+    assert call("changes", "--check", *reports)[0] == ExitCode.GATE_FAILED
+    status, output = call("changes", "--check", "--scenario", "other", *reports)
+    assert status == ExitCode.PASSED
+    assert "tiny" not in output
+    assert call("changes", "--check", "--scenario", "missing", *reports)[0] == ExitCode.INVALID
+
+
+def test_a_load_that_was_ended_early_stands_in_no_line(tmp_path):
+    """It is listed; its figures are of a part of the plan."""
+    record = replace(build_record(build_arm_record()), aborted="gate 'job.errors ratio < 1 % for 5s abort' ended the run")
+    conclude(record, tmp_path / "runs" / "one", load_registry())
+    with open_history(None, tmp_path) as store:
+        assert store_runs(store, tmp_path, ()).added == (record.run_id,)
+
+        assert [stored.run_id for stored in store.list_runs()] == [record.run_id]
+        assert read_trends(store) == ()
+
+
 def test_bundles_are_stored_from_the_reports_folder(tmp_path):
     """Every run is read; one that cannot be read is named and stops no other."""
     record = build_record(build_arm_record())
@@ -207,10 +268,24 @@ def test_what_must_agree_names_the_series():
         replace(record, plan=replace(plan, table_rows=5)),
         replace(record, plan=replace(plan, profiles=(replace(plan.profiles[0], batch_rows=7),))),
         replace(record, environment=replace(environment, cpu_count=64)),
+        replace(record, plan=replace(plan, profiles=(replace(plan.profiles[0], pool=PoolLimits(max_size=3)),))),
     )
 
     assert name_series(record) == name_series(replace(change_arm(record, call_count=5), run_id="x", plan=replace(plan, seed=9)))
-    assert len({name_series(other) for other in (record, *others)}) == 4
+    assert len({name_series(other) for other in (record, *others)}) == 5
+
+
+def test_a_setting_at_its_default_names_no_series():
+    """So a setting that a later version has besides begins no new series for those who leave it alone."""
+    record = build_record(build_arm_record())
+    (profile,) = record.plan.profiles
+    grown = make_dataclass("Profile", [("later", int, field(default=5))], bases=(type(profile),), frozen=True, kw_only=True)
+    settings = {one.name: getattr(profile, one.name) for one in fields(profile)}
+
+    def name(**more) -> str:
+        return name_series(replace(record, plan=replace(record.plan, profiles=(grown(**settings, **more),))))
+
+    assert name() == name_series(record) != name(later=6)
 
 
 PLAIN = build_record(build_arm_record())
