@@ -15,8 +15,11 @@ from jivsbench.results.written import build_part, count, figure, implied_duratio
 NAME: Final = "Gatling statistics"
 _RATE: Final = "meanNumberOfRequestsPerSecond"
 _APPROXIMATE_RATIO: Final = 0.05
-_SCRIPT: Final = re.compile(r"\s*var\s+stats\s*=\s*(\{.*\})", re.DOTALL)
-_BARE_KEY: Final = re.compile(r'([{,]\s*)([A-Za-z_]\w*)\s*:(?=\s*["{\d])')
+_SCRIPT: Final = re.compile(r"\s*var\s+stats\s*=\s*(?=\{)")
+# A name may hold any sign: what stands within quotes is passed over whole.
+_TEXT: Final = r'"(?:[^"\\]|\\.)*"'
+_BRACE: Final = re.compile(rf"{_TEXT}|([{{}}])", re.DOTALL)
+_BARE_KEY: Final = re.compile(rf"{_TEXT}|\b([A-Za-z_]\w*)(?=\s*:)", re.DOTALL)
 
 
 def find_object(text: str) -> str | None:
@@ -25,11 +28,15 @@ def find_object(text: str) -> str | None:
     if match is None:
         return None
     depth = 0
-    for place, sign in enumerate(match[1]):
-        depth += (sign == "{") - (sign == "}")
+    for sign in _BRACE.finditer(text, match.end()):
+        depth += (sign[1] == "{") - (sign[1] == "}")
         if not depth:
-            return _BARE_KEY.sub(r'\1"\2":', match[1][: place + 1])
+            return _BARE_KEY.sub(_quote_key, text[match.end() : sign.end()])
     return None
+
+
+def _quote_key(match: re.Match[str]) -> str:
+    return f'"{match[1]}"' if match[1] else match[0]
 
 
 def is_gatling(document: object) -> bool:

@@ -158,6 +158,17 @@ def test_a_sample_that_cannot_have_happened_is_named_by_its_line(tmp_path):
     assert (relation.rule, relation.part) == (Rule.PARTS, "line 9")
 
 
+@pytest.mark.parametrize("name", ["Login, step: 2", "{id: 5}", "open { here", "close } here", 'say \\"a: {\\"'])
+def test_a_name_in_a_script_of_gatling_may_hold_any_sign(tmp_path, name):
+    """Braces and colons within quotes are part of a name."""
+    text = (FILES / "gatling_stats.js").read_text()
+    (tmp_path / "stats.js").write_text(text.replace('name: "All Requests"', f'name: "{name}"'))
+
+    assert name in (tmp_path / "stats.js").read_text()
+    assert audit(tmp_path / "stats.js").relations
+    assert audit(tmp_path / "stats.js").contradictions == ()
+
+
 PUBLISHED = {
     "generated_by": "simulated load test",
     "after": {
