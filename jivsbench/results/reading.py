@@ -9,7 +9,7 @@ from typing import Any, Final
 from jivsbench.config.mappings import TableMapping
 from jivsbench.errors import ConfigError
 from jivsbench.model.claims import Claims
-from jivsbench.results import gatling, jmeter, k6, locust
+from jivsbench.results import gatling, jmeter, jmeter_log, k6, locust
 from jivsbench.results.table import read_table
 from jivsbench.results.written import load_json, read_text
 
@@ -19,7 +19,7 @@ FORMATS: Final = (
     locust.HISTORY,
     locust.JSON,
     gatling.NAME,
-    jmeter.LOG,
+    jmeter_log.NAME,
     jmeter.AGGREGATE,
     jmeter.STATISTICS,
 )
@@ -69,7 +69,7 @@ def _read_known(text: str) -> tuple[Claims, ...] | None:
     head = rows.fieldnames or ()
     if set(_LOG_HEAD) <= set(head):
         # A line a sample: no list of them beside the text.
-        return jmeter.read_log(rows)
+        return jmeter_log.read_log(rows)
     read = next((read for columns, read in _CSV_HEADS if set(columns) <= set(head)), None)
     return read(list(rows)) if read else None
 
