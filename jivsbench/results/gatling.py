@@ -1,6 +1,7 @@
 """Gatling: `js/stats.json`, `js/stats.js` and `js/global_stats.json` of a report.
 
-Counts are exact, response times whole ms, rates three decimals; percentiles come from a t-digest, which is near and not exact.
+Counts are exact, response times whole ms, rates three decimals; percentiles come from a t-digest, which interpolates, and is near
+and not exact.
 Every rate divides by the time of the whole run, which the report itself does not state: that of the whole implies it.
 The four percentiles are those of Gatling's own configuration, 50, 75, 95 and 99, unless somebody changed it.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from jivsbench.model.claims import Claims, Part, Quantity, Stated
+from jivsbench.results.percentiles import drop_percentiles, hold_percentiles
 from jivsbench.results.written import build_part, count, figure, implied_duration, percent
 
 NAME: Final = "Gatling statistics"
@@ -53,7 +55,8 @@ def read_gatling(document: Mapping[str, Any]) -> tuple[Claims, ...]:
     duration = implied_duration(_read_count(statistics), _read_rate(statistics))
     parts = tuple(_read_statistics(request, duration) for request in requests)
     whole = _read_statistics(statistics, duration)
-    claims = [Claims(NAME, whole, parts, is_partition=bool(parts), percentile_error_ratio=_APPROXIMATE_RATIO)]
+    claims = [Claims(NAME, drop_percentiles(whole), parts, is_partition=bool(parts))]
+    claims += hold_percentiles(NAME, whole, parts, _APPROXIMATE_RATIO)
     return (*claims, *(groups for each in (statistics, *requests) for groups in _read_groups(each)))
 
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from jivsbench.model.claims import Claims, Part, Quantity, Stated
+from jivsbench.results.percentiles import drop_percentiles, hold_percentiles
 from jivsbench.results.written import build_part, count, figure, percent
 
 AGGREGATE: Final = "JMeter aggregate report"
 STATISTICS: Final = "JMeter statistics.json"
-# The dashboard keeps the last 20,000 samples of each label for its percentiles, and interpolates between two of them.
+# The dashboard keeps the last 20,000 samples of each label for its percentiles.
 _WINDOW: Final = 20_000
-_INTERPOLATED_RATIO: Final = 0.05
+_SEARCHED: Final = 10**8
 
 
 def is_statistics(document: object) -> bool:
@@ -26,19 +27,41 @@ def is_statistics(document: object) -> bool:
 def read_statistics(document: Mapping[str, Mapping[str, Any]]) -> tuple[Claims, ...]:
     """What the dashboard states of each label and of all."""
     parts = tuple(_read_entry(entry) for name, entry in document.items() if name != "Total")
-    whole = _read_entry(document["Total"]) if "Total" in document else None
-    counted = whole.get(Quantity.TRIED) if whole else None
-    if whole is not None and counted and counted.value > _WINDOW:
-        whole = Part(whole.name, tuple(known for known in whole.figures if not known[0].value.startswith("p")))
-    claims = Claims(STATISTICS, whole, parts, is_partition=whole is not None, percentile_error_ratio=_INTERPOLATED_RATIO)
-    return (claims,)
+    if "Total" not in document:
+        return (Claims(STATISTICS, None, parts),)
+    whole = _read_entry(document["Total"])
+    counted = whole.get(Quantity.TRIED)
+    held = drop_percentiles(whole) if counted and counted.value > _WINDOW else whole
+    return _hold(STATISTICS, held, parts, is_partition=not _may_hold_controllers(whole, parts))
 
 
 def read_aggregate(rows: Sequence[Mapping[str, str]]) -> tuple[Claims, ...]:
     """What an aggregate report states."""
     parts = tuple(_read_line(row) for row in rows if row["Label"] != "TOTAL")
     whole = next((_read_line(row) for row in rows if row["Label"] == "TOTAL"), None)
-    return (Claims(AGGREGATE, whole, parts, is_partition=whole is not None, percentile_error_ratio=_INTERPOLATED_RATIO),)
+    return _hold(AGGREGATE, whole, parts, is_partition=True) if whole is not None else (Claims(AGGREGATE, None, parts),)
+
+
+def _hold(name: str, whole: Part, parts: tuple[Part, ...], *, is_partition: bool) -> tuple[Claims, ...]:
+    return (
+        Claims(name, drop_percentiles(whole), parts, is_partition=is_partition),
+        *hold_percentiles(name, whole, parts),
+    )
+
+
+def _may_hold_controllers(whole: Part, parts: Sequence[Part]) -> bool:
+    """Whether some entries can be transaction controllers, which the dashboard leaves out of its total and does not mark."""
+    total = whole.get(Quantity.TRIED)
+    known = [int(tried.value) for part in parts if (tried := part.get(Quantity.TRIED)) is not None]
+    excess = sum(known) - int(total.value) if total is not None else 0
+    if not 0 < excess <= _SEARCHED:
+        return excess > 0
+    # Bit n is set when some of the counts add up to n.
+    sums = 1
+    for tried_here in known:
+        if 0 < tried_here <= excess:
+            sums |= (sums << tried_here) & ((1 << (excess + 1)) - 1)
+    return bool(sums >> excess & 1)
 
 
 def _read_entry(entry: Mapping[str, Any]) -> Part:
