@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ FORMATS: Final = (
     jmeter.AGGREGATE,
     jmeter.STATISTICS,
 )
+# JMeter's `jmeter.save.saveservice.default_delimiter` may be any sign.
+_LOG_DELIMITER: Final = re.compile(r"timeStamp([^\w\s\"]|\t)elapsed\1")
 _LOG_HEAD: Final = ("timeStamp", "elapsed", "label", "success")
 _Reader = Callable[[Sequence[Mapping[str, str]]], tuple[Claims, ...]]
 _CSV_HEADS: Final[tuple[tuple[tuple[str, ...], _Reader], ...]] = (
@@ -65,7 +68,8 @@ def _read_known(text: str) -> tuple[Claims, ...] | None:
     script = gatling.find_object(text)
     if script is not None or text.lstrip().startswith(("{", "[")):
         return _read_json(load_json(script or text))
-    rows = csv.DictReader(io.StringIO(text))
+    delimiter = _LOG_DELIMITER.match(text)
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter[1] if delimiter else ",")
     head = rows.fieldnames or ()
     if set(_LOG_HEAD) <= set(head):
         # A line a sample: no list of them beside the text.

@@ -139,6 +139,19 @@ def test_a_comma_parts_thousands_or_nothing(cell, value):
     assert parse_number(cell) == value
 
 
+def test_events_without_a_time_are_in_no_average_of_locust(tmp_path):
+    """They are counted, their own entry has 0 for every time, and the whole's average is that of the others."""
+    head = (FILES / "locust_stats.csv").read_text().splitlines()[0]
+    asked = "10,0,100,100.0,90,110,2.0,1.0,0.0,100,100,100,100,110,110,110,110,110,110,110"
+    sent = "10,0,0,0.0,0,0,2.0,1.0,0.0,0,0,0,0,0,0,0,0,0,0,0"
+    whole = "20,0,100,100.0,90,110,2.0,2.0,0.0,90,90,90,90,110,110,110,110,110,110,110"
+    (tmp_path / "stats.csv").write_text(f"{head}\nGET,/a,{asked}\nWS,sent,{sent}\n,Aggregated,{whole}\n")
+    (tmp_path / "wrong.csv").write_text(f"{head}\nGET,/a,{asked}\nWS,sent,{sent.replace('10', '11', 1)}\n,Aggregated,{whole}\n")
+
+    assert audit(tmp_path / "stats.csv").contradictions == ()
+    assert Rule.SUMS in {relation.rule for relation in audit(tmp_path / "wrong.csv").contradictions}
+
+
 def test_a_log_of_samples_states_nothing_of_itself_but_how_long_they_took():
     """Counts and means of the same samples always agree: whether so much fits into the time is the only question."""
     rules = {(relation.rule, relation.part[:4]) for relation in audit(FILES / "jmeter_log.csv").relations}

@@ -96,3 +96,19 @@ def test_every_machine_of_a_distributed_test_has_its_own_threads(tmp_path, place
 
     assert audit_log(tmp_path, *rows) == []
     assert "at most allThreads on 2 machines 4 can be" in audit_log(tmp_path, *rows, *more)[0]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_log_with_another_delimiter_is_read(tmp_path, delimiter):
+    """As `jmeter.save.saveservice.default_delimiter` says."""
+    rows = [row_of(0, 9, "GET"), row_of(9, 3, "GET", latency=5)]
+    (tmp_path / "log.csv").write_text("\n".join([HEAD, *rows]).replace(",", delimiter))
+
+    assert len(join_audits(map(audit_claims, read_claims(tmp_path / "log.csv"))).contradictions) == 1
+
+
+def test_threads_of_a_pool_are_no_machines(tmp_path):
+    """What a browser's pool downloads bears other names, and makes no more users of one."""
+    rows = [row_of(start, 90, f"{thread}", f"pool-{thread}-thread-1") for start in range(0, 3_000, 100) for thread in (1, 2)]
+
+    assert "at most allThreads 1 can be" in audit_log(tmp_path, *rows)[0]
