@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from jivsbench.app.audit import audit_file
-from jivsbench.app.conclusion import Outcome, find_run, judge_as_written
+from jivsbench.app.conclusion import Outcome, find_run, judge_as_written, refuse_changed
 from jivsbench.config.profiles import NAME, NAME_RULE
 from jivsbench.errors import ConfigError, UnknownNameError, UsageError
 from jivsbench.model.summary import Report, VerdictOutcome
@@ -71,12 +71,17 @@ def list_promotions(reports_dir: Path) -> tuple[Promotion, ...]:
 
 
 def find_baseline(reports_dir: Path, name: str) -> Path:
-    """The folder of a scenario's baseline, or of any run by its path or id; its sums are verified first."""
+    """The folder of a scenario's baseline, or of any run by its path or id; what is read of it is held against its sums first.
+
+    A run that an older version wrote has none, and neither has a `run.json` that was taken out of its folder. A baseline without
+    sums is refused.
+    """
     place = reports_dir / "baselines" / name
     # A path would lead out of the folder of baselines, to whatever it names.
     if place not in (reports_dir / "baselines").glob("*") or not place.is_dir():
         run = find_run(reports_dir, name)
         if run.exists():
+            refuse_changed(run)
             return run
         raise UnknownNameError.among("baseline or run", name, [promotion.scenario for promotion in list_promotions(reports_dir)])
     manifest = read_manifest(place)

@@ -148,7 +148,7 @@ def render_again(folder: Path, registry: Registry, gates: Sequence[Gate] | None 
 
     Raises ConfigError when the run's own file was changed.
     """
-    _refuse_changed(folder)
+    refuse_changed(folder)
     with require_figures(folder):
         return conclude(read_or_rebuild(folder), folder, registry, gates, inputs)
 
@@ -160,23 +160,28 @@ def render_as_written(folder: Path, registry: Registry) -> Outcome:
     """
     if not (folder / RUN_FILENAME).is_file():
         return render_again(folder, registry)
-    _refuse_changed(folder)
+    refuse_changed(folder)
     run = read_run(folder)
     with require_figures(folder):
         return conclude(run.record, folder, registry, run.verdict.asked, run.verdict.inputs)
 
 
-def _refuse_changed(folder: Path) -> None:
-    """Rendering would write the change of a run's own file over its trace, and new sums over damaged ones."""
-    manifest = read_manifest(folder)
+def refuse_changed(run: Path) -> None:
+    """Raise ConfigError for a run's own file, or its folder, that is not as its sums say. One without sums has nothing to hold.
+
+    Rendering would write the change over its trace, and new sums over damaged ones.
+    """
+    file = run / RUN_FILENAME if run.is_dir() else run
+    manifest = read_manifest(file.parent)
     if manifest is None:
         return
     if manifest.damaged:
         raise ConfigError(
-            f"{folder / MANIFEST_FILENAME} is damaged ({manifest.damaged[0]} names no file with its SHA-256): "
-            f"see what still holds with 'jivsbench audit {folder}', and bring the file back as it was"
+            f"{file.parent / MANIFEST_FILENAME} is damaged ({manifest.damaged[0]} names no file with its SHA-256): "
+            f"see what still holds with 'jivsbench audit {file.parent}', and bring the file back as it was"
         )
-    if find_changes(folder, {name: digest for name, digest in manifest.hashes.items() if name == RUN_FILENAME}):
+    if find_changes(file.parent, {name: digest for name, digest in manifest.hashes.items() if name == file.name}):
         raise ConfigError(
-            f"{folder / RUN_FILENAME} is not as it was written (SHA-256 differs): see what with 'jivsbench audit {folder}'"
+            f"{file} is not as it was written (SHA-256 differs): see what with 'jivsbench audit {file.parent}', "
+            "and bring it back as it was"
         )

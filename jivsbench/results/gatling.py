@@ -1,6 +1,7 @@
 """Gatling: `js/stats.json`, `js/stats.js` and `js/global_stats.json` of a report.
 
-Counts are exact, response times whole ms, rates three decimals; percentiles come from a t-digest, which is near and not exact.
+Counts are exact, response times whole ms, rates three decimals; percentiles come from a t-digest, which interpolates, and is near
+and not exact.
 Every rate divides by the time of the whole run, which the report itself does not state: that of the whole implies it.
 The four percentiles are those of Gatling's own configuration, 50, 75, 95 and 99, unless somebody changed it.
 """
@@ -10,13 +11,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from jivsbench.model.claims import Claims, Part, Quantity, Stated
+from jivsbench.results.percentiles import drop_percentiles, hold_percentiles
 from jivsbench.results.written import build_part, count, figure, implied_duration, percent
 
 NAME: Final = "Gatling statistics"
 _RATE: Final = "meanNumberOfRequestsPerSecond"
 _APPROXIMATE_RATIO: Final = 0.05
-_SCRIPT: Final = re.compile(r"\s*var\s+stats\s*=\s*(\{.*\})", re.DOTALL)
-_BARE_KEY: Final = re.compile(r'([{,]\s*)([A-Za-z_]\w*)\s*:(?=\s*["{\d])')
+_SCRIPT: Final = re.compile(r"\s*var\s+stats\s*=\s*(?=\{)")
+# A name may hold any sign: what stands within quotes is passed over whole.
+_TEXT: Final = r'"(?:[^"\\]|\\.)*"'
+_BRACE: Final = re.compile(rf"{_TEXT}|([{{}}])", re.DOTALL)
+_BARE_KEY: Final = re.compile(rf"{_TEXT}|\b([A-Za-z_]\w*)(?=\s*:)", re.DOTALL)
 
 
 def find_object(text: str) -> str | None:
@@ -25,11 +30,15 @@ def find_object(text: str) -> str | None:
     if match is None:
         return None
     depth = 0
-    for place, sign in enumerate(match[1]):
-        depth += (sign == "{") - (sign == "}")
+    for sign in _BRACE.finditer(text, match.end()):
+        depth += (sign[1] == "{") - (sign[1] == "}")
         if not depth:
-            return _BARE_KEY.sub(r'\1"\2":', match[1][: place + 1])
+            return _BARE_KEY.sub(_quote_key, text[match.end() : sign.end()])
     return None
+
+
+def _quote_key(match: re.Match[str]) -> str:
+    return f'"{match[1]}"' if match[1] else match[0]
 
 
 def is_gatling(document: object) -> bool:
@@ -46,7 +55,8 @@ def read_gatling(document: Mapping[str, Any]) -> tuple[Claims, ...]:
     duration = implied_duration(_read_count(statistics), _read_rate(statistics))
     parts = tuple(_read_statistics(request, duration) for request in requests)
     whole = _read_statistics(statistics, duration)
-    claims = [Claims(NAME, whole, parts, is_partition=bool(parts), percentile_error_ratio=_APPROXIMATE_RATIO)]
+    claims = [Claims(NAME, drop_percentiles(whole), parts, is_partition=bool(parts))]
+    claims += hold_percentiles(NAME, whole, parts, _APPROXIMATE_RATIO)
     return (*claims, *(groups for each in (statistics, *requests) for groups in _read_groups(each)))
 
 

@@ -1,24 +1,18 @@
-"""JMeter: the sample log (CSV, `-l`), the aggregate report (CSV) and the dashboard's `statistics.json`.
+"""JMeter: the aggregate report (CSV) and the dashboard's `statistics.json`."""
 
-A sample log states no figures of its own but the samples: what is audited is whether they can have happened. Rows of transaction
-controllers repeat the time of the samples within them and are left out.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from jivsbench.errors import ConfigError
-from jivsbench.model.claims import Claims, Part, Quantity, Stated, Workload
-from jivsbench.results.written import build_part, count, figure, parse_number, percent
+from jivsbench.model.claims import Claims, Part, Quantity, Stated
+from jivsbench.results.percentiles import drop_percentiles, hold_percentiles
+from jivsbench.results.written import build_part, count, figure, percent
 
-LOG: Final = "JMeter sample log"
 AGGREGATE: Final = "JMeter aggregate report"
 STATISTICS: Final = "JMeter statistics.json"
-# The dashboard keeps the last 20,000 samples of each label for its percentiles, and interpolates between two of them.
+# The dashboard keeps the last 20,000 samples of each label for its percentiles.
 _WINDOW: Final = 20_000
-_INTERPOLATED_RATIO: Final = 0.05
-_TRANSACTION: Final = "Number of samples in transaction"
+_SEARCHED: Final = 10**8
 
 
 def is_statistics(document: object) -> bool:
@@ -33,115 +27,41 @@ def is_statistics(document: object) -> bool:
 def read_statistics(document: Mapping[str, Mapping[str, Any]]) -> tuple[Claims, ...]:
     """What the dashboard states of each label and of all."""
     parts = tuple(_read_entry(entry) for name, entry in document.items() if name != "Total")
-    whole = _read_entry(document["Total"]) if "Total" in document else None
-    counted = whole.get(Quantity.TRIED) if whole else None
-    if whole is not None and counted and counted.value > _WINDOW:
-        whole = Part(whole.name, tuple(known for known in whole.figures if not known[0].value.startswith("p")))
-    claims = Claims(STATISTICS, whole, parts, is_partition=whole is not None, percentile_error_ratio=_INTERPOLATED_RATIO)
-    return (claims,)
+    if "Total" not in document:
+        return (Claims(STATISTICS, None, parts),)
+    whole = _read_entry(document["Total"])
+    counted = whole.get(Quantity.TRIED)
+    held = drop_percentiles(whole) if counted and counted.value > _WINDOW else whole
+    return _hold(STATISTICS, held, parts, is_partition=not _may_hold_controllers(whole, parts))
 
 
 def read_aggregate(rows: Sequence[Mapping[str, str]]) -> tuple[Claims, ...]:
     """What an aggregate report states."""
     parts = tuple(_read_line(row) for row in rows if row["Label"] != "TOTAL")
     whole = next((_read_line(row) for row in rows if row["Label"] == "TOTAL"), None)
-    return (Claims(AGGREGATE, whole, parts, is_partition=whole is not None, percentile_error_ratio=_INTERPOLATED_RATIO),)
+    return _hold(AGGREGATE, whole, parts, is_partition=True) if whole is not None else (Claims(AGGREGATE, None, parts),)
 
 
-def read_log(rows: Iterable[Mapping[str, str]]) -> tuple[Claims, ...]:
-    """What the samples of a log amount to. Raises ConfigError for a line that is no sample."""
-    total = _Total()
-    labels: dict[str, _Total] = {}
-    for number, row in enumerate(rows, start=2):
-        if (row.get("responseMessage") or "").startswith(_TRANSACTION):
-            continue
-        sample = _read_sample(number, row)
-        total.add(sample)
-        labels.setdefault(row.get("label") or "", _Total()).add(sample)
-    parts = tuple(part.build(name) for name, part in (("all samples", total), *labels.items()))
-    users = (Workload("this file", (("users", str(total.users)),)),) if total.users else ()
-    return (Claims(LOG, None, parts, workloads=users), *total.list_impossible())
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    line: int
-    start_ms: int
-    elapsed_ms: int
-    latency_ms: int | None
-    connect_ms: int | None
-    users: int
-
-
-@dataclass(slots=True)
-class _Total:
-    """Samples counted together. What cannot have happened is kept as it stands."""
-
-    tried: int = 0
-    busy_ms: int = 0
-    most_ms: int = 0
-    first_ms: int = 0
-    last_ms: int = 0
-    users: int = 0
-    worst: list[_Sample] = field(default_factory=list)
-
-    def add(self, sample: _Sample) -> None:
-        end_ms = sample.start_ms + sample.elapsed_ms
-        self.first_ms = min(self.first_ms, sample.start_ms) if self.tried else sample.start_ms
-        self.last_ms, self.most_ms = max(self.last_ms, end_ms), max(self.most_ms, sample.elapsed_ms)
-        self.tried += 1
-        self.busy_ms += sample.elapsed_ms
-        self.users = max(self.users, sample.users)
-        ladder = [part for part in (sample.connect_ms, sample.latency_ms, sample.elapsed_ms) if part is not None]
-        if ladder != sorted(ladder) or not self.worst:
-            self.worst.append(sample)
-
-    def build(self, name: str) -> Part:
-        """What can fail: counts and means of the same samples agree whatever they say, so they prove nothing."""
-        return build_part(
-            name,
-            [
-                (Quantity.MAX_MS, Stated("greatest elapsed", self.most_ms)),
-                (Quantity.BUSY_S, Stated("sum of elapsed", self.busy_ms / 1000, self.tried / 1000)),
-                (Quantity.DURATION_S, Stated("first start to last end", (self.last_ms - self.first_ms) / 1000, 0.001)),
-                (Quantity.USERS, Stated("allThreads", self.users) if self.users else None),
-            ],
-        )
-
-    def list_impossible(self) -> Iterator[Claims]:
-        """Samples whose parts take longer than the whole, and one that stands for all others."""
-        for sample in self.worst:
-            figures = (
-                (Quantity.MIN_MS, sample.connect_ms, "Connect"),
-                (Quantity.P50_MS, sample.latency_ms, "Latency"),
-                (Quantity.MAX_MS, sample.elapsed_ms, "elapsed"),
-            )
-            part = build_part(
-                f"line {sample.line}",
-                [(quantity, None if value is None else Stated(name, value)) for quantity, value, name in figures],
-            )
-            yield Claims(LOG, None, (part,))
-
-
-def _read_sample(line: int, row: Mapping[str, str]) -> _Sample:
-    start, elapsed = parse_number(row.get("timeStamp")), parse_number(row.get("elapsed"))
-    if start is None or elapsed is None:
-        raise ConfigError(
-            f"line {line} has no timeStamp in ms or no elapsed: save the log with jmeter.save.saveservice.timestamp_format=ms"
-        )
-
-    def optional(column: str) -> int | None:
-        number = parse_number(row.get(column))
-        return None if number is None else int(number)
-
-    return _Sample(
-        line,
-        int(start),
-        int(elapsed),
-        optional("Latency"),
-        optional("Connect"),
-        optional("allThreads") or 0,
+def _hold(name: str, whole: Part, parts: tuple[Part, ...], *, is_partition: bool) -> tuple[Claims, ...]:
+    return (
+        Claims(name, drop_percentiles(whole), parts, is_partition=is_partition),
+        *hold_percentiles(name, whole, parts),
     )
+
+
+def _may_hold_controllers(whole: Part, parts: Sequence[Part]) -> bool:
+    """Whether some entries can be transaction controllers, which the dashboard leaves out of its total and does not mark."""
+    total = whole.get(Quantity.TRIED)
+    known = [int(tried.value) for part in parts if (tried := part.get(Quantity.TRIED)) is not None]
+    excess = sum(known) - int(total.value) if total is not None else 0
+    if not 0 < excess <= _SEARCHED:
+        return excess > 0
+    # Bit n is set when some of the counts add up to n.
+    sums = 1
+    for tried_here in known:
+        if 0 < tried_here <= excess:
+            sums |= (sums << tried_here) & ((1 << (excess + 1)) - 1)
+    return bool(sums >> excess & 1)
 
 
 def _read_entry(entry: Mapping[str, Any]) -> Part:

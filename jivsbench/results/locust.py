@@ -85,6 +85,8 @@ def read_json(document: Sequence[Mapping[str, Any]]) -> tuple[Claims, ...]:
 
 def _read_row(row: Mapping[str, str], duration: Stated | None) -> Part:
     name = f"{row['Type']} {row['Name']}".strip()
+    # Events without a response time are counted, and left out of every average: an entry of them alone has 0 for all times.
+    is_timed = parse_number(row["Average Response Time"]) != 0 or parse_number(row["Max Response Time"]) != 0
     return build_part(
         name,
         [
@@ -93,12 +95,17 @@ def _read_row(row: Mapping[str, str], duration: Stated | None) -> Part:
             (Quantity.TRIED_PER_S, figure("Requests/s", row["Requests/s"])),
             (Quantity.FAILED_PER_S, figure("Failures/s", row["Failures/s"])),
             (Quantity.DURATION_S, duration),
-            (Quantity.MEAN_MS, figure("Average Response Time", row["Average Response Time"])),
-            (Quantity.MIN_MS, figure("Min Response Time", row["Min Response Time"])),
-            (Quantity.MAX_MS, figure("Max Response Time", row["Max Response Time"])),
-            *((quantity, _percentile(key, row.get(key))) for key, quantity in _PERCENTILES.items()),
+            *(_read_times(row) if is_timed else ()),
         ],
     )
+
+
+def _read_times(row: Mapping[str, str]) -> Iterator[tuple[Quantity, Stated | None]]:
+    yield Quantity.MEAN_MS, figure("Average Response Time", row["Average Response Time"])
+    yield Quantity.MIN_MS, figure("Min Response Time", row["Min Response Time"])
+    yield Quantity.MAX_MS, figure("Max Response Time", row["Max Response Time"])
+    for key, quantity in _PERCENTILES.items():
+        yield quantity, _percentile(key, row.get(key))
 
 
 def _percentile(name: str, written: object) -> Stated | None:

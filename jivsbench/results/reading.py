@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 from jivsbench.config.mappings import TableMapping
 from jivsbench.errors import ConfigError
 from jivsbench.model.claims import Claims
-from jivsbench.results import gatling, jmeter, k6, locust
+from jivsbench.results import gatling, jmeter, jmeter_log, k6, locust
 from jivsbench.results.table import read_table
 from jivsbench.results.written import load_json, read_text
 
@@ -19,10 +20,12 @@ FORMATS: Final = (
     locust.HISTORY,
     locust.JSON,
     gatling.NAME,
-    jmeter.LOG,
+    jmeter_log.NAME,
     jmeter.AGGREGATE,
     jmeter.STATISTICS,
 )
+# JMeter's `jmeter.save.saveservice.default_delimiter` may be any sign.
+_LOG_DELIMITER: Final = re.compile(r"timeStamp([^\w\s\"]|\t)elapsed\1")
 _LOG_HEAD: Final = ("timeStamp", "elapsed", "label", "success")
 _Reader = Callable[[Sequence[Mapping[str, str]]], tuple[Claims, ...]]
 _CSV_HEADS: Final[tuple[tuple[tuple[str, ...], _Reader], ...]] = (
@@ -65,11 +68,12 @@ def _read_known(text: str) -> tuple[Claims, ...] | None:
     script = gatling.find_object(text)
     if script is not None or text.lstrip().startswith(("{", "[")):
         return _read_json(load_json(script or text))
-    rows = csv.DictReader(io.StringIO(text))
+    delimiter = _LOG_DELIMITER.match(text)
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter[1] if delimiter else ",")
     head = rows.fieldnames or ()
     if set(_LOG_HEAD) <= set(head):
         # A line a sample: no list of them beside the text.
-        return jmeter.read_log(rows)
+        return jmeter_log.read_log(rows)
     read = next((read for columns, read in _CSV_HEADS if set(columns) <= set(head)), None)
     return read(list(rows)) if read else None
 

@@ -139,6 +139,19 @@ def test_a_comma_parts_thousands_or_nothing(cell, value):
     assert parse_number(cell) == value
 
 
+def test_events_without_a_time_are_in_no_average_of_locust(tmp_path):
+    """They are counted, their own entry has 0 for every time, and the whole's average is that of the others."""
+    head = (FILES / "locust_stats.csv").read_text().splitlines()[0]
+    asked = "10,0,100,100.0,90,110,2.0,1.0,0.0,100,100,100,100,110,110,110,110,110,110,110"
+    sent = "10,0,0,0.0,0,0,2.0,1.0,0.0,0,0,0,0,0,0,0,0,0,0,0"
+    whole = "20,0,100,100.0,90,110,2.0,2.0,0.0,90,90,90,90,110,110,110,110,110,110,110"
+    (tmp_path / "stats.csv").write_text(f"{head}\nGET,/a,{asked}\nWS,sent,{sent}\n,Aggregated,{whole}\n")
+    (tmp_path / "wrong.csv").write_text(f"{head}\nGET,/a,{asked}\nWS,sent,{sent.replace('10', '11', 1)}\n,Aggregated,{whole}\n")
+
+    assert audit(tmp_path / "stats.csv").contradictions == ()
+    assert Rule.SUMS in {relation.rule for relation in audit(tmp_path / "wrong.csv").contradictions}
+
+
 def test_a_log_of_samples_states_nothing_of_itself_but_how_long_they_took():
     """Counts and means of the same samples always agree: whether so much fits into the time is the only question."""
     rules = {(relation.rule, relation.part[:4]) for relation in audit(FILES / "jmeter_log.csv").relations}
@@ -156,6 +169,17 @@ def test_a_sample_that_cannot_have_happened_is_named_by_its_line(tmp_path):
     (relation,) = audit(tmp_path / "log.csv").contradictions
 
     assert (relation.rule, relation.part) == (Rule.PARTS, "line 9")
+
+
+@pytest.mark.parametrize("name", ["Login, step: 2", "{id: 5}", "open { here", "close } here", 'say \\"a: {\\"'])
+def test_a_name_in_a_script_of_gatling_may_hold_any_sign(tmp_path, name):
+    """Braces and colons within quotes are part of a name."""
+    text = (FILES / "gatling_stats.js").read_text()
+    (tmp_path / "stats.js").write_text(text.replace('name: "All Requests"', f'name: "{name}"'))
+
+    assert name in (tmp_path / "stats.js").read_text()
+    assert audit(tmp_path / "stats.js").relations
+    assert audit(tmp_path / "stats.js").contradictions == ()
 
 
 PUBLISHED = {

@@ -156,6 +156,24 @@ def test_a_baseline_that_was_changed_is_refused(tmp_path):
     assert find_baseline(tmp_path, "one") == tmp_path / "runs" / "one"
 
 
+def test_a_run_that_was_changed_is_not_held_against(tmp_path):
+    """By its id, its path or its file; what else lies in its folder was not read, and damaged sums hold nothing."""
+    folder = write(tmp_path, "one", "job.response p95 < 500 ms", roomy).folder
+    (folder / "report.md").write_text("changed")
+    (folder / "copy.json").write_bytes((folder / "run.json").read_bytes())
+    assert find_baseline(tmp_path, "one") == folder
+    path = folder / "run.json"
+    path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
+
+    for name in ("one", str(folder), str(path)):
+        with pytest.raises(ConfigError, match=r"is not as it was written .*: see what with 'jivsbench audit .*bring it back"):
+            find_baseline(tmp_path, name)
+    assert find_baseline(tmp_path, str(folder / "copy.json")) == folder / "copy.json"
+    (folder / "SHA256SUMS").write_text("no sum\n")
+    with pytest.raises(ConfigError, match="SHA256SUMS is damaged"):
+        find_baseline(tmp_path, "one")
+
+
 def test_a_relative_gate_against_a_baseline_has_no_interval(tmp_path):
     """What exists once is answered by its ratio; what needs an interval is INCONCLUSIVE, never green."""
     write(tmp_path, "one", "job.response p95 < 500 ms", roomy)

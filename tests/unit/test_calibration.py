@@ -171,6 +171,28 @@ def test_the_file_keeps_one_entry_a_load_and_machine(tmp_path):
         read_calibrations(tmp_path)
 
 
+@pytest.mark.parametrize("content", ['{"format_version": 3}', '{"format_version": 3, "noise": [1], "calibrations": {}}'])
+def test_a_calibration_of_a_newer_version_is_kept(tmp_path, content):
+    """Whatever its fields are by then: nothing in it is wrong, and nothing is to be thrown away."""
+    path = tmp_path / "calibration.json"
+    path.write_text(content)
+
+    with pytest.raises(ConfigError, match="has format_version 3, this jivsbench reads up to 2: update jivsbench to read it"):
+        read_calibrations(tmp_path)
+    with pytest.raises(ConfigError, match="update jivsbench"):
+        write_calibration(tmp_path, HERE)
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"format_version": true}', '{"format_version": 1}', "[" * 200_000])
+def test_what_is_no_calibration_is_told(tmp_path, content):
+    """Cut off, of another kind, or of an older version: one line, and what to do."""
+    (tmp_path / "calibration.json").write_text(content)
+
+    with pytest.raises(ConfigError, match="move it away and calibrate again"):
+        read_calibrations(tmp_path)
+
+
 def test_a_calibration_of_another_machine_is_refused(tmp_path, monkeypatch):
     """A plan says so; a run says so and goes on without. Another load has none either."""
     settings = Settings(reports_dir=tmp_path)

@@ -22,7 +22,7 @@ class Tone(StrEnum):
 
 
 class Shape(StrEnum):
-    """The shape beside a word; each is one drawing of templates/icons.html."""
+    """The shape beside a word; each is one drawing of `macro icon` in templates/macros.html."""
 
     CHECK = "check"
     TRIANGLE = "triangle"
