@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from jivsbench import __version__
+from jivsbench.cli.blanks import refuse_blanks
 
 _COMMANDS: Final = {
     "demo": "Everything on embedded servers: data, legacy against optimized, checks, verdict, report.",
@@ -39,6 +40,12 @@ _COMMANDS: Final = {
 
 class LazyCommands(click.Group):
     """A group that imports a command's module when the command is called, and knows the helps without it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The whole command line, of which no word may be blank."""
+        if not ctx.resilient_parsing:
+            refuse_blanks(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Every command, in the order of the table."""
