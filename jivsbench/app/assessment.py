@@ -29,6 +29,8 @@ class Assessment:
     waivers: Waivers
     is_vulnerable: bool = False
     """The target was vulnerable on purpose: this says nothing about any service."""
+    earlier: tuple[EarlierResult, ...] | None = None
+    """Of an earlier assessment, for what is new; None when nobody asks."""
 
     @property
     def suppressions(self) -> Suppressions:
@@ -73,7 +75,7 @@ def assess(
     )
 
 
-def write_sarif(path: Path, found: Assessment, earlier: Sequence[EarlierResult] | None) -> None:
+def write_sarif(path: Path, found: Assessment) -> None:
     """Write the results as SARIF 2.1.0. Raises OutputError."""
-    content = render_checks(found.results, found.score, found.suppressions, earlier)
+    content = render_checks(found.results, found.score, found.suppressions, found.earlier)
     write_reports(path.parent, [Report("sarif", path.name, SARIF_TYPE, content)])

@@ -33,12 +33,9 @@ def _run() -> int:
     try:
         return root.main(standalone_mode=False) or ExitCode.PASSED
     except JivsbenchError as exc:
-        from jivsbench.cli.failure import exit_code_of
-        from jivsbench.report.literal import show_in_log
+        from jivsbench.cli.failure import tell_error
 
-        with last_words():
-            click.echo(f"error: {show_in_log(str(exc))}", err=True)
-        return exit_code_of(exc)
+        return tell_error(exc)
     except click.ClickException as exc:
         with last_words():
             exc.show()
