@@ -14,4 +14,5 @@ class ExitCode(IntEnum):
     ENVIRONMENT = 5
     HUNG_UP = 129
     INTERRUPTED = 130
+    UNREAD = 141
     TERMINATED = 143

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from jivsbench.app.data import drop_dataset, load_dataset
-from jivsbench.app.progress import ignore
 from jivsbench.dataset import Dataset
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import load_registry
+from tests.listening import ignore
 
 LOADED_ROWS = 20_000
 

@@ -92,11 +92,6 @@ def share_at_most(found: int, tried: int, confidence: float = CONFIDENCE) -> flo
     return high
 
 
-def share_at_least(found: int, tried: int, confidence: float = CONFIDENCE) -> float:
-    """The lower bound, likewise."""
-    return 1.0 - share_at_most(tried - found, tried, confidence)
-
-
 def _measure(criterion: Criterion, trials: Sequence[Trial], rule: ComparisonRule) -> Noise | None:
     own = ComparisonRule((criterion,), rule.margin_ratio, rule.alpha_ratio, rule.looks)
     deviations: list[float] = []

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from jivsbench.analysis.standards import cover_standards, list_not_run
 from jivsbench.analysis.waiving import Suppressions, Waivers
 from jivsbench.app.checks import score_results
+from jivsbench.app.today import read_today
 from jivsbench.config.controls import load_catalogue
 from jivsbench.model.finding import CheckOutcome, CheckResult, EarlierResult, SecurityScore
 from jivsbench.model.inputs import Inputs, Waiver
@@ -29,6 +29,8 @@ class Assessment:
     waivers: Waivers
     is_vulnerable: bool = False
     """The target was vulnerable on purpose: this says nothing about any service."""
+    earlier: tuple[EarlierResult, ...] | None = None
+    """Of an earlier assessment, for what is new; None when nobody asks."""
 
     @property
     def suppressions(self) -> Suppressions:
@@ -60,20 +62,18 @@ def assess(
     results: Sequence[CheckResult], suppressed: Sequence[Waiver] = (), today: str = "", *, is_vulnerable: bool = False
 ) -> Assessment:
     """Everything that follows from the results on a day, an ISO date; by default today."""
-    # Suppressions end with a day of the calendar, not with the moment a clock of some zone shows.
-    day = today or date.today().isoformat()  # noqa: DTZ011
     catalogue = load_catalogue()
     return Assessment(
         results=tuple(results),
         score=score_results(tuple(results)),
         standards=cover_standards(catalogue, results),
         not_run=list_not_run(catalogue, results),
-        waivers=Waivers(Inputs(day, waivers=tuple(suppressed)), results),
+        waivers=Waivers(Inputs(today or read_today(), waivers=tuple(suppressed)), results),
         is_vulnerable=is_vulnerable,
     )
 
 
-def write_sarif(path: Path, found: Assessment, earlier: Sequence[EarlierResult] | None) -> None:
+def write_sarif(path: Path, found: Assessment) -> None:
     """Write the results as SARIF 2.1.0. Raises OutputError."""
-    content = render_checks(found.results, found.score, found.suppressions, earlier)
+    content = render_checks(found.results, found.score, found.suppressions, found.earlier)
     write_reports(path.parent, [Report("sarif", path.name, SARIF_TYPE, content)])

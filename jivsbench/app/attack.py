@@ -2,11 +2,11 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from jivsbench.app.assessment import Assessment, assess, write_sarif
+from jivsbench.app.assessment import Assessment, assess
 from jivsbench.app.checks import PLAIN, Security, add_missing_guard, attack, build_vulnerable, choose_checks
 from jivsbench.app.data import load_dataset, test_source
 from jivsbench.app.progress import Listener
@@ -36,8 +36,6 @@ class CheckOptions:
     """A file of findings that somebody answers for."""
     baseline: Path | None = None
     """The SARIF of an earlier assessment."""
-    sarif: Path | None = None
-    """Where to write the results as SARIF."""
     advisories: tuple[Path, ...] = ()
     """Advisories in the OSV format."""
     is_vulnerable: bool = False
@@ -66,7 +64,4 @@ def run_security_checks(settings: Settings, registry: Registry, options: CheckOp
             results = add_missing_guard(profile, attack(bench, profile, security, work, variant))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    found = assess(results, suppressed, is_vulnerable=options.is_vulnerable)
-    if options.sarif:
-        write_sarif(options.sarif, found, earlier)
-    return found
+    return replace(assess(results, suppressed, is_vulnerable=options.is_vulnerable), earlier=earlier)

@@ -30,6 +30,11 @@ def plateau_length_s(time_scale: float) -> float:
     return max(PLATEAU_S * time_scale, LEAST_PLATEAU_S)
 
 
+def drain_limit_s(length_s: float) -> float:
+    """How long what is in flight at the end of a plateau may take: as long as the plateau."""
+    return length_s
+
+
 def search_capacity(
     plan: Plan, before: ArmRecord, target: Target, *, spec: LoadSpec, folder: Path, listener: Listener
 ) -> Capacity:
@@ -62,7 +67,8 @@ def _play(spec: LoadSpec, target: Target, place: Path, how: tuple[float, float, 
     stages = (Stage(length_s, is_step=True, rate_per_s=rate),)
     blocks = (Block(0, 0, target.profile.name, length_s * _WASHOUT_SHARE),)
     path = place / INTERVALS_FILENAME
-    load = replace(spec, stages=stages, blocks=blocks, arrival=Arrival.RATE, intervals_path=str(path), drain_limit_s=length_s)
+    load = replace(spec, stages=stages, blocks=blocks, arrival=Arrival.RATE, intervals_path=str(path))
+    load = replace(load, drain_limit_s=drain_limit_s(length_s))
     try:
         make_private_folder(place, may_exist=False)
         outcome = run_load(load, place, listener)

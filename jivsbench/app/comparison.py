@@ -1,14 +1,12 @@
 """`compare`: two live targets in alternating blocks, judged by a rule that is fixed before the first request."""
 
 import math
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
-from jivsbench import __version__
 from jivsbench.analysis.alpha_spending import nominal_levels
 from jivsbench.analysis.effects import CONFIDENCE
 from jivsbench.analysis.signed_rank import least_pairs
@@ -25,15 +23,15 @@ from jivsbench.config import Settings, find_profile, scenario_folders
 from jivsbench.config.gate_files import load_gates
 from jivsbench.dataset import TABLE
 from jivsbench.errors import GateError, UnknownNameError, UsageError
-from jivsbench.extract.guards import require_guards
+from jivsbench.extract.guards import require_guard_names, require_guards
 from jivsbench.model.comparison import LEAST_ALPHA, ComparisonRule, Criterion
 from jivsbench.model.gate import WHOLE, Gate
 from jivsbench.model.gate_text import check_gate, check_question, format_gate
 from jivsbench.model.metrics import CATALOGUE, OPERATION_METRIC, Metric, find_metric
 from jivsbench.model.profile import Profile
-from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, ArmRuntime, Environment
+from jivsbench.model.record import SAME_NAME_A, SAME_NAME_B, Environment
 from jivsbench.model.scenario import Scenario, Stage, WorkloadSpec
-from jivsbench.plugins import Registry, load_registry
+from jivsbench.plugins import Registry, find_wanted
 
 WORKLOAD: Final = "extraction"
 DEFAULT_CRITERION: Final = "job.response mean"
@@ -261,16 +259,15 @@ def choose_arms(settings: Settings, registry: Registry, choices: Sequence[ArmCho
 def _choose(settings: Settings, registry: Registry, choice: ArmChoice) -> tuple[Profile, Stack]:
     profile = find_profile(settings, choice.profile)
     plugins, disabled = choice.plugins, choice.disabled_plugins
+    named, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
     if choice.environment is not None:
         python = find_python(choice.environment)
-        named, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
-        runtime = ask_environment(python, named, without, settings.plugins_lock)
-        return profile, Stack(python, runtime, plugins, disabled)
+        return profile, Stack(python, ask_environment(python, named, without, settings.plugins_lock), plugins, disabled)
     if not (plugins or disabled):
         require_guards(profile, registry.guards)
         return profile, SAME
-    extra, without = (*settings.plugins, *plugins), (*settings.disabled_plugins, *disabled)
-    own = load_registry(extra_modules=extra, disabled=without, plugins_lock=settings.plugins_lock)
-    require_guards(profile, own.guards)
-    runtime = ArmRuntime(__version__, platform.python_version(), own.plugins, is_own_environment=False)
+    # A misspelled name is said as such; it imports nothing.
+    find_wanted(extra_modules=named, disabled=without)
+    runtime = ask_environment(None, named, without, settings.plugins_lock)
+    require_guard_names(profile, runtime.guards)
     return profile, Stack(None, runtime, plugins, disabled)

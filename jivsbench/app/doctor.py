@@ -44,29 +44,26 @@ def diagnose(settings: Settings, registry: Registry) -> Iterator[Diagnosis]:
     yield Diagnosis("python", is_good=True, is_fatal=False, found=sys.version.split()[0])
     offers = f"{len(registry.plugins)} loaded; guards: {', '.join(guard.name for guard in registry.guards) or 'none'}"
     yield Diagnosis("plugins", bool(registry.guards), is_fatal=not registry.guards, found=offers)
-    source = named_source(settings, registry)
-    if source is None:
-        yield _look("embedded PostgreSQL", lambda: f"no source is named, this one is used: {find_postgres_programs()}")
-    else:
-        yield from _diagnose_source(registry, source)
+    yield from _diagnose_source(settings, registry)
     yield _diagnose_cache(settings, registry)
     yield _look("reports folder", lambda: _find_writable(settings.reports_dir))
 
 
-def _diagnose_source(registry: Registry, source: DataSource) -> Iterator[Diagnosis]:
-    label = format_url_without_secret(source.url)
-
-    def describe() -> str:
-        facts = test_source(registry, source)
-        limit = f", {facts.max_connections} connections" if facts.max_connections else ""
-        user = f", user {facts.user}" if facts.user else ""
-        return f"{label}: {facts.product} {facts.version}{user}{limit}"
-
-    reached = _look("source", describe)
-    yield reached
-    if not reached.is_good:
+def _diagnose_source(settings: Settings, registry: Registry) -> Iterator[Diagnosis]:
+    try:
+        source = named_source(settings, registry)
+        facts = test_source(registry, source) if source else None
+    except JivsbenchError as exc:
+        yield Diagnosis("source", is_good=False, is_fatal=True, found=str(exc))
         return
-    yield _look_at_grants(registry, source)
+    if source is None or facts is None:
+        yield _look("embedded PostgreSQL", lambda: f"no source is named, this one is used: {find_postgres_programs()}")
+        return
+    limit = f", {facts.max_connections} connections" if facts.max_connections else ""
+    user = f", user {facts.user}" if facts.user else ""
+    found = f"{format_url_without_secret(source.url)}: {facts.product} {facts.version}{user}{limit}"
+    yield Diagnosis("source", is_good=True, is_fatal=False, found=found)
+    yield _look_at_grants(registry, source, may_write=facts.may_write)
     try:
         yield Diagnosis("test data", True, is_fatal=False, found=f"{count_rows(registry, source, TABLE):,} rows in {TABLE}")
     except MissingObjectError:
@@ -77,8 +74,7 @@ def _diagnose_source(registry: Registry, source: DataSource) -> Iterator[Diagnos
         yield Diagnosis("test data", is_good=False, is_fatal=False, found=str(exc))
 
 
-def _look_at_grants(registry: Registry, source: DataSource) -> Diagnosis:
-    may_write = test_source(registry, source).may_write
+def _look_at_grants(registry: Registry, source: DataSource, *, may_write: bool | None) -> Diagnosis:
     try:
         excess = find_excess_privileges(registry, source)
     except JivsbenchError as exc:
@@ -105,14 +101,16 @@ def _diagnose_cache(settings: Settings, registry: Registry) -> Diagnosis:
 
 
 def _find_writable(folder: Path) -> str:
-    nearest = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    nearest = folder
     try:
+        # Below a folder that may not be entered, even whether there is one is an error.
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         probe = nearest / ".jivsbench-write-probe"
         probe.touch(exist_ok=False)
         probe.unlink()
+        free_bytes = shutil.disk_usage(nearest).free
     except OSError as exc:
         raise OutputError(f"{nearest} cannot be written ({exc.strerror}): choose another folder with --reports-dir") from exc
-    free_bytes = shutil.disk_usage(nearest).free
     if free_bytes < _FREE_BYTES:
         raise OutputError(f"{nearest} has {free_bytes / 2**30:.1f} GiB free, a run may need {_FREE_BYTES / 2**30:.0f}: make room")
     return f"{folder}: writable, {free_bytes / 2**30:.1f} GiB free"

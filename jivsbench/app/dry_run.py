@@ -12,12 +12,16 @@ from typing import Final
 
 from jivsbench.analysis.capacity import MOST_PLATEAUS
 from jivsbench.analysis.schedule import Step, list_steps
-from jivsbench.app.capacity import plateau_length_s
+from jivsbench.app.capacity import drain_limit_s, plateau_length_s
+from jivsbench.app.checks import choose_checks
 from jivsbench.app.derived_sources import describe_sources
+from jivsbench.app.outputs import KEPT_S
 from jivsbench.app.scenarios import RunOptions, find_scaled
 from jivsbench.config import Settings, find_profile
+from jivsbench.config.gate_files import load_suppressions
 from jivsbench.dataset import Dataset
 from jivsbench.extract.guards import require_guards
+from jivsbench.load.spec import DRAIN_LIMIT_S
 from jivsbench.model.arrivals import expected_arrivals
 from jivsbench.model.gate_text import format_gate
 from jivsbench.model.profile import Profile
@@ -25,7 +29,6 @@ from jivsbench.model.scenario import Arrival, MixAction, OfferedSource, Question
 from jivsbench.model.table import ExtractionRequest
 from jivsbench.plugins import Registry
 
-DRAIN_LIMIT_S: Final = 30.0
 _SAMPLE_ROWS: Final = 1_000
 _EXTRACTION_REQUESTS: Final = 4
 """create, start, wait, statistics; a long poll is asked again every 10 s."""
@@ -66,6 +69,10 @@ def plan_dry_run(settings: Settings, registry: Registry, options: RunOptions) ->
     scenario = find_scaled(registry, options)
     profile = find_profile(settings, options.profile)
     require_guards(profile, registry.guards)
+    if options.with_checks:
+        choose_checks(registry)
+    if options.suppressions:
+        load_suppressions(options.suppressions)
     return DryRun(
         scenario=scenario.name,
         title=scenario.title,
@@ -108,15 +115,17 @@ def _list_costs(scenario: Scenario, profile: Profile, options: RunOptions, *, is
             "output",
             _times(iterations_with_rows, rows * row_bytes),
             "bytes",
-            f"{row_bytes:.0f} bytes a row, measured on {_SAMPLE_ROWS:,} seeded rows; outputs are removed after 15 s",
+            f"{row_bytes:.0f} bytes a row, measured on {_SAMPLE_ROWS:,} seeded rows; outputs are removed after {KEPT_S:.0f} s",
             is_most,
         ),
     ]
     if Question.CAPACITY in scenario.questions:
         length_s = plateau_length_s(options.time_scale)
-        most_s = MOST_PLATEAUS * length_s
-        how = f"after the stages, at most {MOST_PLATEAUS} plateaus of {length_s:g} s each, whose requests and rows come on top"
-        costs.append(Cost("capacity", most_s, "s", how, is_most=True))
+        how = (
+            f"after the stages, at most {MOST_PLATEAUS} plateaus of {length_s:g} s each and as long again for what is in flight "
+            "at the end of each; their requests and rows come on top"
+        )
+        costs.append(Cost("capacity", MOST_PLATEAUS * (length_s + drain_limit_s(length_s)), "s", how, is_most=True))
     if is_embedded:
         costs.append(
             Cost("test data", options.data_rows, "rows", "loaded into an embedded PostgreSQL before the load; gone afterwards")

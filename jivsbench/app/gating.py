@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from jivsbench.app.baselines import find_baseline
 from jivsbench.app.conclusion import Outcome, find_run, judge_again, render_again
 from jivsbench.app.partial import read_or_rebuild
+from jivsbench.app.today import read_today
 from jivsbench.config import Settings, scenario_folders
 from jivsbench.config.gate_files import load_gates, load_sections, load_suppressions, load_waivers
 from jivsbench.config.scenarios import QUALITY_GATE
@@ -58,8 +58,7 @@ def _read_inputs(options: GateOptions) -> Inputs | None:
     waivers = load_waivers(options.waivers) if options.waivers else ()
     suppressions = load_suppressions(options.suppressions) if options.suppressions else ()
     return Inputs(
-        # Waivers end with a day of the calendar, not with the moment a clock of some zone shows.
-        judged_on=date.today().isoformat(),  # noqa: DTZ011
+        judged_on=read_today(),
         tests=read_junit(options.junit) if options.junit else None,
         coverage=read_coverage(options.coverage) if options.coverage else None,
         findings=tuple(finding for path in options.findings for finding in read_sarif(path)),

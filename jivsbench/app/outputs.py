@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-_KEPT_S: Final = 15.0
+KEPT_S: Final = 15.0
 _PERIOD_S: Final = 1.0
 
 
 @contextmanager
 def remove_old_outputs(list_folders: Callable[[], Sequence[Path]]) -> Iterator[None]:
-    """While the block runs, remove job folders older than 15 s from the output folders. Every profile is treated alike."""
+    """While the block runs, remove job folders older than KEPT_S from the output folders. Every profile is treated alike."""
     stopped = threading.Event()
 
     def sweep() -> None:
         while not stopped.wait(_PERIOD_S):
             for folder in list_folders():
-                _remove_older_than(folder, time.time() - _KEPT_S)
+                _remove_older_than(folder, time.time() - KEPT_S)
 
     thread = threading.Thread(target=sweep, name="remove-old-outputs", daemon=True)
     thread.start()

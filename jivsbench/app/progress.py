@@ -35,8 +35,3 @@ class LiveLoad:
 
 Event = Step | Note | LoadMachines | LoadProgress | LiveLoad
 Listener = Callable[[Event], None]
-
-
-def ignore(event: Event) -> None:
-    """A listener for callers that show nothing."""
-    del event

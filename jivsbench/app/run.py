@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jivsbench.analysis.evidence import build_planned_arm
@@ -26,6 +26,7 @@ from jivsbench.app.rests import find_start_order, is_look, is_renewal, list_rest
 from jivsbench.app.server_access import build_server_access
 from jivsbench.app.servers import Workbench
 from jivsbench.app.targets import LineUp, Stack, start_target
+from jivsbench.app.today import read_today
 from jivsbench.config import find_feed, scenario_folders
 from jivsbench.config.feeds import read_feed
 from jivsbench.errors import EnvironmentProblem, InterruptedRunError, InvalidRunError, JivsbenchError, OutputError
@@ -138,7 +139,7 @@ def _bring(security: Security) -> Inputs | None:
     """What a judgement is given from outside: suppressions, which end with a day of the calendar."""
     if not security.suppressions:
         return None
-    return Inputs(judged_on=date.today().isoformat(), waivers=security.suppressions)  # noqa: DTZ011
+    return Inputs(judged_on=read_today(), waivers=security.suppressions)
 
 
 def _measure(  # noqa: PLR0917 - six different types, in the order of the data's flow

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -184,6 +184,8 @@ class LineUp:
             with ThreadPoolExecutor() as threads:
                 # Whatever goes wrong, all have started or failed before those that did start are ended.
                 starts = [threads.submit(lambda arm: exits.enter_context(self._start(*self._places[arm])), arm) for arm in arms]
+                # Ctrl-C ends this wait; within that of the pool's own end it would leave the threads behind.
+                wait(starts)
             started = {arm: start.result() for arm, start in zip(arms, starts, strict=True)}
             self.targets = tuple(started[arm] for arm in self._places)
             for target in self.targets:

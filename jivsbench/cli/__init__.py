@@ -6,6 +6,7 @@ Commands live in modules of their own and are imported when they are called, so 
 import sys
 from typing import NoReturn
 
+from jivsbench.cli.closed_output import ClosedOutputError, last_words, leave_outputs
 from jivsbench.cli.root import root
 from jivsbench.cli.termination import Termination
 from jivsbench.errors import JivsbenchError
@@ -20,7 +21,8 @@ def main() -> NoReturn:
         try:
             status = _run()
         except (KeyboardInterrupt, click.Abort):
-            click.echo("interrupted", err=True)
+            with last_words():
+                click.echo("interrupted", err=True)
             status = ExitCode.INTERRUPTED
     sys.exit(termination.exit_code_after(status))
 
@@ -31,15 +33,17 @@ def _run() -> int:
     try:
         return root.main(standalone_mode=False) or ExitCode.PASSED
     except JivsbenchError as exc:
-        from jivsbench.cli.failure import exit_code_of
-        from jivsbench.report.literal import show_in_log
+        from jivsbench.cli.failure import tell_error
 
-        click.echo(f"error: {show_in_log(str(exc))}", err=True)
-        return exit_code_of(exc)
+        return tell_error(exc)
     except click.ClickException as exc:
-        exc.show()
+        with last_words():
+            exc.show()
         return ExitCode.USAGE
+    except ClosedOutputError:
+        leave_outputs()
+        return ExitCode.UNREAD
     except BrokenPipeError:
-        # The reader of our output has gone, as in `jivsbench plugins | head`.
-        sys.stderr.close()
-        return ExitCode.PASSED
+        # Of the blank line by which click ends the one with ^C.
+        leave_outputs()
+        return ExitCode.INTERRUPTED

@@ -1,6 +1,7 @@
 """`jivsbench check`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +13,11 @@ from jivsbench.cli.options import (
     source_options,
     suppressions_option,
 )
-from jivsbench.errors import UsageError
+from jivsbench.errors import OutputError, UsageError
 from jivsbench.exitcodes import ExitCode
+
+if TYPE_CHECKING:
+    from jivsbench.app.assessment import Assessment
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -68,7 +72,6 @@ def check(
         corpus=corpus,
         suppressions=suppressions,
         baseline=baseline,
-        sarif=sarif,
         advisories=advisories,
         is_vulnerable=vulnerable,
     )
@@ -78,4 +81,17 @@ def check(
         print_json(build_json(found))
     else:
         print_assessment(result_console(), found)
-    return find_exit_code(found)
+    return _write(sarif, found, find_exit_code(found)) if sarif else find_exit_code(found)
+
+
+def _write(sarif: Path, found: "Assessment", status: ExitCode) -> ExitCode:
+    from jivsbench.app.assessment import write_sarif
+    from jivsbench.cli.failure import tell_error
+
+    try:
+        write_sarif(sarif, found)
+    except OutputError as exc:
+        unwritten = tell_error(exc)
+        # An open finding weighs more than a file that is missing.
+        return status if status is ExitCode.GATE_FAILED else unwritten
+    return status

@@ -1,5 +1,8 @@
-"""Which exit code an error ends with."""
+"""How an error is told, and which exit code it ends with."""
 
+import click
+
+from jivsbench.cli.closed_output import last_words
 from jivsbench.errors import (
     EnvironmentProblem,
     ExtractionError,
@@ -10,6 +13,7 @@ from jivsbench.errors import (
 )
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.summary import Verdict, VerdictOutcome
+from jivsbench.report.literal import show_in_log
 
 _BY_CLASS = (
     (UsageError, ExitCode.USAGE),
@@ -34,3 +38,10 @@ def exit_code_of(error: JivsbenchError) -> ExitCode:
 def exit_code_of_verdict(verdict: Verdict) -> ExitCode:
     """The exit code of a judged run."""
     return _BY_OUTCOME[verdict.outcome]
+
+
+def tell_error(error: JivsbenchError) -> ExitCode:
+    """Say it in one line on stderr. Returns its exit code, which stands whether anybody reads the line or not."""
+    with last_words():
+        click.echo(f"error: {show_in_log(str(error))}", err=True)
+    return exit_code_of(error)

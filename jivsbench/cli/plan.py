@@ -31,8 +31,9 @@ def plan(
     from jivsbench.app.calibration import find_need
     from jivsbench.app.comparison import parse_criterion
     from jivsbench.cli.durations import format_seconds
-    from jivsbench.cli.terminal import print_json, result_console
+    from jivsbench.cli.terminal import print_json, result_console, show
     from jivsbench.config.percent import parse_percent
+    from jivsbench.load.shape import users_planned_max
 
     settings = read_settings(ctx, reports_dir=reports_dir)
     need = find_need(settings, profile, parse_criterion(criterion), parse_percent(effect), processes)
@@ -43,7 +44,9 @@ def plan(
     else:
         console = result_console()
         calibration = need.calibration
-        by = f"by the calibration of {calibration.measured_at}, {calibration.trials} trials"
+        load = f"users {users_planned_max(calibration.stages)}, rows {calibration.workload.rows:,}"
+        source = f"source {show(calibration.source_label)}"
+        by = f"by the newest calibration, {show(calibration.measured_at)}: {calibration.trials} trials, {load}, {source}"
         if need.pairs is None or need.load_s is None:
             console.print(
                 f"no time is enough to find {effect} of {criterion} with {processes} processes of each: processes of the same "

@@ -24,6 +24,7 @@ _EXIT_CODES = """\
 | 5 | environment: a server, plugin, folder or port is not as needed |
 | 129 | ended by SIGHUP, as when the terminal is closed, in the same way as by Ctrl-C |
 | 130 | interrupted by Ctrl-C: children are stopped, and what was measured so far is kept, marked invalid |
+| 141 | whoever read the output went away before its end, as `head` does: says nothing of gates |
 | 143 | ended by SIGTERM, in the same way |
 """
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 import click
 
 from jivsbench import __version__
+from jivsbench.cli.blanks import refuse_blanks
+from jivsbench.cli.closed_output import tell_closed_output
 
 _COMMANDS: Final = {
     "demo": "Everything on embedded servers: data, legacy against optimized, checks, verdict, report.",
@@ -39,6 +41,18 @@ _COMMANDS: Final = {
 
 class LazyCommands(click.Group):
     """A group that imports a command's module when the command is called, and knows the helps without it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The whole command line, of which no word may be blank. Help and version are printed here."""
+        if not ctx.resilient_parsing:
+            refuse_blanks(args)
+        with tell_closed_output():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The command itself, to its end or to that of whoever reads it."""
+        with tell_closed_output():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Every command, in the order of the table."""

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from jivsbench.app.progress import Event, LiveLoad, Note, Step
+from jivsbench.cli.closed_output import ClosedOutputError
 from jivsbench.cli.durations import format_seconds
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.load.progress import LoadMachines, LoadProgress
@@ -19,11 +20,19 @@ from jivsbench.report.literal import disarm, show_in_log, show_literally
 _PLAIN_PERIOD_S = 10.0
 
 
+class ReadConsole(Console):
+    """A console whose reader may go away: rich would end the process, with the exit code of a failed gate."""
+
+    def on_broken_pipe(self) -> None:
+        """What rich calls then."""
+        raise ClosedOutputError
+
+
 class Terminal:
     """A listener for use cases. As a context manager it owns the live line of a terminal."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = ReadConsole(stderr=True, highlight=False, soft_wrap=True)
         self._started_s = time.monotonic()
         self._last_plain_s = -_PLAIN_PERIOD_S
         self._machines: LoadMachines | None = None
@@ -103,4 +112,4 @@ def echo_line(line: str) -> None:
 
 def result_console() -> Console:
     """The console for results, on stdout."""
-    return Console(highlight=False)
+    return ReadConsole(highlight=False)

@@ -4,16 +4,15 @@ By either a command ends as by Ctrl-C, and cleans up. Commands with an end of th
 requests) replace the handlers; children never inherit them.
 """
 
-import contextlib
 import os
 import signal
 from types import FrameType, TracebackType
 from typing import Final, Self
 
+from jivsbench.cli.closed_output import OUTPUTS, leave_outputs
 from jivsbench.exitcodes import ExitCode
 
 _CODES: Final = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
-_OUTPUTS: Final = (1, 2)
 
 
 class Terminated(KeyboardInterrupt):
@@ -26,7 +25,7 @@ class Termination:
     def __init__(self) -> None:
         self._asked_by: signal.Signals | None = None
         self._ours = [number for number in _CODES if signal.getsignal(number) is signal.SIG_DFL]
-        self._terminals = [output for output in _OUTPUTS if os.isatty(output)]
+        self._terminals = [output for output in OUTPUTS if os.isatty(output)]
 
     def __enter__(self) -> Self:
         for number in self._ours:
@@ -52,8 +51,4 @@ class Termination:
 
     def _leave_terminals(self) -> None:
         """To write to a terminal that is gone is an error, which would end the cleaning up at its first word."""
-        with contextlib.suppress(OSError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            for output in self._terminals:
-                os.dup2(nowhere, output)
-            os.close(nowhere)
+        leave_outputs(self._terminals)

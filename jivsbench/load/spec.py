@@ -1,10 +1,13 @@
 """What the load child is told, and what it hands back. Plain values, sent as JSON over pipes."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from jivsbench.model.feed import FeedRow
 from jivsbench.model.record import BlockRow, GeneratorFacts, JobTotals
 from jivsbench.model.scenario import Arrival, Block, Gaps, OfferedSource, Stage, WorkloadSpec
+
+DRAIN_LIMIT_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class LoadSpec:
     sources: tuple[OfferedSource, ...] = ()
     """Data sources that were made for the workload's mix."""
     feed: tuple[FeedRow, ...] = ()
-    drain_limit_s: float = 30.0
+    drain_limit_s: float = DRAIN_LIMIT_S
     """How long what is in flight at a block's end may take; after that it counts as timed out."""
     arrival: Arrival = Arrival.USERS
     gaps: Gaps = Gaps.EVEN

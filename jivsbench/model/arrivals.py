@@ -15,19 +15,6 @@ from jivsbench.model.scenario import Gaps, Stage
 _NS_PER_S = 1_000_000_000
 
 
-def rate_at(stages: Sequence[Stage], at_s: float) -> float:
-    """Planned iterations per second at a moment after the start; 0 before it, the last stage's own after the end."""
-    before, start_s = 0.0, 0.0
-    if at_s < 0:
-        return 0.0
-    for stage in stages:
-        if at_s < start_s + stage.duration_s:
-            first = stage.rate_per_s if stage.is_step else before
-            return first + (stage.rate_per_s - first) * (at_s - start_s) / stage.duration_s
-        before, start_s = stage.rate_per_s, start_s + stage.duration_s
-    return before
-
-
 def expected_arrivals(stages: Sequence[Stage]) -> float:
     """How many iterations the stages plan: the integral of their rate."""
     total, before = 0.0, 0.0
@@ -35,11 +22,6 @@ def expected_arrivals(stages: Sequence[Stage]) -> float:
         total += _area(stage, before)
         before = stage.rate_per_s
     return total
-
-
-def rate_planned_max(stages: Sequence[Stage]) -> float:
-    """The highest rate that the stages ask for at any time."""
-    return max((stage.rate_per_s for stage in stages), default=0.0)
 
 
 def arrival_times_ns(stages: Sequence[Stage], gaps: Gaps, seed: int, pair: int = 0) -> Iterator[int]:

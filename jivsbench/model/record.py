@@ -20,6 +20,8 @@ SAME_NAME_A, SAME_NAME_B = "+a", "+b"
 """Two arms of one profile are told apart by these; no profile's own name holds a plus sign."""
 EMBEDDED_SOURCE = "embedded PostgreSQL"
 """The label of a source that a run started and filled itself."""
+_GUARD = "guard "
+"""Before the name of a guard, among what a plugin offers."""
 
 
 def name_profile(arm: str) -> str:
@@ -230,6 +232,12 @@ class ArmRuntime:
     plugins: tuple[PluginFacts, ...]
     is_own_environment: bool = True
     """It was started from another Python environment, which said this of itself. False: other plugins, the same environment."""
+
+    @property
+    def guards(self) -> tuple[str, ...]:
+        """Names of the guards that its plugins offer."""
+        offers = (offer for plugin in self.plugins for offer in plugin.offers)
+        return tuple(sorted(offer.removeprefix(_GUARD) for offer in offers if offer.startswith(_GUARD)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,6 @@ class Registry:
         """The cache that opens URLs of that scheme. Raises UnknownNameError, and DuplicateNameError when several do."""
         return _find_by_scheme("cache", self.caches, url, "disable one of their plugins")
 
-    def guard(self, name: str) -> Guard:
-        """The guard of that name. Raises UnknownNameError."""
-        return _find("guard", self.guards, name)
-
     def check(self, check_id: str) -> SecurityCheck:
         """The security check of that id. Raises UnknownNameError."""
         for check in self.checks:
@@ -77,10 +73,6 @@ class Registry:
     def workload(self, name: str) -> Workload:
         """The workload of that name. Raises UnknownNameError."""
         return _find("workload", self.workloads, name)
-
-    def reporter(self, name: str) -> Reporter:
-        """The reporter of that name. Raises UnknownNameError."""
-        return _find("reporter", self.reporters, name)
 
     def notify_run_finished(self, record: RunRecord, summary: Summary, verdict: Verdict) -> tuple[str, ...]:
         """Tell every plugin that wants to know. Returns a line for each plugin that raised: it cannot spoil the run."""

@@ -23,7 +23,6 @@ from jivsbench.model.summary import Report
 from jivsbench.private_folders import make_missing_folders
 from jivsbench.report.manifest import MANIFEST_FILENAME, format_manifest, hash_folder, read_manifest
 from jivsbench.report.run_file import RunFile, dump_plan, dump_start, parse_run, parse_start
-from jivsbench.report.run_file import run_schema as run_schema  # noqa: PLC0414 - part of what a bundle offers
 
 RUN_FILENAME: Final = "run.json"
 PLAN_FILENAME: Final = "plan.json"

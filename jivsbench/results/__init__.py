@@ -1,5 +1,5 @@
 """Result files of other tools, read as what they state. Whatever a file says is a claim here, never a measurement."""
 
-from jivsbench.results.reading import FORMATS, read_claims
+from jivsbench.results.reading import read_claims
 
-__all__ = ["FORMATS", "read_claims"]
+__all__ = ["read_claims"]

@@ -7,11 +7,11 @@ import psycopg
 import pytest
 
 from jivsbench.app.data import load_dataset
-from jivsbench.app.progress import ignore
 from jivsbench.dataset import Dataset
 from jivsbench.model.secret import Secret
 from jivsbench.model.source import DataSource
 from jivsbench.plugins import load_registry
+from tests.listening import ignore
 from tests.service.pool_sources import count_sessions
 from tests.service.service_bench import OTHERS, ROWS, Bench, build_spec, running
 from tests.unit.extract_fakes import wait_until

@@ -10,7 +10,6 @@ from jivsbench.analysis.ablation import count_jobs, measure_switch
 from jivsbench.app import ablation
 from jivsbench.app.ablation import choose_variants
 from jivsbench.app.comparison import Load
-from jivsbench.app.progress import ignore
 from jivsbench.config import Settings
 from jivsbench.errors import EnvironmentProblem, InterruptedRunError, UnknownNameError
 from jivsbench.extract.guards import require_guards
@@ -19,6 +18,7 @@ from jivsbench.model.profile import LEGACY, OPTIMIZED
 from jivsbench.model.sample import ErrorClass, ErrorCount
 from jivsbench.plugins import load_registry
 from jivsbench.report.ledger import LEDGER_TITLES, format_effects, render_ledger
+from tests.listening import ignore
 from tests.unit.analysis_records import build_arm_record, build_look, build_record, change_arm
 
 VARIANTS = choose_variants(OPTIMIZED, ("sqlguard", "other"))

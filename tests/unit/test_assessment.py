@@ -2,21 +2,27 @@
 
 import io
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+import jivsbench.app.attack as app_attack
 from jivsbench.app.assessment import assess, write_sarif
 from jivsbench.app.checks import build_vulnerable, choose_checks
 from jivsbench.app.scenarios import DEMO_CHECKS
+from jivsbench.app.servers import Servers
 from jivsbench.cli.assessment import build_json, find_exit_code, print_assessment
 from jivsbench.cli.root import root
 from jivsbench.errors import EnvironmentProblem, UsageError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.finding import CheckOutcome
 from jivsbench.model.inputs import Waiver, WaiverTarget
+from jivsbench.model.secret import Secret
+from jivsbench.model.source import DataSource
 from jivsbench.plugins import load_registry
 from tests.gold.sample_runs import HOSTILE_TEXT, script_checks
 
@@ -129,9 +135,50 @@ def test_the_json_holds_everything():
 def test_the_sarif_file_is_its_owners_alone(tmp_path):
     """It holds reproducers of open holes."""
     path = tmp_path / "checks.sarif"
-    write_sarif(path, assess(CHECKS, (), TODAY), None)
+    write_sarif(path, assess(CHECKS, (), TODAY))
 
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def attacked(monkeypatch, tmp_path):
+    """Stands in for the servers: `check` finds the results that are put here. The current folder is a new one."""
+    results = []
+    monkeypatch.chdir(tmp_path)
+    source = DataSource("main", "postgres", Secret("postgresql://h/d"))
+    servers = Servers(source, source, "none", None, source_is_embedded=False, cache_is_embedded=False)
+    monkeypatch.setattr(app_attack, "open_servers", lambda *_: nullcontext(servers))
+    monkeypatch.setattr(app_attack, "test_source", lambda *_: None)
+    monkeypatch.setattr(app_attack, "attack", lambda *_: tuple(results))
+    return results
+
+
+@pytest.mark.parametrize(
+    ("results", "code"), [(CHECKS, ExitCode.GATE_FAILED), (GREEN, ExitCode.ENVIRONMENT)], ids=["open", "green"]
+)
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
+def test_a_sarif_file_that_cannot_be_written_hides_nothing(results, code, words, attacked):
+    """What was found is shown, the file's error is told, and an open finding decides the exit code."""
+    Path("file").touch()
+    attacked.extend(results)
+    answer = CliRunner().invoke(root, ["check", "--sarif", "file/checks.sarif", *words], standalone_mode=False)
+
+    assert answer.return_value == code
+    assert CHECKS[4].check_id in answer.stdout
+    assert (CHECKS[4].findings[0].title in answer.stdout) == (code is ExitCode.GATE_FAILED)
+    assert answer.stderr.startswith("error: checks.sarif belongs into file, but it cannot be written")
+
+
+def test_the_sarif_file_says_what_is_new(attacked):
+    """The baseline is read before the attack, and answers in the file."""
+    attacked.extend(GREEN)
+    CliRunner().invoke(root, ["check", "--sarif", "first.sarif"])
+    attacked[:] = CHECKS
+    answer = CliRunner().invoke(root, ["check", "--sarif", "a/second.sarif", "--baseline", "first.sarif"], standalone_mode=False)
+
+    states = {result.get("baselineState") for result in json.loads(Path("a/second.sarif").read_text())["runs"][0]["results"]}
+    assert answer.return_value == ExitCode.GATE_FAILED
+    assert "new" in states
 
 
 def test_a_baseline_needs_a_place_for_its_answer():

@@ -318,6 +318,9 @@ def test_the_command_tells_intact_changed_cut_and_empty_apart(tmp_path: Path) ->
     first.unlink()
     assert (review().return_value, review("--after", digest).return_value) == (ExitCode.GATE_FAILED, ExitCode.PASSED)
 
+    path.unlink()
+    assert isinstance(missing := review().exception, ConfigError)
+    assert "cannot be read (No such file or directory): check its name" in str(missing)
     env.clear()
     assert isinstance(review().exception, ConfigError)
     assert isinstance(runner.invoke(root, ["trail", str(tmp_path / "other.jsonl")]).exception, ConfigError)

@@ -1,25 +1,29 @@
 """Noise that is planted is found; what follows for gates, plans and files of other machines."""
 
+import json
 import random
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from jivsbench.analysis import judge, summarize
 from jivsbench.analysis.comparison import judge_comparison
-from jivsbench.analysis.detectability import detectable_ratio, measure_noise, pairs_needed, share_at_least, share_at_most
+from jivsbench.analysis.detectability import detectable_ratio, measure_noise, pairs_needed, share_at_most
 from jivsbench.app import calibration as calibrating
 from jivsbench.app import calibrations
 from jivsbench.app.calibration import find_need
 from jivsbench.app.calibrations import find_calibration
-from jivsbench.app.progress import ignore
+from jivsbench.cli.root import root
 from jivsbench.config import Settings
 from jivsbench.errors import ConfigError, UsageError
 from jivsbench.model.calibration import Calibration, Noise
 from jivsbench.model.comparison import ComparisonOutcome, ComparisonRule, Criterion
 from jivsbench.model.gate import GateOutcome
 from jivsbench.model.gate_text import parse_gate
+from jivsbench.model.scenario import Stage
 from jivsbench.report.calibration_file import read_calibrations, write_calibration
+from tests.listening import ignore
 from tests.unit.analysis_records import build_block, build_comparison
 
 MEAN = Criterion("job.response", "mean")
@@ -102,9 +106,8 @@ def test_noise_beyond_all_numbers_detects_nothing():
 
 
 def test_shares_have_exact_bounds():
-    """Clopper and Pearson: none of 59 is below 5 %, all of 59 above 95 %; 3 of 100 is at most 7.57 %."""
+    """Clopper and Pearson: none of 59 is below 5 %; 3 of 100 is at most 7.57 %."""
     assert share_at_most(0, 59) == pytest.approx(0.0495, abs=0.0005)
-    assert share_at_least(59, 59) == pytest.approx(0.9505, abs=0.0005)
     assert share_at_most(3, 100) == pytest.approx(0.0757, abs=0.0003)
     assert share_at_most(5, 5) == 1.0
 
@@ -191,6 +194,25 @@ def test_what_is_no_calibration_is_told(tmp_path, content):
 
     with pytest.raises(ConfigError, match="move it away and calibrate again"):
         read_calibrations(tmp_path)
+
+
+def test_a_plan_says_by_which_load_it_answers(tmp_path, monkeypatch):
+    """The newest calibration may be of any load and source, and both decide how noisy it is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(calibrating, "fingerprint_machine", lambda: "here")
+    stages = (Stage(0.0, 7, is_step=True), Stage(0.25, 7))
+    old = replace(HERE, machine="here", measured_at="2024-12-31T00:00:00+00:00")
+    workload = replace(HERE.workload, rows=12_000)
+    new = replace(HERE, machine="here", stages=stages, workload=workload, source_label="postgresql://ann@db/[red]shop")
+    for entry in (new, old):
+        write_calibration(tmp_path / "reports", entry)
+    words = ["plan", "--effect", "10%", "--processes", "1"]
+    told = CliRunner().invoke(root, words, standalone_mode=False).stdout
+    found = json.loads(CliRunner().invoke(root, [*words, "--json"], standalone_mode=False).stdout)["calibration"]
+
+    assert "by the newest calibration, 2025-01-01T00:00:00+00:00: 6 trials, users 7, rows 12,000, source " in told
+    assert "postgresql://ann@db/[red]shop" in told
+    assert (found["workload"]["rows"], found["source_label"]) == (12_000, "postgresql://ann@db/[red]shop")
 
 
 def test_a_calibration_of_another_machine_is_refused(tmp_path, monkeypatch):

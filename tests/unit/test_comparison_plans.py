@@ -1,14 +1,17 @@
 """The plan of a comparison: who is played when, against which process, and where the load rests."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 
-from jivsbench.app.comparison import Judging, Load, build_rule
+from jivsbench.app.comparison import ArmChoice, Judging, Load, build_rule, choose_arms
 from jivsbench.app.plans import alternate, share_out
 from jivsbench.app.rests import find_start_order, is_look, is_renewal, list_rests
-from jivsbench.errors import UsageError
+from jivsbench.config import Settings
+from jivsbench.errors import EnvironmentProblem, NoGuardError, UnknownNameError, UsageError
 from jivsbench.model.record import RunKind
+from tests.contract.installed import registry
 from tests.unit.analysis_records import build_comparison
 
 ARMS = ("a", "b")
@@ -84,3 +87,53 @@ def test_as_many_looks_as_a_rule_has_give_the_same_rule(processes, looks):
 
     assert rule.looks[-1] == 120
     assert build_rule(Judging(looks=len(rule.looks)), load) == rule
+
+
+PLUGIN = """
+import os
+from pathlib import Path
+from jivsbench.api import hookimpl
+print("a word that is no answer")
+Path("imported-by").write_text(str(os.getpid()))
+
+class G:
+    name = "of-b"
+    def review(self, request): pass
+
+@hookimpl
+def jivsbench_register_guards():
+    return [G()]
+"""
+
+
+def choose(**of_b):
+    """What B is made of; A is as the settings have it."""
+    return choose_arms(Settings(), registry(), (ArmChoice("optimized"), ArmChoice("optimized", **of_b))).stacks[1]
+
+
+def test_what_one_target_alone_loads_is_not_loaded_by_the_process_that_judges(tmp_path, monkeypatch):
+    """It may replace a part of the host. A child says what it is, and which guards it brings."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugin_of_b.py").write_text(PLUGIN)
+    stack = choose(plugins=("plugin_of_b",))
+
+    assert int((tmp_path / "imported-by").read_text()) > 0
+    assert "plugin_of_b" not in sys.modules
+    assert (stack.python, stack.plugins, stack.runtime.is_own_environment) == (None, ("plugin_of_b",), False)
+    assert stack.runtime.guards == ("of-b", "sqlguard")
+    assert [plugin.name for plugin in stack.runtime.plugins if "guard of-b" in plugin.offers] == ["plugin_of_b"]
+
+
+def test_a_stack_that_cannot_be_is_refused_before_anything_starts(tmp_path, monkeypatch):
+    """A misspelled name has the nearest one, a plugin that breaks is named, and nobody is left without a guard unasked."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken_of_b.py").write_text("raise ValueError('s3cret')\n")
+
+    with pytest.raises(UnknownNameError, match="did you mean 'sqlguard'"):
+        choose(disabled_plugins=("sqlgard",))
+    with pytest.raises(NoGuardError, match="needs a guard and none is loaded"):
+        choose(disabled_plugins=("sqlguard",))
+    with pytest.raises(
+        EnvironmentProblem, match=r"broken_of_b, and failed: .* raised ValueError when it was imported: repair it"
+    ):
+        choose(plugins=("broken_of_b",))

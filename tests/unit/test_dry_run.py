@@ -13,7 +13,7 @@ from jivsbench.app.live import describe_stage, follow_load
 from jivsbench.app.progress import LiveLoad, Note
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.cli.root import root
-from jivsbench.errors import UsageError
+from jivsbench.errors import ConfigError, EnvironmentProblem, UsageError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.load.monitor import Monitor
 from jivsbench.load.progress import LoadProgress
@@ -118,6 +118,30 @@ def test_as_many_machines_as_there_are_parts_are_welcome() -> None:
     """One user or one arrival each."""
     assert costs(ask("closed", "--expect-workers", "20"))["load"] == 40
     assert costs(ask("open", "--time-scale", "0.01", "--expect-workers", "7"))["iterations"] == 7
+
+
+@pytest.mark.parametrize("way", [("--source-url", "postgresql://127.0.0.1:1/none"), ("--dry-run",)], ids=["run", "dry run"])
+@pytest.mark.usefixtures("folder")
+def test_what_a_run_refuses_for_its_checks_a_dry_run_refuses(way: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of suppressions that is not there, and checks that are not installed."""
+    words = ["run", "open", "--check", *way]
+    unread = CliRunner().invoke(root, [*words, "--suppressions", "missing.toml"], standalone_mode=False)
+    monkeypatch.setenv("JIVSBENCH_DISABLE_PLUGINS", "security")
+    without = CliRunner().invoke(root, words, standalone_mode=False)
+
+    assert isinstance(unread.exception, ConfigError)
+    assert "missing.toml" in str(unread.exception)
+    assert isinstance(without.exception, EnvironmentProblem)
+    assert "none is installed" in str(without.exception)
+
+
+@pytest.mark.parametrize(("scale", "plateau", "most_s"), [("1", "60 s", 12 * 120), ("0.01", "5 s", 12 * 10)])
+def test_a_capacity_search_takes_its_plateaus_and_what_is_in_flight_after_them(scale: str, plateau: str, most_s: float) -> None:
+    """Of a target that falls behind, each drain takes as long as its plateau."""
+    (cost,) = (cost for cost in ask("stress", "--time-scale", scale)["costs"] if cost["name"] == "capacity")
+
+    assert (cost["amount"], cost["is_most"]) == (most_s, True)
+    assert f"12 plateaus of {plateau} each and as long again" in cost["how"]
 
 
 LOOK = MonitorRow(9.0, 300 * 2**20, 200 * 2**20, 5.0, 9, 40, 3, 1, 2, 90, 10)

@@ -82,10 +82,10 @@ def test_the_whole_plugin_is_short_and_works(tmp_path: Path, monkeypatch: pytest
     name, text = EXAMPLES[0]
     (tmp_path / "documented_whole.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    guard = load_registry(extra_modules=["documented_whole"], entry_points=False).guard("row-limit")
+    (guard,) = load_registry(extra_modules=["documented_whole"], entry_points=False).guards
     table = TableName("t")
 
-    assert name == "guard"
+    assert (name, guard.name) == ("guard", "row-limit")
     assert len([line for line in text.splitlines() if line.strip()]) <= 20
     assert guard.review(GuardRequest(ExtractionRequest("s", table, row_limit=1), "", None)) is None
     with pytest.raises(GuardRefusedError, match="needs a row limit"):

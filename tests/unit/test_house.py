@@ -99,8 +99,8 @@ def test_nobody_promises_tests_that_are_left_out(file: str) -> None:
     assert "nightly" in next(line for line in text.splitlines() if line.startswith(("make test ", "# What runs on every push")))
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 129, 130, 143])
-def test_make_demo_takes_passed_and_conditional_alone(tmp_path: Path, code: int) -> None:
+@pytest.mark.parametrize("code", [*ExitCode])
+def test_make_demo_takes_passed_and_conditional_alone(tmp_path: Path, code: ExitCode) -> None:
     """The demo leaves checks out, so CONDITIONAL is its good end, and is said; every other code fails."""
     program = tmp_path / "jivsbench"
     program.write_text(f"#!/bin/sh\nexit {code}\n")

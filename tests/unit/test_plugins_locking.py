@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from jivsbench.app.plugins import write_lock
 from jivsbench.cli.root import root
-from jivsbench.errors import ConfigError, PluginLoadError
+from jivsbench.config import Settings
+from jivsbench.errors import ConfigError, OutputError, PluginLoadError
 from jivsbench.plugins import find_wanted, format_lock, load_registry, lock
 from jivsbench.plugins.locking import parse_lock
 
@@ -243,6 +245,18 @@ def lock_both(site: Site) -> None:
     """The lock of both."""
     disabled = [name for name in site.others() if name != "acmeland"]
     site.lock.write_text(format_lock(lock(find_wanted(disabled=disabled))))
+
+
+def test_a_lock_is_whole_and_its_owners_or_is_not_there(tmp_path: Path) -> None:
+    """As every file that is written: under its name only once it is synced; where that cannot be, an error names the folder."""
+    path, locked = write_lock(Settings(plugins_lock_path=tmp_path / "plugins.lock"))
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"plugins\.lock belongs into .*file, but it cannot be written"):
+        write_lock(Settings(plugins_lock_path=tmp_path / "file" / "plugins.lock"))
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert parse_lock(path.read_text(), "here") == locked
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "plugins.lock"]
 
 
 def test_what_lies_beside_a_plugin_in_a_namespace_is_not_part_of_it(site: Site) -> None:

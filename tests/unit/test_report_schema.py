@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from jivsbench.model.record import RunRecord
 from jivsbench.model.summary import Summary, Verdict
-from jivsbench.report.bundle import run_schema
-from jivsbench.report.run_file import RunFile, dump_run, parse_run
+from jivsbench.report.run_file import RunFile, dump_run, parse_run, run_schema
 from tests.gold.record_strategy import values_of
 from tests.gold.sample_runs import SAMPLES
 
@@ -32,7 +31,7 @@ def test_the_committed_schema_is_todays() -> None:
     today = json.dumps(run_schema(), indent=1) + "\n"
 
     assert COPY.read_text() == today, (
-        'write it again: python -c "import json; from jivsbench.report.bundle import run_schema; '
+        'write it again: python -c "import json; from jivsbench.report.run_file import run_schema; '
         'print(json.dumps(run_schema(), indent=1))" > docs/run.schema.json'
     )
 

@@ -1,7 +1,11 @@
 """Targets that do not come up as they should: an error of the environment, which no check takes for a hole."""
 
+import os
+import signal
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +34,7 @@ class Stage:
         self.folder = folder
         self.up: list[str] = []
         self.broken: set[str] = set()
+        self.while_starting: Callable[[str], object] = lambda _name: None
 
     @contextmanager
     def start(self, profile, stack) -> Iterator[Target]:
@@ -38,6 +43,7 @@ class Stage:
             raise EnvironmentProblem("no target")
         folder = self.folder / profile.name
         folder.mkdir()
+        self.while_starting(profile.name)
         self.up.append(profile.name)
         try:
             yield Target(profile, RunningService("http://127.0.0.1:1", 0, "a-token", None), folder, (), stack)
@@ -71,3 +77,21 @@ def test_a_target_that_does_not_start_takes_the_others_with_it(tmp_path, broken)
         with pytest.raises(EnvironmentProblem, match="no target"):
             line_up.fill(("legacy", "optimized"))
         assert stage.up == []
+
+
+def test_nothing_stays_up_that_was_starting_when_the_user_interrupted(tmp_path):
+    """Ctrl-C is raised once all have started or failed: what starts after that nobody would end."""
+    stage, started = Stage(tmp_path), threading.Event()
+
+    def interrupt(name: str) -> None:
+        if name == "optimized":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.3)
+            started.set()
+
+    stage.while_starting = interrupt
+    with pytest.raises(KeyboardInterrupt), LineUp(stage.start, (LEGACY, OPTIMIZED)) as line_up:
+        line_up.fill(("legacy", "optimized"))
+
+    assert started.is_set()
+    assert stage.up == []

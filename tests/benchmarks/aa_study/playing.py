@@ -13,7 +13,6 @@ from pathlib import Path
 from jivsbench.analysis.comparison import judge_comparison
 from jivsbench.app.comparison import ArmChoice, Arms, Ground, Judging, Load, build_rule, choose_arms, play_comparison
 from jivsbench.app.environment import fingerprint_machine
-from jivsbench.app.progress import ignore
 from jivsbench.app.scenarios import prepare
 from jivsbench.app.servers import Workbench, open_servers
 from jivsbench.config import Settings
@@ -22,6 +21,7 @@ from jivsbench.model.record import ArmRecord, RunRecord
 from jivsbench.model.sample import OperationKind
 from jivsbench.plugins import load_registry
 from tests.benchmarks.aa_study.result import Trial
+from tests.listening import ignore
 from tests.planted_share import VARIABLE
 
 PROFILE = "optimized"

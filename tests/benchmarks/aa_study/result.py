@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from jivsbench.analysis.detectability import share_at_least, share_at_most
+from jivsbench.analysis.detectability import share_at_most
 
 ALARMS = ("WORSE", "BETTER")
 NOT_MEASURED = "Not measured yet: the study has not been run to its end on any machine."
@@ -109,7 +109,7 @@ def _describe_planted(trials: Sequence[Trial], suffix: str) -> dict[str, object]
         f"planted_trials{suffix}": len(trials),
         f"detected{suffix}": found,
         f"detected_ratio{suffix}": _share(found, len(trials)),
-        f"detected_ratio{suffix}_at_least": share_at_least(found, len(trials)) if trials else None,
+        f"detected_ratio{suffix}_at_least": 1.0 - share_at_most(len(trials) - found, len(trials)) if trials else None,
         f"planted_effect_ratio{suffix}": _pooled_effect(trials),
     }
 
