@@ -73,7 +73,9 @@ def judge_again(
     """Judge a finished run from its bundle, and from what is brought from outside; writes nothing.
 
     With `against`, relative gates of a run with one arm are answered by the ratio to that earlier run, without an interval.
+    Raises ConfigError when the run's own file was changed.
     """
+    refuse_changed(folder)
     with require_figures(folder):
         record = read_or_rebuild(folder)
         summary = summarize(record, inputs)
@@ -94,7 +96,11 @@ def _hold_against(against: Path, record: RunRecord, summary: Summary) -> tuple[E
 
 
 def judge_as_written(folder: Path) -> Outcome:
-    """Judge a finished run by the gates, and by whatever was brought from outside, that its own file was judged by."""
+    """Judge a finished run by the gates, and by whatever was brought from outside, that its own file was judged by.
+
+    Raises ConfigError when that file was changed.
+    """
+    refuse_changed(folder)
     run = read_run(folder)
     inputs = run.verdict.inputs
     with require_figures(folder):
@@ -169,7 +175,7 @@ def render_as_written(folder: Path, registry: Registry) -> Outcome:
 def refuse_changed(run: Path) -> None:
     """Raise ConfigError for a run's own file, or its folder, that is not as its sums say. One without sums has nothing to hold.
 
-    Rendering would write the change over its trace, and new sums over damaged ones.
+    A verdict on it would be one on figures that nobody measured, and rendering would write the change over its trace.
     """
     file = run / RUN_FILENAME if run.is_dir() else run
     manifest = read_manifest(file.parent)

@@ -14,7 +14,7 @@ from jivsbench.analysis.stored import (
     find_differences,
 )
 from jivsbench.analysis.summary import summarize
-from jivsbench.app.conclusion import find_run, refuse_invalid, require_figures
+from jivsbench.app.conclusion import find_run, refuse_changed, refuse_invalid, require_figures
 from jivsbench.errors import UsageError
 from jivsbench.model.comparison import Criterion
 from jivsbench.model.record import RunRecord
@@ -34,8 +34,13 @@ class StoredComparison:
 def compare_runs(
     reports_dir: Path, names: tuple[str, str], figures: Sequence[Criterion], margin_ratio: float, allow: Sequence[Allowance]
 ) -> StoredComparison:
-    """Compare two bundles. Raises UsageError for differences that nobody allowed, InvalidRunError for an invalid run."""
+    """Compare two bundles.
+
+    Raises UsageError for differences that nobody allowed, InvalidRunError for an invalid run, ConfigError for a changed one.
+    """
     folders = [find_run(reports_dir, name) for name in names]
+    for folder in folders:
+        refuse_changed(folder)
     records = [read_record(folder) for folder in folders]
     for record in records:
         refuse_invalid(record)

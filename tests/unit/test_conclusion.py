@@ -11,7 +11,7 @@ from jivsbench.app.audit import audit_file
 from jivsbench.app.conclusion import conclude, judge_again
 from jivsbench.cli.outcome import finish
 from jivsbench.cli.root import root
-from jivsbench.errors import InvalidRunError
+from jivsbench.errors import ConfigError, InvalidRunError
 from jivsbench.exitcodes import ExitCode
 from jivsbench.model.summary import Report
 from jivsbench.plugins import load_registry
@@ -115,3 +115,19 @@ def test_a_load_that_was_ended_early_is_held_against_nothing(tmp_path, command):
 
     assert isinstance(found, InvalidRunError)
     assert "run a was ended early" in str(found)
+
+
+@pytest.mark.parametrize(
+    "command", [("gate", "a"), ("gate", "b", "--against", "a"), ("compare", "b", "a"), ("history", "add", "a")]
+)
+def test_figures_that_were_changed_by_hand_are_judged_by_nobody(tmp_path, command):
+    """The run's own file is not what its sums say."""
+    for name in "ab":
+        conclude(replace(RECORD, run_id=name), tmp_path / "runs" / name, registry_with())
+    file = tmp_path / "runs" / "a" / "run.json"
+    file.write_text(file.read_text().replace('"failed": 0', '"failed": 1'))
+
+    found = CliRunner().invoke(root, [*command, "--reports-dir", str(tmp_path)], standalone_mode=False).exception
+
+    assert isinstance(found, ConfigError)
+    assert "run.json is not as it was written (SHA-256 differs)" in str(found)
