@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -26,6 +27,14 @@ def require_answer(url: str, product: str, port: int) -> None:
         socket.create_connection((host, port), timeout=1.0).close()
     except OSError:
         leave_out(f"no {product} answers on {host}:{port}")
+
+
+def fastest(attempt: Callable[[], float], limit_s: float) -> float:
+    """The shortest of up to three times of an attempt, in s: a busy machine may stop any of them, but not all."""
+    took_s = [attempt()]
+    while min(took_s) >= limit_s and len(took_s) < 3:
+        took_s.append(attempt())
+    return min(took_s)
 
 
 def free_port() -> int:

@@ -115,13 +115,15 @@ def echo() -> Iterator[int]:
 
 def test_a_proxy_holds_and_lets_go(echo: int) -> None:
     """Held bytes are late, not lost."""
-    with TcpProxy("127.0.0.1", echo) as proxy, socket.create_connection(("127.0.0.1", proxy.port), timeout=0.2) as client:
+    with TcpProxy("127.0.0.1", echo) as proxy, socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client:
         client.sendall(b"one")
         assert client.recv(10) == b"one"
         proxy.set_fault(Fault.HOLD)
         client.sendall(b"two")
+        client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.recv(10)
+        client.settimeout(5)
         proxy.set_fault(Fault.NONE)
 
         assert client.recv(10) == b"two"

@@ -10,6 +10,7 @@ from bundles import STARVED
 from command import run, start
 
 from jivsbench.exitcodes import ExitCode
+from tests.machine import leave_out
 
 pytestmark = pytest.mark.alone
 
@@ -21,12 +22,14 @@ def has_starved(ended_error: str) -> bool:
 
 def calibrate(folder: Path, servers: tuple[str, ...]) -> dict:
     """One trial of six pairs; the test is skipped when the machine is too busy even for that."""
-    ended = run(
-        "calibrate", "--trials", "1", "--processes", "1", "--budget", "3s", "--rows", "100", "--json", *servers, cwd=folder
-    )
-    if ended.status == ExitCode.INVALID:
+    words = ("calibrate", "--trials", "1", "--processes", "1", "--budget", "3s", "--rows", "100", "--json", *servers)
+    for _ in range(3):
+        ended = run(*words, cwd=folder)
+        if ended.status != ExitCode.INVALID:
+            break
         assert has_starved(ended.stderr), ended
-        pytest.skip("this machine was too busy to offer any load in time")
+    else:
+        leave_out("three times this machine was too busy to offer any load in time")
     assert ended.status == ExitCode.PASSED, ended
     found: dict = json.loads(ended.stdout)
     return found
@@ -99,7 +102,7 @@ def test_ctrl_c_keeps_the_ledger_of_the_rounds_before(tmp_path: Path, loaded_sou
     assert process.returncode == ExitCode.INTERRUPTED, stderr
     assert "Traceback" not in stderr
     if "before any round was valid" in stderr:
-        pytest.skip("this machine was too busy to offer any load in time")
+        leave_out("this machine was too busy to offer any load in time")
     (ledger,) = tmp_path.glob("reports/ablation/*/ledger.json")
     found = json.loads(ledger.read_text())
     assert found["is_partial"]

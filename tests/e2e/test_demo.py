@@ -36,9 +36,11 @@ def test_the_demo_compares_checks_and_reports(tmp_path: Path) -> None:
     assert all(arm["totals"]["failed"] == 0 for arm in record["arms"])
     effects = {(effect["metric"], effect["statistic"]): effect for effect in found["summary"]["effects"]}
     # In blocks this short few jobs end before the block does; how long they take is known all the same.
-    assert effects["job.response", "mean"]["ratio_high"] < 1
+    assert effects["job.response", "mean"]["ratio"] < 1
     for word in ("throughput", "job p95", "cache hits", "peak memory", "verdict: ", str(bundle.name)):
         assert word in ended.stdout
     ours = ("jivsbench.service", "jivsbench.load.worker", "jivsbench-postgres-", "jivsbench-valkey-")
-    new = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"]) if p.pid not in before]
+    # Whoever else runs this at the same time has parents; what this demo had left behind has none.
+    orphans = [p for p in psutil.process_iter(["cmdline", "ppid"]) if p.pid not in before and p.info["ppid"] == 1]
+    new = [" ".join(p.info["cmdline"] or []) for p in orphans]
     assert [line for line in new if any(word in line for word in ours)] == []

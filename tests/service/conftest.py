@@ -57,6 +57,8 @@ def admin(embedded_postgres_url: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def clerk(admin: psycopg.Connection, embedded_postgres_url: str) -> Iterator[str]:
     """URL of a user that may have one session at a time, and whose password a test may change."""
+    # A test before that ended badly may have left it.
+    admin.execute("DROP ROLE IF EXISTS clerk")
     admin.execute("CREATE ROLE clerk LOGIN PASSWORD 'first' CONNECTION LIMIT 1")
     place = embedded_postgres_url.rpartition("@")[2]
     yield f"postgresql://clerk:first@{place}"

@@ -141,9 +141,8 @@ def test_a_holder_that_is_killed_is_replaced_by_one(build_racers, loads: Path) -
     took_s = sorted(racer.took_s() for racer in racers)
 
     assert count_loads(loads) == 2
-    # The lock's time began before they did; the load of the one that takes over, its turn and a busy machine are on top.
-    assert took_s[0] <= LOCK_TTL_S + 0.3
-    assert took_s[-1] <= LOCK_TTL_S + 1.0
+    # The load of the one that takes over, its turn and a busy machine are on top; a lock waited for twice would be 2.
+    assert took_s[-1] <= 1.75 * LOCK_TTL_S
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from jivsbench.model.source import DataSource
 from jivsbench.model.table import ExtractionRequest, Filter, Operator, Partition, TableName
 from jivsbench_postgres.connection import PostgresConnection
 from jivsbench_postgres.connector import PostgresConnector
+from tests.unit.extract_fakes import wait_until
 
 ROWS = 60_000
 TABLE = TableName("extractor_rows")
@@ -223,7 +224,7 @@ def test_a_cancelled_job_ends_its_query_on_the_server(build: Build, source: Data
         took_s = time.monotonic() - started_s
 
     assert took_s < 1.0
-    assert count_backends(source) == 0
+    assert wait_until(lambda: count_backends(source) == 0)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
@@ -237,7 +238,7 @@ def test_a_job_past_its_deadline_ends_its_query_on_the_server(build: Build, sour
         extractor.extract("job", source, SLOW)
 
     assert time.monotonic() - started_s < 2.0
-    assert count_backends(source) == 0
+    assert wait_until(lambda: count_backends(source) == 0)
     assert extractor.pool_statistics()[0].active == 0
 
 

@@ -145,7 +145,7 @@ def test_without_its_exporter_the_whole_job_ends(url: str, build: Build, tmp_pat
     assert partition_rows or not (tmp_path / "job").exists()
 
 
-def test_an_exporter_that_dies_after_its_work_is_not_missed(url: str, build: Build, tmp_path: Path):
+def test_an_exporter_that_dies_after_its_work_leaves_no_mixture(url: str, build: Build, tmp_path: Path):
     """Whoever joined keeps the snapshot; if the exporter is needed once more, everything ends."""
     try:
         build(Exporters(url, lost="after")).extract("job", DataSource("shop", "postgres", Secret(url)), REQUEST)

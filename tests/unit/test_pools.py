@@ -11,6 +11,7 @@ from jivsbench.errors import AccessDeniedError, CancelledJobError, ExtractionErr
 from jivsbench.extract import idle
 from jivsbench.extract.pools import ConnectionPool
 from jivsbench.model.profile import PoolLimits
+from tests.machine import fastest
 from tests.unit.extract_fakes import FakeServer, build_pool, wait_until
 
 
@@ -68,28 +69,34 @@ def test_a_borrower_waits_no_longer_than_its_timeout():
     pool = build_pool(FakeServer(), PoolLimits(max_size=1, min_idle=0))
     pool.borrow("holder", 1.0)
 
-    started_s = time.monotonic()
-    with pytest.raises(PoolTimeoutError, match=r"job late waited .* one by job holder .* raise pool\.max_size"):
-        pool.borrow("late", 0.5)
-    waited_s = time.monotonic() - started_s
+    def wait() -> float:
+        started_s = time.monotonic()
+        with pytest.raises(PoolTimeoutError, match=r"job late waited .* one by job holder .* raise pool\.max_size"):
+            pool.borrow("late", 0.5)
+        waits_s.append(time.monotonic() - started_s)
+        return waits_s[-1]
 
-    assert 0.5 <= waited_s < 0.5 * 1.1 + 0.05
-    assert pool.statistics().timeouts_total == 1
+    waits_s: list[float] = []
+    assert fastest(wait, 0.6) < 0.6
+    assert min(waits_s) >= 0.5
+    assert pool.statistics().timeouts_total == len(waits_s)
     assert pool.statistics().waiting == 0
 
 
 def test_the_timeout_holds_while_connecting_hangs():
     """A server that does not answer costs the borrower its timeout, not the driver's."""
-    server = FakeServer(hang=threading.Event())
-    pool = build_pool(server)
 
-    started_s = time.monotonic()
-    with pytest.raises(PoolTimeoutError, match="none could be opened"):
-        pool.borrow("a", 0.3)
-    waited_s = time.monotonic() - started_s
-    server.hang.set()
+    def wait() -> float:
+        server = FakeServer(hang=threading.Event())
+        pool = build_pool(server)
+        started_s = time.monotonic()
+        with pytest.raises(PoolTimeoutError, match="none could be opened"):
+            pool.borrow("a", 0.3)
+        waited_s = time.monotonic() - started_s
+        server.hang.set()
+        return waited_s
 
-    assert waited_s < 0.3 * 1.1 + 0.05
+    assert fastest(wait, 0.38) < 0.38
 
 
 def test_connecting_holds_no_lock():
@@ -134,18 +141,19 @@ def test_waiters_are_served_in_the_order_of_asking():
 
 
 def test_a_burst_of_fifty_does_not_open_fifty():
-    """50 borrowers, 5 idle connections, connecting takes 150 ms, a query 2 ms: at most one more connection is opened."""
+    """50 borrowers, 5 idle connections, connecting takes 0.4 s, a query 2 ms: at most one more connection is opened."""
     server = FakeServer()
     pool = build_pool(server, PoolLimits(max_size=50, min_idle=0))
     make_idle(pool, 5)
-    server.connect_s = 0.15
+    server.connect_s = 0.4
 
     with ThreadPoolExecutor(50) as threads:
         waits_s = sorted(threads.map(lambda n: use(pool, f"job{n}", 0.002), range(50)))
-    wait_until(lambda: pool._attempts.count == 0)
+    assert wait_until(lambda: pool._attempts.count == 0)
 
     assert server.open_now <= 6
-    assert waits_s[48] <= 0.12
+    # Nobody but one waited for it.
+    assert waits_s[48] < server.connect_s
 
 
 def test_no_more_than_max_size_are_ever_open():
@@ -220,9 +228,12 @@ def test_a_validation_that_hangs_is_abandoned():
     age(pool, 10.0)
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(pool.borrow, "a", 2.0)
-        time.sleep(0.1)
 
-        pool.maintain(time.monotonic())
+        def keep() -> bool:
+            pool.maintain(time.monotonic())
+            return waiting.done()
+
+        assert wait_until(keep)
         lease = waiting.result(1.0)
         server.hang.set()
 

@@ -1,7 +1,6 @@
 """What the server tells an ordinary user of its sessions, waits and statements."""
 
 import threading
-import time
 from contextlib import closing
 
 import psycopg
@@ -11,6 +10,7 @@ from jivsbench.api import ActivityTeller, ReadLimits
 from jivsbench.embedded import start_postgres
 from jivsbench.model.source import DataSource
 from jivsbench_postgres.connector import PostgresConnector
+from tests.unit.extract_fakes import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_sessions_and_what_they_wait_for_are_counted(server) -> None:
     thread.start()
     try:
         with closing(open_reader(server)) as connection:
-            time.sleep(0.5)
+            assert wait_until(lambda: connection.activity(with_statements=False).waits)
             found = connection.activity(with_statements=False)
     finally:
         thread.join()
@@ -51,6 +51,8 @@ def test_sessions_and_what_they_wait_for_are_counted(server) -> None:
 def test_sessions_of_others_are_counted_and_named_as_hidden(server) -> None:
     """The owner's session is seen to exist; what it does is not told, and what to grant is."""
     with psycopg.connect(server.owner_url.reveal()), closing(open_reader(server)) as connection:
+        # Sessions of the test before may be ending.
+        assert wait_until(lambda: connection.activity(with_statements=False).sessions == 1)
         found = connection.activity(with_statements=False)
 
     assert (found.sessions, found.own_sessions) == (1, 0)

@@ -32,6 +32,7 @@ from jivsbench_security.limits.source_check import SourceCheck, SourceSession
 from jivsbench_security.limits.time_limits import TimeLimitCheck
 from jivsbench_security.own_sessions import open_session
 from jivsbench_security.processes import has_ended
+from tests.unit.extract_fakes import wait_until
 
 ENDED = Ending(200, "deadline", {"state": "FAILED"}, 0.0)
 KEPT = Flight("sleep", "id", "view", 1.0, began_s=0.0, ending=ENDED, ended_s=1.1, longest_s=1.0, pids={1}, active_s=1.0)
@@ -259,7 +260,7 @@ def test_a_bomb_past_the_target_keeps_the_server_busy_and_ends(embedded_postgres
     with open_owner_session(build_context(embedded_postgres_url)) as owner:
         view = owner.make_view("recursion", build_endless()[2].query)
         with run_past(Secret(embedded_postgres_url), view):
-            time.sleep(0.3)
+            assert wait_until(lambda: any(state.is_active for state in owner.look()))
             during = [state.is_active for state in owner.look()]
         after = [state for state in owner.look() if state.is_active]
 

@@ -189,17 +189,24 @@ def test_transaction_ids_of_others_are_not_the_jobs(schema):
     """On a quiet server whoever takes one is seen; on one that others write to nobody can tell."""
     takes = "SELECT pg_current_xact_id()"
     quiet = [takes_ids(schema.owner, lambda text=text: schema.run_statement(text)) for text in (takes, "SELECT 1")]
-    is_over = threading.Event()
+    is_over, has_written = threading.Event(), threading.Event()
 
     def write() -> None:
         with open_session(schema.owner_url) as other:
             while not is_over.is_set():
                 other.execute(takes.encode())
+                has_written.set()
+
+    def await_writes() -> None:
+        # The first may have begun before.
+        for _ in range(2):
+            has_written.clear()
+            assert has_written.wait(10)
 
     with ThreadPoolExecutor(1) as beside:
         busy = beside.submit(write)
-        time.sleep(0.2)
-        found = takes_ids(schema.owner, lambda: time.sleep(0.02))
+        await_writes()
+        found = takes_ids(schema.owner, await_writes)
         is_over.set()
         busy.result()
 
