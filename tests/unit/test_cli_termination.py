@@ -38,7 +38,19 @@ cli.main()
 SIGNALS = [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")]
 
 
-def start(*argv: str, cwd: Path, prepare: Callable[[], object] | None = None) -> subprocess.Popen[str]:
+def hear_signals() -> None:
+    """As in a terminal, whatever this test run was started by: `nohup` has SIGHUP ignored, and a script's `&` SIGINT."""
+    for number, _, _ in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def take_terminal() -> None:
+    """As the process that the terminal's end is told to."""
+    hear_signals()
+    fcntl.ioctl(0, termios.TIOCSCTTY)
+
+
+def start(*argv: str, cwd: Path, prepare: Callable[[], object] = hear_signals) -> subprocess.Popen[str]:
     """A process of its own, with its outputs as pipes."""
     return subprocess.Popen(
         [sys.executable, *argv],
@@ -96,7 +108,7 @@ def test_a_command_whose_terminal_is_closed_cleans_up(tmp_path: Path) -> None:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY),  # noqa: PLW1509 - one call of the system, no locks taken
+        preexec_fn=take_terminal,  # noqa: PLW1509 - some calls of the system, no locks taken
     )
     os.close(theirs)
     with os.fdopen(ours, "rb", buffering=0) as terminal:

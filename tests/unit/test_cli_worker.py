@@ -8,8 +8,6 @@ from jivsbench.errors import UsageError
 from jivsbench.model.host import is_host
 
 NO_HOSTS = (
-    "",
-    " ",
     "http://10.0.0.5",
     "foo bar",
     "10.0.0.5 ",
