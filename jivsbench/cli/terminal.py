@@ -1,6 +1,7 @@
 """Shows progress (on stderr) and results (on stdout): live and coloured on a terminal, plain lines elsewhere."""
 
 import json
+import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from jivsbench.app.progress import Event, LiveLoad, Note, Step
-from jivsbench.cli.closed_output import ClosedOutputError
+from jivsbench.cli.closed_output import ClosedOutputError, leave_outputs
 from jivsbench.cli.durations import format_seconds
 from jivsbench.cli.live import build_panel, describe_load
 from jivsbench.load.progress import LoadMachines, LoadProgress
@@ -20,7 +21,7 @@ from jivsbench.report.literal import disarm, show_in_log, show_literally
 _PLAIN_PERIOD_S = 10.0
 
 
-class ReadConsole(Console):
+class _ResultConsole(Console):
     """A console whose reader may go away: rich would end the process, with the exit code of a failed gate."""
 
     def on_broken_pipe(self) -> None:
@@ -28,11 +29,20 @@ class ReadConsole(Console):
         raise ClosedOutputError
 
 
+class _ProgressConsole(Console):
+    """One that nobody need read: what is being measured goes on to its end."""
+
+    def on_broken_pipe(self) -> None:
+        """What rich calls then: from now on it says nothing."""
+        self.quiet = True
+        leave_outputs([sys.stderr.fileno()])
+
+
 class Terminal:
     """A listener for use cases. As a context manager it owns the live line of a terminal."""
 
     def __init__(self) -> None:
-        self._console = ReadConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._console = _ProgressConsole(stderr=True, highlight=False, soft_wrap=True)
         self._started_s = time.monotonic()
         self._last_plain_s = -_PLAIN_PERIOD_S
         self._machines: LoadMachines | None = None
@@ -112,4 +122,4 @@ def echo_line(line: str) -> None:
 
 def result_console() -> Console:
     """The console for results, on stdout."""
-    return ReadConsole(highlight=False)
+    return _ResultConsole(highlight=False)

@@ -70,3 +70,16 @@ def test_a_command_that_says_nothing_ends_as_it_ended(tmp_path: Path, body: str,
     argv = ("-c", COMMAND.format(body=body), "doctor", "x")
 
     assert run_unread(*argv, cwd=tmp_path, closes=("stdout", "stderr")) == (status, "")
+
+
+def test_progress_that_nobody_reads_ends_no_measurement(tmp_path: Path) -> None:
+    """As in `jivsbench run baseline 2>&1 >result | head`: the load goes on, and its result is told to whoever reads that."""
+    body = """from jivsbench.app.progress import Note, Step
+    from jivsbench.cli.terminal import Terminal
+    with Terminal() as told:
+        for number in range(3):
+            told(Step(f"step {number}", 1.0))
+            told(Note("n"))
+    click.echo("measured")"""
+
+    assert run_unread("-c", COMMAND.format(body=body), "doctor", "x", cwd=tmp_path, closes=("stderr",)) == (0, "measured\n")
