@@ -21,6 +21,8 @@ from jivsbench.private_folders import make_private_folder
 
 PLATEAU_S: Final = 60.0
 LEAST_PLATEAU_S: Final = 5.0
+DRAIN_SHARE: Final = 1.0
+"""What is in flight at the end of a plateau may take as long as the plateau, times this."""
 _WASHOUT_SHARE: Final = 0.2
 _NS_PER_S: Final = 1e9
 
@@ -28,11 +30,6 @@ _NS_PER_S: Final = 1e9
 def plateau_length_s(time_scale: float) -> float:
     """How long each plateau lasts."""
     return max(PLATEAU_S * time_scale, LEAST_PLATEAU_S)
-
-
-def drain_limit_s(length_s: float) -> float:
-    """How long what is in flight at the end of a plateau may take: as long as the plateau."""
-    return length_s
 
 
 def search_capacity(
@@ -67,8 +64,14 @@ def _play(spec: LoadSpec, target: Target, place: Path, how: tuple[float, float, 
     stages = (Stage(length_s, is_step=True, rate_per_s=rate),)
     blocks = (Block(0, 0, target.profile.name, length_s * _WASHOUT_SHARE),)
     path = place / INTERVALS_FILENAME
-    load = replace(spec, stages=stages, blocks=blocks, arrival=Arrival.RATE, intervals_path=str(path))
-    load = replace(load, drain_limit_s=drain_limit_s(length_s))
+    load = replace(
+        spec,
+        stages=stages,
+        blocks=blocks,
+        arrival=Arrival.RATE,
+        intervals_path=str(path),
+        drain_limit_s=length_s * DRAIN_SHARE,
+    )
     try:
         make_private_folder(place, may_exist=False)
         outcome = run_load(load, place, listener)

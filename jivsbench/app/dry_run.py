@@ -12,7 +12,7 @@ from typing import Final
 
 from jivsbench.analysis.capacity import MOST_PLATEAUS
 from jivsbench.analysis.schedule import Step, list_steps
-from jivsbench.app.capacity import drain_limit_s, plateau_length_s
+from jivsbench.app.capacity import DRAIN_SHARE, plateau_length_s
 from jivsbench.app.checks import choose_checks
 from jivsbench.app.derived_sources import describe_sources
 from jivsbench.app.outputs import KEPT_S
@@ -125,7 +125,7 @@ def _list_costs(scenario: Scenario, profile: Profile, options: RunOptions, *, is
             f"after the stages, at most {MOST_PLATEAUS} plateaus of {length_s:g} s each and as long again for what is in flight "
             "at the end of each; their requests and rows come on top"
         )
-        costs.append(Cost("capacity", MOST_PLATEAUS * (length_s + drain_limit_s(length_s)), "s", how, is_most=True))
+        costs.append(Cost("capacity", MOST_PLATEAUS * length_s * (1 + DRAIN_SHARE), "s", how, is_most=True))
     if is_embedded:
         costs.append(
             Cost("test data", options.data_rows, "rows", "loaded into an embedded PostgreSQL before the load; gone afterwards")

@@ -44,6 +44,6 @@ def _run() -> int:
         leave_outputs()
         return ExitCode.UNREAD
     except BrokenPipeError:
-        # Of the blank line by which click ends the one with ^C.
+        # After Ctrl-C click ends the line of the terminal, outside of any command.
         leave_outputs()
         return ExitCode.INTERRUPTED

@@ -81,7 +81,8 @@ def check(
         print_json(build_json(found))
     else:
         print_assessment(result_console(), found)
-    return _write(sarif, found, find_exit_code(found)) if sarif else find_exit_code(found)
+    status = find_exit_code(found)
+    return _write(sarif, found, status) if sarif else status
 
 
 def _write(sarif: Path, found: "Assessment", status: ExitCode) -> ExitCode:

@@ -116,8 +116,12 @@ def changes(
         _print(trends)
     if not is_check:
         return ExitCode.PASSED
-    state = judge_trends(runs, trends)
-    return {HistoryState.WORSE: ExitCode.GATE_FAILED, HistoryState.UNKNOWN: ExitCode.INVALID}.get(state, ExitCode.PASSED)
+    codes = {
+        HistoryState.WORSE: ExitCode.GATE_FAILED,
+        HistoryState.UNKNOWN: ExitCode.INVALID,
+        HistoryState.STEADY: ExitCode.PASSED,
+    }
+    return codes[judge_trends(runs, trends)]
 
 
 def open_store(ctx: click.Context, database: str | None, reports_dir: str | None) -> "HistoryStore":

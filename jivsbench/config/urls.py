@@ -15,6 +15,8 @@ URL_KEYS: Final = ("url", "url_file", "url_keyring", "password_file", "password_
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_WITHOUT_PLACE: Final = frozenset({"memory"})
+"""Schemes that name all there is: this process. Others would open something that nobody chose, as `sqlite://` does."""
 
 
 def read_url(section: Section, env: Mapping[str, str]) -> Secret | None:
@@ -70,7 +72,7 @@ def _find_problem(text: str) -> str | None:
             "its host or port cannot be read, or an @ stands behind them: in a user or password write @ : / ? # as "
             "%40 %3A %2F %3F %23, and elsewhere @ as %40"
         )
-    return None if rest or scheme == "memory" else "it ends after its scheme: add host and name"
+    return None if rest or scheme in _WITHOUT_PLACE else "it ends after its scheme: add host and name"
 
 
 def _expand(section: Section, template: str | None, env: Mapping[str, str]) -> str | None:

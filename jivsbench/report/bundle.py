@@ -115,16 +115,20 @@ def _check_version(file: Path, content: bytes) -> None:
     version = found.get("format_version") if isinstance(found, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
         raise ConfigError(f"{file} has no field format_version: it is not a {RUN_FILENAME} of jivsbench")
-    if version > FORMAT_VERSION:
-        raise ConfigError(
-            f"{file} has format_version {_shorten(version)}, this jivsbench reads up to {FORMAT_VERSION}: "
-            "update jivsbench to read it"
-        )
+    refuse_newer(file, version, FORMAT_VERSION)
     odd = _find_odd_number(found)
     if odd is not None:
         raise ConfigError(
             f"{file} holds the number {_shorten(odd)}, which no measurement gives: it was not written by jivsbench, "
             "or was changed since"
+        )
+
+
+def refuse_newer(file: Path, version: int, known: int) -> None:
+    """Raise ConfigError for a file of a version that is not known yet: nothing is wrong with it."""
+    if version > known:
+        raise ConfigError(
+            f"{file} has format_version {_shorten(version)}, this jivsbench reads up to {known}: update jivsbench to read it"
         )
 
 

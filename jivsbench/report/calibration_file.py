@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from jivsbench.errors import ConfigError
 from jivsbench.model.calibration import Calibration
 from jivsbench.model.summary import Report
-from jivsbench.report.bundle import write_reports
+from jivsbench.report.bundle import refuse_newer, write_reports
 
 CALIBRATION_FILENAME: Final = "calibration.json"
 _VERSION: Final = 2
@@ -56,10 +56,8 @@ def _check_version(path: Path, content: bytes) -> None:
     except (ValueError, RecursionError):
         return
     version = found.get("format_version") if isinstance(found, dict) else None
-    if isinstance(version, int) and version > _VERSION:
-        raise ConfigError(
-            f"{path} has format_version {version}, this jivsbench reads up to {_VERSION}: update jivsbench to read it"
-        )
+    if isinstance(version, int):
+        refuse_newer(path, version, _VERSION)
 
 
 def _identity(calibration: Calibration) -> tuple[object, ...]:

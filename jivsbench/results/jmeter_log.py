@@ -153,29 +153,29 @@ class _Total:
 
 @dataclass(slots=True)
 class _Impossible:
-    """Samples whose parts take longer than the whole, the first of them; and one that stands for all others."""
+    """Samples whose parts take longer than the whole, the first of them; and the log's first, for those of which they do not."""
 
-    worst: list[_Sample] = field(default_factory=list)
+    kept: list[_Sample] = field(default_factory=list)
     further: int = 0
 
     def look_at(self, sample: _Sample) -> None:
         ladder = [part for part in (sample.connect_ms, sample.latency_ms, sample.elapsed_ms) if part is not None]
-        if self.worst and ladder == sorted(ladder):
+        if self.kept and ladder == sorted(ladder):
             return
-        if len(self.worst) < _IMPOSSIBLE_KEPT:
-            self.worst.append(sample)
+        if len(self.kept) < _IMPOSSIBLE_KEPT:
+            self.kept.append(sample)
         else:
             self.further += 1
 
     def list_claims(self) -> Iterator[Claims]:
         """One of each sample; the last one tells how many more there are."""
-        for sample in self.worst:
+        for sample in self.kept:
             figures = (
                 (Quantity.MIN_MS, sample.connect_ms, "Connect"),
                 (Quantity.P50_MS, sample.latency_ms, "Latency"),
                 (Quantity.MAX_MS, sample.elapsed_ms, "elapsed"),
             )
-            more = f" and {self.further:,} later ones like it" if self.further and sample is self.worst[-1] else ""
+            more = f" and {self.further:,} later ones like it" if self.further and sample is self.kept[-1] else ""
             part = build_part(
                 f"line {sample.line}{more}",
                 [(quantity, None if value is None else Stated(name, value)) for quantity, value, name in figures],
