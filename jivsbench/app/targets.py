@@ -3,7 +3,7 @@
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -181,16 +181,33 @@ class LineUp:
         for target in self.targets:
             shutil.rmtree(target.output_dir, ignore_errors=True)
         with ExitStack() as exits:
-            with ThreadPoolExecutor() as threads:
-                # Whatever goes wrong, all have started or failed before those that did start are ended.
-                starts = [threads.submit(lambda arm: exits.enter_context(self._start(*self._places[arm])), arm) for arm in arms]
-                # Ctrl-C ends this wait; within that of the pool's own end it would leave the threads behind.
-                wait(starts)
-            started = {arm: start.result() for arm, start in zip(arms, starts, strict=True)}
+            started = self._start_together(arms, exits)
             self.targets = tuple(started[arm] for arm in self._places)
             for target in self.targets:
                 self._greet(target)
             self._exits = exits.pop_all()
+
+    def _start_together(self, arms: Sequence[str], exits: ExitStack) -> dict[str, Target]:
+        """Whatever goes wrong, all have started or failed when this ends: what started later nobody would end."""
+        starts: dict[str, Future[Target]] = {arm: Future() for arm in arms}
+
+        def start(arm: str) -> None:
+            future = starts[arm]
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(exits.enter_context(self._start(*self._places[arm])))
+                except BaseException as exc:  # noqa: BLE001 - raised again by whoever asks for the result
+                    future.set_exception(exc)
+
+        try:
+            with ThreadPoolExecutor() as threads:
+                for arm in arms:
+                    threads.submit(start, arm)
+                wait(starts.values())
+        finally:
+            # Ctrl-C can come within `submit`, and then the pool does not know of a thread that runs.
+            wait([future for future in starts.values() if not future.cancel()])
+        return {arm: future.result() for arm, future in starts.items()}
 
 
 def _ask_guards(service: RunningService) -> tuple[str, ...]:

@@ -79,9 +79,17 @@ def test_a_target_that_does_not_start_takes_the_others_with_it(tmp_path, broken)
         assert stage.up == []
 
 
-def test_nothing_stays_up_that_was_starting_when_the_user_interrupted(tmp_path):
-    """Ctrl-C is raised once all have started or failed: what starts after that nobody would end."""
+@pytest.mark.parametrize("pause_s", [0.0, 0.2], ids=["waiting", "submitting"])
+def test_nothing_stays_up_that_was_starting_when_the_user_interrupted(tmp_path, monkeypatch, pause_s):
+    """Ctrl-C is raised once all have started or failed, also when it comes before the pool knows of the thread that starts."""
     stage, started = Stage(tmp_path), threading.Event()
+    begin = threading.Thread.start
+
+    def begin_slowly(thread: threading.Thread) -> None:
+        begin(thread)
+        time.sleep(pause_s)
+
+    monkeypatch.setattr(threading.Thread, "start", begin_slowly)
 
     def interrupt(name: str) -> None:
         if name == "optimized":
@@ -91,7 +99,7 @@ def test_nothing_stays_up_that_was_starting_when_the_user_interrupted(tmp_path):
 
     stage.while_starting = interrupt
     with pytest.raises(KeyboardInterrupt), LineUp(stage.start, (LEGACY, OPTIMIZED)) as line_up:
-        line_up.fill(("legacy", "optimized"))
+        line_up.fill(("optimized", "legacy"))
 
     assert started.is_set()
     assert stage.up == []
